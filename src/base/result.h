@@ -1,0 +1,47 @@
+// A failure that the system survives: the cause in words, made once, carried to whoever can act on it.
+//   Result<Catalog> parsed = parse_catalog(text);
+//   if (!parsed) return parsed.error();
+#pragma once
+
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/check.h"
+
+namespace stampede {
+
+struct Error {
+  std::string message;  // one line, no newline: what, where, what was expected
+};
+
+template <typename T>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : state_(std::move(value)) {}
+  Result(Error error) : state_(std::move(error)) {}
+
+  explicit operator bool() const { return std::holds_alternative<T>(state_); }
+  T& operator*() {
+    CHECK(std::holds_alternative<T>(state_));
+    return std::get<T>(state_);
+  }
+  const T& operator*() const {
+    CHECK(std::holds_alternative<T>(state_));
+    return std::get<T>(state_);
+  }
+  T* operator->() { return &**this; }
+  const T* operator->() const { return &**this; }
+  const Error& error() const {
+    CHECK(std::holds_alternative<Error>(state_));
+    return std::get<Error>(state_);
+  }
+
+ private:
+  std::variant<T, Error> state_;
+};
+
+struct Ok {};
+using Status = Result<Ok>;
+
+}  // namespace stampede

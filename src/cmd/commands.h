@@ -1,0 +1,19 @@
+// The subcommands, one file each; main() picks one. Each takes its own arguments (without the program's and the
+// subcommand's name) and returns the exit code. Only cmd/ names concrete seams (system clock, epoll, io_uring, SQLite).
+#pragma once
+
+#include <span>
+
+namespace stampede::cmd {
+
+using Arguments = std::span<char*>;
+
+int serve(Arguments arguments);
+int load(Arguments arguments);
+int log(Arguments arguments);
+int drain(Arguments arguments);
+int audit(Arguments arguments);
+int sign(Arguments arguments);
+int version(Arguments arguments);
+
+}  // namespace stampede::cmd

@@ -1,0 +1,91 @@
+// Every bound of the program in one file, tied together at compile time. Full is an answer, never a wait.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace stampede::limits {
+
+// Identities
+constexpr uint32_t slot_count = 1u << 14;  // users are dealt to shards by slot; order ids carry it
+constexpr uint32_t shard_count_max = 64;
+constexpr uint32_t node_max = 1023;
+constexpr unsigned user_bytes_max = 64;
+constexpr unsigned key_bytes_max = 64;
+constexpr unsigned payment_id_bytes_max = 64;
+constexpr unsigned item_code_bytes_max = 64;
+constexpr unsigned item_title_bytes_max = 200;
+constexpr unsigned op_id_bytes_max = 64;
+constexpr uint64_t item_count_max = 1'000'000;
+
+// Values
+constexpr uint64_t stock_max = uint64_t{1} << 40;
+constexpr uint32_t quantity_max = 1000;                  // units in one order, when the item sets no lower limit
+constexpr int64_t price_max = int64_t{1} << 43;          // minor units of one unit
+constexpr int64_t money_max = int64_t{1} << 53;          // exact in every JSON reader
+constexpr int64_t pay_window_s_max = 30LL * 24 * 3600;
+static_assert(price_max * quantity_max <= money_max, "the amount of an order stays exact");
+
+// HTTP
+constexpr size_t target_bytes_max = 2 * 1024;
+constexpr size_t head_bytes_max = 8 * 1024;
+constexpr unsigned header_count_max = 64;
+constexpr size_t body_bytes_max = 4 * 1024;
+constexpr size_t chunk_extension_bytes_max = 64;         // in one body altogether
+constexpr size_t trailer_bytes_max = 1024;
+// The largest body as the wire carries it: every data byte may be a chunk of its own ("1\r\nx\r\n").
+constexpr size_t request_bytes_max = head_bytes_max + 6 * body_bytes_max + chunk_extension_bytes_max +
+                                     trailer_bytes_max + 64;
+constexpr unsigned json_depth_max = 8;
+constexpr unsigned pipelined_max = 64;                   // unanswered requests of one connection; then reading stops
+constexpr uint32_t requests_per_connection_max = 100'000'000;
+constexpr size_t output_bytes_max = 64 * 1024;           // queued for one connection; then reading stops
+constexpr unsigned wait_ms_max = 30'000;                 // long poll
+constexpr unsigned list_orders_max = 1000;               // newest orders in one list
+
+// HTTP deadlines
+constexpr int64_t head_deadline_ms = 5'000;              // from a request's first byte to the end of its head
+constexpr int64_t body_deadline_ms = 5'000;
+constexpr int64_t idle_deadline_ms = 15'000;             // keep-alive without a request
+constexpr int64_t write_deadline_ms = 10'000;            // output that the client does not take
+constexpr int64_t linger_deadline_ms = 1'000;            // after a refusal that closes: let the client read it
+constexpr size_t linger_bytes_max = 64 * 1024;
+
+// A shard
+constexpr uint32_t connections_max = 1u << 17;           // a shard's table; descriptors usually end earlier
+constexpr uint32_t events_per_turn_max = 512;
+constexpr uint32_t accepts_per_turn_max = 64;
+constexpr uint32_t orders_waiting_max = 1u << 14;        // requests that wait for units, all items of a shard
+constexpr int64_t wait_for_units_ms = 100;               // then the answer is try_again
+constexpr uint32_t watchers_max = 1u << 16;              // long polls on orders of a shard
+constexpr uint32_t expiries_per_turn_max = 256;
+
+// Mailboxes, per ordered pair of shards
+constexpr uint32_t order_credits = 1024;                 // requests under way: each has a place for its answer
+constexpr uint32_t answer_slots = 2 * order_credits;     // the rest is for notices of long polls
+constexpr uint32_t ledger_slots = 4096;
+constexpr uint32_t control_slots = 256;
+constexpr uint32_t batch_orders_max = 256;               // taken from one mailbox in one turn
+static_assert(answer_slots >= 2 * order_credits);
+
+// Ledger
+constexpr uint32_t lines_per_exchange_max = 512;         // items in one exchange of a shard with the ledger
+static_assert(ledger_slots >= 4 * lines_per_exchange_max);
+constexpr int64_t idle_pool_ms = 50;                     // a pool without demand goes back after this
+constexpr int64_t sold_out_reread_ms = 50;               // a sold-out item that is asked for is read again
+constexpr int64_t sold_out_valid_ms = 100;               // how old the news behind a sold_out may be
+static_assert(2 * sold_out_reread_ms <= sold_out_valid_ms);
+constexpr int64_t demand_window_ms = 1'000;              // look ahead only for items asked for in this time
+
+// Order log
+constexpr size_t log_block_bytes = 4096;
+constexpr size_t record_bytes_max = 1024;
+constexpr size_t batch_bytes_max = 1024 * 1024;
+constexpr size_t segment_bytes_default = 64 * 1024 * 1024;
+constexpr size_t segment_bytes_min = 2 * batch_bytes_max;
+constexpr int64_t log_write_watchdog_ms = 10'000;        // a write that takes longer ends the process
+// A batch keeps this much for payments, expiries, returns and cancels when new orders are refused for lack of room.
+constexpr size_t batch_reserve_bytes = 256 * 1024;
+static_assert(batch_reserve_bytes >= expiries_per_turn_max * 256);
+
+}  // namespace stampede::limits

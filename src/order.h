@@ -1,0 +1,152 @@
+// The vocabulary: what every layer means by an order, an item, a user and an answer. Plain values without behaviour,
+// so that they can cross between shards.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string_view>
+
+#include "base/text.h"
+#include "limits.h"
+
+namespace stampede {
+
+using ItemId = uint32_t;    // dense, given by shard 0 when an item becomes known; never reused
+using Quantity = uint32_t;  // units of one order, 1 … limits::quantity_max
+using Units = uint64_t;     // units of stock, up to limits::stock_max; cumulative counters only grow
+using Money = int64_t;      // minor units (cents, fen)
+using Lsn = uint64_t;       // number of a record in one shard's order log, from 1; 0 is "none"
+using Currency = std::array<char, 3>;  // ISO 4217
+using UserText = Text<limits::user_bytes_max>;
+using KeyText = Text<limits::key_bytes_max>;  // an Idempotency-Key
+using PaymentText = Text<limits::payment_id_bytes_max>;
+
+constexpr ItemId kNoItem = UINT32_MAX;
+
+// order_id = node:10 | seq:40 | slot:14. The slot finds the home shard, whatever the number of shards; the sequence
+// number rises with time, so ids arrive at the database nearly sorted.
+struct OrderId {
+  uint64_t value = 0;  // 0 is no order: sequence numbers start at 1
+
+  static constexpr OrderId make(uint32_t node, uint64_t sequence, uint32_t slot) {
+    return {(uint64_t{node} << 54) | (sequence << 14) | slot};
+  }
+  constexpr uint32_t node() const { return static_cast<uint32_t>(value >> 54); }
+  constexpr uint64_t sequence() const { return (value >> 14) & ((uint64_t{1} << 40) - 1); }
+  constexpr uint32_t slot() const { return value & (limits::slot_count - 1); }
+  friend constexpr auto operator<=>(OrderId, OrderId) = default;
+};
+
+// A user's slot comes from the keyed hash of the id; slots are dealt out to the shards in turn.
+constexpr uint32_t slot_of(uint64_t user_hash) { return user_hash & (limits::slot_count - 1); }
+constexpr uint32_t shard_of_slot(uint32_t slot, uint32_t shard_count) { return slot % shard_count; }
+
+enum class OrderState : uint8_t { reserved, paid, cancelled, expired };
+[[nodiscard]] constexpr std::string_view name_of(OrderState state) {
+  constexpr std::string_view names[] = {"reserved", "paid", "cancelled", "expired"};
+  return names[static_cast<unsigned>(state)];
+}
+
+// What a client is told. The order of the values is the order of the status codes.
+enum class Verdict : uint8_t {
+  created,   // 201, with the order
+  ok,        // 200, with the order
+  replayed,  // 200, with the order and "replayed":true
+  bad_request,
+  unauthenticated,
+  bad_link,
+  not_started,  // starts_at_ms
+  blocked,
+  unknown_item,
+  unknown_order,
+  not_found,
+  method_not_allowed,
+  request_timeout,
+  sold_out,
+  not_enough,     // available
+  limit_reached,  // with the order that the user holds, if he holds one
+  already_paid,   // with the order
+  not_payable,
+  sale_ended,
+  length_required,
+  body_too_large,
+  uri_too_long,
+  unsupported_media_type,
+  expectation_failed,
+  misdirected,  // node
+  key_reused,
+  rate_limited,
+  headers_too_large,
+  not_implemented,
+  try_again,
+  overloaded,
+  ledger_unavailable,
+  sale_paused,
+  shutting_down,
+  version_not_supported,
+};
+constexpr unsigned kVerdictCount = static_cast<unsigned>(Verdict::version_not_supported) + 1;
+
+// One order as a client may see it.
+struct OrderView {
+  OrderId id;
+  ItemId item = kNoItem;
+  Quantity quantity = 0;
+  OrderState state = OrderState::reserved;
+  Currency currency{};
+  Money amount = 0;
+  Money refund_due = 0;
+  int64_t created_ms = 0;     // wall clock, since 1970 UTC
+  int64_t pay_before_ms = 0;  // wall clock
+  UserText user;
+};
+
+enum class PaymentStatus : uint8_t { succeeded, failed };
+
+// Where an answer goes: the place in a connection's line of unanswered requests. `generation` is the connection's,
+// so that no answer reaches a reused connection; `request` counts the requests of one connection.
+struct ReplyTo {
+  uint16_t shard = 0;
+  uint32_t connection = 0;
+  uint32_t generation = 0;
+  uint32_t request = 0;
+};
+
+enum class RequestKind : uint8_t { create, read, watch, list, cancel, pay };
+
+// What the shard that parsed a request asks of the home shard of the user (create, list) or of the order (the rest).
+struct OrderRequest {
+  RequestKind kind = RequestKind::create;
+  ReplyTo reply_to;
+  int64_t received_boot_ns = 0;  // for stage latencies
+  uint64_t user_hash = 0;        // keyed hash of `user`
+  ItemId item = kNoItem;         // create, list
+  Quantity quantity = 0;         // create
+  OrderId order;                 // read, watch, cancel, pay; list: orders below this one (0: from the newest)
+  uint64_t body_hash = 0;        // create with a key: of item and quantity
+  Money amount = 0;              // pay
+  Currency currency{};           // pay
+  PaymentStatus payment_status = PaymentStatus::succeeded;
+  UserText user;        // everything but pay
+  KeyText key;          // create; empty: none
+  PaymentText payment;  // pay
+};
+
+struct OrderAnswer {
+  ReplyTo reply_to;
+  RequestKind kind = RequestKind::create;  // of the request
+  Verdict verdict = Verdict::try_again;
+  bool has_order = false;
+  bool is_watching = false;  // watch: nothing to tell yet; a second answer follows when the state changes
+  bool is_notice = false;    // that second answer; it was not asked for with a credit
+  bool has_more = false;     // list: older orders follow
+  uint16_t node = 0;         // misdirected
+  int64_t starts_at_ms = 0;  // not_started
+  uint64_t available = 0;    // not_enough
+  uint32_t retry_after_ms = 0;  // 0: waiting does not help
+  int64_t received_boot_ns = 0;
+  OrderView order;
+};
+
+}  // namespace stampede

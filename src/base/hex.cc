@@ -1,0 +1,54 @@
+#include "base/hex.h"
+
+#include "base/check.h"
+
+namespace stampede {
+namespace {
+
+constexpr char kDigits[] = "0123456789abcdef";
+
+// 0 … 15, or -1 when the character is no digit.
+constexpr int digit_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+}  // namespace
+
+void render_hex64(uint64_t value, std::span<char, kHex64Bytes> out) {
+  for (size_t i = 0; i < kHex64Bytes; ++i) out[i] = kDigits[value >> (60 - 4 * i) & 15];
+}
+
+std::optional<uint64_t> parse_hex64(std::string_view text) {
+  if (text.size() != kHex64Bytes) return std::nullopt;
+  uint64_t value = 0;
+  for (char c : text) {
+    const int digit = digit_value(c);
+    if (digit < 0) return std::nullopt;
+    value = value << 4 | static_cast<uint64_t>(digit);
+  }
+  return value;
+}
+
+void render_hex(std::span<const uint8_t> bytes, std::span<char> out) {
+  CHECK(out.size() == 2 * bytes.size());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    out[2 * i] = kDigits[bytes[i] >> 4];
+    out[2 * i + 1] = kDigits[bytes[i] & 15];
+  }
+}
+
+bool parse_hex(std::string_view text, std::span<uint8_t> out) {
+  if (text.size() != 2 * out.size()) return false;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const int high = digit_value(text[2 * i]);
+    const int low = digit_value(text[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    out[i] = static_cast<uint8_t>(high << 4 | low);
+  }
+  return true;
+}
+
+}  // namespace stampede

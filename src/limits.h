@@ -1,5 +1,10 @@
 // Every bound of the program in one file, tied together at compile time. Full is an answer, never a wait.
-#pragma once
+//
+// GCC's <limits.h> reaches the C library's by an #include_next that starts over at this folder and meets this file
+// instead, so this file hands it on, each time it is met: hence a guard below that line and no #pragma once.
+#include_next <limits.h>
+#ifndef STAMPEDE_LIMITS_H_
+#define STAMPEDE_LIMITS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -89,3 +94,5 @@ constexpr size_t batch_reserve_bytes = 256 * 1024;
 static_assert(batch_reserve_bytes >= expiries_per_turn_max * 256);
 
 }  // namespace stampede::limits
+
+#endif  // STAMPEDE_LIMITS_H_

@@ -1,4 +1,5 @@
-// Where a socket listens or who is at its other end: an IP address and port, or the path of a Unix socket.
+// Where a socket listens or who is at its other end: an IP address and port, or the path of a Unix
+// socket.
 #pragma once
 
 #include <array>
@@ -23,8 +24,9 @@ struct Address {
   friend bool operator==(const Address&, const Address&) = default;
 };
 
-// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` (127.0.0.1) or `unix:/run/stampede.sock`. Names are not looked up:
-// a server should not start elsewhere because a name server said so. The error says what was expected.
+// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080` (127.0.0.1) or `unix:/run/stampede.sock`. Names
+// are not looked up: a server should not start elsewhere because a name server said so. The error
+// says what was expected.
 Result<Address> parse_address(std::string_view text);
 
 // The same form as parse_address() reads.
@@ -33,8 +35,9 @@ Result<Address> parse_address(std::string_view text);
 // Only processes of this machine can connect: 127.0.0.0/8, ::1 or a Unix socket.
 [[nodiscard]] bool is_loopback(const Address& address);
 
-// To and from the kernel's form. An IPv4 client of an IPv6 socket (::ffff:a.b.c.d) becomes an IPv4 address, so that a
-// limit per address counts it once. to_kernel() returns the length to pass to bind() or connect().
+// To and from the kernel's form. An IPv4 client of an IPv6 socket (::ffff:a.b.c.d) becomes an IPv4
+// address, so that a limit per address counts it once. to_kernel() returns the length to pass to
+// bind() or connect().
 [[nodiscard]] uint32_t to_kernel(const Address& address, sockaddr_storage& out);
 [[nodiscard]] Address from_kernel(const sockaddr_storage& in, uint32_t bytes);
 

@@ -1,12 +1,12 @@
-// The network as a shard sees it: one set of watched sockets, asked once per turn. A seam, so that a simulator can
-// replace the kernel; EpollNet is the real one. It knows no HTTP.
+// The network as a shard sees it: one set of watched sockets, asked once per turn. A seam, so that
+// a simulator can replace the kernel; EpollNet is the real one. It knows no HTTP.
 //
-// A Net belongs to one thread. Nothing here blocks but poll(). Sockets are level-triggered: what was not read or
-// written is reported again, so a shard may leave work for its next turn.
+// A Net belongs to one thread. Nothing here blocks but poll(). Sockets are level-triggered: what
+// was not read or written is reported again, so a shard may leave work for its next turn.
 //
-// Stale events: the events of one poll() stay as they are while the shard works through them, so a token may speak of a
-// socket that was closed, or even replaced, a moment ago. The owner puts a generation into the token and ignores
-// events of an older one.
+// Stale events: the events of one poll() stay as they are while the shard works through them, so a
+// token may speak of a socket that was closed, or even replaced, a moment ago. The owner puts a
+// generation into the token and ignores events of an older one.
 #pragma once
 
 #include <cstddef>
@@ -24,15 +24,17 @@ enum class Interest : uint8_t { none, read, write, read_write };
 
 struct Event {
   uint64_t token = 0;
-  bool readable = false;     // data, a connection to accept, or the end of the input
+  bool readable = false;  // data, a connection to accept, or the end of the input
   bool writable = false;
-  bool half_closed = false;  // the peer sends no more but may still read; only told to whoever is interested in reading
-  bool broken = false;       // reset or wholly closed; told whatever the interest, and again until the socket is closed
+  bool half_closed = false;  // the peer sends no more but may still read; only told to whoever is
+                             // interested in reading
+  bool broken = false;  // reset or wholly closed; told whatever the interest, and again until the
+                        // socket is closed
 };
 
 struct Io {
-  // closed: a read met the end of the input or a reset (after an end, what is owed can still be written); a write met
-  // a connection that takes nothing more.
+  // closed: a read met the end of the input or a reset (after an end, what is owed can still be
+  // written); a write met a connection that takes nothing more.
   enum class Status : uint8_t { ok, would_block, closed };
   Status status = Status::would_block;
   size_t bytes = 0;  // moved; > 0 exactly when ok
@@ -40,12 +42,13 @@ struct Io {
 
 struct Accepted {
   enum class Status : uint8_t {
-    accepted,   // `socket` is the caller's
-    none,       // nobody waits
-    aborted,    // the client left before it was accepted: go on
-    shed,       // no descriptor is free; the client was let in by the reserve descriptor and closed: go on
-    exhausted,  // no descriptor or memory, and the client still waits: stop watching the listener for a while, for
-                // epoll would report it without end
+    accepted,  // `socket` is the caller's
+    none,      // nobody waits
+    aborted,   // the client left before it was accepted: go on
+    shed,  // no descriptor is free; the client was let in by the reserve descriptor and closed: go
+           // on
+    exhausted,  // no descriptor or memory, and the client still waits: stop watching the listener
+                // for a while, for epoll would report it without end
   };
   Status status = Status::none;
   Socket socket = kNoSocket;
@@ -70,14 +73,15 @@ class Net {
  public:
   virtual ~Net() = default;
 
-  // At most limits::events_per_turn_max events; valid until the next poll(). wait_ns 0 does not sleep, < 0 sleeps until
-  // an event. Returns nothing when the time is over or a signal came.
+  // At most limits::events_per_turn_max events; valid until the next poll(). wait_ns 0 does not
+  // sleep, < 0 sleeps until an event. Returns nothing when the time is over or a signal came.
   virtual std::span<const Event> poll(int64_t wait_ns) = 0;
 
   // Non-blocking, close-on-exec, without Nagle's delay. Not watched yet.
   virtual Accepted accept(Socket listener) = 0;
 
-  // Events of `socket` carry `token`. False when the kernel has no room for another watch; nothing changed then.
+  // Events of `socket` carry `token`. False when the kernel has no room for another watch; nothing
+  // changed then.
   [[nodiscard]] virtual bool watch(Socket socket, uint64_t token, Interest interest) = 0;
   virtual void rewatch(Socket socket, uint64_t token, Interest interest) = 0;
   virtual void unwatch(Socket socket) = 0;

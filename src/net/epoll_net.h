@@ -1,0 +1,55 @@
+// The network of Linux: epoll, level-triggered.
+//
+// Level-triggered, because a turn may then stop reading at its budget and be told again;
+// edge-triggered mode would save no system call here, since a read that returns less than was asked
+// for ends the reading either way.
+//
+// A full descriptor table: epoll goes on reporting a listener whose queue cannot be emptied, and a
+// shard would spin at 100 % exactly when the machine is busiest. So one descriptor is kept in
+// reserve: it is closed, the client is accepted into its place and closed, and the reserve is
+// opened again. The client learns at once that it will not be served.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+
+#include "limits.h"
+#include "net/net.h"
+
+namespace stampede::net {
+
+class EpollNet final : public Net {
+ public:
+  // Fatal when the kernel gives no epoll descriptor: there is no server without one.
+  EpollNet();
+  ~EpollNet() override;
+  EpollNet(const EpollNet&) = delete;
+  EpollNet& operator=(const EpollNet&) = delete;
+
+  std::span<const Event> poll(int64_t wait_ns) override;
+  Accepted accept(Socket listener) override;
+  [[nodiscard]] bool watch(Socket socket, uint64_t token, Interest interest) override;
+  void rewatch(Socket socket, uint64_t token, Interest interest) override;
+  void unwatch(Socket socket) override;
+  Io read(Socket socket, std::span<char> into) override;
+  Io write(Socket socket, std::span<const char> from) override;
+  void shut_down_write(Socket socket) override;
+  void close(Socket socket) override;
+  void reset(Socket socket) override;
+  Address peer_of(Socket socket) override;
+  const NetCounters& counters() const override { return counters_; }
+
+ private:
+  Accepted accept_with_reserve(Socket listener);
+  Accepted count(Accepted accepted);
+
+  int epoll_ = -1;
+  int reserve_ =
+      -1;  // -1: lost to another thread while the table was full; taken again when there is room
+  NetCounters counters_;
+  std::array<epoll_event, limits::events_per_turn_max> kernel_events_;
+  std::array<Event, limits::events_per_turn_max> events_;
+};
+
+}  // namespace stampede::net

@@ -149,4 +149,34 @@ struct OrderAnswer {
   OrderView order;
 };
 
+// ---- between a shard and the ledger ----
+
+// What one stream says of one item; all absolute, so that a message may be repeated.
+struct LedgerAsk {
+  ItemId item = kNoItem;
+  Units returned = 0;  // R, as far as it is durable
+  Units pool = 0;      // units the stream holds unsold, those on their way back included
+  Units want = 0;      // more units, please
+};
+
+// What the ledger says of one item to one stream.
+struct LedgerTell {
+  ItemId item = kNoItem;
+  Units accepted = 0;        // a: units ever granted to this stream
+  Units free = 0;            // units nobody holds
+  Units pool_elsewhere = 0;  // units that other streams hold unsold
+};
+
+// A stream's counters of one item at one moment, for the audit.
+struct StreamCount {
+  Units accepted = 0, returned = 0, reserved = 0, paid = 0, pool = 0;
+};
+
+// One line of the audit: total = free + leased + reserved + paid at one consistent cut.
+struct AuditLine {
+  ItemId item = kNoItem;
+  Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
+  bool is_ok = false;
+};
+
 }  // namespace stampede

@@ -37,6 +37,7 @@ enum class RecordType : uint16_t {
   segment_end = 31,
   order_image = 40,
   payment_image = 41,
+  sold_image = 42,
 };
 
 // Item terms as of now; a later record replaces an earlier one. Only in shard 0's log.
@@ -149,8 +150,14 @@ struct PaymentImage {
   Payment payment;
 };
 
+// Snapshot only: paid units whose orders were forgotten; they stay sold.
+struct SoldImage {
+  ItemId item = kNoItem;
+  Units units = 0;
+};
+
 using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Reserve, Payment, Cancel, Expire, Forget, Recovery,
-                            SegmentEnd, OrderImage, PaymentImage>;
+                            SegmentEnd, OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);
 [[nodiscard]] std::string_view name_of(RecordType type);

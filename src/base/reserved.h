@@ -1,0 +1,56 @@
+// An array of fixed capacity whose memory the kernel gives page by page as it is first touched: reserving costs address
+// space only, so bounds can be generous and nothing is ever moved, copied or allocated while orders flow.
+// Cells start as zero bytes. One owner thread at a time.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include "base/check.h"
+
+namespace stampede {
+
+template <typename T>
+class Reserved {
+  static_assert(std::is_trivially_copyable_v<T>, "cells begin as zero bytes and are never destroyed");
+
+ public:
+  explicit Reserved(size_t capacity) : capacity_(capacity) {
+    if (capacity == 0) return;
+    void* memory = mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+      fatal(kExitFailure, "cannot reserve %zu bytes of address space: raise the limit (ulimit -v) or lower --orders-max",
+            capacity * sizeof(T));
+    cells_ = static_cast<T*>(memory);
+  }
+  Reserved(Reserved&& other) noexcept
+      : cells_(std::exchange(other.cells_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+  Reserved& operator=(Reserved&& other) noexcept {
+    std::swap(cells_, other.cells_);
+    std::swap(capacity_, other.capacity_);
+    return *this;
+  }
+  ~Reserved() {
+    if (cells_ != nullptr) munmap(cells_, capacity_ * sizeof(T));
+  }
+
+  T& operator[](size_t index) {
+    CHECK(index < capacity_);
+    return cells_[index];
+  }
+  const T& operator[](size_t index) const {
+    CHECK(index < capacity_);
+    return cells_[index];
+  }
+  size_t capacity() const { return capacity_; }
+
+ private:
+  T* cells_ = nullptr;
+  size_t capacity_;
+};
+
+}  // namespace stampede

@@ -1,0 +1,386 @@
+#include "stock/stream_state.h"
+
+#include <variant>
+
+namespace stampede::stock {
+namespace {
+
+using orderlog::RecordType;
+
+Error refuse(const char* why, OrderId id) {
+  char text[160];
+  std::snprintf(text, sizeof text, "%s (order %016lx)", why, static_cast<unsigned long>(id.value));
+  return {text};
+}
+
+Error refuse_item(const char* why, ItemId item) {
+  char text[160];
+  std::snprintf(text, sizeof text, "%s (item number %u)", why, item);
+  return {text};
+}
+
+uint64_t bucket_of_holding(uint64_t user_hash, ItemId item) { return mix(user_hash + item * 0x9e3779b97f4a7c15ULL); }
+
+// Texts: a user per holding, a key per order, ids of payments.
+constexpr uint32_t texts_for(uint32_t orders_max) { return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX; }
+
+}  // namespace
+
+StreamState::StreamState(const HashKey& key, uint32_t orders_max)
+    : key_(key),
+      orders_max_(orders_max),
+      orders_(orders_max),
+      holdings_(orders_max),
+      payments_(orders_max * 2),
+      texts_(texts_for(orders_max)),
+      by_id_(orders_max),
+      by_key_(orders_max),
+      by_holding_(orders_max) {}
+
+Status StreamState::apply(const orderlog::Record& record, Lsn lsn, Moment at) {
+  Status applied = std::visit([&](const auto& one) { return apply_one(one, lsn, at); }, record);
+  if (applied && lsn > last_lsn_) last_lsn_ = lsn;
+  return applied;
+}
+
+const ItemStock& StreamState::stock(ItemId item) const {
+  static constexpr ItemStock kUntouched;
+  return item < stocks_.size() ? stocks_[item] : kUntouched;
+}
+
+ItemStock& StreamState::stock_for(ItemId item) {
+  if (item >= stocks_.size()) stocks_.resize(item + 1);
+  return stocks_[item];
+}
+
+uint64_t StreamState::bucket_of_key(uint64_t user_hash, std::string_view key) const {
+  return mix(user_hash) ^ keyed_hash(key_, key);
+}
+
+// ---- finding ----
+
+uint32_t StreamState::find_order(OrderId id) const {
+  uint32_t at = by_id_.first(mix(id.value));
+  while (at != kNone && orders_[at].id != id) at = orders_[at].next_by_id;
+  return at;
+}
+
+uint32_t StreamState::find_by_key(uint64_t user_hash, std::string_view user, std::string_view key) const {
+  uint32_t at = by_key_.first(bucket_of_key(user_hash, key));
+  for (; at != kNone; at = orders_[at].next_by_key) {
+    const Order& order = orders_[at];
+    if (texts_.view(order.key) == key && user_of(order) == user) break;
+  }
+  return at;
+}
+
+uint32_t StreamState::find_holding(uint64_t user_hash, std::string_view user, ItemId item) const {
+  uint32_t at = by_holding_.first(bucket_of_holding(user_hash, item));
+  for (; at != kNone; at = holdings_[at].next) {
+    const Holding& holding = holdings_[at];
+    if (holding.user_hash == user_hash && holding.item == item && texts_.view(holding.user) == user) break;
+  }
+  return at;
+}
+
+uint32_t StreamState::find_payment(uint32_t order, std::string_view payment_id) const {
+  uint32_t at = orders_[order].first_payment;
+  while (at != kNone && texts_.view(payments_[at].id) != payment_id) at = payments_[at].next;
+  return at;
+}
+
+OrderView StreamState::view(uint32_t index) const {
+  const Order& order = orders_[index];
+  return {.id = order.id,
+          .item = item_of(order),
+          .quantity = order.quantity,
+          .state = order.state,
+          .currency = order.currency,
+          .amount = order.amount,
+          .refund_due = order.refund_due,
+          .created_ms = order.created_ms,
+          .pay_before_ms = order.pay_before_ms,
+          .user = UserText(user_of(order))};
+}
+
+// ---- stock ----
+
+Status StreamState::apply_one(const orderlog::Grant& record, Lsn, Moment) {
+  if (record.item >= limits::item_count_max) return refuse_item("grant for an impossible item", record.item);
+  if (record.accepted < stock(record.item).accepted) return refuse_item("accepted units went backwards", record.item);
+  stock_for(record.item).accepted = record.accepted;
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::GiveBack& record, Lsn, Moment) {
+  const ItemStock& now = stock(record.item);
+  if (record.returned < now.returned) return refuse_item("returned units went backwards", record.item);
+  if (record.returned - now.returned > now.pool()) return refuse_item("more units returned than held", record.item);
+  if (record.returned == now.returned) return Ok{};
+  stock_for(record.item).returned = record.returned;
+  return Ok{};
+}
+
+// ---- items and operators (shard 0) ----
+
+Status StreamState::apply_one(const orderlog::Item& record, Lsn, Moment) {
+  if (record.item > items_.size() || record.item >= limits::item_count_max)
+    return refuse_item("item number out of order", record.item);
+  if (record.item == items_.size()) items_.emplace_back();
+  ItemTerms& terms = items_[record.item].terms;
+  terms.id = record.item;
+  terms.code = record.code;
+  terms.title = record.title;
+  terms.price = record.price;
+  terms.currency = record.currency;
+  terms.per_user_limit = record.per_user_limit;
+  terms.starts_ms = record.starts_ms;
+  terms.ends_ms = record.ends_ms;
+  terms.pay_window_s = record.pay_window_s;
+  terms.is_paused = record.is_paused;
+  terms.is_ended = record.is_ended;
+  terms.has_hidden_link = record.has_hidden_link;
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::Supply& record, Lsn, Moment) {
+  if (record.item >= items_.size()) return refuse_item("supply of an unknown item", record.item);
+  RegisteredItem& item = items_[record.item];
+  if (record.supplied < item.supplied || record.withdrawn < item.withdrawn || record.withdrawn > record.supplied)
+    return refuse_item("supply went backwards", record.item);
+  item.supplied = record.supplied;
+  item.withdrawn = record.withdrawn;
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::Admin& record, Lsn, Moment) {
+  if (!record.op_id.empty()) op_ids_.emplace(record.op_id);
+  return Ok{};
+}
+
+// ---- orders ----
+
+Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at) {
+  if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
+  if (record.quantity == 0 || stock(record.item).pool() < record.quantity)
+    return refuse("reservation of units that the stream does not hold", record.order);
+  if (!has_room_for_order()) return refuse("more orders than --orders-max", record.order);
+  const uint32_t index = insert_order(record, lsn);
+  Order& order = orders_[index];
+  // A deadline of an earlier boot cannot be compared: the reservation gets its whole time again (late is safe).
+  if (at.boot_ns != 0) order.deadline_boot_ns = at.boot_ns + (record.pay_before_ms - record.created_ms) * kMillisecond;
+  stocks_[record.item].reserved += record.quantity;
+  set_active(index, OrderState::reserved);
+  return Ok{};
+}
+
+uint32_t StreamState::insert_order(const orderlog::Reserve& record, Lsn lsn) {
+  const uint64_t user_hash = this->user_hash(record.user);
+  const uint32_t index = orders_.allocate();
+  CHECK(index != kNone);
+  Order& order = orders_[index];
+  order = Order{};
+  order.is_live = true;
+  order.id = record.order;
+  order.amount = record.amount;
+  order.created_ms = record.created_ms;
+  order.pay_before_ms = record.pay_before_ms;
+  order.body_hash = record.body_hash;
+  order.last_lsn = lsn;
+  order.quantity = record.quantity;
+  order.currency = record.currency;
+  order.next_by_id = by_id_.push(mix(record.order.value), index);
+  order.holding = holding_for(user_hash, record.user, record.item);
+  if (!record.key.empty()) {
+    order.key = texts_.store(record.key);
+    order.next_by_key = by_key_.push(bucket_of_key(user_hash, record.key), index);
+  }
+  attach(index);
+  if (record.order.sequence() > sequence_max_) sequence_max_ = record.order.sequence();
+  return index;
+}
+
+uint32_t StreamState::holding_for(uint64_t user_hash, std::string_view user, ItemId item) {
+  uint32_t index = find_holding(user_hash, user, item);
+  if (index != kNone) return index;
+  index = holdings_.allocate();
+  CHECK(index != kNone);  // as many cells as orders, and each holding has at least one order
+  Holding& holding = holdings_[index];
+  holding = Holding{.user_hash = user_hash, .user = texts_.store(user), .item = item};
+  holding.next = by_holding_.push(bucket_of_holding(user_hash, item), index);
+  return index;
+}
+
+void StreamState::attach(uint32_t order_index) {
+  Order& order = orders_[order_index];
+  Holding& holding = holdings_[order.holding];
+  order.older = holding.newest;
+  if (holding.newest != kNone) orders_[holding.newest].newer = order_index;
+  holding.newest = order_index;
+  ++holding.orders;
+}
+
+void StreamState::set_active(uint32_t order_index, OrderState state) {
+  Order& order = orders_[order_index];
+  Holding& holding = holdings_[order.holding];
+  order.state = state;
+  holding.units += order.quantity;
+  if (holding.newest_active == kNone || orders_[holding.newest_active].id < order.id)
+    holding.newest_active = order_index;
+}
+
+void StreamState::set_inactive(uint32_t order_index, OrderState state) {
+  Order& order = orders_[order_index];
+  Holding& holding = holdings_[order.holding];
+  order.state = state;
+  holding.units -= order.quantity;
+  uint32_t& active = holding.newest_active;
+  while (active != kNone && !orders_[active].holds_units()) active = orders_[active].older;
+}
+
+Status StreamState::release_reserved(OrderId id, OrderState state, Lsn lsn) {
+  const uint32_t index = find_order(id);
+  if (index == kNone) return refuse("change of an unknown order", id);
+  Order& order = orders_[index];
+  if (order.state != OrderState::reserved) return refuse("cancel or expiry of an order that is not reserved", id);
+  ItemStock& stock = stocks_[item_of(order)];
+  CHECK(stock.reserved >= order.quantity);
+  stock.reserved -= order.quantity;
+  order.last_lsn = lsn;
+  set_inactive(index, state);
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::Cancel& record, Lsn lsn, Moment) {
+  return release_reserved(record.order, OrderState::cancelled, lsn);
+}
+
+Status StreamState::apply_one(const orderlog::Expire& record, Lsn lsn, Moment) {
+  return release_reserved(record.order, OrderState::expired, lsn);
+}
+
+Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) {
+  const uint32_t index = find_order(record.order);
+  if (index == kNone) return refuse("payment of an unknown order", record.order);
+  if (find_payment(index, record.payment_id) != kNone) return refuse("payment decided twice", record.order);
+  if (payments_.is_full()) return refuse("more payments than there is room for", record.order);
+  Order& order = orders_[index];
+  ItemStock& stock = stocks_[item_of(order)];
+  switch (record.outcome) {
+    case RecordType::paid:
+      if (order.state != OrderState::reserved) return refuse("payment of an order that is not reserved", record.order);
+      stock.reserved -= order.quantity;
+      stock.paid += order.quantity;
+      order.state = OrderState::paid;
+      break;
+    case RecordType::late_paid:
+      if (order.state != OrderState::expired) return refuse("late payment of an order in time", record.order);
+      if (stock.pool() < order.quantity) return refuse("late payment without units", record.order);
+      stock.paid += order.quantity;
+      set_active(index, OrderState::paid);
+      break;
+    case RecordType::refund_due:
+      if (order.state == OrderState::reserved) return refuse("refund of an unpaid order", record.order);
+      order.refund_due += record.amount;
+      break;
+    case RecordType::payment_rejected:
+      break;
+    default:
+      return refuse("unknown outcome of a payment", record.order);
+  }
+  order.last_lsn = lsn;
+  add_payment(index, record);
+  return Ok{};
+}
+
+void StreamState::add_payment(uint32_t order_index, const orderlog::Payment& record) {
+  const uint32_t index = payments_.allocate();
+  CHECK(index != kNone);
+  payments_[index] = Payment{.next = orders_[order_index].first_payment,
+                             .outcome = record.outcome,
+                             .currency = record.currency,
+                             .id = texts_.store(record.payment_id),
+                             .amount = record.amount,
+                             .received_ms = record.received_ms};
+  orders_[order_index].first_payment = index;
+}
+
+// Units of a paid order stay counted as paid: only the memory of who bought them goes.
+Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
+  const uint32_t index = find_order(record.order);
+  if (index == kNone) return refuse("an unknown order is forgotten", record.order);
+  Order& order = orders_[index];
+  if (order.state == OrderState::reserved) return refuse("an open order is forgotten", record.order);
+  Holding& holding = holdings_[order.holding];
+  for (uint32_t payment = order.first_payment; payment != kNone;) {
+    const uint32_t next = payments_[payment].next;
+    texts_.release(payments_[payment].id);
+    payments_.release(payment);
+    payment = next;
+  }
+  by_id_.remove(mix(order.id.value), index, [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
+  if (order.key.size != 0) {
+    by_key_.remove(bucket_of_key(holding.user_hash, texts_.view(order.key)), index,
+                   [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_key; });
+    texts_.release(order.key);
+  }
+  if (order.state == OrderState::paid) {
+    stocks_[holding.item].forgotten += order.quantity;
+    set_inactive(index, OrderState::cancelled);
+  }
+  if (order.newer != kNone) orders_[order.newer].older = order.older;
+  if (order.older != kNone) orders_[order.older].newer = order.newer;
+  if (holding.newest == index) holding.newest = order.older;
+  if (--holding.orders == 0) {
+    by_holding_.remove(bucket_of_holding(holding.user_hash, holding.item), order.holding,
+                       [&](uint32_t i) -> uint32_t& { return holdings_[i].next; });
+    texts_.release(holding.user);
+    holdings_.release(order.holding);
+  }
+  order.is_live = false;
+  orders_.release(index);
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::Recovery&, Lsn, Moment) { return Ok{}; }
+Status StreamState::apply_one(const orderlog::SegmentEnd&, Lsn, Moment) { return Ok{}; }
+
+// ---- snapshots ----
+
+// The item's grant and return stand before its orders in a snapshot, so the pool covers them.
+Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at) {
+  const orderlog::Reserve& record = image.reserve;
+  if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
+  if (!has_room_for_order()) return refuse("more orders than --orders-max", record.order);
+  const bool holds = image.state == OrderState::reserved || image.state == OrderState::paid;
+  if (holds && stock(record.item).pool() < record.quantity)
+    return refuse("reservation of units that the stream does not hold", record.order);
+  const uint32_t index = insert_order(record, image.last_lsn);
+  Order& order = orders_[index];
+  order.state = image.state;
+  order.refund_due = image.refund_due;
+  order.deadline_boot_ns = at.boot_ns != 0 ? image.deadline_boot_ns : 0;
+  if (!holds) return Ok{};
+  (image.state == OrderState::paid ? stocks_[record.item].paid : stocks_[record.item].reserved) += record.quantity;
+  set_active(index, image.state);
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::PaymentImage& image, Lsn, Moment) {
+  const uint32_t index = find_order(image.payment.order);
+  if (index == kNone) return refuse("payment of an unknown order", image.payment.order);
+  if (payments_.is_full()) return refuse("more payments than there is room for", image.payment.order);
+  add_payment(index, image.payment);
+  return Ok{};
+}
+
+Status StreamState::apply_one(const orderlog::SoldImage& record, Lsn, Moment) {
+  if (stock(record.item).pool() < record.units) return refuse_item("more units sold than held", record.item);
+  if (record.units == 0) return Ok{};
+  ItemStock& stock = stocks_[record.item];
+  stock.paid += record.units;
+  stock.forgotten += record.units;
+  return Ok{};
+}
+
+}  // namespace stampede::stock

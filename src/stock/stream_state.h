@@ -1,0 +1,178 @@
+// Everything that the records of one stream (one shard's order log) say, and nothing else.
+//
+// The running shard, recovery, snapshots and the tools all build this state through the one function apply(); so what a
+// restart finds is what the shard had, by construction. Deciding what to append is the Desk's work (desk.h).
+//
+// Per item the stream holds, absolute and as its own log says: A units ever accepted from the ledger, R ever given back,
+// H reserved (unpaid) and P paid. Its pool, the units it may sell, is A − R − H − P, never negative.
+//
+// One order costs about 200 bytes: 112 here, 32 for the (user, item) pair, 16–24 each for the texts, 12 for its timer
+// and 12 for hash heads. Owned by one thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "base/buckets.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/result.h"
+#include "base/slab.h"
+#include "base/text_arena.h"
+#include "order.h"
+#include "orderlog/record.h"
+#include "stock/catalog.h"
+
+namespace stampede::stock {
+
+// The stream's book-keeping of one item.
+struct ItemStock {
+  Units accepted = 0;  // A
+  Units returned = 0;  // R
+  Units reserved = 0;  // H
+  Units paid = 0;      // P
+  Units forgotten = 0;  // of P: units whose orders have left memory
+  Units pool() const { return accepted - returned - reserved - paid; }
+};
+
+struct Order {
+  OrderId id;
+  Money amount = 0;
+  Money refund_due = 0;
+  int64_t created_ms = 0;
+  int64_t pay_before_ms = 0;
+  int64_t deadline_boot_ns = 0;  // when the reservation expires, on this boot's clock
+  uint64_t body_hash = 0;
+  Lsn last_lsn = 0;  // of the last record that changed it; 0 once that is known durable from before a restart
+  uint32_t holding = kNone;
+  Quantity quantity = 0;
+  TextRef key;
+  uint32_t first_payment = kNone;
+  uint32_t next_by_id = kNone, next_by_key = kNone;
+  uint32_t newer = kNone, older = kNone;  // orders of the same user for the same item
+  Currency currency{};
+  OrderState state = OrderState::reserved;
+  bool is_live = false;  // false: the cell is free
+
+  bool holds_units() const { return state == OrderState::reserved || state == OrderState::paid; }
+};
+static_assert(sizeof(Order) <= 128);
+
+// What one user has to do with one item: the purchase limit is kept here, and his list of orders begins here.
+struct Holding {
+  uint64_t user_hash = 0;
+  TextRef user;
+  ItemId item = kNoItem;
+  uint32_t units = 0;  // reserved or paid
+  uint32_t orders = 0;
+  uint32_t newest = kNone;
+  uint32_t newest_active = kNone;  // newest order that holds units
+  uint32_t next = kNone;
+};
+
+struct Payment {
+  uint32_t next = kNone;
+  orderlog::RecordType outcome = orderlog::RecordType::paid;
+  Currency currency{};
+  TextRef id;
+  Money amount = 0;
+  int64_t received_ms = 0;
+};
+
+// Shard 0's log alone also carries the items themselves and the operators' changes.
+struct RegisteredItem {
+  ItemTerms terms;
+  Units supplied = 0;
+  Units withdrawn = 0;
+  Units total() const { return supplied - withdrawn; }
+};
+
+class StreamState {
+ public:
+  StreamState(const HashKey& key, uint32_t orders_max);
+
+  // Applies a record; an Error says why it cannot follow what came before (then nothing was changed).
+  // `at` is the moment of the record's batch; a boot time of 0 means an earlier boot, whose clock says nothing now.
+  [[nodiscard]] Status apply(const orderlog::Record& record, Lsn lsn, Moment at);
+
+  // Orders, by index; kNone when there is none.
+  uint32_t find_order(OrderId id) const;
+  uint32_t find_by_key(uint64_t user_hash, std::string_view user, std::string_view key) const;
+  uint32_t find_holding(uint64_t user_hash, std::string_view user, ItemId item) const;
+  uint32_t find_payment(uint32_t order, std::string_view payment_id) const;
+
+  const Order& order(uint32_t index) const { return orders_[index]; }
+  Order& order(uint32_t index) { return orders_[index]; }
+  const Holding& holding(uint32_t index) const { return holdings_[index]; }
+  const Payment& payment(uint32_t index) const { return payments_[index]; }
+  std::string_view text(TextRef ref) const { return texts_.view(ref); }
+  std::string_view user_of(const Order& order) const { return texts_.view(holdings_[order.holding].user); }
+  ItemId item_of(const Order& order) const { return holdings_[order.holding].item; }
+  OrderView view(uint32_t index) const;
+
+  // Cells below this index may hold orders (is_live tells); for walks over all of them.
+  uint32_t orders_touched() const { return orders_.touched(); }
+  uint32_t orders_live() const { return orders_.used(); }
+  uint32_t orders_max() const { return orders_max_; }
+  bool has_room_for_order() const { return orders_.used() < orders_max_; }
+  bool has_room_for_payment() const { return !payments_.is_full(); }
+
+  // Items this stream has had to do with; an id at or beyond the end has all counters zero.
+  const std::vector<ItemStock>& stocks() const { return stocks_; }
+  const ItemStock& stock(ItemId item) const;
+
+  // Shard 0 only.
+  const std::vector<RegisteredItem>& items() const { return items_; }
+  bool knows_op(std::string_view op_id) const { return op_ids_.contains(std::string(op_id)); }
+  const std::unordered_set<std::string>& op_ids() const { return op_ids_; }
+
+  uint64_t sequence_max() const { return sequence_max_; }
+  Lsn last_lsn() const { return last_lsn_; }
+  uint64_t user_hash(std::string_view user) const { return keyed_hash(key_, user); }
+
+ private:
+  Status apply_one(const orderlog::Item& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Supply& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Grant& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::GiveBack& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Admin& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Payment& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Cancel& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Expire& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Forget& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Recovery& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::SegmentEnd& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::OrderImage& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::PaymentImage& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::SoldImage& record, Lsn lsn, Moment at);
+
+  ItemStock& stock_for(ItemId item);
+  uint32_t insert_order(const orderlog::Reserve& record, Lsn lsn);
+  uint32_t holding_for(uint64_t user_hash, std::string_view user, ItemId item);
+  void attach(uint32_t order_index);
+  void set_inactive(uint32_t order_index, OrderState state);
+  void set_active(uint32_t order_index, OrderState state);
+  void add_payment(uint32_t order_index, const orderlog::Payment& record);
+  Status release_reserved(OrderId id, OrderState state, Lsn lsn);
+  uint64_t bucket_of_key(uint64_t user_hash, std::string_view key) const;
+
+  HashKey key_;
+  uint32_t orders_max_;
+  Slab<Order> orders_;
+  Slab<Holding> holdings_;
+  Slab<Payment> payments_;
+  TextArena texts_;
+  Buckets by_id_;
+  Buckets by_key_;
+  Buckets by_holding_;
+  std::vector<ItemStock> stocks_;
+  std::vector<RegisteredItem> items_;
+  std::unordered_set<std::string> op_ids_;
+  uint64_t sequence_max_ = 0;
+  Lsn last_lsn_ = 0;
+};
+
+}  // namespace stampede::stock

@@ -29,6 +29,7 @@ constexpr uint32_t quantity_max = 1000;                  // units in one order, 
 constexpr int64_t price_max = int64_t{1} << 43;          // minor units of one unit
 constexpr int64_t money_max = int64_t{1} << 53;          // exact in every JSON reader
 constexpr int64_t pay_window_s_max = 30LL * 24 * 3600;
+constexpr uint32_t per_user_limit_max = 1'000'000;       // more is no limit
 static_assert(price_max * quantity_max <= money_max, "the amount of an order stays exact");
 
 // HTTP
@@ -48,6 +49,11 @@ constexpr size_t output_bytes_max = 64 * 1024;           // queued for one conne
 constexpr unsigned wait_ms_max = 30'000;                 // long poll
 constexpr unsigned list_orders_max = 1000;               // newest orders in one list
 
+// Who may ask
+constexpr unsigned key_id_bytes_max = 32;
+constexpr unsigned keys_per_kind_max = 8;                // two while one replaces the other; each payment tries all
+constexpr int64_t signature_skew_s_max = 300;            // how far a payment's time may be from ours
+
 // HTTP deadlines
 constexpr int64_t head_deadline_ms = 5'000;              // from a request's first byte to the end of its head
 constexpr int64_t body_deadline_ms = 5'000;
@@ -62,7 +68,15 @@ constexpr uint32_t events_per_turn_max = 512;
 constexpr uint32_t accepts_per_turn_max = 64;
 constexpr uint32_t orders_waiting_max = 1u << 14;        // requests that wait for units, all items of a shard
 constexpr int64_t wait_for_units_ms = 100;               // then the answer is try_again
+// Clients that wait for accept(); the kernel cuts it to net.core.somaxconn. One that finds the queue full waits a second
+// for its next SYN, and a flash sale opens with a wave of them.
+constexpr int listen_backlog = 65'535;
+// Buffers are lent: to input that is no whole request yet and to output that the socket did not take.
+constexpr uint32_t chunks_small_max = 1u << 16;          // 4 KiB each
+constexpr uint32_t chunks_medium_max = 1u << 13;         // 16 KiB each
+constexpr uint32_t chunks_large_max = 1u << 10;          // 64 KiB each
 constexpr uint32_t watchers_max = 1u << 16;              // long polls on orders of a shard
+constexpr uint32_t orders_per_holding_max = 1000;         // of one user for one item with a purchase limit
 constexpr uint32_t expiries_per_turn_max = 256;
 
 // Mailboxes, per ordered pair of shards

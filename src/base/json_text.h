@@ -1,9 +1,12 @@
-// JSON that people write (a catalog, a key file, an operator's body), read strictly: every complaint says where.
+// JSON that people write (a catalog, a key file, an operator's body), read strictly: every
+// complaint says where.
 //
 //   catalog.json:7: items[2].price: expected an integer from 0 to 8796093022208
 //
-// simdjson does the parsing (a catalog of a million items is some 200 MB); this adds lines, names and the discipline
-// that every field is looked at by somebody who knows it. Only the .cc of a reader includes this.
+// simdjson parses (a catalog of a million items has some 200 MB, which it reads in a fraction of a
+// second); this adds lines and names. simdjson's on-demand reader checks only what is asked of it,
+// so a reader must ask for every value or refuse its key. Included by the .cc files of readers,
+// never by a header: simdjson costs a second of compiling.
 #pragma once
 
 #include <simdjson.h>
@@ -18,46 +21,101 @@ namespace stampede {
 
 class JsonText {
  public:
-  // `name` is what stands in front of complaints, such as the file's name. The text is copied: simdjson needs room
-  // behind it.
+  using Value = simdjson::ondemand::value;
+
+  // `name` stands in front of complaints, as a file's name does. The text is copied: simdjson needs
+  // room behind it.
   JsonText(std::string_view text, std::string_view name);
   JsonText(const JsonText&) = delete;
+  JsonText& operator=(const JsonText&) = delete;
 
-  // Calls read(key, value, where) for each field of the object that the whole text has to be; `where` is what error()
-  // wants. Stops at the first Status that is an error and returns it; so do the two below.
+  // Calls read(key, value, where) -> Status for each field of the object that the whole text has to
+  // be; `where` is the field's place for error(). Ends at the first error, which is the result.
   template <typename Read>
   Status for_each_field(Read read);
-  // The same for a value inside, which has to be an object or an array; `field` is its name in complaints.
-  template <typename Read>
-  Status for_each_field(simdjson::ondemand::value& value, std::string_view field, Read read);
-  // read(index, value, where)
-  template <typename Read>
-  Status for_each_element(simdjson::ondemand::value& value, std::string_view field, Read read);
 
-  // `name:line: field: reason`; `where` points into the text.
+  // The same for an object inside. `field` is what complaints call it, `where` its place.
+  template <typename Read>
+  Status for_each_field(Value value, const char* where, std::string_view field, Read read);
+
+  // Calls read(value, where) -> Status for each element of an array inside.
+  template <typename Read>
+  Status for_each_element(Value value, const char* where, std::string_view field, Read read);
+
+  const char* begin() const { return text_.data(); }
+
+  // `name:line: field: reason`, without the field when it is empty.
   Error error(const char* where, std::string_view field, std::string_view reason) const;
 
-  // Where the value stands in the text.
-  const char* position_of(simdjson::ondemand::value& value) const;
-
  private:
+  using Code = simdjson::error_code;
+
   template <typename Read>
-  Status read_fields(simdjson::ondemand::object object, Read read);
-  Error syntax_error(simdjson::error_code code);
-  Error error_at_line(size_t line, std::string_view reason) const;
+  Status read_fields(simdjson::ondemand::object& object, Read& read);
+  Error encoding_error(Code code) const;
+  Error structure_error(Code code);
+  const char* end_of_content() const;
 
   std::string name_;
   simdjson::padded_string text_;
   simdjson::ondemand::parser parser_;
   simdjson::ondemand::document document_;
-  const char* last_seen_;  // the newest place that was read without a fault
 };
 
-// Readers of one value. Each returns why the value is refused, or an empty text when `out` holds it.
+// Readers of one value: why it is refused, or an empty text when `out` holds it.
 using Refusal = std::string;
-[[nodiscard]] Refusal read_integer(simdjson::ondemand::value value, int64_t low, int64_t high, int64_t& out);
-[[nodiscard]] Refusal read_bool(simdjson::ondemand::value value, bool& out);
-// The view holds as long as the JsonText.
-[[nodiscard]] Refusal read_text(simdjson::ondemand::value value, std::string_view& out);
+[[nodiscard]] Refusal read_integer(JsonText::Value value, int64_t low, int64_t high, int64_t& out);
+[[nodiscard]] Refusal read_bool(JsonText::Value value, bool& out);
+[[nodiscard]] Refusal read_text(JsonText::Value value,
+                                std::string_view& out);  // holds as long as the JsonText
+
+template <typename Read>
+Status JsonText::for_each_field(Read read) {
+  simdjson::ondemand::object object;
+  if (Code code = parser_.iterate(text_).get(document_)) return encoding_error(code);
+  if (Code code = document_.get_object().get(object)) return structure_error(code);
+  if (Status status = read_fields(object, read); !status) return status;
+  const char* rest;
+  if (document_.current_location().get(rest) == simdjson::SUCCESS)
+    return error(rest, "", "nothing may follow the object");
+  return Ok{};
+}
+
+template <typename Read>
+Status JsonText::for_each_field(Value value, const char* where, std::string_view field, Read read) {
+  simdjson::ondemand::object object;
+  const Code code = value.get_object().get(object);
+  if (code == simdjson::INCORRECT_TYPE) return error(where, field, "expected an object");
+  if (code) return structure_error(code);
+  return read_fields(object, read);
+}
+
+template <typename Read>
+Status JsonText::for_each_element(Value value, const char* where, std::string_view field,
+                                  Read read) {
+  simdjson::ondemand::array array;
+  const Code code = value.get_array().get(array);
+  if (code == simdjson::INCORRECT_TYPE) return error(where, field, "expected an array");
+  if (code) return structure_error(code);
+  for (auto result : array) {
+    Value element;
+    if (Code problem = std::move(result).get(element)) return structure_error(problem);
+    if (Status status = read(element, element.raw_json_token().data()); !status) return status;
+  }
+  return Ok{};
+}
+
+template <typename Read>
+Status JsonText::read_fields(simdjson::ondemand::object& object, Read& read) {
+  for (auto result : object) {
+    simdjson::ondemand::field field;
+    std::string_view key;
+    if (Code code = std::move(result).get(field)) return structure_error(code);
+    const char* where = field.key().raw();
+    if (Code code = field.unescaped_key().get(key)) return structure_error(code);
+    if (Status status = read(key, field.value(), where); !status) return status;
+  }
+  return Ok{};
+}
 
 }  // namespace stampede

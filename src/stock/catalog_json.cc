@@ -1,0 +1,309 @@
+#include "stock/catalog_json.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+
+#include "base/hex.h"
+#include "base/json_text.h"
+#include "base/time_text.h"
+
+namespace stampede::stock {
+namespace {
+
+enum Field : unsigned {
+  kCode,
+  kTitle,
+  kPrice,
+  kCurrency,
+  kStock,
+  kPerUserLimit,
+  kStartsAt,
+  kEndsAt,
+  kPayWindow,
+  kHiddenLink,
+  kFieldCount,
+};
+constexpr std::array<std::string_view, kFieldCount> kFieldNames = {
+    "code",           "title",     "price",   "currency",     "stock",
+    "per_user_limit", "starts_at", "ends_at", "pay_window_s", "hidden_link"};
+
+// An item on the way in: what its fields said so far and where each of them stands (null: not
+// seen).
+struct Draft {
+  CatalogEntry entry;
+  std::array<const char*, kFieldCount> places{};
+
+  bool has(Field field) const { return places[field] != nullptr; }
+};
+
+constexpr std::string_view kCodeExpected = "expected 1 to 64 characters of A-Z a-z 0-9 . _ -";
+
+bool is_code_char(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+Refusal read_code(JsonText::Value value, Text<limits::item_code_bytes_max>& out) {
+  std::string_view text;
+  if (!read_text(value, text).empty() || !is_item_code(text)) return Refusal(kCodeExpected);
+  out = text;
+  return {};
+}
+
+Refusal read_title(JsonText::Value value, Text<limits::item_title_bytes_max>& out) {
+  std::string_view text;
+  if (Refusal refusal = read_text(value, text); !refusal.empty()) return refusal;
+  if (text.empty() || text.size() > limits::item_title_bytes_max ||
+      std::any_of(text.begin(), text.end(), is_control))
+    return "expected 1 to 200 bytes of UTF-8 without control characters";
+  out = text;
+  return {};
+}
+
+Refusal read_currency(JsonText::Value value, Currency& out) {
+  std::string_view text;
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (!read_text(value, text).empty() || text.size() != out.size() ||
+      !std::all_of(text.begin(), text.end(), is_upper))
+    return "expected three capital letters, such as CNY";
+  std::copy(text.begin(), text.end(), out.begin());
+  return {};
+}
+
+// The first millisecond of 1970 is how terms say "no time".
+Refusal read_time(JsonText::Value value, int64_t& out) {
+  bool is_null = false;
+  if (value.is_null().get(is_null) == simdjson::SUCCESS && is_null) return {};
+  std::string_view text;
+  const std::optional<int64_t> wall_ms =
+      read_text(value, text).empty() ? parse_time(text) : std::nullopt;
+  if (wall_ms.value_or(0) == 0) return "expected a time such as 2026-12-01T10:00:00+08:00";
+  out = *wall_ms;
+  return {};
+}
+
+template <typename T>
+Refusal read_number(JsonText::Value value, int64_t low, int64_t high, T& out) {
+  int64_t number = 0;
+  Refusal refusal = read_integer(value, low, high, number);
+  if (refusal.empty()) out = static_cast<T>(number);
+  return refusal;
+}
+
+Refusal read_field(Field field, JsonText::Value value, CatalogEntry& entry) {
+  ItemTerms& terms = entry.terms;
+  switch (field) {
+    case kCode:
+      return read_code(value, terms.code);
+    case kTitle:
+      return read_title(value, terms.title);
+    case kPrice:
+      return read_number(value, 0, limits::price_max, terms.price);
+    case kCurrency:
+      return read_currency(value, terms.currency);
+    case kStock:
+      return read_number(value, 0, limits::stock_max, entry.stock);
+    case kPerUserLimit:
+      return read_number(value, 0, limits::per_user_limit_max, terms.per_user_limit);
+    case kStartsAt:
+      return read_time(value, terms.starts_ms);
+    case kEndsAt:
+      return read_time(value, terms.ends_ms);
+    case kPayWindow:
+      return read_number(value, 1, limits::pay_window_s_max, terms.pay_window_s);
+    case kHiddenLink:
+      return read_bool(value, terms.has_hidden_link);
+    case kFieldCount:
+      break;
+  }
+  check_failed("a known field", __FILE__, __LINE__);
+}
+
+// Reads the fields of one item; `prefix` tells complaints which item it is.
+class ItemReader {
+ public:
+  ItemReader(const JsonText& json, const char* where, std::string prefix)
+      : json_(json), where_(where), prefix_(std::move(prefix)) {}
+
+  Status read(std::string_view key, JsonText::Value value, const char* where) {
+    const auto name = std::find(kFieldNames.begin(), kFieldNames.end(), key);
+    if (name == kFieldNames.end()) return error(where, key, "unknown key");
+    const auto field = static_cast<Field>(name - kFieldNames.begin());
+    if (draft_.has(field)) return error(where, key, "is given twice");
+    draft_.places[field] = where;
+    if (Refusal refusal = read_field(field, value, draft_.entry); !refusal.empty())
+      return error(where, key, refusal);
+    return Ok{};
+  }
+
+  Status require(Field field) const {
+    if (draft_.has(field)) return Ok{};
+    return error(where_, kFieldNames[field], "is required");
+  }
+
+  // What fields mean together.
+  Status finish() {
+    ItemTerms& terms = draft_.entry.terms;
+    if (terms.title.empty()) terms.title = terms.code.view();
+    if (terms.ends_ms != 0 && terms.ends_ms <= terms.starts_ms)
+      return error(draft_.places[kEndsAt], kFieldNames[kEndsAt], "must be later than starts_at");
+    // Selling such an item without its link would let in everybody whom the link was to keep out.
+    if (terms.has_hidden_link)
+      return error(draft_.places[kHiddenLink], kFieldNames[kHiddenLink],
+                   "hidden links are not built yet: only false can be sold");
+    return Ok{};
+  }
+
+  Error error(const char* where, std::string_view field, std::string_view reason) const {
+    return json_.error(where, prefix_ + std::string(field), reason);
+  }
+
+  const Draft& draft() const { return draft_; }
+  Draft& draft() { return draft_; }
+
+ private:
+  const JsonText& json_;
+  const char* where_;  // where the item begins
+  std::string prefix_;
+  Draft draft_;
+};
+
+// Reads the elements of "items".
+class CatalogReader {
+ public:
+  explicit CatalogReader(JsonText& json) : json_(json) {}
+
+  Status read_items(JsonText::Value items, const char* where) {
+    has_items_ = true;
+    return json_.for_each_element(items, where, "items",
+                                  [this](JsonText::Value item, const char* item_where) {
+                                    return read_item(item, item_where);
+                                  });
+  }
+
+  bool has_items() const { return has_items_; }
+  std::vector<CatalogEntry>& entries() { return entries_; }
+
+ private:
+  Status read_item(JsonText::Value item, const char* where) {
+    const std::string name = "items[" + std::to_string(entries_.size()) + "]";
+    if (entries_.size() == limits::item_count_max)
+      return json_.error(where, name,
+                         "more than " + std::to_string(limits::item_count_max) + " items");
+    ItemReader reader(json_, where, name + ".");
+    const auto read = [&](std::string_view key, JsonText::Value value, const char* field_where) {
+      return reader.read(key, value, field_where);
+    };
+    if (Status status = json_.for_each_field(item, where, name, read); !status) return status;
+    for (Field field : {kCode, kStock})
+      if (Status status = reader.require(field); !status) return status;
+    if (Status status = reader.finish(); !status) return status;
+    entries_.push_back(reader.draft().entry);
+    if (!codes_.emplace(entries_.back().terms.code.view()).second)
+      return reader.error(reader.draft().places[kCode], kFieldNames[kCode],
+                          "the catalog has an item of this code already");
+    return Ok{};
+  }
+
+  JsonText& json_;
+  bool has_items_ = false;
+  std::vector<CatalogEntry> entries_;
+  std::unordered_set<std::string> codes_;
+};
+
+void append_quoted(std::string_view text, std::string& out) {
+  out += '"';
+  for (char c : text) {
+    CHECK(!is_control(c));  // nothing with control characters becomes a code or a title
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+}
+
+void append_time(int64_t wall_ms, std::string& out) {
+  if (wall_ms == 0) {
+    out += "null";
+    return;
+  }
+  std::array<char, kTimeTextBytes> text;
+  render_time(wall_ms, text);
+  append_quoted({text.data(), text.size()}, out);
+}
+
+}  // namespace
+
+Result<std::vector<CatalogEntry>> parse_catalog(std::string_view text, std::string_view file_name) {
+  JsonText json(text, file_name);
+  CatalogReader reader(json);
+  const Status status =
+      json.for_each_field([&](std::string_view key, JsonText::Value value, const char* where) {
+        if (key != "items") return Status(json.error(where, key, "unknown key"));
+        if (reader.has_items()) return Status(json.error(where, key, "is given twice"));
+        return reader.read_items(value, where);
+      });
+  if (!status) return status.error();
+  if (!reader.has_items()) return json.error(json.begin(), "items", "is required");
+  return std::move(reader.entries());
+}
+
+Result<ItemChange> parse_item(std::string_view body, std::string_view code) {
+  JsonText json(body, "body");
+  if (!is_item_code(code)) return json.error(json.begin(), kFieldNames[kCode], kCodeExpected);
+  ItemReader reader(json, json.begin(), "");
+  const Status status =
+      json.for_each_field([&](std::string_view key, JsonText::Value value, const char* where) {
+        return reader.read(key, value, where);
+      });
+  if (!status) return status.error();
+  const Draft& draft = reader.draft();
+  ItemTerms& terms = reader.draft().entry.terms;
+  if (!draft.has(kCode)) terms.code = code;
+  if (terms.code.view() != code)
+    return reader.error(draft.places[kCode], kFieldNames[kCode], "is another one than the path's");
+  if (Status finished = reader.finish(); !finished) return finished.error();
+  return ItemChange{terms, draft.has(kStock) ? std::optional(draft.entry.stock) : std::nullopt};
+}
+
+bool is_item_code(std::string_view text) {
+  return !text.empty() && text.size() <= limits::item_code_bytes_max &&
+         std::all_of(text.begin(), text.end(), is_code_char);
+}
+
+void append_item_json(const ItemTerms& terms, std::string& out) {
+  out += "{\"code\":";
+  append_quoted(terms.code, out);
+  out += ",\"title\":";
+  append_quoted(terms.title, out);
+  out += ",\"price\":" + std::to_string(terms.price) + ",\"currency\":";
+  append_quoted({terms.currency.data(), terms.currency.size()}, out);
+  out += ",\"per_user_limit\":" + std::to_string(terms.per_user_limit) + ",\"starts_at\":";
+  append_time(terms.starts_ms, out);
+  out += ",\"ends_at\":";
+  append_time(terms.ends_ms, out);
+  out += ",\"pay_window_s\":" + std::to_string(terms.pay_window_s);
+  out += terms.has_hidden_link ? ",\"hidden_link\":true}" : ",\"hidden_link\":false}";
+}
+
+std::string entity_tag(std::string_view body) {
+  std::array<char, kHex64Bytes> digits;
+  render_hex64(checksum(std::as_bytes(std::span(body))), digits);
+  return '"' + std::string(digits.begin(), digits.end()) + '"';
+}
+
+CatalogEntry demo_entry() {
+  CatalogEntry entry;
+  entry.terms.code = std::string_view("ticket");
+  entry.terms.title = std::string_view("Beijing–Shanghai G101");
+  entry.terms.price = 55'350;
+  entry.terms.per_user_limit = 1;
+  entry.stock = 10'000;
+  return entry;
+}
+
+}  // namespace stampede::stock

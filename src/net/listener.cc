@@ -9,16 +9,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
+#include "limits.h"
 
 namespace stampede::net {
 namespace {
-
-// Clients that wait for accept(); the kernel cuts it to /proc/sys/net/core/somaxconn (4096 on
-// Debian 12). A flash sale opens with a wave of connections, and one that finds the queue full
-// waits a second for its next SYN.
-constexpr int kBacklog = 65'535;
 
 // Owner and group: who may open a Unix socket is decided with the group.
 constexpr mode_t kSocketFileMode = 0660;
@@ -73,7 +70,7 @@ Result<Socket> open_tcp(const Address& address, Place place) {
   // The port is ours now: from here on siblings may bind it too.
   if (place == Place::first && !set_option(draft.get(), SOL_SOCKET, SO_REUSEPORT, 1))
     return cannot("share", address, errno);
-  if (::listen(draft.get(), kBacklog) < 0) return cannot("listen on", address, errno);
+  if (::listen(draft.get(), limits::listen_backlog) < 0) return cannot("listen on", address, errno);
   return draft.release();
 }
 
@@ -106,7 +103,8 @@ Result<Socket> open_unix(const Address& address) {
   // Before bind the mode narrows what the file is made with, so that it is at no moment open to
   // all; after bind it is set again, because the umask may have narrowed it further.
   if (::fchmod(draft.get(), kSocketFileMode) < 0 || bind_to(draft.get(), address) < 0 ||
-      ::chmod(address.path.c_str(), kSocketFileMode) < 0 || ::listen(draft.get(), kBacklog) < 0)
+      ::chmod(address.path.c_str(), kSocketFileMode) < 0 ||
+      ::listen(draft.get(), limits::listen_backlog) < 0)
     return cannot("listen on", address, errno);
   return draft.release();
 }

@@ -43,6 +43,7 @@ constexpr size_t trailer_bytes_max = 1024;
 constexpr size_t request_bytes_max = head_bytes_max + 6 * body_bytes_max + chunk_extension_bytes_max +
                                      trailer_bytes_max + 64;
 constexpr unsigned json_depth_max = 8;
+constexpr unsigned json_members_max = 32;                // of one object; each key is compared with those before it
 constexpr unsigned pipelined_max = 64;                   // unanswered requests of one connection; then reading stops
 constexpr uint32_t requests_per_connection_max = 100'000'000;
 constexpr size_t output_bytes_max = 64 * 1024;           // queued for one connection; then reading stops
@@ -102,6 +103,10 @@ constexpr size_t record_bytes_max = 1024;
 constexpr size_t batch_bytes_max = 1024 * 1024;
 constexpr size_t segment_bytes_default = 64 * 1024 * 1024;
 constexpr size_t segment_bytes_min = 2 * batch_bytes_max;
+constexpr uint32_t segments_ready_min = 2;               // prepared ahead of the one in use
+constexpr uint32_t segments_ready_max = 4;               // as many come back by recycling; more are removed
+static_assert(segments_ready_min <= segments_ready_max);
+constexpr int64_t segment_retry_ms = 100;                // after a preparation that failed (full disk)
 constexpr int64_t log_write_watchdog_ms = 10'000;        // a write that takes longer ends the process
 // A batch keeps this much for payments, expiries, returns and cancels when new orders are refused for lack of room.
 constexpr size_t batch_reserve_bytes = 256 * 1024;

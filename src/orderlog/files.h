@@ -1,0 +1,90 @@
+// The files of one stream: their names, how they are opened, memory that O_DIRECT accepts.
+//
+//   <dir>/0000000007.log            segment 7
+//   <dir>/0000000008.log.tmp        segment 8 in preparation; removed at start
+//   <dir>/0000000007.log.torn-TIME  what recovery cut off
+//   <dir>/snapshot-0000000007       the state that the segments below 7 made (snapshot.h)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "limits.h"
+#include "orderlog/format.h"
+
+namespace stampede::orderlog {
+
+// Which stream, and where its files lie. A plain value; everybody who reads or writes a log holds
+// one.
+struct StreamFiles {
+  std::string dir;  // <data>/log/g<generation>/s<stream>
+  Uuid log_uuid{};
+  uint32_t stream = 0;
+  size_t segment_bytes = limits::segment_bytes_default;
+  bool is_direct = true;  // read past the page cache, if the file system can
+
+  std::string segment_path(uint32_t segment) const;
+  // The most bytes of one batch: a segment always has room for two, so that one can end it.
+  size_t batch_bytes() const;
+};
+
+// An open descriptor; closed with its owner. −1: none.
+class File {
+ public:
+  File() = default;
+  explicit File(int fd) : fd_(fd) {}
+  File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  File& operator=(File&& other) noexcept;
+  ~File() { close(); }
+
+  int fd() const { return fd_; }
+  bool is_open() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void close();
+
+ private:
+  int fd_ = -1;
+};
+
+// Memory on a block boundary, zeroed at first.
+class AlignedBuffer {
+ public:
+  explicit AlignedBuffer(size_t bytes);
+  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  size_t size_;
+};
+
+// The segments that are there, in order. An error names a file that does not belong: a segment of
+// the wrong size or name. Holes are the caller's to judge.
+[[nodiscard]] Result<std::vector<uint32_t>> list_segments(const StreamFiles& files);
+
+// Opens for reading, with O_DIRECT when `is_direct` and the file system can.
+[[nodiscard]] Result<File> open_for_reading(const std::string& path, bool is_direct);
+
+// Reads until `into` is full or the file ends; returns the bytes. Offset and size are multiples of
+// the block.
+[[nodiscard]] Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> into,
+                                     const std::string& path);
+
+// Makes names in a directory durable (a created, renamed or removed file is safe only after this).
+[[nodiscard]] Status sync_directory(const std::string& dir);
+
+// Creates a directory and its parents, durably.
+[[nodiscard]] Status make_directories(const std::string& dir);
+
+// "open /x/y: No such file or directory", for errno.
+[[nodiscard]] Error errno_error(const std::string& what, int error_number);
+
+}  // namespace stampede::orderlog

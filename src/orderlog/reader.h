@@ -1,0 +1,105 @@
+// Reads one stream's batches in order and believes none of them unchecked.
+//
+// The live log is read beside its writer, with O_DIRECT, and only up to the durable mark: what is
+// behind it may be half written, and what the page cache holds of it may be stale.
+//
+// Belongs to one thread. Several readers may read one stream.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/result.h"
+#include "orderlog/files.h"
+#include "orderlog/format.h"
+#include "orderlog/marks.h"
+#include "orderlog/record.h"
+
+namespace stampede::orderlog {
+
+// One sound batch. Its bytes are the reader's and stay until the next call of it.
+class Batch {
+ public:
+  Batch(const BatchHeader& header, uint64_t offset, std::span<const std::byte> body)
+      : header_(header), offset_(offset), body_(body) {}
+
+  const BatchHeader& header() const { return header_; }
+  Lsn first_lsn() const { return header_.first_lsn; }
+  Lsn last_lsn() const { return header_.last_lsn(); }
+  uint32_t record_count() const { return header_.record_count; }
+  uint64_t batch_seq() const { return header_.batch_seq; }
+  uint32_t segment() const { return header_.segment; }
+  uint64_t offset() const { return offset_; }
+  uint64_t chain() const { return header_.header_sum; }
+  size_t file_bytes() const { return sealed_bytes(body_.size()); }
+
+  // visit(Lsn, const Record&) for each record in order. Views in a record point into the batch.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    std::span<const std::byte> rest = body_;
+    for (Lsn lsn = first_lsn(); lsn <= last_lsn(); ++lsn) {
+      const std::optional<Decoded> decoded = decode(rest);
+      CHECK(decoded.has_value());  // the reader has parsed them before
+      visit(lsn, decoded->record);
+      rest = rest.subspan(decoded->bytes);
+    }
+  }
+
+ private:
+  BatchHeader header_;
+  uint64_t offset_;
+  std::span<const std::byte> body_;
+};
+
+constexpr Lsn kNoLsnLimit = UINT64_MAX;
+
+class Reader {
+ public:
+  Reader(const StreamFiles& files, const Position& start);
+
+  // The next batch, if all of its records are numbered at most `up_to` (the durable mark, or
+  // kNoLsnLimit for a log that nobody writes). nullopt: none yet. An error means damage, for
+  // everything up to the mark is there: it names segment, offset, sequence and reason.
+  [[nodiscard]] Result<std::optional<Batch>> next(Lsn up_to);
+
+  // Where the next batch begins.
+  const Position& position() const { return position_; }
+
+  // For recovery and tools, which must judge what they find: what lies at position(), without an
+  // opinion. `batch` is there exactly when flaw is none. An error is one of the file system. A
+  // missing segment file is Flaw::no_room with is_missing.
+  struct Found {
+    Flaw flaw = Flaw::none;
+    bool is_missing = false;
+    std::optional<BatchHeader> header;  // if a sound one lies here, whatever it says
+    std::optional<Batch> batch;
+  };
+  [[nodiscard]] Result<Found> look();
+  // Steps over the batch that look() found.
+  void skip(const Batch& batch);
+  // The block at position(), after a look() that found a flaw other than no_room.
+  std::span<const std::byte> block() const;
+
+  // "segment 7 (/path) offset 8192 sequence 42: the body is not what was sealed"
+  [[nodiscard]] Error describe(Flaw flaw) const;
+
+ private:
+  [[nodiscard]] Status open_segment();
+  [[nodiscard]] Status fill(size_t bytes_needed);
+  std::span<const std::byte> buffered() const;
+
+  StreamFiles files_;
+  Position position_;
+  File file_;
+  uint32_t open_segment_ = 0;  // 0: none
+  bool is_segment_missing_ = false;
+  AlignedBuffer memory_;
+  uint64_t window_offset_ = 0;  // of the file, at the start of memory_
+  size_t window_bytes_ = 0;
+  Lsn window_up_to_ = 0;  // the window may be stale for records above
+  size_t read_bytes_;     // how much to read at once: little at the live end, much when catching up
+};
+
+}  // namespace stampede::orderlog

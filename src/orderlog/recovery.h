@@ -1,0 +1,105 @@
+// What is the end of a log after a crash, and is anything missing? Answered by a table of cases,
+// not by trust.
+//
+// A batch is acknowledged only after its write completed, and at most one write is in flight. So
+// when batch n is not sound, exactly one question matters: had n been durable? It had, if anything
+// later than n was ever written, or if a witness outside the log has seen one of its records. Then
+// an acknowledged order is gone: stop, write nothing, say where. Otherwise the batch was in flight
+// in the crash: keep its remains beside the log and go on in front of it.
+//
+//   found at the place of batch n     nothing later,      something later,     from another
+//                                     no witness          or a witness         log or version
+//   zeros; a former use of the file   clean               damaged              damaged
+//   a sound header, prev_chain of     clean               damaged              damaged
+//     another life
+//   n with a bad body; the remains    torn                damaged              damaged
+//     of a header
+//   n sound in every sum, but not     damaged             damaged              damaged
+//     what can follow n − 1
+//
+// Other logs treat the first bad byte as the end, and drop acknowledged data silently when a byte
+// in the middle rots (SQLite, PostgreSQL, Kafka, Redis with aof-load-truncated); a ledger must
+// refuse (as etcd and TigerBeetle do).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "orderlog/files.h"
+#include "orderlog/marks.h"
+#include "orderlog/reader.h"
+#include "orderlog/record.h"
+
+namespace stampede::orderlog {
+
+// Somebody outside the log who has seen one of its records after it was durable.
+struct Witness {
+  std::string name;  // "database", "ledger"
+  Lsn lsn = 0;
+};
+
+struct RecoveryInput {
+  StreamFiles files;
+  Position start;  // the beginning, or where a snapshot ends
+  std::vector<Witness> witnesses;
+  bool is_read_only = false;  // report only; what would be cut stays as it is
+  bool accepts_loss = false;  // cut also what is damaged: the operator has said so
+  int64_t wall_ns = 0;        // now; names what is cut off
+};
+
+enum class RecoveryOutcome : uint8_t {
+  clean,    // the log ends after its last batch
+  torn,     // a batch that was never acknowledged was cut off; append a Recovery record before
+            // anything else
+  damaged,  // an acknowledged batch is gone or rolled back: nothing was written; exit with
+            // kExitLogDamaged
+};
+
+struct RecoveryReport {
+  RecoveryOutcome outcome = RecoveryOutcome::clean;
+  Position end;          // where the writer goes on
+  Lsn last_lsn = 0;      // 0: the log is empty
+  uint64_t batches = 0;  // read from the start position on
+  uint64_t records = 0;
+  int64_t last_wall_ns = 0;  // of the last batch; 0: none was read
+  uint64_t epoch = 0;        // of the last batch
+  uint64_t torn_bytes = 0;   // from the end to the last byte that is not zero
+  std::string torn_file;     // where they are kept
+  std::string message;       // torn, damaged: one line with segment, offset, sequence and reason
+};
+
+// Called for each record in order; `batch` is the one that holds it. A failure means that the
+// record cannot follow the ones before it, which no crash explains: damage.
+using RecordVisitor = std::function<Status(Lsn lsn, const Record& record, const Batch& batch)>;
+
+// An error is one of the file system (no permission, not a segment); nothing was written then.
+[[nodiscard]] Result<RecoveryReport> recover(const RecoveryInput& input,
+                                             const RecordVisitor& visit);
+
+// The table above.
+enum class AtEnd : uint8_t { unused, former_life, remains, impossible };
+struct Evidence {
+  AtEnd at_end = AtEnd::unused;
+  bool has_later = false;    // a batch of this stream with a higher sequence number
+  bool has_witness = false;  // of batch n or later
+  bool has_foreign = false;  // a batch of another log, stream or version
+};
+[[nodiscard]] constexpr RecoveryOutcome judge(const Evidence& evidence) {
+  if (evidence.has_later || evidence.has_witness || evidence.has_foreign)
+    return RecoveryOutcome::damaged;
+  switch (evidence.at_end) {
+    case AtEnd::unused:
+    case AtEnd::former_life:
+      return RecoveryOutcome::clean;
+    case AtEnd::remains:
+      return RecoveryOutcome::torn;
+    case AtEnd::impossible:
+      return RecoveryOutcome::damaged;
+  }
+  return RecoveryOutcome::damaged;
+}
+
+}  // namespace stampede::orderlog

@@ -1,0 +1,150 @@
+// Segment files, made ready before they are needed: a shard never waits for a file system to find
+// room.
+//
+// One helper thread for all streams prepares each segment: .tmp, fallocate, zeros written,
+// fdatasync, rename, fsync of the directory. Zeros, because a fallocated extent is "unwritten": its
+// first write would need a journal commit (273 µs against 172). Segments that are covered by a
+// snapshot and drained come back by rename, with their stale bytes (format.h says why that is
+// harmless), which costs no writing at all.
+//
+//   release_below(5)        taken            ready (at least 2 are kept)
+//   ┌────┬────┐        ┌────┬────┬────┐     ┌────┬────┐
+//   │ 3  │ 4  │        │ 5  │ 6  │ 7▸ │     │ 8  │ 9  │
+//   └─┬──┴─┬──┘        └────┴────┴────┘     └────┴────┘
+//     └────┴── renamed to 10, 11 ─────────────────────▲
+//
+// A full disk: preparation fails, is tried again every 100 ms, and new orders are taken only while
+// a ready segment lies ahead. So the whole of the last segment is left to payments, expiries,
+// returns and cancels.
+//
+// A second helper thread tells of closed segments, so that making a snapshot delays no preparation.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "limits.h"
+#include "orderlog/files.h"
+
+namespace stampede::orderlog {
+
+class SegmentKeeper;
+
+// One stream's end of it. Lock-free for its shard.
+class StreamSegments {
+ public:
+  // The shard. Segments are taken in order, each once. The descriptor, open for writing, becomes
+  // the caller's; nullopt: not ready yet.
+  [[nodiscard]] std::optional<int> take(uint32_t segment);
+  // The shard. A ready segment lies ahead of the one in use; without it new orders are
+  // `overloaded`.
+  [[nodiscard]] bool has_room_for_new_orders() const { return ready_count() > 0; }
+  [[nodiscard]] uint32_t ready_count() const;
+  // The shard, when the end of `segment` is durable.
+  void close(uint32_t segment);
+
+  // Any thread. Segments below are covered by a snapshot and drained: they may be used again. Only
+  // grows.
+  void release_below(uint32_t segment);
+
+ private:
+  friend class SegmentKeeper;
+  StreamSegments(SegmentKeeper& keeper, const StreamFiles& files, uint32_t current);
+
+  SegmentKeeper& keeper_;
+  const StreamFiles files_;
+  // The descriptor of segment s lies in cell s mod size. prepared_ (stored by the helper with
+  // release) pairs with the shard's acquire in take(); taken_ (stored by the shard) with the
+  // helper's.
+  std::array<int, limits::segments_ready_max + 1> descriptors_{};
+  alignas(64) std::atomic<uint32_t> prepared_;  // highest segment that is ready or taken
+  alignas(64) std::atomic<uint32_t> taken_;     // highest segment that was taken
+  std::atomic<uint32_t> closed_{0};             // highest segment whose end is durable
+  std::atomic<uint32_t> released_{0};           // segments below may be used again
+  // The helper's own.
+  uint32_t oldest_ = 1;       // lowest segment file that may still be there
+  uint32_t closed_told_ = 0;  // highest segment that the listener was told of
+};
+
+class SegmentListener {
+ public:
+  virtual ~SegmentListener() = default;
+  // On the keeper's second thread, for each stream in order, once per closed segment. May take its
+  // time.
+  virtual void on_segment_closed(uint32_t stream, uint32_t segment) = 0;
+};
+
+// Makes one segment file, complete and durable but for its name. A seam, so that tests can fill the
+// disk.
+class SegmentMaker {
+ public:
+  virtual ~SegmentMaker() = default;
+  // 0 or errno; a file that could not be completed is removed.
+  virtual int make(const std::string& path, size_t bytes) = 0;
+};
+
+class ZeroedSegmentMaker final : public SegmentMaker {
+ public:
+  int make(const std::string& path, size_t bytes) override;
+};
+
+// All streams of the process. Made, filled by add(), started and stopped by one thread.
+class SegmentKeeper {
+ public:
+  // `open_flags`: DiskPlan's. `listener` may be null. Both objects outlive the keeper.
+  SegmentKeeper(int open_flags, SegmentMaker& maker, SegmentListener* listener);
+  ~SegmentKeeper();
+  SegmentKeeper(const SegmentKeeper&) = delete;
+  SegmentKeeper& operator=(const SegmentKeeper&) = delete;
+
+  // Before start(). `current` is the segment in which the writer goes on (recovery's end); it and
+  // those behind it are used as they are when they exist. `closed_below`: the listener is told of
+  // closed segments from here on.
+  StreamSegments& add(const StreamFiles& files, uint32_t current, uint32_t closed_below);
+
+  // Removes leftover .tmp files, prepares the current segments, waits until each stream has one
+  // ready ahead or the disk is full, and goes on in the background. An error: a current segment
+  // could not be made.
+  [[nodiscard]] Status start();
+  // Ends both threads; an on_segment_closed() under way is waited for. Unused descriptors are
+  // closed.
+  void stop();
+
+  // Why segments cannot be prepared now, for the operator; empty when they can. Any thread.
+  [[nodiscard]] std::string problem() const;
+
+ private:
+  friend class StreamSegments;
+
+  bool prepare_one(StreamSegments& stream);
+  bool recycle_one(StreamSegments& stream);
+  bool make_ready(StreamSegments& stream, uint32_t segment);
+  bool drop_surplus(StreamSegments& stream);
+  void note(const Status& status);
+  void run_preparation();
+  void run_telling();
+  bool tell_one();
+  void wake();
+
+  const int open_flags_;
+  SegmentMaker& maker_;
+  SegmentListener* const listener_;
+  std::vector<std::unique_ptr<StreamSegments>> streams_;
+  mutable std::mutex mutex_;  // guards what follows; never held during I/O or a callback
+  std::condition_variable work_;
+  bool is_stopping_ = false;
+  uint64_t wakes_ = 0;
+  std::string problem_;
+  std::thread preparer_;
+  std::thread teller_;
+};
+
+}  // namespace stampede::orderlog

@@ -1,0 +1,99 @@
+// The writing end of one stream: records go into the filling batch, one batch is in flight, what is
+// durable is published. So the group commit needs no knob: while a write is under way the next
+// batch fills, for as long as the disk takes.
+//
+//   append ──► [ filling batch ] ──start_write()──► [ batch in flight ] ──poll()──► durable mark
+//               1 MiB, aligned        sealed             one write
+//
+// Any failed or short write ends the process (kExitLogWrite): nobody can say which bytes are on the
+// disk, so no answer would be true; recovery decides. Only a write that never began (EINTR, EAGAIN)
+// is submitted again.
+//
+// Belongs to its shard's thread. Never blocks: when the next segment is not ready yet, the filling
+// batch waits.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "base/clock.h"
+#include "orderlog/disk.h"
+#include "orderlog/files.h"
+#include "orderlog/format.h"
+#include "orderlog/marks.h"
+#include "orderlog/record.h"
+#include "orderlog/segments.h"
+
+namespace stampede::orderlog {
+
+class Writer {
+ public:
+  // Goes on at `start` (recovery's end), whose segment must be ready in `segments`. Stores the
+  // marks of `start` as appended and durable.
+  Writer(const StreamFiles& files, const Position& start, BootId boot_id, Disk& disk,
+         StreamSegments& segments, Marks& marks);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Encodes into the filling batch and returns the record's number. encoded_bytes(record) ≤ room().
+  Lsn append(const Record& record);
+
+  // Bytes of records that the filling batch still takes.
+  [[nodiscard]] size_t room() const { return body_bytes_max_ - body_bytes_; }
+  // The same for new orders: leaves limits::batch_reserve_bytes to payments, expiries, returns and
+  // cancels, and is 0 while no ready segment lies ahead (a full disk).
+  [[nodiscard]] size_t room_for_new_orders() const;
+
+  // Seals the filling batch and starts its write. False when there is nothing to write, when a
+  // write is in flight, or when the next segment is not ready.
+  bool start_write(Moment now);
+  // Takes the outcome of the write in flight. True when the durable mark rose. Ends the process
+  // when the write failed or takes longer than limits::log_write_watchdog_ms.
+  bool poll(Moment now);
+
+  [[nodiscard]] bool is_writing() const { return !in_flight_.empty(); }
+  [[nodiscard]] bool is_idle() const { return !is_writing() && record_count_ == 0; }
+  // The last start_write() found the segment full and the next one not ready.
+  [[nodiscard]] bool is_blocked() const { return is_blocked_; }
+  [[nodiscard]] Lsn appended() const { return next_.next_lsn + record_count_ - 1; }
+  [[nodiscard]] Lsn durable() const { return durable_lsn_; }
+  [[nodiscard]] uint64_t durable_seq() const { return durable_seq_; }
+  // Where the filling batch will go.
+  [[nodiscard]] const Position& position() const { return next_; }
+
+  // What following batches say of the ledger's epoch.
+  void set_epoch(uint64_t epoch) { epoch_ = epoch; }
+
+ private:
+  bool ends_segment(size_t body_bytes) const;
+  bool move_to_next_segment();
+  void submit();
+  [[noreturn]] void fail(const char* what);
+
+  const StreamFiles files_;
+  const BootId boot_id_;
+  Disk& disk_;
+  StreamSegments& segments_;
+  Marks& marks_;
+  const size_t body_bytes_max_;  // leaves room for the record that ends a segment
+
+  AlignedBuffer memory_;          // two batches
+  std::span<std::byte> filling_;  // one of them
+  std::span<std::byte> spare_;    // the other, in flight or free
+  size_t body_bytes_ = 0;         // of the filling batch
+  uint32_t record_count_ = 0;     // of the filling batch
+  Position next_;                 // of the filling batch
+  uint64_t epoch_ = 0;
+  bool is_blocked_ = false;
+
+  std::span<const std::byte> in_flight_;  // empty: none
+  File file_;                             // of the batch in flight
+  File next_file_;    // of the filling batch, when the one in flight ends its segment
+  Position written_;  // of the batch in flight
+  int64_t submitted_boot_ns_ = 0;
+  Lsn durable_lsn_ = 0;
+  uint64_t durable_seq_ = 0;
+};
+
+}  // namespace stampede::orderlog

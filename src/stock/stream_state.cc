@@ -127,19 +127,7 @@ Status StreamState::apply_one(const orderlog::Item& record, Lsn, Moment) {
   if (record.item > items_.size() || record.item >= limits::item_count_max)
     return refuse_item("item number out of order", record.item);
   if (record.item == items_.size()) items_.emplace_back();
-  ItemTerms& terms = items_[record.item].terms;
-  terms.id = record.item;
-  terms.code = record.code;
-  terms.title = record.title;
-  terms.price = record.price;
-  terms.currency = record.currency;
-  terms.per_user_limit = record.per_user_limit;
-  terms.starts_ms = record.starts_ms;
-  terms.ends_ms = record.ends_ms;
-  terms.pay_window_s = record.pay_window_s;
-  terms.is_paused = record.is_paused;
-  terms.is_ended = record.is_ended;
-  terms.has_hidden_link = record.has_hidden_link;
+  items_[record.item].terms = terms_of(record);
   return Ok{};
 }
 

@@ -1,0 +1,119 @@
+// The ledger inside the process: each item's book lives on one shard (hash of the item mod shards) and is asked by
+// mailbox, asynchronously, just as a remote ledger would be. Every shard owns one EmbeddedLedger: as a stream it sends
+// asks and hears tells; as the home of some items' books it answers asks.
+//
+// A lane delivers in order and loses nothing, so an exchange needs no sequence numbers and no retry. The order of a lane
+// also makes the audit a consistent cut (Chandy and Lamport 1985): the book notes its counters, sends a mark down every
+// lane, and each stream counts when the mark reaches it, after all grants that the book had given before and before any
+// later one. Returns that were under way at that moment still count as leased.
+//
+//   shard 0            book's shard                    streams
+//      ── audit_ask ──▶ notes free, a, r
+//                          ── audit_mark ──────────▶ count A, R, H, P
+//                          ◀───────── audit_count ──
+//      ◀── audit_sum ──  A = a? R ≥ r? sums
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/lane.h"
+#include "ledger/book.h"
+#include "ledger/ledger.h"
+
+namespace stampede::ledger {
+
+struct LedgerMessage {
+  enum class Kind : uint8_t {
+    ask,            // returned, pool, want
+    tell,           // accepted, free, pool_elsewhere: the answer to an ask
+    news,           // the same, unasked
+    supply,         // supplied
+    withdraw,       // units
+    withdrawn,      // whether it was done, free
+    audit_ask,      //
+    audit_mark,     //
+    audit_count,    // accepted, returned, reserved, paid, pool
+    audit_sum,      // total, free, leased, reserved, paid; is_ok
+  };
+  Kind kind = Kind::ask;
+  bool is_ok = false;
+  uint16_t from = 0;
+  ItemId item = kNoItem;
+  uint32_t ticket = 0;  // of an audit or a withdrawal
+  Units values[5] = {};
+};
+
+// The lanes of all shards, made before the threads start.
+class LedgerLanes {
+ public:
+  explicit LedgerLanes(uint32_t shard_count);
+  Lane<LedgerMessage>& lane(uint32_t from, uint32_t to) { return *lanes_[from * shard_count_ + to]; }
+  uint32_t shard_count() const { return shard_count_; }
+
+ private:
+  uint32_t shard_count_;
+  std::vector<std::unique_ptr<Lane<LedgerMessage>>> lanes_;
+};
+
+// What shard 0, the operators' shard, hears back.
+struct Withdrawal {
+  uint32_t ticket = 0;
+  bool is_done = false;
+  Units free = 0;
+};
+struct AuditResult {
+  uint32_t ticket = 0;
+  AuditLine line;
+};
+
+class EmbeddedLedger final : public Ledger {
+ public:
+  EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book);
+
+  bool is_ready() const override { return tells_awaited_ == 0; }
+  bool is_available() const override { return true; }
+  void exchange(std::span<const LedgerAsk> asks, Moment now) override;
+  void poll(Client& client, Moment now) override;
+
+  // Shard 0 only. Results come out of the take_ functions below after a later poll().
+  void supply(ItemId item, Units supplied);
+  void withdraw(ItemId item, Units units, uint32_t ticket);
+  [[nodiscard]] bool audit(ItemId item, uint32_t ticket);  // false: too many under way, try next turn
+  std::vector<Withdrawal> take_withdrawals() { return std::exchange(withdrawals_, {}); }
+  std::vector<AuditResult> take_audits() { return std::exchange(audit_results_, {}); }
+
+  // Shards that were sent something since the last call, a bit each: their doorbells must be rung.
+  uint64_t take_touched() { return std::exchange(touched_, 0); }
+  bool has_mail() const;
+
+ private:
+  struct Audit {
+    uint32_t ticket = 0;
+    uint32_t counts_awaited = 0;
+    AuditLine line;
+    std::vector<StreamCount> noted;  // the book's a and r when the marks left
+  };
+
+  uint32_t home_of(ItemId item) const { return mix(item) % lanes_.shard_count(); }
+  void send(uint32_t to, LedgerMessage message);
+  void take(const LedgerMessage& message, Client& client);
+  void answer_ask(const LedgerMessage& message);
+  void spread_news(ItemId item, uint32_t except);
+  void begin_audit(const LedgerMessage& message);
+  void add_count(const LedgerMessage& message);
+
+  uint32_t shard_;
+  LedgerLanes& lanes_;
+  Book book_;
+  uint32_t tells_awaited_ = 0;
+  uint32_t audits_asked_ = 0;
+  uint64_t touched_ = 0;
+  std::vector<Audit> audits_;
+  std::vector<Withdrawal> withdrawals_;
+  std::vector<AuditResult> audit_results_;
+};
+
+}  // namespace stampede::ledger

@@ -21,7 +21,7 @@ LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lsystemd $(MALLOC_$(
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 UNIT_SRCS := $(wildcard test/unit/*.cc test/unit/*/*.cc)
-E2E_SRCS  := $(wildcard test/e2e/*.cc)
+E2E_SRCS  := $(wildcard test/e2e/*.cc test/e2e/*/*.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 

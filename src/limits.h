@@ -21,6 +21,7 @@ constexpr unsigned payment_id_bytes_max = 64;
 constexpr unsigned item_code_bytes_max = 64;
 constexpr unsigned item_title_bytes_max = 200;
 constexpr unsigned op_id_bytes_max = 64;
+constexpr unsigned admin_text_bytes_max = 200;           // who and what of an operator's change, each
 constexpr uint64_t item_count_max = 1'000'000;
 
 // Values
@@ -82,11 +83,11 @@ constexpr uint32_t expiries_per_turn_max = 256;
 
 // Mailboxes, per ordered pair of shards
 constexpr uint32_t order_credits = 1024;                 // requests under way: each has a place for its answer
-constexpr uint32_t answer_slots = 2 * order_credits;     // the rest is for notices of long polls
+constexpr uint32_t answer_slots = 4 * order_credits;     // two for the credits of both lanes; the rest is for notices
 constexpr uint32_t ledger_slots = 4096;
 constexpr uint32_t control_slots = 256;
 constexpr uint32_t batch_orders_max = 256;               // taken from one mailbox in one turn
-static_assert(answer_slots >= 2 * order_credits);
+
 
 // Ledger
 constexpr uint32_t lines_per_exchange_max = 512;         // items in one exchange of a shard with the ledger

@@ -103,14 +103,15 @@ std::span<const Event> EpollNet::poll(int64_t wait_ns) {
 }
 
 Accepted EpollNet::accept(Socket listener) {
+  if (reserve_ < 0) reserve_ = open_reserve();
   const Accepted accepted = accept_once(listener);
   if (accepted.status != Accepted::Status::exhausted) return count(accepted);
   return count(accept_with_reserve(listener));
 }
 
-// Another shard may take the descriptor between close and accept, and again before the reserve is
-// reopened: then the answer is `exhausted`, and the next call that finds room opens the reserve
-// again.
+// Another shard may take the descriptor between close and accept, or before the reserve is open
+// again: then the answer is `exhausted`, and the first call that finds room opens the reserve
+// before anything else.
 Accepted EpollNet::accept_with_reserve(Socket listener) {
   if (reserve_ >= 0) ::close(reserve_);
   reserve_ = -1;

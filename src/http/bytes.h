@@ -1,0 +1,76 @@
+// Which byte may stand where in HTTP: one table, one bit for each kind, so that one load answers
+// every question.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace stampede::http {
+
+enum ByteKind : uint8_t {
+  kToken = 1,   // tchar, RFC 9110 5.6.2: names of methods and fields
+  kText = 2,    // what a field's value may hold, RFC 9110 5.5: visible, obs-text, space, tab
+  kTarget = 4,  // pchar, "/" and "?", RFC 3986 3.3 and 3.4; no fragment
+  kDigit = 8,
+  kHex = 16,
+  kAuthority =
+      32,  // a host and its port, narrower than RFC 3986: no userinfo, no percent-encoding, no list
+  kVisible = 64,  // 0x21 to 0x7e
+  kLowerHex = 128,
+};
+
+namespace detail {
+constexpr void mark(std::array<uint8_t, 256>& kinds, std::string_view bytes, unsigned kind) {
+  for (char byte : bytes) kinds[static_cast<uint8_t>(byte)] |= kind;
+}
+
+constexpr std::array<uint8_t, 256> kinds_of_bytes() {
+  constexpr std::string_view digits = "0123456789";
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  std::array<uint8_t, 256> kinds{};
+  mark(kinds, digits, kToken | kTarget | kDigit | kHex | kAuthority | kLowerHex);
+  mark(kinds, letters, kToken | kTarget | kAuthority);
+  mark(kinds, "abcdef", kHex | kLowerHex);
+  mark(kinds, "ABCDEF", kHex);
+  mark(kinds, "!#$%&'*+-.^_`|~", kToken);
+  mark(kinds, "-._~!$&'()*+,;=:@/?%", kTarget);
+  mark(kinds, "-._~:[]", kAuthority);
+  for (unsigned byte = 0x21; byte <= 0x7e; ++byte) kinds[byte] |= kVisible | kText;
+  for (unsigned byte = 0x80; byte <= 0xff; ++byte) kinds[byte] |= kText;
+  mark(kinds, " \t", kText);
+  return kinds;
+}
+}  // namespace detail
+
+inline constexpr std::array<uint8_t, 256> kByteKinds = detail::kinds_of_bytes();
+
+[[nodiscard]] constexpr bool is_a(char byte, ByteKind kind) {
+  return (kByteKinds[static_cast<uint8_t>(byte)] & kind) != 0;
+}
+
+[[nodiscard]] constexpr bool all_are(std::string_view text, ByteKind kind) {
+  for (char byte : text) {
+    if (!is_a(byte, kind)) return false;
+  }
+  return true;
+}
+
+// ASCII only; `lower` is in lower case already.
+[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    char byte = text[i];
+    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte + ('a' - 'A'));
+    if (byte != lower[i]) return false;
+  }
+  return true;
+}
+
+[[nodiscard]] constexpr std::string_view trim_spaces(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace stampede::http

@@ -1,0 +1,40 @@
+// The two JSON bodies that clients send, read strictly: a body that two readers understand
+// differently (a key twice, 1e3, half a surrogate) is a dispute about an order.
+//
+// A body is one JSON object (RFC 8259) in valid UTF-8, nested at most limits::json_depth_max deep,
+// no object with a key twice (also not in another spelling, "\u0069tem") or with more than
+// limits::json_members_max members. Members that we do not know are ignored, whatever their type,
+// if they are well-formed.
+//
+// No allocation after a thread's first call; any thread.
+#pragma once
+
+#include <string_view>
+
+#include "order.h"
+
+namespace stampede::http {
+
+// {"item":"ticket","qty":1}; qty may be absent. Views are valid until the next parse_…() of this
+// thread.
+struct CreateBody {
+  const char* error =
+      nullptr;            // why this is a bad_request, a sentence for the client; null: well-formed
+  std::string_view item;  // 1 … limits::item_code_bytes_max bytes of UTF-8; known or not
+  Quantity quantity = 1;  // 1 … limits::quantity_max
+};
+[[nodiscard]] CreateBody parse_create(std::string_view body);
+
+// {"payment_id":"p1","amount":55350,"currency":"CNY","status":"succeeded"}. A currency in other
+// letters than the order's is well-formed here: the money came, and the order must say that it goes
+// back.
+struct PaymentBody {
+  const char* error = nullptr;
+  std::string_view payment_id;  // 1 … limits::payment_id_bytes_max bytes of visible ASCII
+  Money amount = 0;             // 0 … limits::money_max
+  Currency currency{};          // three ASCII letters
+  PaymentStatus status = PaymentStatus::succeeded;
+};
+[[nodiscard]] PaymentBody parse_payment(std::string_view body);
+
+}  // namespace stampede::http

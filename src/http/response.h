@@ -1,0 +1,106 @@
+// Answers as bytes: the one table that says what each verdict is to a client, and the rendering of
+// whole responses.
+//
+// Everything that can be known before is text in the table (status line, code, message); what is
+// left is copying and a few digits: about 100 ns for an accepted order. Nothing is formatted
+// through the C library and nothing is allocated.
+//
+// Pure: no system call, no clock; time comes in as a DateText. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "http/date_text.h"
+#include "http/parser.h"
+#include "http/writer.h"
+#include "order.h"
+
+namespace stampede::http {
+
+// What a verdict is in HTTP. `retry_after_ms` is the default where the answer does not say; 0:
+// waiting does not help.
+struct VerdictInfo {
+  Verdict verdict;
+  uint16_t status;
+  std::string_view status_line;  // "HTTP/1.1 409 Conflict\r\n"
+  std::string_view code;         // "sold_out"; also in metrics
+  std::string_view message;
+  bool is_retryable;
+  uint32_t retry_after_ms;
+};
+[[nodiscard]] const VerdictInfo& info_of(Verdict verdict);
+
+// What the Connection header says. HTTP/1.1 stays open without a word; a client of 1.0 that asked
+// wants to hear it (ab -k).
+enum class ConnectionOption : uint8_t { none, keep_alive, close };
+[[nodiscard]] constexpr ConnectionOption connection_option(const Request& request) {
+  if (!request.keep_alive) return ConnectionOption::close;
+  return request.is_http_1_0 ? ConnectionOption::keep_alive : ConnectionOption::none;
+}
+
+// What a response says that does not depend on what was asked for.
+struct Delivery {
+  const DateText& date;
+  ConnectionOption connection = ConnectionOption::none;
+  bool is_head = false;  // the answer to HEAD: the headers of a GET, no body
+};
+
+// The largest answer of render_answer() and render_refusal().
+constexpr size_t response_bytes_max = 1536;
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// All return the bytes written at the start of `out`; 0 if they do not fit, which cannot happen to
+// the first two when `out` holds response_bytes_max.
+
+// The answer to create, read, watch, cancel and pay. `item_code` is the code of answer.order.item
+// (empty without an order).
+[[nodiscard]] size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
+                                   const Delivery& delivery, std::span<char> out);
+
+// A refusal that never reached a shard's order book. `reason` takes the place of the table's
+// message if it is not null; `allow` is the Allow header of method_not_allowed (RFC 9110 15.5.6).
+struct Refusal {
+  Verdict verdict = Verdict::bad_request;
+  const char* reason = nullptr;
+  std::string_view allow = {};
+  uint32_t retry_after_ms = 0;  // 0: the table's
+};
+[[nodiscard]] size_t render_refusal(const Refusal& refusal, const Delivery& delivery,
+                                    std::span<char> out);
+
+enum class StatusCode : uint16_t { ok = 200, created = 201, not_modified = 304, unavailable = 503 };
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+// Everything else: items, stock, time, metrics, operators' answers. `headers` are further lines,
+// each with its CRLF. not_modified has neither a body nor a length (RFC 9110 15.4.5).
+[[nodiscard]] size_t render(StatusCode status, std::string_view content_type,
+                            std::string_view headers, std::string_view body,
+                            const Delivery& delivery, std::span<char> out);
+// The same without the body, for one that is too large to be copied; room for the head: 256 bytes
+// and the headers.
+[[nodiscard]] size_t render_head(StatusCode status, std::string_view content_type,
+                                 std::string_view headers, size_t content_length,
+                                 const Delivery& delivery, std::span<char> out);
+
+// The order as JSON, alone (one object); at most kOrderJsonBytesMax bytes.
+constexpr size_t kOrderJsonBytesMax = 384 + 2 * quoted_bytes_max(limits::user_bytes_max);
+void write_order(Writer& out, const OrderView& order, std::string_view item_code,
+                 bool is_replayed = false);
+
+// The body of a list, one order at a time, newest first: {"orders":[…]}. Reserve room before, or it
+// allocates.
+class OrderList {
+ public:
+  void append(const OrderView& order, std::string_view item_code);
+  [[nodiscard]] std::string_view finish();
+
+ private:
+  std::string json_ = R"({"orders":[)";
+};
+
+}  // namespace stampede::http

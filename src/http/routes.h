@@ -1,0 +1,54 @@
+// Which resource of the public listener a request means, and whether it may be asked for in this
+// way. One table of paths; everything a path or a query can get wrong is decided here, before
+// anything is looked up.
+//
+// A path matches byte by byte: nothing in it is percent-decoded or normalised, because codes and
+// ids consist of bytes that need neither, and a path that reads differently elsewhere must not mean
+// one of ours.
+//
+// Pure: no system call, no clock, no allocation, any thread.
+#pragma once
+
+#include <string_view>
+
+#include "base/text.h"
+#include "http/parser.h"
+#include "http/response.h"
+#include "order.h"
+
+namespace stampede::http {
+
+enum class RouteKind : uint8_t {
+  create_order,  // POST /v1/orders
+  list_orders,   // GET /v1/orders?item=CODE
+  read_order,    // GET /v1/orders/{id}, ?wait_ms=N
+  cancel_order,  // POST /v1/orders/{id}/cancel
+  pay_order,     // POST /v1/orders/{id}/payment
+  list_items,    // GET /v1/items
+  read_item,     // GET /v1/items/{code}
+  read_stock,    // GET /v1/items/{code}/stock
+  make_link,     // POST /v1/items/{code}/link
+  read_time,     // GET /v1/time
+};
+
+using ItemCode = Text<limits::item_code_bytes_max>;
+
+struct Route {
+  RouteKind kind = RouteKind::read_time;
+  bool is_head = false;  // HEAD is allowed wherever GET is
+  unsigned wait_ms = 0;  // read_order; 0: answer at once
+  OrderId order_id;      // the three of one order
+  ItemCode item_code;    // list_orders, read_item, read_stock, make_link
+  bool is_refused = false;
+  Refusal refusal;  // when refused
+};
+
+// After a length_required the connection must close: bytes that follow may be the body without a
+// length.
+[[nodiscard]] Route route(const Request& request);
+
+// 1–64 bytes of visible ASCII (RFC 5234 VCHAR).
+[[nodiscard]] bool is_user_id(std::string_view text);
+[[nodiscard]] bool is_idempotency_key(std::string_view text);
+
+}  // namespace stampede::http

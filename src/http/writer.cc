@@ -1,0 +1,78 @@
+#include "http/writer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+#include "base/time_text.h"
+
+namespace stampede::http {
+
+char* Writer::reserve(size_t bytes) {
+  if (is_full_ || static_cast<size_t>(end_ - p_) < bytes) {
+    is_full_ = true;
+    return nullptr;
+  }
+  return std::exchange(p_, p_ + bytes);
+}
+
+Writer& Writer::raw(std::string_view text) {
+  if (char* place = reserve(text.size())) std::memcpy(place, text.data(), text.size());
+  return *this;
+}
+
+Writer& Writer::quoted(std::string_view utf8) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  raw("\"");
+  while (!utf8.empty()) {
+    const auto needs_escape = [](char byte) {
+      return static_cast<uint8_t>(byte) < 0x20 || byte == '"' || byte == '\\';
+    };
+    const auto plain =
+        static_cast<size_t>(std::find_if(utf8.begin(), utf8.end(), needs_escape) - utf8.begin());
+    raw(utf8.substr(0, plain));
+    utf8.remove_prefix(plain);
+    if (utf8.empty()) break;
+    const char byte = utf8[0];
+    if (byte == '"' || byte == '\\') {
+      const char escaped[] = {'\\', byte};
+      raw({escaped, 2});
+    } else {
+      const char escaped[] = {'\\',          'u', '0', '0', hex[static_cast<uint8_t>(byte) >> 4],
+                              hex[byte & 15]};
+      raw({escaped, 6});
+    }
+    utf8.remove_prefix(1);
+  }
+  return raw("\"");
+}
+
+Writer& Writer::number(int64_t value) {
+  char digits[20];
+  return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
+}
+
+Writer& Writer::number(uint64_t value) {
+  char digits[20];
+  return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
+}
+
+Writer& Writer::quoted_id(OrderId id) {
+  constexpr std::string_view hex = "0123456789abcdef";
+  char* place = reserve(18);
+  if (!place) return *this;
+  place[0] = place[17] = '"';
+  for (unsigned i = 0; i < 16; ++i) place[1 + i] = hex[(id.value >> (60 - 4 * i)) & 15];
+  return *this;
+}
+
+Writer& Writer::quoted_time(int64_t wall_ms) {
+  char* place = reserve(kTimeTextBytes + 2);
+  if (!place) return *this;
+  place[0] = place[kTimeTextBytes + 1] = '"';
+  render_time(wall_ms, std::span<char, kTimeTextBytes>(place + 1, kTimeTextBytes));
+  return *this;
+}
+
+}  // namespace stampede::http

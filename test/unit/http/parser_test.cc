@@ -1,0 +1,127 @@
+#include "http/parser.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+
+#include "parser_cases.h"
+
+namespace stampede::http {
+namespace {
+
+std::array<char, limits::body_bytes_max> scratch;
+
+Parsed parse_text(std::string_view text) {
+  return parse(text, scratch);
+}
+
+bool is_refused(const ParserCase& parser_case) {
+  return parse_text(parser_case.input).status == ParseStatus::bad;
+}
+
+TEST_SUITE_BEGIN("http/parser");
+
+TEST_CASE("each request of the table is read as the table says") {
+  for (const ParserCase& parser_case : parser_cases()) {
+    CAPTURE(parser_case.name);
+    const Parsed parsed = parse_text(parser_case.input);
+    CHECK(describe(parsed) == parser_case.expected);
+    if (parsed.status == ParseStatus::complete) CHECK(parsed.consumed == parser_case.input.size());
+  }
+}
+
+// With the case above this is every split: parse() keeps nothing, so only the length of the input
+// can matter.
+TEST_CASE("a request cut at any byte is unfinished and neither refused nor complete") {
+  for (const ParserCase& parser_case : parser_cases()) {
+    CAPTURE(parser_case.name);
+    for (size_t size = 0; size < parser_case.input.size(); ++size) {
+      // A buffer of the exact size, so that the address sanitizer sees a read beyond it.
+      const auto cut = std::make_unique<char[]>(size);
+      parser_case.input.copy(cut.get(), size);
+      if (parse({cut.get(), size}, scratch).status == ParseStatus::need_more) continue;
+      CAPTURE(size);
+      FAIL_CHECK(describe(parse({cut.get(), size}, scratch)));
+    }
+  }
+}
+
+TEST_CASE("a request behind another gets the answer that it would get alone") {
+  const std::string probe = "GET /probe?x HTTP/1.1\r\nHost: p\r\nX-User-Id: probe\r\n\r\n";
+  const std::string probe_alone = describe(parse_text(probe));
+  REQUIRE(probe_alone == "GET /probe?x body=[] keep-alive user=[probe]");
+  for (const ParserCase& parser_case : parser_cases()) {
+    CAPTURE(parser_case.name);
+    const std::string both = parser_case.input + probe;
+    const Parsed first = parse_text(both);
+    CHECK(describe(first) == parser_case.expected);
+    if (first.status != ParseStatus::complete) continue;
+    CHECK(describe(parse_text(std::string_view(both).substr(first.consumed))) == probe_alone);
+  }
+}
+
+TEST_CASE("nothing that follows a refusal changes it") {
+  for (const ParserCase& parser_case : parser_cases()) {
+    if (!is_refused(parser_case)) continue;
+    CAPTURE(parser_case.name);
+    CHECK(describe(parse_text(parser_case.input + std::string(40'000, 'x'))) ==
+          parser_case.expected);
+    CHECK(describe(parse_text(parser_case.input + std::string(100, '\0'))) == parser_case.expected);
+  }
+}
+
+TEST_CASE("each control byte is refused in each place of a head") {
+  const std::string head = "GET /a?b HTTP/1.1\r\nHost: a\r\nX-Name: value of it\r\n\r\n";
+  for (int byte : {0, 1, 8, 9, 10, 11, 12, 13, 27, 31, 32, 127}) {
+    for (size_t place = 0; place < head.size(); ++place) {
+      const bool is_white_space_in_value = (byte == 9 || byte == 32) && place > 34;
+      if (is_white_space_in_value || head[place] == byte) continue;
+      std::string damaged = head;
+      damaged[place] = static_cast<char>(byte);
+      CAPTURE(byte);
+      CAPTURE(place);
+      const ParseStatus status = parse_text(damaged).status;
+      const bool is_space_before_value =
+          (byte == 9 || byte == 32) && (head[place] == ' ' && place > 18);
+      CHECK((status == ParseStatus::bad || is_space_before_value));
+    }
+  }
+}
+
+TEST_CASE("a client that waits for 100 continue is heard until its body arrives") {
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+  CHECK(describe(parse_text(head.substr(0, head.size() - 1))) == "more head");
+  CHECK(describe(parse_text(head)) == "more body continue");
+  CHECK(describe(parse_text(head + "o")) == "more body");
+  CHECK(describe(parse_text(head + "ok")) == "POST / body=[ok] keep-alive");
+  const std::string empty =
+      "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n";
+  CHECK(describe(parse_text(empty)) == "POST / body=[] keep-alive");
+  const std::string old = "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+  CHECK(describe(parse_text(old)) == "more body");
+}
+
+TEST_CASE("a missing body is told from a missing head") {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  CHECK(describe(parse_text(head.substr(0, head.size() - 1))) == "more head");
+  CHECK(describe(parse_text(head)) == "more body");
+  CHECK(describe(parse_text(head + "1\r\nx")) == "more body");
+}
+
+TEST_CASE("views point into the input or into the scratch") {
+  const std::string chunked =
+      "POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+  CHECK(parse_text(chunked).request.body.data() == scratch.data());
+  const std::string sized = "POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab";
+  const Parsed parsed = parse_text(sized);
+  CHECK(parsed.request.body.data() == sized.data() + sized.size() - 2);
+  CHECK(parsed.request.path.data() == sized.data() + 5);
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace stampede::http

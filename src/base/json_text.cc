@@ -46,14 +46,14 @@ Error JsonText::encoding_error(Code code) const {
   const std::string_view text = text_;
   switch (code) {
     case simdjson::EMPTY:
-      return {name_ + ": it is empty"};
+      return error(begin(), "", "it is empty");
     case simdjson::UTF8_ERROR:
       return error(find_bad_utf8(text), "", "not valid UTF-8");
     case simdjson::UNCLOSED_STRING:
     case simdjson::UNESCAPED_CHARS:
       return error(find_bad_string(text), "", "a string holds a control character or does not end");
     default:
-      return {name_ + ": " + simdjson::error_message(code)};
+      return error(begin(), "", simdjson::error_message(code));
   }
 }
 

@@ -66,6 +66,8 @@ constexpr size_t linger_bytes_max = 64 * 1024;
 
 // A shard
 constexpr uint32_t connections_max = 1u << 17;           // a shard's table; descriptors usually end earlier
+constexpr uint32_t places_max = 1u << 17;                // unanswered requests of all connections of a shard
+constexpr uint32_t items_per_page = 1000;                // of GET /v1/items
 constexpr uint32_t events_per_turn_max = 512;
 constexpr uint32_t accepts_per_turn_max = 64;
 constexpr uint32_t orders_waiting_max = 1u << 14;        // requests that wait for units, all items of a shard
@@ -111,7 +113,17 @@ constexpr int64_t segment_retry_ms = 100;                // after a preparation 
 constexpr int64_t log_write_watchdog_ms = 10'000;        // a write that takes longer ends the process
 // A batch keeps this much for payments, expiries, returns and cancels when new orders are refused for lack of room.
 constexpr size_t batch_reserve_bytes = 256 * 1024;
+// Of it, this much is left for grants and returns, which cannot be refused.
+constexpr size_t change_room_bytes = 64 * 1024;
+static_assert(change_room_bytes >= lines_per_exchange_max * 64 + record_bytes_max);
 static_assert(batch_reserve_bytes >= expiries_per_turn_max * 256);
+
+
+// Drainer
+constexpr size_t drain_records_per_transaction = 8192;   // and what is left of the log batch that reaches it
+constexpr int64_t drain_gather_ms = 10;                  // a smaller transaction waits this long for company
+constexpr int64_t drain_retry_ms_min = 10;               // after a failure; doubles
+constexpr int64_t drain_retry_ms_max = 1'000;
 
 }  // namespace stampede::limits
 

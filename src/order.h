@@ -104,13 +104,12 @@ struct OrderView {
 
 enum class PaymentStatus : uint8_t { succeeded, failed };
 
-// Where an answer goes: the place in a connection's line of unanswered requests. `generation` is the connection's,
-// so that no answer reaches a reused connection; `request` counts the requests of one connection.
+// Where an answer goes: a place in the line of a connection's unanswered requests. `serial` is counted up whenever the
+// place is given to another request, so that no answer reaches the wrong one.
 struct ReplyTo {
   uint16_t shard = 0;
-  uint32_t connection = 0;
-  uint32_t generation = 0;
-  uint32_t request = 0;
+  uint32_t place = 0;
+  uint32_t serial = 0;
 };
 
 enum class RequestKind : uint8_t { create, read, watch, list, cancel, pay };
@@ -146,6 +145,7 @@ struct OrderAnswer {
   uint64_t available = 0;    // not_enough
   uint32_t retry_after_ms = 0;  // 0: waiting does not help
   int64_t received_boot_ns = 0;
+  int64_t reserved_boot_ns = 0;  // created
   OrderView order;
 };
 

@@ -157,6 +157,7 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
   watch_idle(request.item, now.boot_ns + ms(limits::idle_pool_ms));
   OrderAnswer answer = answer_to(request, Verdict::created);
   answer.has_order = true;
+  answer.reserved_boot_ns = now.boot_ns;
   answer.order = state_.view(index);
   emit(answer, lsn);
 }
@@ -328,6 +329,14 @@ StreamCount Desk::count(ItemId item) const {
           .reserved = stock.reserved,
           .paid = stock.paid,
           .pool = stock.pool()};
+}
+
+Desk::Glance Desk::glance(ItemId item, Moment now) {
+  Sale& sale = this->sale(item);
+  const int64_t age_ns = now.boot_ns - sale.told_boot_ns;
+  if (sale.told_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
+  if (sale.told_boot_ns == 0) return {};
+  return {.available = unsold_here(item) + sale.free + sale.pool_elsewhere, .is_known = true};
 }
 
 void Desk::watch_idle(ItemId item, int64_t at_boot_ns) {

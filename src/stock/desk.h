@@ -83,12 +83,21 @@ class Desk final {
   size_t collect_asks(std::span<LedgerAsk> asks, Moment now);
   void hear(const LedgerTell& tell, Moment now);
   StreamCount count(ItemId item) const;
+  // What a buyer may be told of the stock: at most a second old, or nothing yet.
+  struct Glance {
+    Units available = 0;
+    bool is_known = false;
+  };
+  Glance glance(ItemId item, Moment now);
+  // An item is new here or has new terms.
+  void on_new_terms(ItemId item) { ask_about(item); }
 
   // Lets every answer go whose records are durable.
   void release(Lsn durable);
 
   // Why new orders are refused, from outside (drainer far behind, operator, stopping); Verdict::ok: they are not.
   void refuse_new_orders(Verdict why) { refusal_ = why; }
+  Verdict refusal() const { return refusal_; }
   void set_ledger_available(bool is_available) { is_ledger_available_ = is_available; }
   void set_lease_max(Units units) { settings_.lease_max = units; }
   // Orders up to this record are in the database (or there is none): only those may be forgotten.

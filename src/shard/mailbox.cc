@@ -1,0 +1,60 @@
+#include "shard/mailbox.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace stampede::shard {
+
+static_assert(limits::answer_slots >= 2 * limits::order_credits + 1, "an answer to every credit, and notices beside");
+
+OrderLanes::OrderLanes(uint32_t shard_count) : shard_count_(shard_count) {
+  for (uint32_t i = 0; i < shard_count * shard_count; ++i) pairs_.push_back(std::make_unique<Pair>());
+}
+
+Mailbox::Mailbox(uint32_t shard, OrderLanes& lanes)
+    : shard_(shard),
+      lanes_(lanes),
+      credits_(lanes.shard_count(), {limits::order_credits, limits::order_credits}),
+      waiting_notices_(limits::watchers_max) {}
+
+bool Mailbox::send(uint32_t to, const OrderRequest& request) {
+  const bool urgent = is_urgent(request.kind);
+  uint32_t& credits = credits_[to][urgent];
+  if (credits == 0) return false;
+  --credits;
+  OrderLanes::Pair& pair = lanes_.pair(shard_, to);
+  CHECK((urgent ? pair.urgent : pair.creates).push(request));
+  touched_ |= uint64_t{1} << to;
+  return true;
+}
+
+void Mailbox::answer(const OrderAnswer& answer) {
+  const uint32_t to = answer.reply_to.shard;
+  Lane<OrderAnswer>& lane = lanes_.pair(shard_, to).answers;
+  if (answer.is_notice && lane.room() <= 2 * limits::order_credits) {
+    // A long poll whose notice finds no place here either ends at its deadline, with the truth.
+    if (!waiting_notices_.is_full()) waiting_notices_.push() = answer;
+    return;
+  }
+  CHECK(lane.push(answer));
+  touched_ |= uint64_t{1} << to;
+}
+
+void Mailbox::send_waiting_notices() {
+  for (uint32_t count = waiting_notices_.size(); count > 0; --count) {
+    const OrderAnswer notice = waiting_notices_.front();
+    waiting_notices_.pop();
+    answer(notice);
+  }
+}
+
+bool Mailbox::has_mail() const {
+  for (uint32_t from = 0; from < lanes_.shard_count(); ++from) {
+    const OrderLanes::Pair& pair = lanes_.pair(from, shard_);
+    if (pair.answers.has_some() || pair.urgent.has_some() || pair.creates.has_some()) return true;
+  }
+  return false;
+}
+
+}  // namespace stampede::shard

@@ -1,0 +1,83 @@
+// Requests and answers between shards: for every ordered pair of shards three lanes, each with one producer and one
+// consumer.
+//
+//   shard i ── urgent  (read, list, cancel, pay) ──▶ shard j     taken first, so that a rush of new orders
+//           ── creates (new orders) ───────────────▶             does not hold up a payment
+//           ◀───────────────────── answers ────────
+//
+// A request takes a credit that stands for the place of its answer; no credit means "overloaded", said before any unit is
+// taken. So an answer always finds room and nobody ever waits for a lane. Notices of long polls were not asked for with a
+// credit: they use only the room beyond the credits, and wait at the sender while there is none.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/lane.h"
+#include "base/ring.h"
+#include "order.h"
+
+namespace stampede::shard {
+
+// All lanes of the process, made before the threads start.
+class OrderLanes {
+ public:
+  explicit OrderLanes(uint32_t shard_count);
+
+  struct Pair {  // from one shard to another
+    Lane<OrderRequest> urgent{limits::order_credits};
+    Lane<OrderRequest> creates{limits::order_credits};
+    Lane<OrderAnswer> answers{limits::answer_slots};
+  };
+  Pair& pair(uint32_t from, uint32_t to) const { return *pairs_[from * shard_count_ + to]; }
+  uint32_t shard_count() const { return shard_count_; }
+
+ private:
+  uint32_t shard_count_;
+  std::vector<std::unique_ptr<Pair>> pairs_;
+};
+
+// One shard's end of all its lanes. Owned by the shard's thread.
+class Mailbox {
+ public:
+  Mailbox(uint32_t shard, OrderLanes& lanes);
+
+  // False: no credit; the answer is `overloaded`.
+  [[nodiscard]] bool send(uint32_t to, const OrderRequest& request);
+  void answer(const OrderAnswer& answer);
+  void send_waiting_notices();
+
+  // Hands over what has arrived; a bounded number from each lane, so that no neighbour starves the others.
+  template <typename Visit>
+  void take_answers(Visit visit) {
+    for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+      lanes_.pair(from, shard_).answers.take(limits::answer_slots, [&](const OrderAnswer& answer) {
+        if (!answer.is_notice) ++credits_[from][is_urgent(answer.kind)];
+        visit(answer);
+      });
+  }
+  template <typename Visit>
+  void take_requests(Visit visit) {
+    for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+      lanes_.pair(from, shard_).urgent.take(limits::batch_orders_max, visit);
+    for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+      lanes_.pair(from, shard_).creates.take(limits::batch_orders_max, visit);
+  }
+
+  bool has_mail() const;
+  // Shards that were sent something since the last call, a bit each.
+  uint64_t take_touched() { return std::exchange(touched_, 0); }
+
+ private:
+  static bool is_urgent(RequestKind kind) { return kind != RequestKind::create; }
+
+  uint32_t shard_;
+  OrderLanes& lanes_;
+  std::vector<std::array<uint32_t, 2>> credits_;  // per shard: creates, urgent
+  Ring<OrderAnswer> waiting_notices_;
+  uint64_t touched_ = 0;
+};
+
+}  // namespace stampede::shard

@@ -1,0 +1,54 @@
+// What one shard counts. Written by its thread alone, read by the operators' shard at any moment: each counter is a
+// relaxed atomic with a single writer, so counting costs a plain load and store.
+//
+// The stages carry the words of an order's life: received → reserved → durable → acked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/histogram.h"
+#include "order.h"
+
+namespace stampede::shard {
+
+class Counter {
+ public:
+  void add(uint64_t n = 1) { value_.store(get() + n, std::memory_order_relaxed); }
+  void set(uint64_t value) { value_.store(value, std::memory_order_relaxed); }
+  uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+struct Metrics {
+  // Public answers by verdict.
+  std::array<Counter, kVerdictCount> answers;
+  Counter requests;
+
+  // Connections
+  Counter connections_open, connections_accepted, connections_shed, connections_timed_out, connections_stalled;
+  Counter bytes_read, bytes_written;
+  Counter output_buffers_bytes;
+
+  // Orders
+  Counter orders_live, orders_max, orders_expired, orders_forgotten;
+  Counter requests_waiting, waits, waits_timed_out, answers_held, watchers;
+  Counter leases, units_leased, units_returned;
+  Counter requests_forwarded;
+  Counter new_orders_refused;  // the verdict that refuses them now; 0 when none does
+
+  // Order log and turns
+  Counter log_writes, log_bytes, segments_ready;
+  Counter turns, polls_slept;
+
+  Histogram reserved_ns;   // received → reserved: mailbox, ledger
+  Histogram durable_ns;    // reserved → durable: the group commit
+  Histogram acked_ns;      // received → acked, at the shard that has the connection
+  Histogram log_write_ns;  // submitted → completed
+  Histogram batch_records; // records of one group commit
+};
+
+}  // namespace stampede::shard

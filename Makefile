@@ -26,7 +26,7 @@ FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo test unit e2e soak fuzz tidy deps clean help
+.PHONY: build run demo test unit e2e soak fuzz perf tidy deps clean help
 
 build: $(BUILD)/stampede  ## build the server (MODE=release|debug|asan|tsan)
 
@@ -42,9 +42,14 @@ $(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS)) $(BUILD)/libstampede.a
 $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS)) $(BUILD)/libstampede.a
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
+$(BUILD)/floor: $(BUILD)/perf/floor.o
+	$(CXX) $(CXXFLAGS) -o $@ $^
+
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+perf: $(BUILD)/stampede $(BUILD)/floor  ## build what perf/compare measures
 
 clean:  ## remove everything that was built
 	rm -rf build

@@ -1,0 +1,218 @@
+#include "load/generator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "base/hash.h"
+
+namespace stampede::load {
+namespace {
+
+constexpr int64_t kTurnWaitMax = 10 * kMillisecond;
+constexpr int64_t kRepeatWaitDefault =
+    50 * kMillisecond;  // for a retryable answer that names no time
+constexpr int64_t kRepeatWaitMax = 60 * kSecond;
+constexpr int64_t kLostWaitStep =
+    20 * kMillisecond;  // per loss: a server that drops every order is not hammered
+constexpr int64_t kLostWaitMax = kSecond;
+constexpr int64_t kStopGrace = 2 * kSecond;
+
+uint32_t share_of(uint32_t total, uint32_t threads, uint32_t thread) {
+  return total / threads + (thread < total % threads);
+}
+
+std::string outcome_name(const Reply& reply) {
+  if (reply.status == 201) return "created";
+  if (reply.status < 300) return reply.is_replayed ? "replayed" : "ok";
+  return reply.code.empty() ? "status_" + std::to_string(reply.status) : std::string(reply.code);
+}
+
+UserEnd end_of_refusal(std::string_view code) {
+  return code == "sold_out" || code == "not_enough" ? UserEnd::sold_out : UserEnd::refused;
+}
+
+}  // namespace
+
+Generator::Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& start)
+    : plan_(plan),
+      clock_(clock),
+      start_(start),
+      schedule_(plan, thread),
+      writer_(plan),
+      connections_(plan, share_of(plan.connections, plan.threads, thread), clock, *this),
+      book_(schedule_.users()) {}
+
+Status Generator::run() {
+  Status status = wait_for_start();
+  while (status && !is_finished(clock_.now().boot_ns)) status = turn();
+  if (!status) start_.is_stopping = true;
+  close_book();
+  return status;
+}
+
+// The schedule starts when all threads have all their connections: opening them is no part of the
+// sale.
+Status Generator::wait_for_start() {
+  bool is_ready = false;
+  while ((start_ns_ = start_.at_ns) == 0 && !start_.is_stopping) {
+    int64_t now_ns = clock_.now().boot_ns;
+    connections_.tend(now_ns);
+    if (Status status = check_reachable(now_ns); !status) return status;
+    if (!is_ready && connections_.all_open()) {
+      is_ready = true;
+      if (++start_.threads_ready == plan_.threads) start_.at_ns = now_ns;
+    }
+    connections_.poll(is_ready ? kMillisecond : kTurnWaitMax);
+  }
+  tally_.first_ns = tally_.last_ns = start_ns_ + plan_.warmup_ns;
+  return Ok{};
+}
+
+Status Generator::turn() {
+  int64_t now_ns = clock_.now().boot_ns;
+  bool is_over =
+      start_.is_stopping || (plan_.duration_ns > 0 && now_ns - start_ns_ >= plan_.duration_ns);
+  if (is_over && end_by_ns_ == INT64_MAX) begin_to_end(now_ns);
+  connections_.tend(now_ns);
+  send_due(now_ns);
+  connections_.flush();
+  connections_.poll(wait_ns(now_ns));
+  return check_reachable(now_ns);
+}
+
+Status Generator::check_reachable(int64_t now_ns) const {
+  // At the start nobody has to be patient: a server that refuses is not there.
+  int64_t patience_ns = start_ns_ == 0 ? std::min(plan_.patience_ns, kSecond) : plan_.patience_ns;
+  if (connections_.none_open_since_ns() > now_ns - patience_ns) return Ok{};
+  int cause = connections_.connect_errno();
+  return Error{"cannot connect to " + net::text_of(plan_.server) + ": " +
+               (cause != 0 ? std::strerror(cause) : "no answer") +
+               "; is the server running? (`stampede serve --demo` starts one)"};
+}
+
+void Generator::send_due(int64_t now_ns) {
+  is_blocked_ = false;
+  while (send_again(now_ns) || send_next(now_ns)) continue;
+  tally_.live.waiting.store(backlog_.size(), std::memory_order_relaxed);
+}
+
+bool Generator::send_again(int64_t now_ns) {
+  int64_t not_before_ns = backlog_.earliest_ns();
+  if (not_before_ns > now_ns) return false;
+  Attempt attempt = backlog_.take();
+  if (end_by_ns_ != INT64_MAX && !attempt.is_unknown) {
+    book_.note(attempt.user, UserEnd::gave_up);
+    return true;
+  }
+  if (send(attempt, now_ns)) return true;
+  backlog_.add(not_before_ns, attempt);
+  return false;
+}
+
+bool Generator::send_next(int64_t now_ns) {
+  if (end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_)) return false;
+  int64_t due_ns = plan_.rate > 0 ? start_ns_ + schedule_.due_ns(next_request_) : now_ns;
+  if (due_ns > now_ns) return false;
+  Attempt attempt{.user = schedule_.user_of(next_request_),
+                  .due_ns = due_ns,
+                  .is_measured = due_ns - start_ns_ >= plan_.warmup_ns};
+  if (!send(attempt, now_ns)) return false;
+  ++next_request_;
+  return true;
+}
+
+bool Generator::send(const Attempt& attempt, int64_t now_ns) {
+  Connection* connection = connections_.next_with_room(attempt.user);
+  is_blocked_ = connection == nullptr;
+  if (is_blocked_) return false;
+  writer_.append_order(schedule_.number_of(attempt.user), connection->output);
+  connections_.add_sent(*connection, attempt, now_ns);
+  bump(tally_.live.sent);
+  return true;
+}
+
+void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
+  bump(tally_.live.answered);
+  tally_.answers.add(outcome_name(reply));
+  if (attempt.is_measured) {
+    tally_.latency_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns)));
+    tally_.last_ns = now_ns;
+  }
+  if (reply.status < 300) {
+    if (reply.order_id == 0) {  // says yes, but not to what
+      on_failure(Failure::malformed_answer);
+      return book_.note(attempt.user, UserEnd::unknown);
+    }
+    if (book_.note_sold(attempt.user, {reply.order_id})) bump(tally_.live.sold);
+  } else if (reply.is_retryable) {
+    repeat(attempt, reply.retry_after_ms, now_ns);
+  } else {
+    book_.note(attempt.user, end_of_refusal(reply.code));
+    bump(tally_.live.refused);
+  }
+}
+
+void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns) {
+  bool is_ending = end_by_ns_ != INT64_MAX;
+  if (attempt.repeats >= plan_.retries_max || (is_ending && !attempt.is_unknown))
+    return book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
+  int64_t wait_ns = retry_after_ms > 0 ? retry_after_ms * kMillisecond : kRepeatWaitDefault;
+  wait_ns = std::min(wait_ns, kRepeatWaitMax);
+  // Up to a quarter more, so that those who were turned away together do not come back together.
+  wait_ns += static_cast<int64_t>(mix(attempt.user * 1'000'003 + ++attempt.repeats) %
+                                  static_cast<uint64_t>(wait_ns / 4));
+  attempt.due_ns = now_ns + wait_ns;
+  backlog_.add(attempt.due_ns, attempt);
+  ++tally_.repeated;
+}
+
+// Nobody answered: the user still waits, so his latency still counts from when the lost request was
+// due.
+void Generator::on_lost(const Attempt& lost, int64_t now_ns) {
+  Attempt attempt = lost;
+  attempt.is_unknown = true;
+  if (attempt.repeats >= plan_.retries_max) return book_.note(attempt.user, UserEnd::unknown);
+  int64_t wait_ns = std::min(attempt.repeats++ * kLostWaitStep, kLostWaitMax);
+  backlog_.add(now_ns + wait_ns, attempt);
+  ++tally_.resent;
+}
+
+void Generator::on_failure(Failure failure) {
+  ++tally_.failures[static_cast<size_t>(failure)];
+  bump(tally_.live.failures);
+}
+
+void Generator::begin_to_end(int64_t now_ns) {
+  end_by_ns_ = now_ns + (start_.is_stopping ? kStopGrace : plan_.answer_timeout_ns);
+  if (plan_.rate <= 0 || start_.is_stopping) return;
+  while (schedule_.has_request(next_request_ + unsent_) &&
+         schedule_.due_ns(next_request_ + unsent_) < plan_.duration_ns)
+    ++unsent_;
+}
+
+bool Generator::is_finished(int64_t now_ns) const {
+  if (now_ns >= end_by_ns_) return true;
+  bool is_all_sent = end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_);
+  return is_all_sent && connections_.in_flight() == 0 && backlog_.empty();
+}
+
+int64_t Generator::wait_ns(int64_t now_ns) const {
+  if (is_blocked_) return kTurnWaitMax;
+  int64_t next_ns = backlog_.earliest_ns();
+  if (end_by_ns_ == INT64_MAX && schedule_.has_request(next_request_))
+    next_ns =
+        std::min(next_ns, plan_.rate > 0 ? start_ns_ + schedule_.due_ns(next_request_) : now_ns);
+  return std::clamp<int64_t>(next_ns - now_ns, 0, kTurnWaitMax);
+}
+
+void Generator::close_book() {
+  connections_.each_in_flight(
+      [&](const Attempt& attempt) { book_.note(attempt.user, UserEnd::unknown); });
+  while (!backlog_.empty()) {
+    Attempt attempt = backlog_.take();
+    book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
+  }
+}
+
+}  // namespace stampede::load

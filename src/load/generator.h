@@ -1,0 +1,76 @@
+// One thread of the load: sends the orders of its users on schedule, sends again what was lost or
+// refused for now, and keeps the book. It must never be what is measured, so per order it costs one
+// read, one write and well under a microsecond of its own.
+#pragma once
+
+#include <atomic>
+
+#include "load/backlog.h"
+#include "load/connections.h"
+#include "load/plan.h"
+#include "load/request_writer.h"
+#include "load/schedule.h"
+#include "load/tally.h"
+#include "load/user_book.h"
+
+namespace stampede::load {
+
+// What the generators of one run share.
+struct Start {
+  std::atomic<uint32_t> threads_ready{0};
+  std::atomic<int64_t> at_ns{0};  // set by the last thread that is ready; 0: not yet
+  std::atomic<bool> is_stopping{
+      false};  // set from outside, or by a thread that failed: finish early
+};
+
+class Generator final : private AnswerHandler {
+ public:
+  Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& start);
+
+  // Blocks until every order of this thread has its end. An error when the server cannot be
+  // reached.
+  Status run();
+
+  const Tally& tally() const {
+    return tally_;
+  }  // `live`: any thread, any time; the rest after run()
+  const UserBook& book() const { return book_; }  // after run()
+  const Schedule& schedule() const { return schedule_; }
+  uint64_t unsent() const { return unsent_; }  // due before the end of the duration, but never sent
+
+ private:
+  void on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) override;
+  void on_lost(const Attempt& attempt, int64_t now_ns) override;
+  void on_failure(Failure failure) override;
+
+  Status wait_for_start();
+  Status turn();
+  Status check_reachable(int64_t now_ns) const;
+  void send_due(int64_t now_ns);
+  bool send_again(int64_t now_ns);
+  bool send_next(int64_t now_ns);
+  bool send(const Attempt& attempt, int64_t now_ns);
+  void repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns);
+  void begin_to_end(int64_t now_ns);
+  bool is_finished(int64_t now_ns) const;
+  int64_t wait_ns(int64_t now_ns) const;
+  void close_book();
+
+  const Plan& plan_;
+  Clock& clock_;
+  Start& start_;
+  Schedule schedule_;
+  RequestWriter writer_;
+  Connections connections_;
+  Backlog backlog_;
+  Tally tally_;
+  UserBook book_;
+  uint64_t next_request_ = 0;
+  bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
+  uint64_t unsent_ = 0;
+  int64_t start_ns_ = 0;
+  int64_t end_by_ns_ =
+      INT64_MAX;  // set when the end has begun: nothing new is sent, what is unknown is cleared up
+};
+
+}  // namespace stampede::load

@@ -1,0 +1,44 @@
+// What one run of `stampede load` is to do. Plain values; cmd/load.cc fills them from flags,
+// everybody else only reads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/clock.h"
+#include "door/keys.h"
+#include "net/address.h"
+#include "order.h"
+
+namespace stampede::load {
+
+struct Plan {
+  net::Address server;
+  std::string item = "ticket";
+  Quantity quantity = 1;
+
+  uint64_t users = 100'000;  // distinct
+  uint64_t seed = 1;         // in every user id, so that two runs do not meet
+  uint32_t copies =
+      1;  // of each user's order, all under one Idempotency-Key: a storm of impatient clicks
+  uint32_t retries_max = 1'000;  // how often a user repeats a retryable answer
+
+  std::optional<door::Key>
+      ticket_key;  // users show tickets signed with it; none: the header of a trusted gateway
+  int64_t tickets_expire_unix = 0;
+
+  double rate = 0;          // orders a second; 0: as fast as connections × pipeline allow
+  int64_t duration_ns = 0;  // 0: until every user has his answer
+  int64_t warmup_ns = 0;    // at the beginning, counted in no figure but verified like the rest
+
+  uint32_t connections = 64;
+  uint32_t pipeline = 1;  // requests that may be unanswered on one connection
+  uint32_t threads = 1;
+
+  int64_t answer_timeout_ns =
+      30 * kSecond;  // then the connection is given up and its orders are sent again
+  int64_t patience_ns = 30 * kSecond;  // how long to go on while no connection can be opened
+};
+
+}  // namespace stampede::load

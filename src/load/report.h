@@ -1,0 +1,46 @@
+// What a run says at its end: one table for people, the same as JSON for scripts.
+#pragma once
+
+#include <cstdio>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "load/plan.h"
+#include "load/run.h"
+#include "load/verification.h"
+
+namespace stampede::load {
+
+// Everything there is to say. The verified part is missing when nobody asked for it.
+struct Report {
+  const Plan& plan;
+  const Tally& tally;
+  const UserCounts& users;
+  uint64_t unsent = 0;
+
+  struct Verified {
+    std::vector<Check> checks;
+    uint64_t rows = 0, oversold = 0, unsold = 0;
+  };
+  std::optional<Verified> verified;
+
+  uint64_t users_who(UserEnd end) const { return users[static_cast<size_t>(end)]; }
+  uint64_t sold() const { return users_who(UserEnd::sold); }
+  uint64_t refused() const { return users_who(UserEnd::refused) + users_who(UserEnd::sold_out); }
+  uint64_t failed() const {
+    return users_who(UserEnd::gave_up) + users_who(UserEnd::unknown);
+  }                        // no final answer
+  double seconds() const;  // measured
+  double throughput() const;
+  bool is_broken() const;  // a promise was
+};
+
+void print_table(const Report& report, std::FILE* out);
+void write_json(const Report& report, std::FILE* out);
+
+// One line about a run that still goes on, `seconds` after its begin.
+[[nodiscard]] std::string progress_line(const Live& live, const Histogram& latency_ns,
+                                        double seconds, double rate);
+
+}  // namespace stampede::load

@@ -1,0 +1,50 @@
+// Who asks when. The load is open: request i is due at i/rate after the start, whatever the answers
+// do, and latency is counted from that moment. A closed loop waits for a slow server before it asks
+// again and so leaves out exactly the waiting that a crowd would have felt ("coordinated
+// omission").
+//
+// Users are dealt out to the threads in turn, so that all copies of one user's order, and the book
+// about him, belong to one thread; together the threads keep the plan's rate. With a duration,
+// users begin again from the first when all had their turn: they then ask under the key that they
+// already used.
+#pragma once
+
+#include <cstdint>
+
+#include "load/plan.h"
+
+namespace stampede::load {
+
+class Schedule {
+ public:
+  Schedule(const Plan& plan, uint32_t thread)
+      : copies_(plan.copies),
+        threads_(plan.threads),
+        thread_(thread),
+        users_(plan.users / plan.threads + (thread < plan.users % plan.threads)),
+        requests_(plan.duration_ns > 0 && users_ > 0 ? UINT64_MAX : users_ * plan.copies),
+        interval_ns_(plan.rate > 0 ? 1e9 / plan.rate : 0) {}
+
+  uint64_t users() const { return users_; }  // of this thread, numbered from 0
+  bool has_request(uint64_t request) const { return request < requests_; }
+
+  // Of this thread's `request`, counted from 0: the thread's user, and when it is due in ns after
+  // the start.
+  uint64_t user_of(uint64_t request) const { return request / copies_ % users_; }
+  int64_t due_ns(uint64_t request) const {
+    uint64_t in_all_threads =
+        (request / copies_ * threads_ + thread_) * copies_ + request % copies_;
+    return static_cast<int64_t>(static_cast<double>(in_all_threads) * interval_ns_);
+  }
+
+  // The number of a thread's user in the whole run, and back.
+  uint64_t number_of(uint64_t user) const { return user * threads_ + thread_; }
+
+ private:
+  uint64_t copies_, threads_, thread_;
+  uint64_t users_;
+  uint64_t requests_;
+  double interval_ns_;
+};
+
+}  // namespace stampede::load

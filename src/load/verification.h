@@ -1,0 +1,93 @@
+// Were the promises kept? The answers that the run received, held against the rows of the database
+// and the server's own audit. Pure: rows come in one after the other, from wherever; nothing is
+// read or printed here.
+//
+// What must hold: an order that was acknowledged stands in the database exactly once, with the
+// right user, item and quantity; nobody of this run has an order that he was not told of; no unit
+// was sold twice; and nobody was refused while a unit was left. Users whose answers were lost for
+// good prove nothing, neither way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "load/run.h"
+#include "load/user_name.h"
+
+namespace stampede::load {
+
+// One row of the table `orders`; views valid for the call.
+struct OrderRow {
+  std::string_view order_id, item, user, state;
+  int64_t quantity = 0;
+};
+
+// One item's line of /admin/audit.
+struct ItemAudit {
+  Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
+  bool ok = false;
+};
+
+// What the run's answers said, by the user's number. A seam for tests; a Run is the real one.
+class Answers {
+ public:
+  virtual ~Answers() = default;
+  virtual UserEnd end_of(uint64_t number) const = 0;
+  virtual OrderId order_of(uint64_t number) const = 0;  // when his end is `sold`
+  virtual uint64_t second_orders() const = 0;
+};
+
+// One line of the result: a promise, the numbers behind it, and whether they fit.
+struct Check {
+  std::string name;
+  std::string numbers;
+  bool is_kept = false;
+};
+
+class Verification {
+ public:
+  // `before` and `after` the run; the plan must outlive this.
+  Verification(const Plan& plan, const Answers& answers, const ItemAudit& before);
+
+  void add_row(const OrderRow& row);
+  // After all rows.
+  [[nodiscard]] std::vector<Check> finish(const ItemAudit& after);
+
+  uint64_t rows() const { return rows_; }          // of this run
+  uint64_t oversold() const { return oversold_; }  // units, after finish()
+  uint64_t unsold() const {
+    return unsold_;
+  }  // units left although somebody was refused, after finish()
+
+ private:
+  void note_users();
+  void add_row_of_run(uint64_t number, const OrderRow& row, bool holds_units);
+  Check check_acknowledged() const;
+  Check check_database() const;
+  Check check_unacknowledged() const;
+  Check check_oversold(const ItemAudit& after);
+  Check check_unsold(const ItemAudit& after);
+
+  const Plan& plan_;
+  const Answers& answers_;
+  ItemAudit before_;
+  UserNames names_;
+  std::vector<bool> is_in_database_;  // by user: his acknowledged order was seen
+  uint64_t acknowledged_ = 0, distinct_ = 0;
+  uint64_t unserved_ = 0;  // users without an order who asked, and know it
+  uint64_t rows_ = 0;
+  uint64_t matched_ = 0;         // acknowledged orders found, right in every column
+  uint64_t wrong_ = 0;           // found with another item or quantity
+  uint64_t doubled_ = 0;         // found again
+  uint64_t unacknowledged_ = 0;  // rows of this run's users that no answer had named
+  Units units_held_ = 0;         // in the database, by anybody, in a state that holds units
+  Units units_held_by_run_ = 0;
+  Units units_back_from_run_ = 0;  // cancelled or expired
+  uint64_t oversold_ = 0, unsold_ = 0;
+  std::string example_;  // the first order id that broke a promise
+};
+
+}  // namespace stampede::load

@@ -1,0 +1,111 @@
+#include "load/schedule.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "load/user_name.h"
+
+using stampede::kSecond;
+using stampede::load::Plan;
+using stampede::load::Schedule;
+using stampede::load::UserNames;
+
+TEST_SUITE("load/schedule") {
+  TEST_CASE("request i is due i divided by the rate after the start") {
+    Plan plan{.users = 1'000'000, .rate = 250};
+    Schedule schedule(plan, 0);
+    CHECK(schedule.due_ns(0) == 0);
+    CHECK(schedule.due_ns(1) == 4'000'000);
+    CHECK(schedule.due_ns(250) == kSecond);
+    CHECK(schedule.due_ns(999'999) == 3999 * kSecond + 996'000'000);
+  }
+
+  TEST_CASE("a rate that divides no second evenly does not drift") {
+    Plan plan{.users = 1'000'000'000, .rate = 30'000};
+    Schedule schedule(plan, 0);
+    CHECK(schedule.due_ns(30'000) == kSecond);
+    CHECK(schedule.due_ns(900'000'000) == 30'000 * kSecond);
+  }
+
+  TEST_CASE("without a duration every user has his turn once") {
+    Plan plan{.users = 5};
+    Schedule schedule(plan, 0);
+    for (uint64_t request = 0; request < 5; ++request) {
+      CHECK(schedule.has_request(request));
+      CHECK(schedule.user_of(request) == request);
+    }
+    CHECK_FALSE(schedule.has_request(5));
+  }
+
+  TEST_CASE("with a duration the users begin again") {
+    Plan plan{.users = 5, .duration_ns = kSecond};
+    Schedule schedule(plan, 0);
+    CHECK(schedule.has_request(5));
+    CHECK(schedule.user_of(5) == 0);
+    CHECK(schedule.user_of(13) == 3);
+  }
+
+  TEST_CASE("copies of an order follow each other") {
+    Plan plan{.users = 2, .copies = 3};
+    Schedule schedule(plan, 0);
+    for (uint64_t request = 0; request < 6; ++request)
+      CHECK(schedule.user_of(request) == request / 3);
+    CHECK_FALSE(schedule.has_request(6));
+  }
+
+  TEST_CASE("threads share out users and together keep the rate") {
+    for (uint32_t threads : {1u, 2u, 3u, 7u}) {
+      Plan plan{.users = 100, .copies = 2, .rate = 1000, .threads = threads};
+      std::map<uint64_t, unsigned> copies_of;
+      std::vector<int64_t> due_ns;
+      for (uint32_t thread = 0; thread < threads; ++thread) {
+        Schedule schedule(plan, thread);
+        for (uint64_t request = 0; schedule.has_request(request); ++request) {
+          ++copies_of[schedule.number_of(schedule.user_of(request))];
+          due_ns.push_back(schedule.due_ns(request));
+        }
+      }
+      INFO("threads ", threads);
+      REQUIRE(copies_of.size() == 100);
+      for (auto [number, copies] : copies_of) {
+        CHECK(number < 100);
+        CHECK(copies == 2);
+      }
+      std::sort(due_ns.begin(), due_ns.end());
+      for (size_t i = 0; i < due_ns.size(); ++i)
+        REQUIRE(due_ns[i] == static_cast<int64_t>(i) * 1'000'000);
+    }
+  }
+
+  TEST_CASE("a thread without users has no requests") {
+    Plan plan{.users = 1, .duration_ns = kSecond, .threads = 2};
+    CHECK(Schedule(plan, 0).has_request(0));
+    CHECK_FALSE(Schedule(plan, 1).has_request(0));
+  }
+}
+
+TEST_SUITE("load/user_name") {
+  TEST_CASE("a user's number comes back from his name") {
+    UserNames names(42, 1000);
+    for (uint64_t number : {0, 7, 10, 999}) CHECK(names.number_of(names.name_of(number)) == number);
+    CHECK(names.name_of(7).view() == "u42-7");
+  }
+
+  TEST_CASE("the longest name fits an id") {
+    UserNames names(UINT64_MAX, UINT64_MAX);
+    CHECK(names.name_of(UINT64_MAX - 1).view().size() <= stampede::limits::user_bytes_max);
+    CHECK(names.number_of(names.name_of(UINT64_MAX - 1)) == UINT64_MAX - 1);
+  }
+
+  TEST_CASE("names of other runs and other people are nobody here") {
+    UserNames names(42, 1000);
+    for (const char* other : {"", "u42-", "u42-1000", "u42-01", "u42-1x", "u42--1", "u42-+1",
+                              "u4-7", "u421-7", "alice", "U42-7", "u42-99999999999999999999"}) {
+      INFO(other);
+      CHECK_FALSE(names.number_of(other).has_value());
+    }
+  }
+}

@@ -13,6 +13,7 @@ MALLOC_release := -ljemalloc
 MALLOC_debug   := -ljemalloc
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CXXFLAGS += -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
             -Werror=return-type -pthread -MMD -MP -iquote src $(FLAGS_$(MODE))
 LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lsystemd $(MALLOC_$(MODE)) -pthread
@@ -44,6 +45,13 @@ $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS)) $(BUILD)/libstampede.a
 
 $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(CXX) $(CXXFLAGS) -o $@ $^
+
+# Only one object knows the version, and it is rebuilt only when that changes.
+$(BUILD)/version.txt: FORCE
+	@mkdir -p $(@D) && echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' > $@
+$(BUILD)/src/cmd/version.o: $(BUILD)/version.txt
+$(BUILD)/src/cmd/version.o: CXXFLAGS += -DSTAMPEDE_VERSION='"$(VERSION)"' -DSTAMPEDE_COMMIT='"$(COMMIT)"'
+FORCE:
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)

@@ -59,7 +59,7 @@ const char* find_fault(element value) {
 
 const char* BodyReader::read(std::string_view body, object& members) {
   if (body.size() > limits::body_bytes_max) return "the body is larger than 4 KiB";
-  std::memcpy(padded_.data(), body.data(), body.size());
+  std::copy(body.begin(), body.end(), padded_.begin());
   std::memset(padded_.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
   const auto parsed = parser_.parse(padded_.data(), body.size(), false);
   if (parsed.error() == simdjson::DEPTH_ERROR) return "the body is nested too deeply";

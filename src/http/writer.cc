@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 #include "base/time_text.h"
@@ -18,7 +17,7 @@ char* Writer::reserve(size_t bytes) {
 }
 
 Writer& Writer::raw(std::string_view text) {
-  if (char* place = reserve(text.size())) std::memcpy(place, text.data(), text.size());
+  if (char* place = reserve(text.size())) std::copy(text.begin(), text.end(), place);
   return *this;
 }
 

@@ -1,0 +1,230 @@
+#include "http/json.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace stampede::http {
+namespace {
+
+using namespace std::string_literals;
+
+// "item×qty" or the error.
+std::string read_create(const std::string& body) {
+  const CreateBody create = parse_create(body);
+  return create.error ? create.error
+                      : std::string(create.item) + "×" + std::to_string(create.quantity);
+}
+
+std::string read_payment(const std::string& body) {
+  const PaymentBody payment = parse_payment(body);
+  if (payment.error) return payment.error;
+  return std::string(payment.payment_id) + " " + std::to_string(payment.amount) + " " +
+         std::string(payment.currency.begin(), payment.currency.end()) +
+         (payment.status == PaymentStatus::succeeded ? " succeeded" : " failed");
+}
+
+const std::string kBadQuantity = "qty is not an integer from 1 to the limit";
+const std::string kBadItem = "item is not a text of 1 to 64 bytes";
+const std::string kBadJson = "the body is not valid JSON";
+const std::string kTwice = "an object of the body has a key twice";
+const std::string kBadAmount = "amount is not an integer of minor units";
+
+struct BodyCase {
+  std::string body;
+  std::string expected;
+};
+
+void check_all(std::string (*read)(const std::string&), const std::vector<BodyCase>& cases) {
+  for (const BodyCase& body_case : cases) {
+    CAPTURE(body_case.body);
+    CHECK(read(body_case.body) == body_case.expected);
+  }
+}
+
+std::string with_quantity(const std::string& json) {
+  return R"({"item":"t","qty":)" + json + "}";
+}
+std::string with_extra(const std::string& json) {
+  return R"({"item":"t","extra":)" + json + "}";
+}
+
+std::string nested(size_t depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+TEST_SUITE_BEGIN("http/json");
+
+TEST_CASE("an order names an item and perhaps a quantity") {
+  check_all(read_create,
+            {
+                {R"({"item":"ticket","qty":1})", "ticket×1"},
+                {R"({"qty":1000,"item":"a.b-c_D"})", "a.b-c_D×1000"},
+                {R"({"item":"ticket"})", "ticket×1"},
+                {" \r\n\t{ \"item\" : \"t\" , \"qty\" : 2 } \n", "t×2"},
+                {R"({"item":"t\u0069\"\\"})", "ti\"\\×1"},
+                {R"({"it\u0065m":"t","qt\u0079":3})", "t×3"},
+                {R"({"item":"票"})", "票×1"},
+                {R"({"item":")" + std::string(64, 'i') + "\"}", std::string(64, 'i') + "×1"},
+            });
+}
+
+TEST_CASE("a quantity is an integer from 1 to the bound") {
+  for (const char* quantity :
+       {"0", "-1", "-0", "1001", "2147483648", "4294967297", "18446744073709551617", "1.5", "1.0",
+        "1e0", "1e3", "\"1\"", "null", "true", "[1]", "{}"}) {
+    CAPTURE(quantity);
+    const std::string result = read_create(with_quantity(quantity));
+    CHECK((result == kBadQuantity || result == kBadJson));
+  }
+  for (const char* quantity : {"NaN", "Infinity", "+1", "01", "0x1", "1.", ".5", "1e", "", "'1'"}) {
+    CAPTURE(quantity);
+    CHECK(read_create(with_quantity(quantity)) == kBadJson);
+  }
+  CHECK(read_create(with_quantity("1000")) == "t×1000");
+}
+
+TEST_CASE("an item is a text of bounded length") {
+  check_all(read_create, {
+                             {"{}", "item is missing"},
+                             {R"({"qty":1})", "item is missing"},
+                             {R"({"Item":"t"})", "item is missing"},
+                             {R"({"item":""})", kBadItem},
+                             {R"({"item":1})", kBadItem},
+                             {R"({"item":null})", kBadItem},
+                             {R"({"item":["t"]})", kBadItem},
+                             {R"({"item":")" + std::string(65, 'i') + "\"}", kBadItem},
+                         });
+}
+
+TEST_CASE("a body that is not one well-formed object is refused") {
+  check_all(read_create,
+            {
+                {"", kBadJson},
+                {" ", kBadJson},
+                {"{", kBadJson},
+                {R"({"item":"t")", kBadJson},
+                {R"({"item":"t"}})", kBadJson},
+                {R"({"item":"t"} x)", kBadJson},
+                {R"({"item":"t"}{"item":"t"})", kBadJson},
+                {R"({"item":"t",})", kBadJson},
+                {R"({item:"t"})", kBadJson},
+                {R"({'item':'t'})", kBadJson},
+                {R"({"item":"t"/**/})", kBadJson},
+                {"{\"item\":\"t\nu\"}", kBadJson},
+                {"{\"item\":\"t\0\"}"s, kBadJson},
+                {R"({"item":"\x74"})", kBadJson},
+                {R"({"item":"\ud800"})", kBadJson},
+                {R"({"item":"\ud800\u0041"})", kBadJson},
+                {R"({"item":"\u12"})", kBadJson},
+                {"\xEF\xBB\xBF{\"item\":\"t\"}", kBadJson},
+                {"\"item\"", "the body is not a JSON object"},
+                {"[]", "the body is not a JSON object"},
+                {"1", "the body is not a JSON object"},
+                {"item=ticket&qty=1", kBadJson},
+                {"{\"item\":\"\xff\"}", "the body is not valid UTF-8"},
+                {"{\"item\":\"\xc0\xaf\"}", "the body is not valid UTF-8"},
+                {"{\"item\":\"\xed\xa0\x80\"}", "the body is not valid UTF-8"},
+                {"{\"item\":\"t\",\"x\":\"\xf4\x90\x80\x80\"}", "the body is not valid UTF-8"},
+                {std::string(4097, ' '), "the body is larger than 4 KiB"},
+            });
+}
+
+TEST_CASE(
+    "a key that comes twice is refused also in another spelling and inside of members that nobody "
+    "reads") {
+  check_all(read_create, {
+                             {R"({"item":"t","item":"t"})", kTwice},
+                             {R"({"item":"t","qty":1,"qty":1})", kTwice},
+                             {R"({"item":"t","\u0069tem":"u"})", kTwice},
+                             {R"({"item":"t","x":1,"x":2})", kTwice},
+                             {R"({"item":"t","x":{"y":1,"y":2}})", kTwice},
+                             {R"({"item":"t","x":[0,{"y":{"":1,"":2}}]})", kTwice},
+                             {R"({"item":"t","x":{"item":1}})", "t×1"},
+                         });
+}
+
+TEST_CASE("members that nobody knows are ignored if they are well-formed") {
+  check_all(read_create, {
+                             {with_extra("[1,2.5,\"x\",null,true,{\"a\":-1e9}]"), "t×1"},
+                             {with_extra("tru"), kBadJson},
+                             {with_extra("[1,]"), kBadJson},
+                             {with_extra("{\"a\"}"), kBadJson},
+                             {with_extra("01"), kBadJson},
+                             {with_extra("\"\\q\""), kBadJson},
+                         });
+}
+
+TEST_CASE("nesting ends at eight levels and an object at 32 members") {
+  CHECK(read_create(with_extra(nested(7))) == "t×1");
+  CHECK(read_create(with_extra(nested(8))) == "the body is nested too deeply");
+  CHECK(read_create(with_extra(nested(2000))) == "the body is nested too deeply");
+  const auto with_members = [](int count) {
+    std::string body = R"({"item":"t")";
+    for (int i = 1; i < count; ++i) body += ",\"" + std::to_string(i) + "\":0";
+    return body + "}";
+  };
+  CHECK(read_create(with_members(32)) == "t×1");
+  CHECK(read_create(with_members(33)) == "an object of the body has more than 32 members");
+}
+
+TEST_CASE("a body may fill its bound to the last byte") {
+  std::string body = R"({"item":"t"})";
+  body.insert(1, 4096 - body.size(), ' ');
+  CHECK(read_create(body) == "t×1");
+}
+
+TEST_CASE("a payment names its id and amount and currency and outcome") {
+  check_all(
+      read_payment,
+      {
+          {R"({"payment_id":"p1","amount":55350,"currency":"CNY","status":"succeeded"})",
+           "p1 55350 CNY succeeded"},
+          {R"({"status":"failed","currency":"eur","amount":0,"payment_id":"!~"})",
+           "!~ 0 eur failed"},
+          {R"({"payment_id":"p","amount":9007199254740992,"currency":"JPY","status":"failed","fee":1.5})",
+           "p 9007199254740992 JPY failed"},
+      });
+}
+
+TEST_CASE("a payment with a missing or wrong member is refused") {
+  const auto with = [](const std::string& key, const std::string& value) {
+    std::string body = "{";
+    for (const auto& [name, usual] :
+         std::vector<std::pair<std::string, std::string>>{{"payment_id", "\"p1\""},
+                                                          {"amount", "1"},
+                                                          {"currency", "\"CNY\""},
+                                                          {"status", "\"failed\""}}) {
+      const std::string& text = name == key ? value : usual;
+      if (!text.empty()) body += (body.size() > 1 ? ",\"" : "\"") + name + "\":" + text;
+    }
+    return body + "}";
+  };
+  const std::string missing = "payment_id, amount, currency and status are required";
+  const std::string bad_id = "payment_id is not 1 to 64 bytes of visible ASCII";
+  const std::string bad_status = "status is neither succeeded nor failed";
+  for (const char* key : {"payment_id", "amount", "currency", "status"})
+    CHECK(read_payment(with(key, "")) == missing);
+  for (const char* id : {"\"\"", "1", "null", "\"a b\"", "\"\\u0000\"", "\"é\""}) {
+    CHECK(read_payment(with("payment_id", id)) == bad_id);
+  }
+  CHECK(read_payment(with("payment_id", '"' + std::string(64, 'p') + '"')) ==
+        std::string(64, 'p') + " 1 CNY failed");
+  CHECK(read_payment(with("payment_id", '"' + std::string(65, 'p') + '"')) == bad_id);
+  for (const char* amount : {"-1", "9007199254740993", "1.0", "\"1\"", "null"}) {
+    CHECK(read_payment(with("amount", amount)) == kBadAmount);
+  }
+  for (const char* currency : {"\"CN\"", "\"CNYX\"", "\"C1Y\"", "\"\"", "156"}) {
+    CHECK(read_payment(with("currency", currency)) == "currency is not three letters");
+  }
+  for (const char* status : {"\"Succeeded\"", "\"\"", "true", "\"succeededx\""}) {
+    CHECK(read_payment(with("status", status)) == bad_status);
+  }
+  CHECK(read_payment(R"({"amount":1,"amount":1})") == kTwice);
+}
+
+TEST_SUITE_END();
+
+}  // namespace
+}  // namespace stampede::http

@@ -1,5 +1,5 @@
-// What a buyer gets: 201 and an order with every promised field, which he can read again, find in his list and nobody
-// else can see.
+// What a buyer gets: 201 and an order with every promised field, which he can read again, find in
+// his list and nobody else can see.
 #include <doctest/doctest.h>
 
 #include <regex>
@@ -17,7 +17,8 @@ int64_t unix_ms(const std::string& text) {
 }
 
 void check_shape(const Json& order, const Ask& ask) {
-  static const std::regex id("[0-9a-f]{16}"), time("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z");
+  static const std::regex id("[0-9a-f]{16}"),
+      time("\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z");
   CHECK(std::regex_match(order["order_id"].text(), id));
   CHECK(order["item"].text() == ask.item);
   CHECK(order["qty"].number() == ask.quantity);
@@ -62,7 +63,8 @@ TEST_SUITE("e2e/an_order_has_its_shape") {
   }
 
   TEST_CASE("a list has the caller's orders of that item with the newest first") {
-    Server server({.catalog = catalog({{.stock = 100}, {.code = "other", .stock = 100}}), .shards = 2});
+    Server server(
+        {.catalog = catalog({{.stock = 100}, {.code = "other", .stock = 100}}), .shards = 2});
     std::vector<std::string> ids;
     for (int i = 0; i < 5; ++i) {
       ids.insert(ids.begin(), server.buy({.user = "alice"}));
@@ -113,8 +115,9 @@ TEST_SUITE("e2e/an_order_has_its_shape") {
   TEST_CASE("an id that is no id is an unknown order") {
     Server server({.catalog = catalog({{}})});
     std::string id = server.buy({.user = "alice"});
-    for (std::string bad : {id.substr(1), id + "0", std::string("zzzzzzzzzzzzzzzz"), std::string("0000000000000000"),
-                            std::string("%00"), "+" + id.substr(1)}) {
+    for (std::string bad :
+         {id.substr(1), id + "0", std::string("zzzzzzzzzzzzzzzz"), std::string("0000000000000000"),
+          std::string("%00"), "+" + id.substr(1)}) {
       CAPTURE(bad);
       CHECK(server.read("alice", bad).status == 404);
       CHECK(server.cancel("alice", bad).status == 404);
@@ -126,7 +129,8 @@ TEST_SUITE("e2e/an_order_has_its_shape") {
     Server server({.catalog = catalog({{}}), .shards = 2});
     char id[17];
     std::snprintf(id, sizeof id, "%016llx", (5ULL << 54) | (1ULL << 14) | 1);
-    for (Response response : {server.read("alice", id), server.cancel("alice", id), server.pay(id)}) {
+    for (Response response :
+         {server.read("alice", id), server.cancel("alice", id), server.pay(id)}) {
       CHECK(response.status == 421);
       CHECK(response.code() == "misdirected");
       CHECK(response.json()["node"].number() == 5);
@@ -134,7 +138,8 @@ TEST_SUITE("e2e/an_order_has_its_shape") {
   }
 
   TEST_CASE("ids carry the node and are unique") {
-    Server server({.catalog = catalog({{.stock = 2'000}}), .shards = 5, .flags = {{"--node", "1023"}}});
+    Server server(
+        {.catalog = catalog({{.stock = 2'000}}), .shards = 5, .flags = {{"--node", "1023"}}});
     std::map<std::string, int> seen;
     for (const Outcome& outcome : rush_until_decided(server.address(), crowd(2'000))) {
       REQUIRE(outcome.order_id.size() == 16);

@@ -15,13 +15,32 @@ void check_refused(Server& server, const std::string& body, int status, const st
   CHECK(response.code() == code);
 }
 
-std::string with_qty(const std::string& qty) { return "{\"item\":\"ticket\",\"qty\":" + qty + "}"; }
+std::string with_qty(const std::string& qty) {
+  return "{\"item\":\"ticket\",\"qty\":" + qty + "}";
+}
 
 TEST_SUITE("e2e/bad_orders_are_refused") {
   TEST_CASE("a quantity is an integer from one to the limit") {
     Server server({.catalog = catalog({{.stock = 1'000'000}})});
-    for (std::string qty : {"0", "-1", "2147483648", "4294967297", "9223372036854775808", "18446744073709551617", "1.5",
-                            "1.0", "1e0", "\"1\"", "null", "true", "[1]", "{}", "NaN", "Infinity", "01", "+1", "0x1",
+    for (std::string qty : {"0",
+                            "-1",
+                            "2147483648",
+                            "4294967297",
+                            "9223372036854775808",
+                            "18446744073709551617",
+                            "1.5",
+                            "1.0",
+                            "1e0",
+                            "\"1\"",
+                            "null",
+                            "true",
+                            "[1]",
+                            "{}",
+                            "NaN",
+                            "Infinity",
+                            "01",
+                            "+1",
+                            "0x1",
                             "1001"})
       check_refused(server, with_qty(qty), 400, "bad_request");
     check_refused(server, R"({"item":"ticket"})", 400, "bad_request");
@@ -31,16 +50,30 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
 
   TEST_CASE("a body is one strict JSON object") {
     Server server({.catalog = catalog({{}})});
-    std::string nested = "{\"item\":\"ticket\",\"qty\":1,\"x\":" + std::string(1'900, '[') + std::string(1'900, ']') + "}";
-    for (std::string body :
-         {std::string(" "), std::string("null"), std::string("[]"), std::string("1"), std::string("\"x\""),
-          std::string("{"), std::string("{}"), std::string("{'item':'ticket','qty':1}"),
-          std::string(R"({"item":"ticket","qty":1)"), std::string(R"({"item":"ticket","qty":1}})"),
-          std::string(R"({"item":"ticket","qty":1} x)"), std::string(R"({"item":"ticket","qty":1,})"),
-          std::string(R"({"item":"ticket","item":"ticket","qty":1})"), std::string(R"({"item":"ticket","qty":1,"qty":1})"),
-          std::string(R"({"item":7,"qty":1})"), std::string(R"({"item":null,"qty":1})"), std::string(R"({"qty":1})"),
-          std::string("{\"item\":\"tick\xff\x65t\",\"qty\":1}"), std::string("{\"item\":\"tick\xc0\xae\",\"qty\":1}"),
-          std::string("{\"item\":\"ticket\",\"qty\":1}\0", 26), std::string("{\"item\":\"tic\nket\",\"qty\":1}"), nested})
+    std::string nested = "{\"item\":\"ticket\",\"qty\":1,\"x\":" + std::string(1'900, '[') +
+                         std::string(1'900, ']') + "}";
+    for (std::string body : {std::string(" "),
+                             std::string("null"),
+                             std::string("[]"),
+                             std::string("1"),
+                             std::string("\"x\""),
+                             std::string("{"),
+                             std::string("{}"),
+                             std::string("{'item':'ticket','qty':1}"),
+                             std::string(R"({"item":"ticket","qty":1)"),
+                             std::string(R"({"item":"ticket","qty":1}})"),
+                             std::string(R"({"item":"ticket","qty":1} x)"),
+                             std::string(R"({"item":"ticket","qty":1,})"),
+                             std::string(R"({"item":"ticket","item":"ticket","qty":1})"),
+                             std::string(R"({"item":"ticket","qty":1,"qty":1})"),
+                             std::string(R"({"item":7,"qty":1})"),
+                             std::string(R"({"item":null,"qty":1})"),
+                             std::string(R"({"qty":1})"),
+                             std::string("{\"item\":\"tick\xff\x65t\",\"qty\":1}"),
+                             std::string("{\"item\":\"tick\xc0\xae\",\"qty\":1}"),
+                             std::string("{\"item\":\"ticket\",\"qty\":1}\0", 26),
+                             std::string("{\"item\":\"tic\nket\",\"qty\":1}"),
+                             nested})
       check_refused(server, body, 400, "bad_request");
     CHECK(server.books().reserved == 0);
   }
@@ -57,7 +90,8 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
     Server server({.catalog = catalog({{}})});
     check_refused(server, R"({"item":"nothing","qty":1})", 404, "unknown_item");
     check_refused(server, R"({"item":"Ticket","qty":1})", 404, "unknown_item");
-    check_refused(server, "{\"item\":\"" + std::string(64, 'x') + "\",\"qty\":1}", 404, "unknown_item");
+    check_refused(server, "{\"item\":\"" + std::string(64, 'x') + "\",\"qty\":1}", 404,
+                  "unknown_item");
     for (const char* path : {"/v1/items/nothing", "/v1/items/nothing/stock"}) {
       Response response = server.http().get(path);
       CHECK(response.status == 404);
@@ -70,7 +104,8 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
     std::string id = server.buy({.user = "u1"});
     for (Response response :
          {server.http().post("/v1/orders", with_qty("1")), server.http().get("/v1/orders/" + id),
-          server.http().get("/v1/orders?item=ticket"), server.http().post("/v1/orders/" + id + "/cancel")}) {
+          server.http().get("/v1/orders?item=ticket"),
+          server.http().post("/v1/orders/" + id + "/cancel")}) {
       CHECK(response.status == 401);
       CHECK(response.code() == "unauthenticated");
     }
@@ -80,7 +115,8 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
   TEST_CASE("a body of another type is refused and a charset is not") {
     Server server({.catalog = catalog({{}})});
     for (const char* type : {"text/plain", "application/xml", "multipart/form-data; boundary=x"}) {
-      Response response = server.http().post("/v1/orders", with_qty("1"), {{"X-User-Id", "u1"}, {"Content-Type", type}});
+      Response response = server.http().post("/v1/orders", with_qty("1"),
+                                             {{"X-User-Id", "u1"}, {"Content-Type", type}});
       CHECK(response.status == 415);
       CHECK(response.code() == "unsupported_media_type");
     }
@@ -91,7 +127,8 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
   TEST_CASE("identity and price from fields that nobody signed are ignored") {
     Server server({.catalog = catalog({{}})});
     Response response = server.http().post(
-        "/v1/orders", R"({"item":"ticket","qty":1,"user":"admin","amount":1,"price":1,"currency":"EUR","state":"paid"})",
+        "/v1/orders",
+        R"({"item":"ticket","qty":1,"user":"admin","amount":1,"price":1,"currency":"EUR","state":"paid"})",
         kUser);
     if (response.status != 400) {  // refusing what it does not know would be honest as well
       REQUIRE(response.status == 201);
@@ -104,8 +141,9 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
 
   TEST_CASE("unknown paths and wrong methods are told apart") {
     Server server({.catalog = catalog({{}})});
-    for (const char* path : {"/", "/v1", "/v1/", "/v1/order", "/v2/orders", "/v1/orders/", "/admin/status", "/metrics",
-                             "/v1/items/ticket/stock/", "/v1/../v1/time"}) {
+    for (const char* path :
+         {"/", "/v1", "/v1/", "/v1/order", "/v2/orders", "/v1/orders/", "/admin/status", "/metrics",
+          "/v1/items/ticket/stock/", "/v1/../v1/time"}) {
       CAPTURE(path);
       Response response = server.http().get(path, kUser);
       CHECK(response.status == 404);
@@ -140,7 +178,8 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
     Server server({.catalog = catalog({{.stock = 5}}), .shards = 2});
     server.buy({.user = "u1", .quantity = 3});
     Response response;
-    CHECK(wait_until([&] { return (response = server.order({.user = "u2", .quantity = 3})).status != 503; }));
+    CHECK(wait_until(
+        [&] { return (response = server.order({.user = "u2", .quantity = 3})).status != 503; }));
     CHECK(response.status == 409);
     CHECK(response.code() == "not_enough");
     CHECK(response.json()["available"].number() == 2);

@@ -61,7 +61,9 @@ TEST_SUITE("e2e/cancel") {
       Server server({.catalog = catalog({{.stock = 3}}), .shards = shards});
       std::string id = server.buy({.user = "u1", .quantity = 3});
       for (int i = 0; i < 8; ++i)
-        CHECK(wait_until([&] { return server.order({.user = "other" + std::to_string(i)}).code() == "sold_out"; }));
+        CHECK(wait_until([&] {
+          return server.order({.user = "other" + std::to_string(i)}).code() == "sold_out";
+        }));
       REQUIRE(server.cancel("u1", id).status == 200);
       CHECK(wait_until([&] { return server.order({.user = "big", .quantity = 3}).status == 201; }));
       server.check_books();

@@ -1,5 +1,5 @@
-// The same key and the same body is the same order, however often, from wherever and whenever it is sent; a key belongs
-// to its user.
+// The same key and the same body is the same order, however often, from wherever and whenever it is
+// sent; a key belongs to its user.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -28,7 +28,8 @@ TEST_SUITE("e2e/idempotency_key") {
   TEST_CASE("the same key with another body is refused and changes nothing") {
     Server server({.catalog = catalog({{}, {.code = "other"}})});
     server.buy({.user = "u1", .key = "k1"});
-    for (Ask ask : {Ask{.user = "u1", .quantity = 2, .key = "k1"}, Ask{.user = "u1", .item = "other", .key = "k1"}}) {
+    for (Ask ask : {Ask{.user = "u1", .quantity = 2, .key = "k1"},
+                    Ask{.user = "u1", .item = "other", .key = "k1"}}) {
       Response refused = server.order(ask);
       CHECK(refused.status == 422);
       CHECK(refused.code() == "key_reused");
@@ -41,7 +42,8 @@ TEST_SUITE("e2e/idempotency_key") {
     Server server({.catalog = catalog({{}})});
     Headers headers{{"X-User-Id", "u1"}, {"Idempotency-Key", "k1"}};
     Response first = server.http().post("/v1/orders", R"({"item":"ticket","qty":1})", headers);
-    Response second = server.http().post("/v1/orders", R"({ "qty" : 1, "item" : "ticket" })", headers);
+    Response second =
+        server.http().post("/v1/orders", R"({ "qty" : 1, "item" : "ticket" })", headers);
     CHECK(first.status == 201);
     CHECK(second.status == 200);
     CHECK(second.json()["order_id"].text() == first.json()["order_id"].text());
@@ -72,12 +74,15 @@ TEST_SUITE("e2e/idempotency_key") {
 
   TEST_CASE("a key replays after the sale's end and while the item is paused") {
     Server server({.catalog = catalog({{.code = "brief"}, {.code = "long"}})});
-    Ask brief{.user = "u1", .item = "brief", .key = "k1"}, lasting{.user = "u1", .item = "long", .key = "k2"};
+    Ask brief{.user = "u1", .item = "brief", .key = "k1"},
+        lasting{.user = "u1", .item = "long", .key = "k2"};
     std::string brief_id = server.buy(brief), lasting_id = server.buy(lasting);
     REQUIRE(server.admin().post("/admin/items/brief/end").status == 200);
     REQUIRE(server.admin().post("/admin/items/long/pause").status == 200);
-    CHECK(wait_until([&] { return server.order({.user = "u2", .item = "brief"}).code() == "sale_ended"; }));
-    CHECK(wait_until([&] { return server.order({.user = "u2", .item = "long"}).code() == "sale_paused"; }));
+    CHECK(wait_until(
+        [&] { return server.order({.user = "u2", .item = "brief"}).code() == "sale_ended"; }));
+    CHECK(wait_until(
+        [&] { return server.order({.user = "u2", .item = "long"}).code() == "sale_paused"; }));
     CHECK(server.order(brief).json()["order_id"].text() == brief_id);
     CHECK(server.order(lasting).json()["order_id"].text() == lasting_id);
   }
@@ -107,7 +112,8 @@ TEST_SUITE("e2e/idempotency_key") {
       CAPTURE(shards);
       Server server({.catalog = catalog({{.stock = 1'000}}), .shards = shards});
       std::vector<Ask> asks(64, Ask{.user = "u1", .key = "k1"});
-      auto outcomes = rush_until_decided(server.address(), asks, {.connections = 16, .pipeline = 4});
+      auto outcomes =
+          rush_until_decided(server.address(), asks, {.connections = 16, .pipeline = 4});
       std::set<std::string> ids;
       size_t created = 0;
       for (const Outcome& outcome : outcomes) {
@@ -123,7 +129,8 @@ TEST_SUITE("e2e/idempotency_key") {
 
   TEST_CASE("a key that is no key is a bad request") {
     Server server({.catalog = catalog({{}})});
-    for (std::string key : {std::string(65, 'k'), std::string("with space"), std::string("caf\xc3\xa9")}) {
+    for (std::string key :
+         {std::string(65, 'k'), std::string("with space"), std::string("caf\xc3\xa9")}) {
       CAPTURE(key);
       Response response = server.order({.user = "u1", .key = key});
       CHECK(response.status == 400);

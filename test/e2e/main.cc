@@ -1,6 +1,8 @@
-// The end-to-end tests: the real binary, real sockets, real files. One file per promise; the file's name is the promise.
-//   STAMPEDE=path  the binary under test (default: beside this one)      SEED=n    repeat a run's chance
-//   KEEP=1         keep the directories of failed tests                  ROUNDS=n  repetitions of the tests with chance
+// The end-to-end tests: the real binary, real sockets, real files. One file per promise; the file's
+// name is the promise.
+//   STAMPEDE=path  the binary under test (default: beside this one)      SEED=n    repeat a run's
+//   chance KEEP=1         keep the directories of failed tests                  ROUNDS=n
+//   repetitions of the tests with chance
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -15,16 +17,21 @@
 
 namespace {
 
-// Remembers whether the running case has failed, so that its servers tell what they know and its files may stay.
+// Remembers whether the running case has failed, so that its servers tell what they know and its
+// files may stay.
 struct FailureListener : doctest::IReporter {
   explicit FailureListener(const doctest::ContextOptions&) {}
   void report_query(const doctest::QueryData&) override {}
   void test_run_start() override {}
   void test_run_end(const doctest::TestRunStats&) override {}
-  void test_case_start(const doctest::TestCaseData&) override { stampede::e2e::note_failure(false); }
+  void test_case_start(const doctest::TestCaseData&) override {
+    stampede::e2e::note_failure(false);
+  }
   void test_case_reenter(const doctest::TestCaseData&) override {}
   void test_case_end(const doctest::CurrentTestCaseStats&) override {}
-  void test_case_exception(const doctest::TestCaseException&) override { stampede::e2e::note_failure(true); }
+  void test_case_exception(const doctest::TestCaseException&) override {
+    stampede::e2e::note_failure(true);
+  }
   void subcase_start(const doctest::SubcaseSignature&) override {}
   void subcase_end() override {}
   void log_assert(const doctest::AssertData& assertion) override {

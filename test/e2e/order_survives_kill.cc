@@ -1,5 +1,6 @@
-// kill -9 at any moment under load: every order that was acknowledged is there after the restart, every request that got
-// no answer can be repeated and gives one order, and the database ends with exactly the orders that exist.
+// kill -9 at any moment under load: every order that was acknowledged is there after the restart,
+// every request that got no answer can be repeated and gives one order, and the database ends with
+// exactly the orders that exist.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -12,7 +13,8 @@ namespace stampede::e2e {
 namespace {
 
 // Buys until the server dies after about so many answers; whoever was answered is in the outcomes.
-std::vector<Outcome> buy_until_killed(Server& server, const std::vector<Ask>& asks, size_t answers) {
+std::vector<Outcome> buy_until_killed(Server& server, const std::vector<Ask>& asks,
+                                      size_t answers) {
   return rush(server.address(), asks,
               {.connections = 4, .pipeline = 8, .on_progress = [&](size_t answered) {
                  if (answered >= answers) server.process().signal(9);
@@ -23,7 +25,8 @@ void check_acknowledged(Server& server, const std::vector<Outcome>& outcomes) {
   for (const Outcome& outcome : outcomes) {
     if (outcome.status != 201 && outcome.status != 200) continue;
     Response read = server.read(outcome.ask.user, outcome.order_id);
-    CHECK_MESSAGE(read.status == 200, "acknowledged and lost: " << outcome.order_id << " of " << outcome.ask.user);
+    CHECK_MESSAGE(read.status == 200,
+                  "acknowledged and lost: " << outcome.order_id << " of " << outcome.ask.user);
   }
 }
 
@@ -53,7 +56,8 @@ void kill_repeatedly(int shards, int times, const std::string& durability) {
     // Everybody asks again, whether he was answered or not: the same orders, and none twice.
     auto again = rush_until_decided(server.address(), asks);
     for (size_t i = 0; i < asks.size(); ++i) {
-      CHECK_MESSAGE((again[i].status == 201 || again[i].status == 200), again[i].status << " " << again[i].code);
+      CHECK_MESSAGE((again[i].status == 201 || again[i].status == 200),
+                    again[i].status << " " << again[i].code);
       if (!outcomes[i].order_id.empty()) CHECK(again[i].order_id == outcomes[i].order_id);
       CHECK(ids.insert(again[i].order_id).second);
     }
@@ -65,8 +69,12 @@ void kill_repeatedly(int shards, int times, const std::string& durability) {
 }
 
 TEST_SUITE("e2e/order_survives_kill") {
-  TEST_CASE("no acknowledged order is lost or doubled by kill -9 on one shard") { kill_repeatedly(1, rounds(4), "fsync"); }
-  TEST_CASE("no acknowledged order is lost or doubled by kill -9 on two shards") { kill_repeatedly(2, rounds(6), "fsync"); }
+  TEST_CASE("no acknowledged order is lost or doubled by kill -9 on one shard") {
+    kill_repeatedly(1, rounds(4), "fsync");
+  }
+  TEST_CASE("no acknowledged order is lost or doubled by kill -9 on two shards") {
+    kill_repeatedly(2, rounds(6), "fsync");
+  }
   TEST_CASE("no acknowledged order is lost or doubled by kill -9 on more shards than processors") {
     kill_repeatedly(5, rounds(3), "fsync");
   }
@@ -79,9 +87,11 @@ TEST_SUITE("e2e/order_survives_kill") {
     Server server({.catalog = catalog({{.stock = 10'000}}), .shards = 2});
     std::map<std::string, std::string> states;
     for (int round = 0; round < rounds(3); ++round) {
-      for (const Outcome& outcome : rush_until_decided(server.address(), crowd(60, "r" + std::to_string(round) + "-"))) {
+      for (const Outcome& outcome :
+           rush_until_decided(server.address(), crowd(60, "r" + std::to_string(round) + "-"))) {
         uint64_t choice = random_between(0, 2);
-        if (choice == 1 && server.pay(outcome.order_id, {.id = "p" + outcome.order_id}).status == 200)
+        if (choice == 1 &&
+            server.pay(outcome.order_id, {.id = "p" + outcome.order_id}).status == 200)
           states[outcome.order_id] = "paid";
         else if (choice == 2 && server.cancel(outcome.ask.user, outcome.order_id).status == 200)
           states[outcome.order_id] = "cancelled";

@@ -1,5 +1,5 @@
-// The table of payments: what a correctly signed callback does to an order in each state, and that each payment is decided
-// once and answered the same way ever after.
+// The table of payments: what a correctly signed callback does to an order in each state, and that
+// each payment is decided once and answered the same way ever after.
 #include <doctest/doctest.h>
 
 #include "harness/server.h"
@@ -63,7 +63,8 @@ TEST_SUITE("e2e/payments") {
   }
 
   TEST_CASE("a late payment takes its units again when they are free") {
-    Server server({.catalog = catalog({{.stock = 3, .per_user_limit = 3, .pay_window_s = 1}}), .shards = 2});
+    Server server(
+        {.catalog = catalog({{.stock = 3, .per_user_limit = 3, .pay_window_s = 1}}), .shards = 2});
     std::string id = expired_order(server, {.user = "u1", .quantity = 3});
     Response paid;
     CHECK(wait_until([&] { return (paid = server.pay(id, {.amount = 166050})).status != 503; }));
@@ -94,11 +95,14 @@ TEST_SUITE("e2e/payments") {
     Response answer;
     CHECK(wait_until([&] { return (answer = server.pay(late)).status != 503; }));
     check_order(answer, "expired", 55350);
-    CHECK(server.admin().post("/admin/items/ticket/restock", R"({"op_id":"r1","delta":5})").status == 200);
+    CHECK(
+        server.admin().post("/admin/items/ticket/restock", R"({"op_id":"r1","delta":5})").status ==
+        200);
     check_order(server.pay(late), "expired", 55350);
     CHECK(server.books().paid == 1);
     server.check_books();
-    CHECK(Database(server.database_path()).number("select refund_due from orders where order_id='" + late + "'") == 55350);
+    CHECK(Database(server.database_path())
+              .number("select refund_due from orders where order_id='" + late + "'") == 55350);
   }
 
   TEST_CASE("a late payment takes all its units or none") {
@@ -108,7 +112,8 @@ TEST_SUITE("e2e/payments") {
     REQUIRE(wait_until([&] { return (next = server.order({.user = "u2"})).status == 201; }));
     REQUIRE(server.pay(next.json()["order_id"].text(), {.id = "p2"}).status == 200);
     Response answer;
-    CHECK(wait_until([&] { return (answer = server.pay(late, {.amount = 166050})).status != 503; }));
+    CHECK(
+        wait_until([&] { return (answer = server.pay(late, {.amount = 166050})).status != 503; }));
     check_order(answer, "expired", 166050);
     Books books = server.books();
     CHECK(books.paid == 1);
@@ -127,8 +132,9 @@ TEST_SUITE("e2e/payments") {
   TEST_CASE("a wrong amount or currency does not change the order and stands in payments") {
     Server server({.catalog = catalog({{}})});
     std::string id = server.buy({.user = "u1"});
-    for (Payment wrong : {Payment{.id = "w1", .amount = 55349}, Payment{.id = "w2", .amount = 55351},
-                          Payment{.id = "w3", .currency = "EUR"}, Payment{.id = "w4", .amount = 0}}) {
+    for (Payment wrong :
+         {Payment{.id = "w1", .amount = 55349}, Payment{.id = "w2", .amount = 55351},
+          Payment{.id = "w3", .currency = "EUR"}, Payment{.id = "w4", .amount = 0}}) {
       CAPTURE(wrong.id);
       for (int i = 0; i < 2; ++i) {
         Response refused = server.pay(id, wrong);
@@ -178,8 +184,9 @@ TEST_SUITE("e2e/payments") {
     std::string flipped = right;
     flipped.back() = flipped.back() == '0' ? '1' : '0';
     std::string other_body = signature(payment_body({.amount = 1}));
-    for (std::string wrong : {flipped, other_body, signature(body, -400), signature(body, 400), std::string("t=1,v1="),
-                              std::string("v1=00"), right.substr(0, right.size() - 1), right + "0", std::string("x")}) {
+    for (std::string wrong :
+         {flipped, other_body, signature(body, -400), signature(body, 400), std::string("t=1,v1="),
+          std::string("v1=00"), right.substr(0, right.size() - 1), right + "0", std::string("x")}) {
       CAPTURE(wrong);
       Response response = server.http().post(target, body, {{"Stampede-Signature", wrong}});
       CHECK(response.status == 401);
@@ -188,20 +195,25 @@ TEST_SUITE("e2e/payments") {
     CHECK(server.http().post(target, body).status == 401);
     CHECK(server.http().post(target, body, {{"X-User-Id", "u1"}}).status == 401);
     CHECK(server.state_of("u1", id) == "reserved");
-    CHECK(server.http().post(target, body, {{"Stampede-Signature", signature(body, -200)}}).status == 200);
+    CHECK(
+        server.http().post(target, body, {{"Stampede-Signature", signature(body, -200)}}).status ==
+        200);
   }
 
   TEST_CASE("a signed body that says nothing sensible is a bad request") {
     Server server({.catalog = catalog({{}})});
     std::string id = server.buy({.user = "u1"});
-    for (std::string body : {std::string("{}"), std::string("[]"), std::string("x"),
-                             payment_body({.status = "maybe"}), payment_body({.amount = -1}), payment_body({.id = ""}),
-                             payment_body({.id = std::string(65, 'p')}),
-                             std::string(R"({"payment_id":"p1","amount":"55350","currency":"CNY","status":"succeeded"})"),
-                             std::string(R"({"payment_id":"p1","amount":55350.5,"currency":"CNY","status":"succeeded"})")}) {
+    for (std::string body :
+         {std::string("{}"), std::string("[]"), std::string("x"), payment_body({.status = "maybe"}),
+          payment_body({.amount = -1}), payment_body({.id = ""}),
+          payment_body({.id = std::string(65, 'p')}),
+          std::string(
+              R"({"payment_id":"p1","amount":"55350","currency":"CNY","status":"succeeded"})"),
+          std::string(
+              R"({"payment_id":"p1","amount":55350.5,"currency":"CNY","status":"succeeded"})")}) {
       CAPTURE(body);
-      Response response =
-          server.http().post("/v1/orders/" + id + "/payment", body, {{"Stampede-Signature", signature(body)}});
+      Response response = server.http().post("/v1/orders/" + id + "/payment", body,
+                                             {{"Stampede-Signature", signature(body)}});
       CHECK(response.status == 400);
       CHECK(response.code() == "bad_request");
     }

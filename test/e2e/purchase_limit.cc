@@ -1,5 +1,5 @@
-// Nobody holds more than the limit, whatever he tries at once; units that he gives back count no longer; and a winner who
-// asks again learns that he won.
+// Nobody holds more than the limit, whatever he tries at once; units that he gives back count no
+// longer; and a winner who asks again learns that he won.
 #include <doctest/doctest.h>
 
 #include "harness/rush.h"
@@ -32,7 +32,8 @@ TEST_SUITE("e2e/purchase_limit") {
   TEST_CASE("sixty-four requests of one user at once are one order and every answer names it") {
     for (int shards : {1, 2, 5}) {
       CAPTURE(shards);
-      Server server({.catalog = catalog({{.stock = 1'000, .per_user_limit = 1}}), .shards = shards});
+      Server server(
+          {.catalog = catalog({{.stock = 1'000, .per_user_limit = 1}}), .shards = shards});
       std::vector<Ask> asks(64, Ask{.user = "u1"});
       auto outcomes = rush(server.address(), asks, {.connections = 16, .pipeline = 4});
       std::string id = server.list("u1").json()["orders"].at(0)["order_id"].text();
@@ -51,7 +52,9 @@ TEST_SUITE("e2e/purchase_limit") {
     Server server({.catalog = catalog({{.stock = 10'000, .per_user_limit = 7}}), .shards = 5});
     std::vector<Ask> asks;
     for (int i = 0; i < 1'000; ++i)
-      asks.push_back({.user = "u" + std::to_string(i % 4), .quantity = 1 + i % 2, .key = "k" + std::to_string(i)});
+      asks.push_back({.user = "u" + std::to_string(i % 4),
+                      .quantity = 1 + i % 2,
+                      .key = "k" + std::to_string(i)});
     rush_until_decided(server.address(), asks, {.connections = 16, .pipeline = 8});
     for (int user = 0; user < 4; ++user) {
       int64_t units = 0;
@@ -92,7 +95,8 @@ TEST_SUITE("e2e/purchase_limit") {
   }
 
   TEST_CASE("the limit is each item's own") {
-    Server server({.catalog = catalog({{.code = "a", .per_user_limit = 1}, {.code = "b", .per_user_limit = 1}})});
+    Server server({.catalog = catalog(
+                       {{.code = "a", .per_user_limit = 1}, {.code = "b", .per_user_limit = 1}})});
     server.buy({.user = "u1", .item = "a"});
     server.buy({.user = "u1", .item = "b"});
     CHECK(server.order({.user = "u1", .item = "a"}).code() == "limit_reached");

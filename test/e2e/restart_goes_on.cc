@@ -1,4 +1,5 @@
-// A stopped server goes on where it stopped: orders, states, keys, stock and operators' changes are all there.
+// A stopped server goes on where it stopped: orders, states, keys, stock and operators' changes are
+// all there.
 #include <doctest/doctest.h>
 
 #include "harness/rush.h"
@@ -33,7 +34,8 @@ TEST_SUITE("e2e/restart_goes_on") {
     Server server({.catalog = catalog({{.stock = 500}}), .shards = 2});
     size_t sold = 0;
     for (int round = 0; round < 4; ++round) {
-      auto outcomes = rush_until_decided(server.address(), crowd(150, "r" + std::to_string(round) + "-"));
+      auto outcomes =
+          rush_until_decided(server.address(), crowd(150, "r" + std::to_string(round) + "-"));
       sold += tally(outcomes)["201"];
       server.restart();
     }
@@ -61,7 +63,8 @@ TEST_SUITE("e2e/restart_goes_on") {
     CHECK(server.complaint().find("ticket") != std::string::npos);
   }
 
-  TEST_CASE("a restart takes new terms and new items from the catalog and orders keep their price") {
+  TEST_CASE(
+      "a restart takes new terms and new items from the catalog and orders keep their price") {
     Server server({.catalog = catalog({{.stock = 10, .price = 100}})});
     std::string old_order = server.buy({.user = "u1"});
     server.options().catalog = catalog({{.stock = 10, .price = 250}, {.code = "new", .stock = 3}});
@@ -76,7 +79,8 @@ TEST_SUITE("e2e/restart_goes_on") {
     Server server({.catalog = catalog({{.stock = 10'000}}), .shards = 2});
     std::map<std::string, int> seen;
     for (int life = 0; life < 4; ++life) {
-      for (const Outcome& outcome : rush_until_decided(server.address(), crowd(200, std::to_string(life) + "-")))
+      for (const Outcome& outcome :
+           rush_until_decided(server.address(), crowd(200, std::to_string(life) + "-")))
         ++seen[outcome.order_id];
       if (life % 2 == 0) {
         server.kill9();
@@ -89,8 +93,11 @@ TEST_SUITE("e2e/restart_goes_on") {
   }
 
   TEST_CASE("many segments of order log are replayed and recycled") {
-    Server server({.catalog = catalog({{.stock = 1'000'000}}), .shards = 1, .flags = {{"--durability", "os"}}});
-    auto outcomes = rush_until_decided(server.address(), crowd(60'000), {.connections = 4, .pipeline = 64});
+    Server server({.catalog = catalog({{.stock = 1'000'000}}),
+                   .shards = 1,
+                   .flags = {{"--durability", "os"}}});
+    auto outcomes =
+        rush_until_decided(server.address(), crowd(60'000), {.connections = 4, .pipeline = 64});
     CHECK(tally(outcomes)["201"] == 60'000);
     server.kill9();
     server.start();

@@ -1,5 +1,5 @@
-// More buyers than units: exactly the stock is sold, whatever the number of shards; everybody else hears sold_out, and
-// refusals move no counter.
+// More buyers than units: exactly the stock is sold, whatever the number of shards; everybody else
+// hears sold_out, and refusals move no counter.
 #include <doctest/doctest.h>
 
 #include "harness/rush.h"
@@ -17,11 +17,13 @@ size_t accepted(const std::vector<Outcome>& outcomes) {
 void sell_out(size_t stock, size_t buyers, int shards) {
   CAPTURE(stock);
   CAPTURE(shards);
-  Server server({.catalog = catalog({{.stock = static_cast<int64_t>(stock), .per_user_limit = 1}}), .shards = shards});
+  Server server({.catalog = catalog({{.stock = static_cast<int64_t>(stock), .per_user_limit = 1}}),
+                 .shards = shards});
   auto outcomes = rush_until_decided(server.address(), crowd(buyers));
   CHECK(accepted(outcomes) == std::min(stock, buyers));
   for (const Outcome& outcome : outcomes)
-    if (outcome.status >= 400 && outcome.code != "sold_out") FAIL_CHECK("dishonest: " << outcome.code);
+    if (outcome.status >= 400 && outcome.code != "sold_out")
+      FAIL_CHECK("dishonest: " << outcome.code);
   Books books = server.books();
   CHECK(books.reserved == static_cast<int64_t>(stock));
   CHECK(books.free + books.leased == 0);
@@ -29,14 +31,30 @@ void sell_out(size_t stock, size_t buyers, int shards) {
 }
 
 TEST_SUITE("e2e/sells_exactly_the_stock") {
-  TEST_CASE("no stock sells nothing") { sell_out(0, 50, 2); }
-  TEST_CASE("one unit goes to one of many") { sell_out(1, 200, 5); }
-  TEST_CASE("five units are sold once each on one shard") { sell_out(5, 200, 1); }
-  TEST_CASE("five units are sold once each on two shards") { sell_out(5, 200, 2); }
-  TEST_CASE("five units are sold once each on more shards than processors") { sell_out(5, 200, 5); }
-  TEST_CASE("ten thousand units are sold once each on one shard") { sell_out(10'000, 20'000, 1); }
-  TEST_CASE("ten thousand units are sold once each on two shards") { sell_out(10'000, 20'000, 2); }
-  TEST_CASE("ten thousand units are sold once each on more shards than processors") { sell_out(10'000, 20'000, 5); }
+  TEST_CASE("no stock sells nothing") {
+    sell_out(0, 50, 2);
+  }
+  TEST_CASE("one unit goes to one of many") {
+    sell_out(1, 200, 5);
+  }
+  TEST_CASE("five units are sold once each on one shard") {
+    sell_out(5, 200, 1);
+  }
+  TEST_CASE("five units are sold once each on two shards") {
+    sell_out(5, 200, 2);
+  }
+  TEST_CASE("five units are sold once each on more shards than processors") {
+    sell_out(5, 200, 5);
+  }
+  TEST_CASE("ten thousand units are sold once each on one shard") {
+    sell_out(10'000, 20'000, 1);
+  }
+  TEST_CASE("ten thousand units are sold once each on two shards") {
+    sell_out(10'000, 20'000, 2);
+  }
+  TEST_CASE("ten thousand units are sold once each on more shards than processors") {
+    sell_out(10'000, 20'000, 5);
+  }
 
   TEST_CASE("after sell-out and many refusals three cancelled units sell exactly three times") {
     for (int shards : {1, 2, 5}) {
@@ -65,17 +83,20 @@ TEST_SUITE("e2e/sells_exactly_the_stock") {
 
   TEST_CASE("all buyers on one connection can buy everything") {
     Server server({.catalog = catalog({{.stock = 500}}), .shards = 5});
-    auto outcomes = rush_until_decided(server.address(), crowd(600), {.connections = 1, .pipeline = 32});
+    auto outcomes =
+        rush_until_decided(server.address(), crowd(600), {.connections = 1, .pipeline = 32});
     CHECK(accepted(outcomes) == 500);
     server.check_books();
   }
 
   TEST_CASE("an item that is sold out does not touch its neighbour") {
-    Server server({.catalog = catalog({{.code = "a", .stock = 1}, {.code = "b", .stock = 50}}), .shards = 2});
+    Server server(
+        {.catalog = catalog({{.code = "a", .stock = 1}, {.code = "b", .stock = 50}}), .shards = 2});
     server.buy({.user = "u1", .item = "a"});
     auto asks = crowd(50, "u", {.item = "b"});
     CHECK(accepted(rush_until_decided(server.address(), asks)) == 50);
-    CHECK(wait_until([&] { return server.order({.user = "u2", .item = "a"}).code() == "sold_out"; }));
+    CHECK(
+        wait_until([&] { return server.order({.user = "u2", .item = "a"}).code() == "sold_out"; }));
     server.check_books("a");
     server.check_books("b");
   }

@@ -9,11 +9,14 @@ namespace stampede::e2e {
 
 Database::Database(const std::string& path, bool is_writable) {
   int flags = is_writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-  REQUIRE_MESSAGE(sqlite3_open_v2(path.c_str(), &db_, flags, nullptr) == SQLITE_OK, path << ": " << sqlite3_errmsg(db_));
+  REQUIRE_MESSAGE(sqlite3_open_v2(path.c_str(), &db_, flags, nullptr) == SQLITE_OK,
+                  path << ": " << sqlite3_errmsg(db_));
   sqlite3_busy_timeout(db_, 10'000);
 }
 
-Database::~Database() { sqlite3_close(db_); }
+Database::~Database() {
+  sqlite3_close(db_);
+}
 
 std::vector<std::vector<std::string>> Database::rows(const std::string& sql) {
   std::vector<std::vector<std::string>> found;
@@ -40,7 +43,9 @@ std::string Database::text(const std::string& sql) {
   return found.empty() || found[0].empty() ? "" : found[0][0];
 }
 
-int64_t Database::number(const std::string& sql) { return std::atoll(text(sql).c_str()); }
+int64_t Database::number(const std::string& sql) {
+  return std::atoll(text(sql).c_str());
+}
 
 bool Database::execute(const std::string& sql) {
   return sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK;

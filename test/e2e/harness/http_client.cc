@@ -33,7 +33,8 @@ const std::string* find(const Headers& headers, std::string_view name) {
 }
 
 size_t count(const Headers& headers, std::string_view name) {
-  return std::count_if(headers.begin(), headers.end(), [&](auto& h) { return same_name(h.first, name); });
+  return std::count_if(headers.begin(), headers.end(),
+                       [&](auto& h) { return same_name(h.first, name); });
 }
 
 // RFC 9110 section 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
@@ -63,7 +64,8 @@ bool parse_head(std::string_view head, Response* response) {
     line = head.substr(at, end - at);
     if (line.empty()) return true;
     size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0 || line.find_first_of("\r\n", 0) != line.npos) return false;
+    if (colon == std::string_view::npos || colon == 0 || line.find_first_of("\r\n", 0) != line.npos)
+      return false;
     std::string_view value = line.substr(colon + 1);
     while (!value.empty() && value.front() == ' ') value.remove_prefix(1);
     response->headers.emplace_back(std::string(line.substr(0, colon)), std::string(value));
@@ -74,7 +76,8 @@ bool parse_head(std::string_view head, Response* response) {
 // "Every answer has Content-Type, Content-Length and Date", each once.
 void check_contract(const Response& response, std::string_view head) {
   for (const char* name : {"Content-Type", "Content-Length", "Date"})
-    if (count(response.headers, name) != 1) FAIL_CHECK("not exactly one " << name << " in\n" << std::string(head));
+    if (count(response.headers, name) != 1)
+      FAIL_CHECK("not exactly one " << name << " in\n" << std::string(head));
   const std::string* date = find(response.headers, "Date");
   if (date != nullptr && !is_imf_date(*date)) FAIL_CHECK("not a date: " << *date);
 }
@@ -94,26 +97,34 @@ std::string Response::code() const {
   return refusal["code"].text();
 }
 
-Http::Http(Address address, milliseconds patience) : address_(std::move(address)), patience_(patience) {}
+Http::Http(Address address, milliseconds patience)
+    : address_(std::move(address)), patience_(patience) {}
 Http::Http(Http&& other) noexcept
     : address_(std::move(other.address_)),
       patience_(other.patience_),
       fd_(std::exchange(other.fd_, -1)),
       shrinks_receive_buffer_(other.shrinks_receive_buffer_),
       input_(std::move(other.input_)) {}
-Http::~Http() { close(); }
+Http::~Http() {
+  close();
+}
 
 Response Http::request(std::string_view method, std::string_view target, const Headers& headers,
                        std::string_view body) {
-  // A kept-alive connection that the server closed meanwhile is noticed before anything is sent on it.
+  // A kept-alive connection that the server closed meanwhile is noticed before anything is sent on
+  // it.
   if (connected() && input_.empty() && has_input(milliseconds{0})) close();
   if (!connected() && !connect()) return {.error = "cannot connect"};
   if (!send(request_text(method, target, headers, body))) return {.error = "cannot send"};
   return receive(method == "HEAD");
 }
 
-Response Http::get(std::string_view target, const Headers& headers) { return request("GET", target, headers); }
-Response Http::head(std::string_view target, const Headers& headers) { return request("HEAD", target, headers); }
+Response Http::get(std::string_view target, const Headers& headers) {
+  return request("GET", target, headers);
+}
+Response Http::head(std::string_view target, const Headers& headers) {
+  return request("HEAD", target, headers);
+}
 Response Http::post(std::string_view target, std::string_view body, const Headers& headers) {
   return request("POST", target, headers, body);
 }
@@ -167,9 +178,13 @@ bool Http::wait_for(short events, Deadline deadline) {
   }
 }
 
-bool Http::has_input(milliseconds patience) { return fd_ >= 0 && wait_for(POLLIN, Clock::now() + patience); }
+bool Http::has_input(milliseconds patience) {
+  return fd_ >= 0 && wait_for(POLLIN, Clock::now() + patience);
+}
 
-bool Http::send(std::string_view bytes) { return send_some(bytes, patience_) == bytes.size(); }
+bool Http::send(std::string_view bytes) {
+  return send_some(bytes, patience_) == bytes.size();
+}
 
 size_t Http::send_some(std::string_view bytes, milliseconds quiet) {
   size_t sent = 0;
@@ -258,7 +273,9 @@ bool Http::is_closed_by_server(milliseconds patience) {
   return !more && reason != "no answer in time";
 }
 
-void Http::shutdown_write() { ::shutdown(fd_, SHUT_WR); }
+void Http::shutdown_write() {
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Http::reset() {
   linger hard{.l_onoff = 1, .l_linger = 0};
@@ -276,9 +293,11 @@ std::string request_text(std::string_view method, std::string_view target, const
                          std::string_view body) {
   std::string text;
   text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
-  for (const auto& [name, value] : headers) text.append(name).append(": ").append(value).append("\r\n");
+  for (const auto& [name, value] : headers)
+    text.append(name).append(": ").append(value).append("\r\n");
   if (!body.empty() || method == "POST" || method == "PUT") {
-    if (!body.empty() && find(headers, "Content-Type") == nullptr) text += "Content-Type: application/json\r\n";
+    if (!body.empty() && find(headers, "Content-Type") == nullptr)
+      text += "Content-Type: application/json\r\n";
     text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   }
   return text.append("\r\n").append(body);

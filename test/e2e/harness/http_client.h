@@ -1,6 +1,7 @@
-// An HTTP/1.1 client that is stricter than any browser: every answer must carry Content-Type, Content-Length and Date,
-// whatever the test asked for, and no wait is without an end. A lost connection is a value (status 0 and the reason),
-// because half of the tests are about servers that die; an answer that breaks the contract is a failed check.
+// An HTTP/1.1 client that is stricter than any browser: every answer must carry Content-Type,
+// Content-Length and Date, whatever the test asked for, and no wait is without an end. A lost
+// connection is a value (status 0 and the reason), because half of the tests are about servers that
+// die; an answer that breaks the contract is a failed check.
 //
 // One client is used by one thread.
 #pragma once
@@ -18,7 +19,8 @@ namespace stampede::e2e {
 
 using std::chrono::milliseconds;
 
-// How long to wait for what must come; long, because the machine may be slow, and never waited out when all is well.
+// How long to wait for what must come; long, because the machine may be slow, and never waited out
+// when all is well.
 constexpr milliseconds kPatience{20'000};
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -47,7 +49,8 @@ class Http {
   Http(Http&& other) noexcept;
   ~Http();
 
-  // One request and its answer. Connects first if there is no connection (none yet, or the server closed the last).
+  // One request and its answer. Connects first if there is no connection (none yet, or the server
+  // closed the last).
   Response request(std::string_view method, std::string_view target, const Headers& headers = {},
                    std::string_view body = {});
   Response get(std::string_view target, const Headers& headers = {});
@@ -85,8 +88,9 @@ class Http {
   std::string input_;  // read and not yet consumed
 };
 
-// The bytes of one request, with Host and (for a body or a POST or PUT) Content-Length and Content-Type.
-std::string request_text(std::string_view method, std::string_view target, const Headers& headers = {},
-                         std::string_view body = {});
+// The bytes of one request, with Host and (for a body or a POST or PUT) Content-Length and
+// Content-Type.
+std::string request_text(std::string_view method, std::string_view target,
+                         const Headers& headers = {}, std::string_view body = {});
 
 }  // namespace stampede::e2e

@@ -1,5 +1,6 @@
-// JSON as a value: what an answer says, for tests that ask it many questions. A member that is not there is a failed
-// check and reads as null, so that a test goes on and tells everything that is wrong at once.
+// JSON as a value: what an answer says, for tests that ask it many questions. A member that is not
+// there is a failed check and reads as null, so that a test goes on and tells everything that is
+// wrong at once.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,8 @@ class Json {
   bool is_null() const { return kind_ == Kind::null; }
   bool is_object() const { return kind_ == Kind::object; }
   bool is_array() const { return kind_ == Kind::array; }
-  int64_t number() const;   // an integer, else a failed check and −1
-  bool truth() const;       // a boolean, else a failed check and false
+  int64_t number() const;    // an integer, else a failed check and −1
+  bool truth() const;        // a boolean, else a failed check and false
   std::string text() const;  // a string, else a failed check and ""
 
  private:

@@ -27,7 +27,8 @@ bool is_readable(int fd, Clock::time_point deadline) {
   return poll(&entry, 1, static_cast<int>(std::max<int64_t>(left, 0))) > 0;
 }
 
-[[noreturn]] void become(std::vector<char*>& argv, int stdout_fd, int stderr_fd, const std::function<void()>& prepare) {
+[[noreturn]] void become(std::vector<char*>& argv, int stdout_fd, int stderr_fd,
+                         const std::function<void()>& prepare) {
   // Tests end with their servers, even when they end badly.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
@@ -40,7 +41,8 @@ bool is_readable(int fd, Clock::time_point deadline) {
 
 }  // namespace
 
-Process::Process(const Arguments& command, const std::string& stderr_path, const std::function<void()>& prepare) {
+Process::Process(const Arguments& command, const std::string& stderr_path,
+                 const std::function<void()>& prepare) {
   int ends[2];
   REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
   int stderr_fd = open(stderr_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -1,4 +1,5 @@
-// A process that a test started: its end is waited for with a deadline, and it never outlives its owner.
+// A process that a test started: its end is waited for with a deadline, and it never outlives its
+// owner.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +17,8 @@ using Arguments = std::vector<std::string>;
 class Process {
  public:
   // `prepare` runs in the child before exec; it may only make system calls (limits, seccomp).
-  Process(const Arguments& command, const std::string& stderr_path, const std::function<void()>& prepare = {});
+  Process(const Arguments& command, const std::string& stderr_path,
+          const std::function<void()>& prepare = {});
   Process(const Process&) = delete;
   ~Process();  // SIGKILL, if it still runs
 
@@ -42,9 +44,11 @@ struct Finished {
 };
 
 // Runs a command to its end.
-Finished run(const Arguments& command, std::chrono::milliseconds patience = std::chrono::seconds{60});
+Finished run(const Arguments& command,
+             std::chrono::milliseconds patience = std::chrono::seconds{60});
 // The same for the binary under test: run_stampede({"sign", "keys"}).
-Finished run_stampede(Arguments arguments, std::chrono::milliseconds patience = std::chrono::seconds{60});
+Finished run_stampede(Arguments arguments,
+                      std::chrono::milliseconds patience = std::chrono::seconds{60});
 
 // The binary under test: $STAMPEDE, or `stampede` beside this test binary.
 std::string stampede_path();

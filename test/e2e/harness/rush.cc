@@ -42,15 +42,19 @@ void run_all(Address address, std::vector<Outcome*> wanted, const RushOptions& o
   std::vector<std::vector<Outcome*>> parts(options.connections);
   for (size_t i = 0; i < wanted.size(); ++i) parts[i % parts.size()].push_back(wanted[i]);
   std::vector<std::thread> threads;
-  for (auto& part : parts) threads.emplace_back([&] { run_connection(address, part, options, answered); });
+  for (auto& part : parts)
+    threads.emplace_back([&] { run_connection(address, part, options, answered); });
   for (std::thread& thread : threads) thread.join();
 }
 
-bool is_final(const Outcome& outcome) { return outcome.status != 0 && outcome.status != 503; }
+bool is_final(const Outcome& outcome) {
+  return outcome.status != 0 && outcome.status != 503;
+}
 
 }  // namespace
 
-std::vector<Outcome> rush(Address address, const std::vector<Ask>& asks, const RushOptions& options) {
+std::vector<Outcome> rush(Address address, const std::vector<Ask>& asks,
+                          const RushOptions& options) {
   std::vector<Outcome> outcomes(asks.size());
   std::vector<Outcome*> all;
   for (size_t i = 0; i < asks.size(); ++i) {
@@ -61,7 +65,8 @@ std::vector<Outcome> rush(Address address, const std::vector<Ask>& asks, const R
   return outcomes;
 }
 
-std::vector<Outcome> rush_until_decided(Address address, const std::vector<Ask>& asks, const RushOptions& options) {
+std::vector<Outcome> rush_until_decided(Address address, const std::vector<Ask>& asks,
+                                        const RushOptions& options) {
   std::vector<Outcome> outcomes = rush(address, asks, options);
   auto deadline = std::chrono::steady_clock::now() + 3 * kPatience;
   while (std::chrono::steady_clock::now() < deadline) {

@@ -1,4 +1,5 @@
-// Many users at once: the asks are dealt out to some connections, one thread each, and sent pipelined.
+// Many users at once: the asks are dealt out to some connections, one thread each, and sent
+// pipelined.
 #pragma once
 
 #include <atomic>
@@ -26,11 +27,15 @@ struct RushOptions {
   std::function<void(size_t answered)> on_progress;
 };
 
-// One outcome for each ask, in the order of the asks. A connection that breaks leaves its rest without an answer.
-std::vector<Outcome> rush(Address address, const std::vector<Ask>& asks, const RushOptions& options = {});
+// One outcome for each ask, in the order of the asks. A connection that breaks leaves its rest
+// without an answer.
+std::vector<Outcome> rush(Address address, const std::vector<Ask>& asks,
+                          const RushOptions& options = {});
 
-// The same, and whoever is told that trying again helps does so, until everybody has a final answer. The asks need keys.
-std::vector<Outcome> rush_until_decided(Address address, const std::vector<Ask>& asks, const RushOptions& options = {});
+// The same, and whoever is told that trying again helps does so, until everybody has a final
+// answer. The asks need keys.
+std::vector<Outcome> rush_until_decided(Address address, const std::vector<Ask>& asks,
+                                        const RushOptions& options = {});
 
 // `count` users named prefix0, prefix1, … with one ask each and an Idempotency-Key of their own.
 std::vector<Ask> crowd(size_t count, const std::string& prefix = "u", const Ask& like = {});

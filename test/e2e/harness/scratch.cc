@@ -80,10 +80,15 @@ std::vector<std::string> files_below(const std::string& directory, std::string_v
 
 bool is_tmpfs(const std::string& directory) {
   struct statfs info;
-  return statfs(directory.c_str(), &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
+  return statfs(directory.c_str(), &info) == 0 &&
+         (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
 }
 
-bool has_failed() { return current_test_failed.load(); }
-void note_failure(bool failed) { current_test_failed.store(failed); }
+bool has_failed() {
+  return current_test_failed.load();
+}
+void note_failure(bool failed) {
+  current_test_failed.store(failed);
+}
 
 }  // namespace stampede::e2e

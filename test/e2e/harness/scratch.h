@@ -1,5 +1,6 @@
-// A directory of a test's own, on a file system with a disk below it (the order log refuses tmpfs), and what tests do
-// with files. It goes away with its owner, unless the test failed and KEEP is set.
+// A directory of a test's own, on a file system with a disk below it (the order log refuses tmpfs),
+// and what tests do with files. It goes away with its owner, unless the test failed and KEEP is
+// set.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// `stampede serve` as a test sees it: started on a scratch directory and free ports, asked over HTTP, killed, started
-// again. Only public things are used: flags, lines on standard output, HTTP, signals, the database file.
+// `stampede serve` as a test sees it: started on a scratch directory and free ports, asked over
+// HTTP, killed, started again. Only public things are used: flags, lines on standard output, HTTP,
+// signals, the database file.
 #pragma once
 
 #include <functional>
@@ -56,10 +57,11 @@ std::string key_file_json();
 struct ServerOptions {
   std::string catalog;
   int shards = 1;
-  std::vector<std::pair<std::string, std::string>> flags;  // "" as value: a flag without one; they replace the defaults
-  std::vector<std::string> without;                        // defaults to leave out
-  std::string data;                // empty: `data` in the scratch directory
-  std::function<void()> prepare;   // in the child before exec: system calls only
+  std::vector<std::pair<std::string, std::string>>
+      flags;                         // "" as value: a flag without one; they replace the defaults
+  std::vector<std::string> without;  // defaults to leave out
+  std::string data;                  // empty: `data` in the scratch directory
+  std::function<void()> prepare;     // in the child before exec: system calls only
 };
 
 // The units of one item, as /admin/audit has them.
@@ -82,9 +84,9 @@ class Server {
   std::string complaint() const { return read_file(stderr_path()); }
   int terminate();  // SIGTERM and the exit code; −1 if it does not end in time
   void kill9();
-  void restart();  // terminate (exit code 0) and start
-  void pause() { process_->signal(19); }     // SIGSTOP
-  void go_on() { process_->signal(18); }     // SIGCONT
+  void restart();                         // terminate (exit code 0) and start
+  void pause() { process_->signal(19); }  // SIGSTOP
+  void go_on() { process_->signal(18); }  // SIGCONT
   Process& process() { return *process_; }
   ServerOptions& options() { return options_; }  // for the next start
   Arguments command() const;
@@ -97,8 +99,9 @@ class Server {
   std::string url() const { return "http://127.0.0.1:" + std::to_string(public_.port); }
   std::string admin_url() const { return "http://127.0.0.1:" + std::to_string(admin_.port); }
   Address address() const { return public_; }
+  Address admin_address() const { return admin_; }
   Http client(milliseconds patience = kPatience) const { return Http(public_, patience); }
-  Http& http() { return *http_; }    // a connection for single questions
+  Http& http() { return *http_; }  // a connection for single questions
   Http& admin() { return *admin_http_; }
 
   // What users and the payment provider do
@@ -114,7 +117,8 @@ class Server {
   // What operators see
   Books books(const std::string& item = "ticket");
   Json status();
-  // The value of a sample whose name (with labels) starts so, summed over all of them; −1 if there is none.
+  // The value of a sample whose name (with labels) starts so, summed over all of them; −1 if there
+  // is none.
   double metric(const std::string& prefix);
   // Every record has reached the database.
   bool wait_drained();

@@ -1,0 +1,88 @@
+// A restart with another number of shards: everything moves, nothing is lost, and no order is
+// somebody else's.
+#include <doctest/doctest.h>
+
+#include "harness/rush.h"
+#include "harness/server.h"
+
+namespace stampede::e2e {
+namespace {
+
+void move(const std::vector<int>& shard_counts, bool by_kill) {
+  Server server(
+      {.catalog = catalog({{.stock = 1'000, .per_user_limit = 1}}), .shards = shard_counts[0]});
+  std::vector<Outcome> all;
+  std::string paid = server.buy({.user = "payer"}), cancelled = server.buy({.user = "canceller"});
+  REQUIRE(server.pay(paid).status == 200);
+  REQUIRE(server.cancel("canceller", cancelled).status == 200);
+  for (size_t life = 0; life < shard_counts.size(); ++life) {
+    CAPTURE(shard_counts[life]);
+    auto outcomes =
+        rush_until_decided(server.address(), crowd(100, "life" + std::to_string(life) + "-"));
+    all.insert(all.end(), outcomes.begin(), outcomes.end());
+    if (by_kill)
+      server.kill9();
+    else
+      REQUIRE(server.terminate() == 0);
+    server.options().shards = shard_counts[(life + 1) % shard_counts.size()];
+    server.start();
+    CHECK(server.status()["shards"].size() == static_cast<size_t>(server.options().shards));
+    for (const Outcome& outcome : all) {
+      REQUIRE(outcome.status == 201);
+      CHECK(server.read(outcome.ask.user, outcome.order_id).status == 200);
+      Response again = server.order(outcome.ask);  // its key moved as well
+      CHECK(again.status == 200);
+      CHECK(again.json()["order_id"].text() == outcome.order_id);
+    }
+    CHECK(server.order({.user = all[0].ask.user}).code() == "limit_reached");
+    CHECK(server.state_of("payer", paid) == "paid");
+    CHECK(server.state_of("canceller", cancelled) == "cancelled");
+    Books books = server.books();
+    CHECK(books.ok);
+    CHECK(books.reserved == static_cast<int64_t>(all.size()));
+    CHECK(books.paid == 1);
+  }
+  server.check_books();
+  CHECK(Database(server.database_path()).number("select count(*) from orders") ==
+        static_cast<int64_t>(all.size()) + 2);
+}
+
+TEST_SUITE("e2e/another_shard_count") {
+  TEST_CASE("orders move over clean restarts") {
+    move({2, 5, 1}, false);
+  }
+  TEST_CASE("orders move after kill -9") {
+    move({1, 5, 2}, true);
+  }
+
+  TEST_CASE("what was not yet in the database arrives there after the move") {
+    Server server({.catalog = catalog({{.stock = 1'000}}), .shards = 2});
+    auto first = std::make_unique<Database>(server.database_path(), true);
+    REQUIRE(first->execute("begin immediate"));
+    CHECK(tally(rush_until_decided(server.address(), crowd(300)))["201"] == 300);
+    server.kill9();
+    first.reset();
+    server.options().shards = 3;
+    server.start();
+    server.check_books();
+    CHECK(Database(server.database_path()).number("select count(*) from orders") == 300);
+  }
+
+  TEST_CASE("a sold-out item stays sold out and gives back what is cancelled") {
+    Server server({.catalog = catalog({{.stock = 40}}), .shards = 5});
+    auto outcomes = rush_until_decided(server.address(), crowd(60));
+    server.options().shards = 2;
+    server.restart();
+    CHECK(tally(rush_until_decided(server.address(), crowd(60, "late")))["201"] == 0);
+    for (const Outcome& outcome : outcomes)
+      if (outcome.status == 201) {
+        CHECK(server.cancel(outcome.ask.user, outcome.order_id).status == 200);
+        break;
+      }
+    CHECK(wait_until([&] { return server.order({.user = "lucky"}).status == 201; }));
+    server.check_books();
+  }
+}
+
+}  // namespace
+}  // namespace stampede::e2e

@@ -1,0 +1,70 @@
+// `stampede drain` replays the order log of a stopped server into a database, as often as one
+// likes.
+#include <doctest/doctest.h>
+
+#include "harness/rush.h"
+#include "harness/server.h"
+
+namespace stampede::e2e {
+namespace {
+
+Finished drain(const Server& server, const std::string& database_path) {
+  return run_stampede({"drain", "--data", server.data(), "--db", "sqlite:" + database_path});
+}
+
+TEST_SUITE("e2e/drain_offline") {
+  TEST_CASE("everything reaches a new database once") {
+    for (bool by_kill : {false, true}) {
+      CAPTURE(by_kill);
+      Server server(
+          {.catalog = catalog({{.stock = 1'000}}), .shards = 2, .flags = {{"--db", "none"}}});
+      auto outcomes = rush_until_decided(server.address(), crowd(200));
+      REQUIRE(server.pay(outcomes[0].order_id).status == 200);
+      REQUIRE(server.cancel(outcomes[1].ask.user, outcomes[1].order_id).status == 200);
+      if (by_kill)
+        server.kill9();
+      else
+        REQUIRE(server.terminate() == 0);
+      std::string path = server.scratch().path("drained.db");
+      for (int time = 0; time < 2; ++time) {
+        Finished finished = drain(server, path);
+        CAPTURE(finished.err);
+        CHECK(finished.exit_code == 0);
+        Database database(path);
+        CHECK(database.number("select count(*) from orders") == 200);
+        CHECK(database.number("select count(distinct order_id) from orders") == 200);
+        CHECK(database.number("select count(*) from orders where state='paid'") == 1);
+        CHECK(database.number("select count(*) from orders where state='cancelled'") == 1);
+        CHECK(database.number("select count(*) from payments") == 1);
+      }
+    }
+  }
+
+  TEST_CASE("what a dead server left over is finished and the server goes on from there") {
+    Server server({.catalog = catalog({{.stock = 1'000}}), .shards = 2});
+    auto blocker = std::make_unique<Database>(server.database_path(), true);
+    REQUIRE(blocker->execute("begin immediate"));
+    CHECK(tally(rush_until_decided(server.address(), crowd(100)))["201"] == 100);
+    server.kill9();
+    blocker.reset();
+    Finished finished = drain(server, server.database_path());
+    CAPTURE(finished.err);
+    CHECK(finished.exit_code == 0);
+    CHECK(Database(server.database_path()).number("select count(*) from orders") == 100);
+    server.start();
+    CHECK(tally(rush_until_decided(server.address(), crowd(50, "more")))["201"] == 50);
+    server.check_books();
+    CHECK(Database(server.database_path()).number("select count(*) from orders") == 150);
+  }
+
+  TEST_CASE("a directory that is none is refused") {
+    Scratch scratch;
+    Finished finished = run_stampede(
+        {"drain", "--data", scratch.path("none"), "--db", "sqlite:" + scratch.path("x.db")});
+    CHECK(finished.exit_code != 0);
+    CHECK(finished.err.find(scratch.path("none")) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::e2e

@@ -1,0 +1,72 @@
+// `stampede load --verify` proves a sale: exit 0 when every promise was kept, 1 when one was
+// broken.
+#include <doctest/doctest.h>
+
+#include "harness/server.h"
+
+namespace stampede::e2e {
+namespace {
+
+Arguments load(const Server& server, int users) {
+  return {"load",
+          "--url",
+          server.url(),
+          "--item",
+          "ticket",
+          "--users",
+          std::to_string(users),
+          "--rate",
+          "0",
+          "--connections",
+          "16",
+          "--pipeline",
+          "4",
+          "--auth",
+          "header",
+          "--admin",
+          server.admin_url(),
+          "--db",
+          "sqlite:" + server.database_path(),
+          "--verify"};
+}
+
+TEST_SUITE("e2e/load_verifies") {
+  TEST_CASE("a fair sale is verified") {
+    for (int shards : {1, 2}) {
+      Server server(
+          {.catalog = catalog({{.stock = 1'000, .per_user_limit = 1}}), .shards = shards});
+      Arguments command = load(server, 3'000);
+      command.insert(command.end(), {"--json", server.scratch().path("report.json")});
+      Finished finished = run_stampede(command);
+      CAPTURE(finished.out);
+      CAPTURE(finished.err);
+      CHECK(finished.exit_code == 0);
+      CHECK(server.books().reserved == 1'000);
+      CHECK(Json::parse(read_file(server.scratch().path("report.json"))).is_object());
+      server.check_books();
+    }
+  }
+
+  TEST_CASE("an order that is not in the database is a broken promise") {
+    Server server({.catalog = catalog({{.stock = 100, .per_user_limit = 1}})});
+    {
+      Database database(server.database_path(), true);
+      REQUIRE(
+          database.execute("create trigger lose after insert on orders when new.rowid = 50 "
+                           "begin delete from orders where order_id = new.order_id; end"));
+    }
+    Finished finished = run_stampede(load(server, 300));
+    CAPTURE(finished.out);
+    CHECK(finished.exit_code == 1);
+  }
+
+  TEST_CASE("a server that is not there is a failure") {
+    Server server({.catalog = catalog({{}})});
+    Arguments command = load(server, 10);
+    server.kill9();
+    CHECK(run_stampede(command).exit_code == 1);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::e2e

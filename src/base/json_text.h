@@ -3,10 +3,10 @@
 //
 //   catalog.json:7: items[2].price: expected an integer from 0 to 8796093022208
 //
-// simdjson parses (a catalog of a million items has some 200 MB, which it reads in a fraction of a
-// second); this adds lines and names. simdjson's on-demand reader checks only what is asked of it,
-// so a reader must ask for every value or refuse its key. Included by the .cc files of readers,
-// never by a header: simdjson costs a second of compiling.
+// simdjson parses, because a catalog of a million items has 200 MB; this adds lines and names. Its
+// on-demand reader checks only what is asked of it, so a reader must ask for every value or refuse
+// its key. Included by the .cc files of readers, never by a header: simdjson costs a second of
+// compiling.
 #pragma once
 
 #include <simdjson.h>

@@ -1,8 +1,8 @@
 // Times as text: RFC 3339 on both sides, always with respect to UTC.
 //
 // libc's strftime and timegm look at the locale and the timezone database and take about a
-// microsecond; an order carries two times, so rendering is plain arithmetic on the calendar (Howard
-// Hinnant, "chrono-Compatible Low-Level Date Algorithms") and digits written in pairs: about 10 ns.
+// microsecond; an order shows two times, so rendering is plain arithmetic on the calendar (Howard
+// Hinnant, "chrono-Compatible Low-Level Date Algorithms") and digits in pairs: some 20 ns.
 //
 // Pure functions: any thread, no allocation.
 #pragma once

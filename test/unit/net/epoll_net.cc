@@ -4,9 +4,11 @@
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <csignal>
 #include <functional>
 #include <vector>
 
@@ -155,6 +157,21 @@ TEST_SUITE("net/epoll_net") {
     CHECK(net.poll(1).empty());
     CHECK(net.poll(2 * kMillisecond).empty());
     CHECK(net.poll(0).empty());
+  }
+
+  TEST_CASE("a signal ends a wait without events") {
+    struct sigaction quiet {
+    }, before{};
+    quiet.sa_handler = [](int) {};
+    REQUIRE(::sigaction(SIGALRM, &quiet, &before) == 0);
+    const itimerval every_10_ms{.it_interval = {.tv_sec = 0, .tv_usec = 10'000},
+                                .it_value = {.tv_sec = 0, .tv_usec = 10'000}};
+    const itimerval never{};
+    EpollNet net;
+    REQUIRE(::setitimer(ITIMER_REAL, &every_10_ms, nullptr) == 0);
+    CHECK(net.poll(-1).empty());
+    REQUIRE(::setitimer(ITIMER_REAL, &never, nullptr) == 0);
+    REQUIRE(::sigaction(SIGALRM, &before, nullptr) == 0);
   }
 
   TEST_CASE("a message larger than the socket's buffer arrives whole through short writes") {

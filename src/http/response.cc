@@ -110,6 +110,8 @@ std::string_view status_line_of(StatusCode status) {
       return k201;
     case StatusCode::not_modified:
       return "HTTP/1.1 304 Not Modified\r\n";
+    case StatusCode::conflict:
+      return k409;
     case StatusCode::unavailable:
       return k503;
   }

@@ -72,7 +72,13 @@ struct Refusal {
 [[nodiscard]] size_t render_refusal(const Refusal& refusal, const Delivery& delivery,
                                     std::span<char> out);
 
-enum class StatusCode : uint16_t { ok = 200, created = 201, not_modified = 304, unavailable = 503 };
+enum class StatusCode : uint16_t {
+  ok = 200,
+  created = 201,
+  not_modified = 304,
+  conflict = 409,
+  unavailable = 503
+};
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -78,7 +78,11 @@ class EmbeddedLedger final : public Ledger {
   void exchange(std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;
 
-  // Shard 0 only. Results come out of the take_ functions below after a later poll().
+  // Shard 0 only. Results come out of the take_ functions below after a later poll(). A supply or a withdrawal needs room
+  // in the lane to the item's book, beyond what exchanges and audits may use at once.
+  [[nodiscard]] bool has_room_for_change(ItemId item) const {
+    return lanes_.lane(shard_, home_of(item)).room() >= limits::ledger_slots / 2;
+  }
   void supply(ItemId item, Units supplied);
   void withdraw(ItemId item, Units units, uint32_t ticket);
   [[nodiscard]] bool audit(ItemId item, uint32_t ticket);  // false: too many under way, try next turn

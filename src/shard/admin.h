@@ -1,0 +1,88 @@
+// The operators' side of the server: health, metrics, status, the audit, and changes of items while they are sold.
+//
+// It lives on shard 0's thread: items and operators' changes stand in shard 0's order log, so one thread puts two
+// operators' changes in order, and all of its answers leave through shard 0's front. Nothing here is on the path of an
+// order, so it may allocate; nothing here waits either. What takes more than one turn (a record on its way to the disk,
+// a ledger's answer, an audit of a thousand items) is gone on with in turn().
+//
+//   Front ──handle()──▶ Admin ─┬─ reads ─────────▶ answered at once (metrics_text.h, admin_json.h)
+//                              ├─ Audits ────────▶ answered when every item of the page has been counted
+//                              └─ ItemChanges ───▶ answered when durable and known to ledger and shards
+//
+// To wire it: front().set_admin(&admin) and set_turn_hook() with turn(), both of shard 0, before its thread starts.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "shard/admin_routes.h"
+#include "shard/audits.h"
+#include "shard/front.h"
+#include "shard/item_changes.h"
+#include "shard/shard.h"
+
+namespace stampede::shard {
+
+// What the operators hear of the drainer beyond the watermarks.
+struct DrainStatus {
+  bool has_database = false;
+  uint64_t rows = 0;      // inserted or changed
+  uint64_t rejected = 0;  // rows that the database would not take
+  uint64_t retries = 0;
+  std::string problem;  // why rows are not being written now; empty when they are
+};
+// Called on shard 0's thread; must not wait.
+using DrainView = std::function<DrainStatus()>;
+
+struct AdminInfo {
+  uint32_t node = 0;
+  std::string data_dir;
+  std::string ledger = "embedded";
+  std::string version;
+  int64_t started_wall_ms = 0;
+  std::string token;  // what `Authorization: Bearer` must say; empty: everybody who reaches the listener may operate
+};
+
+class Admin final : public AdminDesk, private ChangeHost {
+ public:
+  // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
+  Admin(Shard& shard, Process& process, AdminInfo info, DrainView drain_view);
+
+  // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a secret.
+  void handle(const http::Request& request, ReplyTo place, const std::string& who) override;
+  // Goes on with what is under way. Once per turn, behind the write of the log.
+  void turn(Moment now);
+
+ private:
+  // ChangeHost
+  Lsn append(const orderlog::Record& record) override;
+  bool has_room() const override;
+  Lsn durable() const override { return shard_.writer().durable(); }
+  void complete(ReplyTo place, TextAnswer answer) override;
+  void publish(const stock::ItemTerms& terms) override;
+
+  void answer(const AdminRoute& route, const http::Request& request, ReplyTo place, const std::string& who);
+  void change(const AdminRoute& route, const http::Request& request, ReplyTo place, const std::string& who);
+  TextAnswer readiness() const;
+  TextAnswer metrics() const;
+  TextAnswer status(const AdminRoute& route) const;
+  void audit(const AdminRoute& route, ReplyTo place);
+  bool is_authorized(const http::Request& request) const;
+  std::vector<std::string> reasons_against() const;
+  void observe_drainer(Moment now);
+  int64_t drainer_lag_ms() const;
+  uint64_t lag_records(uint32_t shard) const;
+
+  Shard& shard_;
+  Process& process_;
+  AdminInfo info_;
+  DrainView drain_view_;
+  ItemChanges changes_;
+  Audits audits_;
+  std::vector<int64_t> drained_boot_ns_;  // per stream: when it was last seen without a lag
+  int64_t observed_boot_ns_ = 0;
+};
+
+}  // namespace stampede::shard

@@ -1,0 +1,68 @@
+// What may be asked of the operators' listener, and how: paths, methods, parameters and bodies. Everything that a request
+// can get wrong by itself is decided here, before anything is looked up.
+//
+// Bodies are read with an operator in mind: an unknown or repeated key is refused, because a misspelt "delta" must not be
+// a restock of nothing. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/text.h"
+#include "http/parser.h"
+#include "limits.h"
+#include "order.h"
+
+namespace stampede::shard {
+
+enum class AdminKind : uint8_t {
+  health,       // GET /healthz
+  readiness,    // GET /readyz
+  metrics,      // GET /metrics
+  status,       // GET /admin/status?after=CODE
+  audit,        // GET /admin/audit?after=CODE, ?item=CODE
+  read_limits,  // GET /admin/limits
+  set_limits,   // PUT /admin/limits
+  put_item,     // PUT /admin/items/{code}
+  pause,        // POST /admin/items/{code}/pause
+  resume,       // POST /admin/items/{code}/resume
+  end,          // POST /admin/items/{code}/end
+  restock,      // POST /admin/items/{code}/restock
+};
+
+struct AdminRoute {
+  AdminKind kind = AdminKind::health;
+  std::string_view item;   // views into the request: of the path, or of the parameter `item`; empty: none
+  std::string_view after;  // of the parameter `after`; empty: from the first item
+  Verdict refusal = Verdict::ok;  // why the request is refused, with the message and the methods that are allowed
+  std::string_view reason;
+  std::string_view allow;
+};
+[[nodiscard]] AdminRoute route_admin(const http::Request& request);
+
+// {"op_id":"r1","delta":100}
+struct Restock {
+  Text<limits::op_id_bytes_max> op_id;  // 1 to 64 visible ASCII characters
+  int64_t delta = 0;                    // units to add, or below 0 to withdraw; never 0
+};
+[[nodiscard]] Result<Restock> parse_restock(std::string_view body);
+
+// {"lease_max":256,"drain_lag_max":1000000}; what is absent stays as it is.
+struct LimitsChange {
+  std::optional<Units> lease_max;          // 0: no units are leased ahead of demand
+  std::optional<uint64_t> drain_lag_max;   // 0: new orders are never refused for it
+};
+[[nodiscard]] Result<LimitsChange> parse_limits(std::string_view body);
+
+// What a delta does to an item's units, or why it cannot be done.
+struct Supplied {
+  Units supplied = 0, withdrawn = 0;
+};
+// `total` = supplied − withdrawn stays within 0 … limits::stock_max. Whether the units to withdraw are free is the
+// ledger's to say.
+[[nodiscard]] Result<Supplied> restocked(Supplied now, int64_t delta);
+
+}  // namespace stampede::shard

@@ -1,0 +1,122 @@
+// Operators' changes of items while they are sold: new items, new terms, pause, resume, end, restock, and the levers.
+//
+// Nothing takes effect on another shard before its record is durable, and the operator hears of success only when the
+// change has taken effect; so a change goes through steps, a turn or more each:
+//
+//   new item     record ─▶ durable ─▶ ledger supplied ─▶ ledger has taken it ─▶ shards told ─▶ 201
+//   new terms    record ─▶ durable ─▶ shards told ─▶ 200
+//   more stock   record ─▶ durable ─▶ ledger supplied ─▶ 200
+//   less stock   ledger has taken the units off sale ─▶ record ─▶ durable ─▶ 200
+//
+// The order is what keeps the promise. A shard that heard of a new item before its ledger has the units would answer
+// sold_out, which is not true yet. Units are withdrawn from the ledger before the record says so, because only the ledger
+// knows whether they are free; a crash in between leaves them on sale, as the log says.
+//
+// A restock is applied once per op_id: a repeat of one under way waits for it and gets its answer, a later one is told
+// that it had been applied. Belongs to shard 0's thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "ledger/embedded.h"
+#include "orderlog/record.h"
+#include "shard/admin_routes.h"
+#include "shard/front.h"
+#include "shard/shard.h"
+#include "stock/catalog_json.h"
+#include "stock/stream_state.h"
+
+namespace stampede::shard {
+
+// What changes need of their shard. A seam, so that tests can hold back durability and fill the log.
+class ChangeHost {
+ public:
+  virtual ~ChangeHost() = default;
+  // To the log and into the state.
+  virtual Lsn append(const orderlog::Record& record) = 0;
+  virtual bool has_room() const = 0;  // for a few records of the largest size
+  virtual Lsn durable() const = 0;
+  virtual void complete(ReplyTo place, TextAnswer answer) = 0;
+  // To this shard's own catalog and desk.
+  virtual void publish(const stock::ItemTerms& terms) = 0;
+};
+
+// Who asks, and where the answer goes.
+struct Operator {
+  ReplyTo place;
+  std::string_view who;  // at most limits::admin_text_bytes_max bytes count
+};
+
+class ItemChanges {
+ public:
+  // The references outlive this. `catalog` and `state` are shard 0's.
+  ItemChanges(ChangeHost& host, const stock::StreamState& state, const stock::Catalog& catalog,
+              ledger::EmbeddedLedger& ledger, Process& process);
+
+  void put(const Operator& by, std::string_view code, std::string_view body, Moment now);
+  // AdminKind::pause, resume or end.
+  void set_sale(const Operator& by, AdminKind action, ItemId item, Moment now);
+  void restock(const Operator& by, ItemId item, std::string_view body, Moment now);
+  void set_limits(const Operator& by, std::string_view body, Moment now);
+
+  // Goes on with everything that can go on. Once per turn, behind the write of the log.
+  void turn();
+  // Something can go on without an event that wakes the shard.
+  bool wants_turn() const { return wants_turn_; }
+
+ private:
+  enum class Step : uint8_t {
+    withdraw,    // waits for the ledger to take units off sale
+    record,      // waits for room in the log
+    sync,        // waits until `lsn` is durable
+    supply,      // waits for room in the ledger's lane
+    supplied,    // waits until the ledger has taken the supply
+    tell,        // waits for room in the shards' lanes
+    done,
+  };
+  struct Change {
+    Step step = Step::sync;
+    bool is_item = false;    // the shards must be told of `terms`
+    bool is_supply = false;  // the ledger must be told of `after.supplied`
+    bool is_new = false;     // the shards may be told only when the ledger has taken the supply
+    ItemId item = kNoItem;
+    Lsn lsn = 0;
+    uint32_t ticket = 0;
+    int64_t delta = 0;
+    Supplied after;
+    stock::ItemTerms terms;
+    LimitsChange limits;
+    Text<limits::op_id_bytes_max> op_id;
+    std::string who;
+    uint64_t shards_to_tell = 0;  // a bit each
+    TextAnswer answer;
+    std::vector<ReplyTo> places;  // the operator's and those of repeats
+  };
+
+  bool admit(const Operator& by);
+  Change& begin(const Operator& by, ItemId item);
+  void begin_item(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now);
+  void put_new(const Operator& by, stock::ItemChange change, Moment now);
+  void put_known(const Operator& by, ItemId item, stock::ItemChange change, Moment now);
+  void record_restock(Change& change, Moment now);
+  Change* find_op(std::string_view op_id);
+
+  void take_withdrawals();
+  void advance(Change& change);
+  bool tell_shards(Change& change);
+  void finish(Change& change);
+
+  ChangeHost& host_;
+  const stock::StreamState& state_;
+  const stock::Catalog& catalog_;
+  ledger::EmbeddedLedger& ledger_;
+  Process& process_;
+  std::vector<Change> changes_;  // in the order of their records
+  uint32_t last_ticket_ = 0;
+  bool wants_turn_ = false;
+};
+
+}  // namespace stampede::shard

@@ -88,6 +88,11 @@ class Http {
   std::string input_;  // read and not yet consumed
 };
 
+// Reads a head (up to and with its empty line) into status and headers. What is wrong with it, or
+// "": it must be what RFC 9112 describes, and every final answer has Content-Type, Content-Length
+// and Date, each once and well formed.
+std::string read_head(std::string_view head, Response* response);
+
 // The bytes of one request, with Host and (for a body or a POST or PUT) Content-Length and
 // Content-Type.
 std::string request_text(std::string_view method, std::string_view target,

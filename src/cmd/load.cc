@@ -5,28 +5,26 @@
 
 #include <csignal>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <random>
-#include <sstream>
 #include <utility>
 
 #include "cmd/flags.h"
-#include "drain/database.h"
+#include "cmd/input_file.h"
 #include "load/number_text.h"
 #include "load/operator_client.h"
+#include "load/progress.h"
+#include "load/proof.h"
 #include "load/report.h"
 #include "load/run.h"
-#include "load/verification.h"
 
 namespace stampede::cmd {
 namespace {
 
 using load::OperatorClient;
 using load::Plan;
+using load::Progress;
 
-constexpr int64_t kDrainPatience = 60 * kSecond;  // without any progress of the drainer
-constexpr size_t kRowsPerPage = 10'000;
 constexpr int64_t kTicketLifeSeconds = 24 * 3600;
 
 struct Flags {
@@ -98,17 +96,8 @@ void add_flags(CLI::App& app, Flags& flags) {
                "a line each second on stderr, even when it is no terminal");
 }
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path);
-  std::stringstream text;
-  if (!file || !(text << file.rdbuf())) return Error{path + ": " + std::strerror(errno)};
-  return text.str();
-}
-
 Result<door::Key> read_ticket_key(const std::string& path) {
-  Result<std::string> text = read_file(path);
-  if (!text) return text.error();
-  Result<door::Keys> keys = door::parse_keys(*text, path);
+  Result<door::Keys> keys = read_key_file(path);
   if (!keys) return keys.error();
   if (keys->tickets.empty()) return Error{path + ": holds no ticket key"};
   return keys->tickets.front();
@@ -169,26 +158,6 @@ void count_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-class Progress {
- public:
-  explicit Progress(bool is_on) : is_on_(is_on), is_terminal_(isatty(STDERR_FILENO) == 1) {}
-  ~Progress() { clear(); }
-
-  void show(const std::string& line) {
-    if (!is_on_ && !is_terminal_) return;
-    std::fprintf(stderr, is_terminal_ ? "\r%s\033[K" : "%s\n", line.c_str());
-    is_dirty_ = is_terminal_;
-  }
-  void clear() {
-    if (is_dirty_) std::fprintf(stderr, "\r\033[K");
-    is_dirty_ = false;
-  }
-
- private:
-  bool is_on_, is_terminal_;
-  bool is_dirty_ = false;
-};
-
 void watch(load::Run& run, Clock& clock, Progress& progress) {
   int64_t begin_ns = clock.now().boot_ns, last_ns = begin_ns;
   uint64_t last_answered = 0;
@@ -206,69 +175,6 @@ void watch(load::Run& run, Clock& clock, Progress& progress) {
     last_ns = now_ns;
     last_answered = live.answered;
   }
-}
-
-class RunAnswers final : public load::Answers {
- public:
-  explicit RunAnswers(const load::Run& run) : run_(run) {}
-  load::UserEnd end_of(uint64_t number) const override { return run_.end_of(number); }
-  OrderId order_of(uint64_t number) const override { return run_.order_of(number); }
-  uint64_t second_orders() const override { return run_.second_orders(); }
-
- private:
-  const load::Run& run_;
-};
-
-Status wait_until_drained(const OperatorClient& client, Clock& clock, Progress& progress) {
-  uint64_t least = UINT64_MAX;
-  int64_t progress_ns = clock.now().boot_ns;
-  for (;;) {
-    Result<uint64_t> lag = client.drainer_lag_records();
-    if (!lag) return lag.error();
-    if (*lag == 0) return Ok{};
-    int64_t now_ns = clock.now().boot_ns;
-    if (std::exchange(least, std::min(least, *lag)) > *lag) progress_ns = now_ns;
-    if (now_ns - progress_ns > kDrainPatience)
-      return Error{"the database does not catch up: " + load::grouped(*lag) +
-                   " records are missing"};
-    if (g_interrupts > 0) return Error{"interrupted before the database had everything"};
-    progress.show("waiting for the database: " + load::grouped(*lag) + " records to come");
-    usleep(50'000);
-  }
-}
-
-Status read_rows(const std::string& db, load::Verification& verification, Progress& progress) {
-  Result<drain::DatabaseUrl> url = drain::parse_database_url(db);
-  if (!url) return url.error();
-  auto reader = drain::open_database_reader(*url);
-  if (!reader) return reader.error();
-  std::string last;
-  for (uint64_t rows = 0;;) {
-    auto page = (*reader)->orders_after(last, kRowsPerPage);
-    if (!page) return page.error();
-    if (page->empty()) return Ok{};
-    for (const drain::StoredOrder& order : *page)
-      verification.add_row({order.order_id, order.item, order.user_id, order.state, order.qty});
-    last = page->back().order_id;
-    rows += page->size();
-    progress.show("reading the database: " + load::grouped(rows) + " orders");
-  }
-}
-
-Result<load::Report::Verified> verify(const Flags& flags, const load::Run& run,
-                                      const OperatorClient& client, const load::ItemAudit& before,
-                                      Clock& clock, Progress& progress) {
-  if (Status status = wait_until_drained(client, clock, progress); !status) return status.error();
-  RunAnswers answers(run);
-  load::Verification verification(flags.plan, answers, before);
-  if (Status status = read_rows(flags.db, verification, progress); !status) return status.error();
-  Result<load::ItemAudit> after = client.audit(flags.plan.item);
-  if (!after) return after.error();
-  load::Report::Verified verified{.checks = verification.finish(*after)};
-  verified.rows = verification.rows();
-  verified.oversold = verification.oversold();
-  verified.unsold = verification.unsold();
-  return verified;
 }
 
 int failed(const std::string& message) {
@@ -312,7 +218,8 @@ int execute(const Flags& flags, const OperatorClient& client) {
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
   if (status && flags.verifies) {
-    auto verified = verify(flags, run, client, before, clock, progress);
+    load::Proof proof(flags.plan, run, client, flags.db, clock, progress);
+    auto verified = proof.gather(before, [] { return g_interrupts > 0; });
     if (verified) report.verified = std::move(*verified);
     if (!verified) status = verified.error();
   }

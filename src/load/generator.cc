@@ -82,10 +82,13 @@ Status Generator::turn() {
 }
 
 Status Generator::check_reachable(int64_t now_ns) const {
-  // At the start nobody has to be patient: a server that refuses is not there.
-  int64_t patience_ns = start_ns_ == 0 ? std::min(plan_.patience_ns, kSecond) : plan_.patience_ns;
-  if (connections_.none_open_since_ns() > now_ns - patience_ns) return Ok{};
   int cause = connections_.connect_errno();
+  int64_t patience_ns = plan_.patience_ns;
+  // At the start nobody has to be patient: a server that refuses is not there. One that says
+  // nothing may be slow.
+  if (start_ns_ == 0)
+    patience_ns = cause == 0 ? plan_.answer_timeout_ns : std::min(patience_ns, kSecond);
+  if (connections_.none_open_since_ns() > now_ns - patience_ns) return Ok{};
   return Error{"cannot connect to " + net::text_of(plan_.server) + ": " +
                (cause != 0 ? std::strerror(cause) : "no answer") +
                "; is the server running? (`stampede serve --demo` starts one)"};

@@ -12,6 +12,12 @@
 
 namespace stampede::load {
 
+constexpr struct {
+  const char* name;
+  double percent;
+} kPercentiles[] = {{"p50", 50},     {"p90", 90},       {"p99", 99},
+                    {"p99.9", 99.9}, {"p99.99", 99.99}, {"max", 100}};
+
 // Everything there is to say. The verified part is missing when nobody asked for it.
 struct Report {
   const Plan& plan;

@@ -1,0 +1,91 @@
+#include "load/proof.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "drain/database.h"
+#include "load/number_text.h"
+
+namespace stampede::load {
+namespace {
+
+constexpr int64_t kDrainPatience = 60 * kSecond;  // without any record reaching the database
+constexpr unsigned kDrainPollMicroseconds = 50'000;
+constexpr size_t kRowsPerPage = 10'000;
+
+class RunAnswers final : public Answers {
+ public:
+  explicit RunAnswers(const Run& run) : run_(run) {}
+  UserEnd end_of(uint64_t number) const override { return run_.end_of(number); }
+  OrderId order_of(uint64_t number) const override { return run_.order_of(number); }
+  uint64_t second_orders() const override { return run_.second_orders(); }
+
+ private:
+  const Run& run_;
+};
+
+}  // namespace
+
+Proof::Proof(const Plan& plan, const Run& run, const OperatorClient& client, std::string db,
+             Clock& clock, Progress& progress)
+    : plan_(plan),
+      run_(run),
+      client_(client),
+      db_(std::move(db)),
+      clock_(clock),
+      progress_(progress) {}
+
+Result<Report::Verified> Proof::gather(const ItemAudit& before,
+                                       const std::function<bool()>& is_interrupted) {
+  if (Status status = wait_until_drained(is_interrupted); !status) return status.error();
+  RunAnswers answers(run_);
+  Verification verification(plan_, answers, before);
+  if (Status status = read_rows(verification); !status) return status.error();
+  Result<ItemAudit> after = client_.audit(plan_.item);
+  if (!after) return after.error();
+  Report::Verified verified{.checks = verification.finish(*after)};
+  verified.rows = verification.rows();
+  verified.oversold = verification.oversold();
+  verified.unsold = verification.unsold();
+  return verified;
+}
+
+Status Proof::wait_until_drained(const std::function<bool()>& is_interrupted) {
+  uint64_t least = UINT64_MAX;
+  int64_t moved_ns = clock_.now().boot_ns;
+  for (;;) {
+    Result<uint64_t> lag = client_.drainer_lag_records();
+    if (!lag) return lag.error();
+    if (*lag == 0) return Ok{};
+    int64_t now_ns = clock_.now().boot_ns;
+    if (std::exchange(least, std::min(least, *lag)) > *lag) moved_ns = now_ns;
+    if (now_ns - moved_ns > kDrainPatience)
+      return Error{"the database does not catch up: " + grouped(*lag) + " records are missing"};
+    if (is_interrupted())
+      return Error{"interrupted before the database had everything: nothing was verified"};
+    progress_.show("waiting for the database: " + grouped(*lag) + " records to come");
+    usleep(kDrainPollMicroseconds);
+  }
+}
+
+Status Proof::read_rows(Verification& verification) {
+  Result<drain::DatabaseUrl> url = drain::parse_database_url(db_);
+  if (!url) return url.error();
+  auto reader = drain::open_database_reader(*url);
+  if (!reader) return reader.error();
+  std::string last;
+  for (uint64_t rows = 0;;) {
+    auto page = (*reader)->orders_after(last, kRowsPerPage);
+    if (!page) return page.error();
+    if (page->empty()) return Ok{};
+    for (const drain::StoredOrder& order : *page)
+      verification.add_row({order.order_id, order.item, order.user_id, order.state, order.qty});
+    last = page->back().order_id;
+    rows += page->size();
+    progress_.show("reading the database: " + grouped(rows) + " orders");
+  }
+}
+
+}  // namespace stampede::load

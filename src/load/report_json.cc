@@ -1,0 +1,122 @@
+#include <string_view>
+
+#include "load/report.h"
+
+namespace stampede::load {
+namespace {
+
+constexpr const char* kEndNames[kUserEndCount] = {"not_asked", "gave_up", "refused",
+                                                  "sold_out",  "unknown", "sold"};
+
+class JsonWriter {
+ public:
+  explicit JsonWriter(std::FILE* out) : out_(out) { std::fputc('{', out_); }
+  void number(std::string_view name, double value) { key(name), std::fprintf(out_, "%.3f", value); }
+  void number(std::string_view name, uint64_t value) {
+    key(name), std::fprintf(out_, "%llu", static_cast<unsigned long long>(value));
+  }
+  void boolean(std::string_view name, bool value) {
+    key(name), std::fputs(value ? "true" : "false", out_);
+  }
+  void text(std::string_view name, std::string_view value) { key(name), quote(value); }
+  void begin(std::string_view name) { key(name), std::fputc('{', out_), is_first_ = true; }
+  void end() { std::fputc('}', out_), is_first_ = false; }
+
+ private:
+  void key(std::string_view name) {
+    if (!is_first_) std::fputc(',', out_);
+    is_first_ = false;
+    quote(name);
+    std::fputc(':', out_);
+  }
+  void quote(std::string_view text) {
+    std::fputc('"', out_);
+    for (char c : text) {
+      bool is_control = static_cast<unsigned char>(c) < 0x20;
+      if (c == '"' || c == '\\') std::fputc('\\', out_);
+      is_control ? std::fprintf(out_, "\\u%04x", static_cast<unsigned>(c)) : std::fputc(c, out_);
+    }
+    std::fputc('"', out_);
+  }
+
+  std::FILE* out_;
+  bool is_first_ = true;
+};
+
+void write_plan(const Plan& plan, JsonWriter& json) {
+  json.begin("plan");
+  json.text("server", net::text_of(plan.server));
+  json.text("item", plan.item);
+  json.number("qty", uint64_t{plan.quantity});
+  json.number("users", plan.users);
+  json.number("seed", plan.seed);
+  json.number("copies", uint64_t{plan.copies});
+  json.number("rate", plan.rate);
+  json.number("duration_s", static_cast<double>(plan.duration_ns) / 1e9);
+  json.number("warmup_s", static_cast<double>(plan.warmup_ns) / 1e9);
+  json.number("connections", uint64_t{plan.connections});
+  json.number("pipeline", uint64_t{plan.pipeline});
+  json.number("threads", uint64_t{plan.threads});
+  json.end();
+}
+
+void write_speed(const Report& report, JsonWriter& json) {
+  json.number("requests", report.tally.live.sent.load());
+  json.number("answered", report.tally.live.answered.load());
+  json.number("seconds", report.seconds());
+  json.number("throughput", report.throughput());
+  json.number("unsent", report.unsent);
+  json.number("repeated", report.tally.repeated);
+  json.number("resent", report.tally.resent);
+  json.begin("latency_ns");
+  json.number("count", report.tally.latency_ns.count());
+  json.number("mean", report.tally.latency_ns.mean());
+  for (const auto& [name, percent] : kPercentiles)
+    json.number(name, report.tally.latency_ns.percentile(percent));
+  json.end();
+}
+
+void write_counts(const Report& report, JsonWriter& json) {
+  json.begin("answers");
+  for (const NamedCounts::Entry& entry : report.tally.answers.by_count())
+    json.number(entry.name.view(), entry.count);
+  json.end();
+  json.begin("failures");
+  for (size_t kind = 0; kind < kFailureNames.size(); ++kind)
+    json.number(kFailureNames[kind], report.tally.failures[kind]);
+  json.end();
+  json.begin("users");
+  for (size_t end = 0; end < kUserEndCount; ++end) json.number(kEndNames[end], report.users[end]);
+  json.end();
+}
+
+void write_verified(const Report::Verified& verified, bool is_broken, JsonWriter& json) {
+  json.begin("verify");
+  json.boolean("ok", !is_broken);
+  json.number("database_rows", verified.rows);
+  json.number("oversold", verified.oversold);
+  json.number("unsold", verified.unsold);
+  json.begin("checks");
+  for (const Check& check : verified.checks) {
+    json.begin(check.name);
+    json.boolean("ok", check.is_kept);
+    json.text("numbers", check.numbers);
+    json.end();
+  }
+  json.end();
+  json.end();
+}
+
+}  // namespace
+
+void write_json(const Report& report, std::FILE* out) {
+  JsonWriter json(out);
+  write_plan(report.plan, json);
+  write_speed(report, json);
+  write_counts(report, json);
+  if (report.verified) write_verified(*report.verified, report.is_broken(), json);
+  json.end();
+  std::fputc('\n', out);
+}
+
+}  // namespace stampede::load

@@ -1,0 +1,350 @@
+// Whole runs against a trivial server in this process.
+#include "load/run.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+#include "door/ticket.h"
+#include "fake_server.h"
+
+using namespace stampede;
+using namespace stampede::load;
+
+namespace {
+
+const std::string kTryAgain = http_answer(
+    "503 Service Unavailable", R"({"code":"try_again","retryable":true,"retry_after_ms":1})");
+
+Plan small_plan(const FakeServer& server) {
+  Plan plan;
+  plan.server = server.address();
+  plan.users = 200;
+  plan.connections = 4;
+  return plan;
+}
+
+// Runs to the end and checks that the server could be reached.
+struct Finished {
+  explicit Finished(const Plan& plan) : run(plan, clock) {
+    run.begin();
+    status = run.finish();
+    INFO((status ? "" : status.error().message));
+    CHECK(bool(status));
+  }
+  uint64_t users(UserEnd end) const { return run.users()[static_cast<size_t>(end)]; }
+  uint64_t failures(Failure kind) const { return run.tally().failures[static_cast<size_t>(kind)]; }
+
+  SystemClock clock;
+  Run run;
+  Status status = Ok{};
+};
+
+// Every order that the sale took is known to its user, and nobody knows another.
+void check_books_agree(const Run& run, const Plan& plan, const FakeSale& sale) {
+  std::set<uint64_t> known;
+  for (uint64_t number = 0; number < plan.users; ++number)
+    if (run.end_of(number) == UserEnd::sold) known.insert(run.order_of(number).value);
+  std::set<uint64_t> taken;
+  for (const auto& [who, id] : sale.orders()) taken.insert(id);
+  CHECK(known == taken);
+  CHECK(run.second_orders() == 0);
+}
+
+}  // namespace
+
+TEST_SUITE("load/run") {
+  TEST_CASE("every user asks once and the book says what he was told") {
+    for (uint32_t pipeline : {1u, 5u})
+      for (uint32_t threads : {1u, 3u}) {
+        INFO("pipeline ", pipeline, " threads ", threads);
+        FakeSale sale(30);
+        std::map<std::string, int> asked;
+        FakeServer server([&](const FakeRequest& request) {
+          ++asked[request.user];
+          return FakeReply{{sale.answer(request)}};
+        });
+        Plan plan = small_plan(server);
+        plan.pipeline = pipeline;
+        plan.threads = threads;
+        Finished finished(plan);
+        CHECK(asked.size() == 200);
+        CHECK(finished.run.tally().live.sent == 200);
+        CHECK(finished.run.tally().latency_ns.count() == 200);
+        CHECK(finished.run.tally().answers["created"] == 30);
+        CHECK(finished.run.tally().answers["sold_out"] == 170);
+        CHECK(finished.users(UserEnd::sold) == 30);
+        CHECK(finished.users(UserEnd::sold_out) == 170);
+        check_books_agree(finished.run, plan, sale);
+      }
+  }
+
+  TEST_CASE("requests say what the contract wants") {
+    FakeRequest last;
+    FakeServer server([&](const FakeRequest& request) {
+      last = request;
+      return FakeReply{{http_answer("409 Conflict", R"({"code":"sold_out","retryable":false})")}};
+    });
+    Plan plan = small_plan(server);
+    plan.users = 1;
+    plan.seed = 77;
+    plan.item = "cup";
+    plan.quantity = 3;
+    Finished finished(plan);
+    CHECK(last.line == "POST /v1/orders HTTP/1.1");
+    CHECK(last.user == "u77-0");
+    CHECK(last.body == R"({"item":"cup","qty":3})");
+    CHECK_FALSE(last.key.empty());
+  }
+
+  TEST_CASE("with a ticket key every user shows a valid ticket of his own") {
+    door::Secret secret{};
+    secret[0] = 5;
+    door::Key key("k1", secret);
+    std::set<std::string> users;
+    FakeServer server([&](const FakeRequest& request) {
+      CHECK(request.user.empty());
+      CHECK(request.authorization.starts_with("Bearer "));
+      auto user = door::verify_ticket(request.authorization.substr(7), {&key, 1}, 999);
+      CHECK(user.has_value());
+      if (user) users.insert(std::string(user->view()));
+      return FakeReply{{http_answer("409 Conflict", R"({"code":"sold_out","retryable":false})")}};
+    });
+    Plan plan = small_plan(server);
+    plan.ticket_key = key;
+    plan.tickets_expire_unix = 1000;
+    Finished finished(plan);
+    CHECK(users.size() == 200);
+  }
+
+  TEST_CASE("answers that arrive in pieces are put together") {
+    FakeSale sale(100);
+    FakeServer server([&](const FakeRequest& request) {
+      std::string answer = sale.answer(request);
+      size_t cut = sale.sold() * 7 % answer.size();
+      return FakeReply{
+          {answer.substr(0, cut / 2), answer.substr(cut / 2, cut - cut / 2), answer.substr(cut)}};
+    });
+    Plan plan = small_plan(server);
+    plan.pipeline = 3;
+    Finished finished(plan);
+    CHECK(finished.users(UserEnd::sold) == 100);
+    CHECK(finished.failures(Failure::malformed_answer) == 0);
+    check_books_agree(finished.run, plan, sale);
+  }
+
+  TEST_CASE("an order whose answer was cut off is asked for again under the same key") {
+    for (uint32_t pipeline : {1u, 4u}) {
+      INFO("pipeline ", pipeline);
+      FakeSale sale(50);
+      std::set<std::string> met;
+      FakeServer server([&](const FakeRequest& request) {
+        std::string answer =
+            sale.answer(request);  // the order is taken whatever happens to the answer
+        bool is_first = met.insert(request.user).second;
+        if (!is_first || met.size() % 10 != 0) return FakeReply{{answer}};
+        return FakeReply{{answer.substr(0, answer.size() * (met.size() % 7) / 7)}, true};
+      });
+      Plan plan = small_plan(server);
+      plan.pipeline = pipeline;
+      Finished finished(plan);
+      CHECK(finished.failures(Failure::connection_lost) == 20);
+      CHECK(finished.run.tally().resent >= 20);
+      CHECK(finished.run.tally().answers["replayed"] >= 5);
+      CHECK(finished.users(UserEnd::sold) == 50);
+      CHECK(finished.users(UserEnd::sold_out) == 150);
+      CHECK(finished.users(UserEnd::unknown) == 0);
+      check_books_agree(finished.run, plan, sale);
+    }
+  }
+
+  TEST_CASE("a retryable answer is no end and the user comes back after the time he was told") {
+    FakeSale sale(20);
+    std::map<std::string, int> asked;
+    FakeServer server([&](const FakeRequest& request) {
+      if (++asked[request.user] <= 3) return FakeReply{{kTryAgain}};
+      return FakeReply{{sale.answer(request)}};
+    });
+    Plan plan = small_plan(server);
+    Finished finished(plan);
+    CHECK(finished.run.tally().answers["try_again"] == 600);
+    CHECK(finished.run.tally().repeated == 600);
+    CHECK(finished.users(UserEnd::sold) == 20);
+    CHECK(finished.users(UserEnd::sold_out) == 180);
+  }
+
+  TEST_CASE("a user gives up when his retries are used up") {
+    FakeServer server([&](const FakeRequest&) { return FakeReply{{kTryAgain}}; });
+    Plan plan = small_plan(server);
+    plan.retries_max = 2;
+    Finished finished(plan);
+    CHECK(finished.run.tally().answers["try_again"] == 600);
+    CHECK(finished.users(UserEnd::gave_up) == 200);
+  }
+
+  TEST_CASE("an answer that never comes is asked for again on another connection") {
+    FakeSale sale(200);
+    std::set<std::string> met;
+    FakeServer server([&](const FakeRequest& request) {
+      std::string answer = sale.answer(request);
+      bool is_first = met.insert(request.user).second;
+      return is_first && met.size() % 50 == 0 ? FakeReply{} : FakeReply{{answer}};
+    });
+    Plan plan = small_plan(server);
+    plan.answer_timeout_ns = 20 * kMillisecond;
+    Finished finished(plan);
+    CHECK(finished.failures(Failure::answer_timeout) >= 4);
+    CHECK(finished.users(UserEnd::sold) == 200);
+    check_books_agree(finished.run, plan, sale);
+  }
+
+  TEST_CASE("an answer that is no HTTP breaks the connection but not the run") {
+    std::set<std::string> met;
+    FakeSale sale(200);
+    FakeServer server([&](const FakeRequest& request) {
+      bool is_first = met.insert(request.user).second;
+      return FakeReply{
+          {is_first && met.size() % 100 == 0 ? "garbage\r\n\r\n" : sale.answer(request)}};
+    });
+    Plan plan = small_plan(server);
+    Finished finished(plan);
+    CHECK(finished.failures(Failure::malformed_answer) == 2);
+    CHECK(finished.users(UserEnd::sold) == 200);
+  }
+
+  TEST_CASE("a server that closes after each answer is asked on new connections") {
+    FakeSale sale(40);
+    FakeServer server([&](const FakeRequest& request) {
+      std::string answer = sale.answer(request);
+      answer.insert(answer.find("\r\n") + 2, "Connection: close\r\n");
+      return FakeReply{{answer}, true};
+    });
+    Plan plan = small_plan(server);
+    Finished finished(plan);
+    CHECK(finished.failures(Failure::connection_lost) == 0);  // nothing was owed
+    CHECK(finished.users(UserEnd::sold) == 40);
+    CHECK(finished.users(UserEnd::sold_out) == 160);
+  }
+
+  TEST_CASE("copies of an order travel over different connections and make one order") {
+    FakeSale sale(50);
+    std::map<std::string, std::multiset<unsigned>> used;
+    std::map<std::string, std::set<std::string>> keys;
+    FakeServer server([&](const FakeRequest& request) {
+      used[request.user].insert(request.connection);
+      keys[request.user].insert(request.key);
+      return FakeReply{{sale.answer(request)}};
+    });
+    Plan plan = small_plan(server);
+    plan.copies = 3;
+    plan.pipeline = 4;
+    Finished finished(plan);
+    CHECK(finished.run.tally().live.sent == 600);
+    CHECK(finished.users(UserEnd::sold) == 50);
+    CHECK(finished.run.tally().answers["created"] == 50);
+    CHECK(finished.run.tally().answers["replayed"] == 100);
+    for (const auto& [user, connections] : used) CHECK(connections.size() == 3);
+    for (const auto& [user, own] : keys) CHECK(own.size() == 1);
+    check_books_agree(finished.run, plan, sale);
+  }
+
+  TEST_CASE("a server that gives two orders for one key is caught") {
+    uint64_t next = 0;
+    FakeServer server([&](const FakeRequest&) {
+      return FakeReply{{http_answer(
+          "201 Created", "{\"order_id\":\"000000000000000" + std::to_string(++next) + "\"}")}};
+    });
+    Plan plan = small_plan(server);
+    plan.users = 2;
+    plan.copies = 3;
+    Finished finished(plan);
+    CHECK(finished.run.second_orders() == 4);
+  }
+
+  TEST_CASE("a yes without an order id proves nothing") {
+    FakeServer server(
+        [&](const FakeRequest&) { return FakeReply{{http_answer("201 Created", "{}")}}; });
+    Plan plan = small_plan(server);
+    Finished finished(plan);
+    CHECK(finished.users(UserEnd::unknown) == 200);
+    CHECK(finished.users(UserEnd::sold) == 0);
+  }
+
+  TEST_CASE("at a rate latency counts from the moment the request was due") {
+    // One connection, and the first answer is held back until the schedule is over: the other
+    // requests could not be sent meanwhile, and each of them must show that it waited.
+    SystemClock clock;
+    int64_t begin_ns = clock.now().boot_ns;
+    bool is_first = true;
+    FakeServer server([&](const FakeRequest&) {
+      if (std::exchange(is_first, false))
+        while (clock.now().boot_ns - begin_ns < 200 * kMillisecond) std::this_thread::yield();
+      return FakeReply{{http_answer("409 Conflict", R"({"code":"sold_out","retryable":false})")}};
+    });
+    Plan plan = small_plan(server);
+    plan.users = 100;
+    plan.rate = 1000;
+    plan.connections = 1;
+    begin_ns = clock.now().boot_ns;
+    Finished finished(plan);
+    // Request 0 waited for 200 ms at most; the median one was due 50 ms after the start.
+    CHECK(finished.run.tally().latency_ns.count() == 100);
+    CHECK(finished.run.tally().latency_ns.percentile(50) >= 50 * kMillisecond);
+  }
+
+  TEST_CASE("a run with a duration begins again with its users and ends") {
+    FakeSale sale(10);
+    FakeServer server(
+        [&](const FakeRequest& request) { return FakeReply{{sale.answer(request)}}; });
+    Plan plan = small_plan(server);
+    plan.users = 10;
+    plan.rate = 2000;
+    plan.duration_ns = 50 * kMillisecond;
+    plan.warmup_ns = 25 * kMillisecond;
+    Finished finished(plan);
+    uint64_t sent = finished.run.tally().live.sent;
+    CHECK(sent + finished.run.unsent() == 100);
+    CHECK(finished.run.tally().latency_ns.count() <= 50);  // the warmup counts in no figure
+    CHECK(finished.run.tally().live.answered == sent);
+    CHECK(finished.run.second_orders() == 0);
+  }
+
+  TEST_CASE("a stopped run ends and says which users had no turn") {
+    FakeServer server([&](const FakeRequest&) { return FakeReply{{kTryAgain}}; });
+    Plan plan = small_plan(server);
+    plan.users = 1'000'000;
+    plan.rate = 1000;
+    SystemClock clock;
+    Run run(plan, clock);
+    run.begin();
+    Live live;
+    while (live.answered == 0) {
+      run.wait(std::chrono::milliseconds(1));
+      Live now;
+      Histogram latency_ns;
+      run.add_live(now, latency_ns);
+      live.add(now);
+    }
+    run.stop();
+    CHECK(bool(run.finish()));
+    CHECK(run.users()[static_cast<size_t>(UserEnd::not_asked)] > 0);
+    CHECK(run.users()[static_cast<size_t>(UserEnd::gave_up)] > 0);
+  }
+
+  TEST_CASE("a server that is not there is named with what to do") {
+    Plan plan;
+    {
+      FakeServer gone([](const FakeRequest&) { return FakeReply{}; });
+      plan.server = gone.address();
+    }
+    plan.patience_ns = kMillisecond;
+    SystemClock clock;
+    Run run(plan, clock);
+    run.begin();
+    Status status = run.finish();
+    REQUIRE_FALSE(bool(status));
+    CHECK(status.error().message.find("Connection refused") != std::string::npos);
+    CHECK(status.error().message.find("stampede serve") != std::string::npos);
+  }
+}

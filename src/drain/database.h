@@ -1,0 +1,82 @@
+// The database as it is named on the command line, and what checkers read from it.
+//
+//   sqlite:PATH   none   (postgres://… and mysql://… are refused until their sinks exist)
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drain/sink.h"
+
+namespace stampede::drain {
+
+struct DatabaseUrl {
+  enum class Kind { none, sqlite };
+  Kind kind = Kind::none;
+  std::string path;  // sqlite
+};
+
+[[nodiscard]] Result<DatabaseUrl> parse_database_url(std::string_view url);
+
+// Null for `none`. Connects to nothing yet.
+[[nodiscard]] std::unique_ptr<Sink> make_sink(const DatabaseUrl& url);
+
+// The tables as they are, texts as they stand there, so that a checker sees what a report would
+// see.
+struct StoredOrder {
+  std::string order_id, item, user_id;
+  int64_t qty = 0, amount = 0;
+  std::string currency, state, created_at, pay_before, updated_at;
+  std::optional<std::string> payment_id;
+  int64_t refund_due = 0;
+  friend bool operator==(const StoredOrder&, const StoredOrder&) = default;
+};
+
+struct StoredPayment {
+  std::string payment_id, order_id;
+  int64_t amount = 0;
+  std::string currency, outcome, received_at;
+  friend bool operator==(const StoredPayment&, const StoredPayment&) = default;
+};
+
+struct StoredReject {
+  int64_t id = 0;  // rising
+  StreamKey stream;
+  Lsn lsn = 0;
+  std::string order_id, reason, record, at;
+};
+
+struct OrderTotal {
+  uint64_t orders = 0;
+  int64_t units = 0;
+  friend bool operator==(const OrderTotal&, const OrderTotal&) = default;
+};
+using OrderTotals = std::array<OrderTotal, 4>;  // by OrderState
+
+// Reads one consistent state of the database: as of the opening or the last refresh(). Lists come
+// in pages, in the order of their keys: pass the last row's key to get what follows; an empty page
+// is the end. One thread.
+class DatabaseReader {
+ public:
+  virtual ~DatabaseReader() = default;
+  virtual Status refresh() = 0;
+  // Of one item, or of all when `item` is empty. An order in a state that does not exist is an
+  // error.
+  virtual Result<OrderTotals> order_totals(std::string_view item) = 0;
+  virtual Result<std::vector<StoredOrder>> orders_after(std::string_view order_id,
+                                                        size_t count_max) = 0;
+  virtual Result<std::vector<StoredPayment>> payments_after(std::string_view order_id,
+                                                            std::string_view payment_id,
+                                                            size_t count_max) = 0;
+  virtual Result<std::vector<StoredReject>> rejects_after(int64_t id, size_t count_max) = 0;
+  virtual Result<std::vector<StreamPosition>> positions() = 0;
+};
+
+// An error when there is no such database, or for `none`.
+[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url);
+
+}  // namespace stampede::drain

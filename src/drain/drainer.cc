@@ -1,0 +1,332 @@
+#include "drain/drainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/diag.h"
+#include "drain/start_case.h"
+
+namespace stampede::drain {
+namespace {
+
+Lsn drained_lsn(const std::optional<orderlog::Position>& position) {
+  return position ? position->next_lsn - 1 : 0;
+}
+
+std::string text_of(const StreamKey& stream) {
+  return "shard " + std::to_string(stream.shard) + " (node " + std::to_string(stream.node) +
+         ", generation " + std::to_string(stream.generation) + ")";
+}
+
+std::string text_of(Lsn first, Lsn last) {
+  return first == last
+             ? "record " + std::to_string(first) + " is"
+             : "records " + std::to_string(first) + " to " + std::to_string(last) + " are";
+}
+
+void add(std::atomic<uint64_t>& counter, uint64_t amount) {
+  counter.fetch_add(amount, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Drainer::Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams)
+    : sink_(sink), clock_(clock), batch_(names) {
+  CHECK(!streams.empty());
+  for (Stream& stream : streams) tails_.push_back({.stream = stream});
+}
+
+Drainer::~Drainer() {
+  if (thread_.joinable()) stop(0);
+}
+
+// ---- Where to begin
+
+Drainer::Finding Drainer::reconcile(bool accepts_loss) {
+  return resync(accepts_loss);
+}
+
+Drainer::Finding Drainer::resync(bool accepts_loss) {
+  const Result<std::vector<StreamPosition>> positions = sink_.positions();
+  if (!positions) return {Agreement::unavailable, positions.error().message};
+  for (Tail& tail : tails_) {
+    const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
+    tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
+  }
+  settle();
+  for (Tail& tail : tails_) {
+    const Finding finding = place(tail, accepts_loss);
+    if (finding.agreement != Agreement::agrees) return finding;
+    publish(tail, 0);
+    // Only here: this position was read in a transaction of its own, so it is durable without
+    // doubt.
+    tail.stream.marks->drained_segment.store(tail.position ? tail.position->segment : 0,
+                                             std::memory_order_release);
+  }
+  is_synced_ = true;
+  return {};
+}
+
+Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
+  Source& source = *tail.stream.source;
+  const Result<bool> has_beginning = source.has_beginning();
+  const Result<uint32_t> oldest_segment = source.oldest_segment();
+  if (!has_beginning) return {Agreement::unavailable, has_beginning.error().message};
+  if (!oldest_segment) return {Agreement::unavailable, oldest_segment.error().message};
+  const LogExtent log{.has_beginning = *has_beginning,
+                      .oldest_segment = *oldest_segment,
+                      .end = tail.stream.log_end,
+                      .durable = tail.stream.marks->durable.load(std::memory_order_acquire)};
+  const Lsn drained = drained_lsn(tail.position);
+  const Lsn log_lsn = std::max(log.end.next_lsn - 1, log.durable);
+  const std::string who = text_of(tail.stream.key) + ": ";
+  const StartCase found = start_case(tail.position, log);
+  tail.needs_rebuild = found == StartCase::rebuild;
+  switch (found) {
+    case StartCase::beginning:
+      source.seek({});
+      return {};
+    case StartCase::rebuild:
+      return {};
+    case StartCase::resume: {
+      const Finding finding = check_continues(tail);
+      return finding.agreement == Agreement::contradicts && accepts_loss ? jump_to_end(tail)
+                                                                         : finding;
+    }
+    case StartCase::outdated:
+      return {Agreement::contradicts,
+              who + "the database ends at record " + std::to_string(drained) + " in segment " +
+                  std::to_string(tail.position->segment) + ", but the oldest segment kept is " +
+                  std::to_string(log.oldest_segment) +
+                  ": it is an old copy; restore a newer one, or let a new database be built"};
+    case StartCase::ahead:
+      if (accepts_loss) return jump_to_end(tail);
+      return {Agreement::contradicts, who + "the database ends at record " +
+                                          std::to_string(drained) + ", the order log at record " +
+                                          std::to_string(log_lsn) + ": " +
+                                          text_of(log_lsn + 1, drained) + " missing from the log"};
+    case StartCase::foreign:
+      if (accepts_loss) return jump_to_end(tail);
+      return {Agreement::contradicts, who + "the database and the order log both end at record " +
+                                          std::to_string(drained) + ", but with another history"};
+  }
+  return {};
+}
+
+// Reads what follows the position once without effect: its chain value tells whether it follows.
+Drainer::Finding Drainer::check_continues(Tail& tail) {
+  Source& source = *tail.stream.source;
+  source.seek(*tail.position);
+  if (tail.position->next_lsn == tail.stream.log_end.next_lsn) return {};
+  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
+  batch_.start(tail.stream.key, tail.position);
+  const Result<bool> read =
+      source.read(std::max(durable, tail.stream.log_end.next_lsn - 1), batch_);
+  source.seek(*tail.position);
+  if (read) return {};
+  return {Agreement::contradicts, text_of(tail.stream.key) +
+                                      ": the order log does not go on where the database ends, " +
+                                      "after record " + std::to_string(drained_lsn(tail.position)) +
+                                      ": " + read.error().message};
+}
+
+Drainer::Finding Drainer::jump_to_end(Tail& tail) {
+  batch_.start(tail.stream.key, tail.position);
+  batch_.advance(tail.stream.log_end, 0);
+  if (const Status written = write(tail); !written)
+    return {Agreement::unavailable, written.error().message};
+  tail.stream.source->seek(*tail.position);
+  return {};
+}
+
+void Drainer::settle() {
+  if (unsettled_ && unsettled_->tail->position == unsettled_->after)
+    count(unsettled_->records, unsettled_->rows);
+  unsettled_.reset();
+}
+
+// ---- One batch
+
+Drainer::Step Drainer::step() {
+  const int64_t now_boot_ns = clock_.now().boot_ns;
+  if (!is_synced_) {
+    if (now_boot_ns < retry_boot_ns_) return Step::blocked;
+    const Finding finding = resync(false);
+    if (finding.agreement != Agreement::agrees) return block(finding.message);
+  }
+  for (size_t i = 0; i < tails_.size(); ++i) {
+    Tail& tail = tails_[next_tail_];
+    next_tail_ = (next_tail_ + 1) % tails_.size();
+    if (tail.needs_rebuild) return rebuild(tail);
+    if (!is_due(tail, now_boot_ns)) continue;
+    if (const Step outcome = drain(tail); outcome != Step::idle) return outcome;
+  }
+  unblock();
+  return Step::idle;
+}
+
+bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
+  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
+  const Lsn drained = drained_lsn(tail.position);
+  if (durable <= drained) return false;
+  return durable - drained >= limits::drain_records_per_transaction || is_stopping() ||
+         boot_ns - tail.written_boot_ns >= limits::drain_gather_ms * kMillisecond;
+}
+
+Drainer::Step Drainer::drain(Tail& tail) {
+  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
+  batch_.start(tail.stream.key, tail.position);
+  while (batch_.records() < limits::drain_records_per_transaction) {
+    const Result<bool> read = tail.stream.source->read(durable, batch_);
+    if (!read) return block(text_of(tail.stream.key) + ": " + read.error().message);
+    if (!*read) break;
+  }
+  if (batch_.records() == 0) return Step::idle;
+  const Status written = write(tail);
+  return written ? Step::drained : block(written.error().message);
+}
+
+// A database that knows nothing of a stream whose first segments are gone: the orders of the newest
+// snapshot first. Whatever fails, the next attempt begins again; its rows replace those that are
+// there already.
+Drainer::Step Drainer::rebuild(Tail& tail) {
+  Source& source = *tail.stream.source;
+  batch_.start_rebuild(tail.stream.key);
+  const Result<std::optional<orderlog::Position>> end =
+      source.read_snapshot([&](const orderlog::Record& record) -> Status {
+        batch_.add(0, record);
+        if (batch_.records() < limits::drain_records_per_transaction) return Ok{};
+        if (is_out_of_time()) return Error{"stopped while the database was being rebuilt"};
+        const Status written = write(tail);
+        batch_.start_rebuild(tail.stream.key);
+        return written;
+      });
+  if (!end) return block(text_of(tail.stream.key) + ": " + end.error().message);
+  if (!*end)
+    return block(text_of(tail.stream.key) +
+                 ": the first segments of the order log are gone and there is no " +
+                 "snapshot, so a new database cannot be built");
+  batch_.advance(**end, 0);
+  if (const Status written = write(tail); !written) return block(written.error().message);
+  tail.needs_rebuild = false;
+  source.seek(**end);
+  return Step::drained;
+}
+
+// Writes batch_ and goes on behind it. An error: nothing is known to be written, and resync() must
+// come next.
+Status Drainer::write(Tail& tail) {
+  if (const auto item = batch_.unknown_item())
+    return Error{"item " + std::to_string(*item) + " has no code yet"};
+  const Written written = sink_.write(batch_, clock_.now().wall_ms());
+  const size_t rows = batch_.rows() - written.rejected;
+  if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
+  if (written.outcome == Outcome::unknown && batch_.after())
+    unsettled_ = {
+        .tail = &tail, .after = *batch_.after(), .records = batch_.records(), .rows = rows};
+  if (written.outcome != Outcome::done) return Error{written.cause};
+
+  count(batch_.records(), rows);
+  if (written.rejected > 0) {
+    add(stats_.rejected, written.rejected);
+    diag::warning(
+        "%s: the database refused %u rows; they are in the table rejected, with the reasons",
+        text_of(tail.stream.key).c_str(), written.rejected);
+  }
+  // A new segment: resync reads the positions in a transaction of their own and lets the segments
+  // before go.
+  if (batch_.after() && (!tail.position || tail.position->segment != batch_.after()->segment))
+    is_synced_ = false;
+  tail.position = batch_.after();
+  tail.written_boot_ns = clock_.now().boot_ns;
+  publish(tail, batch_.wall_ns());
+  unblock();
+  return Ok{};
+}
+
+void Drainer::count(size_t records, size_t rows) {
+  add(stats_.transactions, 1);
+  add(stats_.records, records);
+  add(stats_.rows, rows);
+}
+
+void Drainer::publish(const Tail& tail, int64_t wall_ns) {
+  tail.stream.marks->drained.store(drained_lsn(tail.position), std::memory_order_release);
+  if (wall_ns != 0) tail.stream.marks->drained_wall_ns.store(wall_ns, std::memory_order_release);
+}
+
+bool Drainer::is_drained() const {
+  return std::ranges::all_of(tails_, [](const Tail& tail) {
+    return !tail.needs_rebuild &&
+           drained_lsn(tail.position) >= tail.stream.marks->durable.load(std::memory_order_acquire);
+  });
+}
+
+// ---- Trouble
+
+Drainer::Step Drainer::block(const std::string& cause) {
+  is_synced_ = false;
+  retry_boot_ns_ = clock_.now().boot_ns + retry_ms_ * kMillisecond;
+  add(stats_.retries, 1);
+  std::lock_guard lock(mutex_);
+  problem_ = cause;
+  // Somebody's short lock is not worth a line; what outlasts the growing pauses is.
+  if (retry_ms_ == limits::drain_retry_ms_max && !std::exchange(is_warned_, true))
+    diag::warning("no rows go into the database, trying again: %s", cause.c_str());
+  retry_ms_ = std::min(2 * retry_ms_, limits::drain_retry_ms_max);
+  return Step::blocked;
+}
+
+void Drainer::unblock() {
+  retry_ms_ = limits::drain_retry_ms_min;
+  std::lock_guard lock(mutex_);
+  problem_.clear();
+  if (std::exchange(is_warned_, false)) diag::notice("rows go into the database again");
+}
+
+std::string Drainer::problem() const {
+  std::lock_guard lock(mutex_);
+  return problem_;
+}
+
+// ---- The thread
+
+void Drainer::start() {
+  CHECK(!thread_.joinable());
+  stop_boot_ns_.store(kNever, std::memory_order_relaxed);
+  thread_ = std::thread([this] { run(); });
+}
+
+void Drainer::run() {
+  while (!is_out_of_time()) {
+    const bool is_last_round = is_stopping();
+    if (step() == Step::drained) continue;
+    if (is_last_round && is_drained()) return;
+    pause();
+  }
+}
+
+void Drainer::pause() {
+  std::unique_lock lock(mutex_);
+  wake_.wait_for(lock, std::chrono::milliseconds(limits::drain_gather_ms),
+                 [this] { return is_woken_; });
+  is_woken_ = false;
+}
+
+void Drainer::wake() {
+  std::lock_guard lock(mutex_);
+  is_woken_ = true;
+  wake_.notify_one();
+}
+
+bool Drainer::stop(int64_t deadline_boot_ns) {
+  if (thread_.joinable()) {
+    stop_boot_ns_.store(deadline_boot_ns, std::memory_order_relaxed);
+    wake();
+    thread_.join();
+  }
+  return is_drained();
+}
+
+}  // namespace stampede::drain

@@ -1,0 +1,157 @@
+// Replays the order logs into the database, exactly once, on one thread of its own.
+//
+// Never on the path of an order: it only reads what the shards have made durable, and how far it
+// lags is a metric (Marks) and, past a bound, a reason for others to refuse. It takes the streams
+// in turn, up to 8,192 records in a transaction; a smaller transaction waits 10 ms for company,
+// because each costs an fsync (0.4 ms here) however many rows it carries.
+//
+//   resync: read the positions in the database ──► for each stream: where to begin (start_case.h),
+//   seek
+//      ▲                                                  │
+//      │ any outcome but done; a new segment              ▼
+//      └──────────────────────────── step: read a batch, write rows and position ──► publish
+//      drained
+//
+// Every failure takes the one way back through resync, after a pause: what the database says it has
+// is the only memory of what was written, so an unknown commit, a second drainer, a lost connection
+// and a restart are all the same case. `drained_segment` is published only by resync, so a segment
+// may be used again only when a transaction of its own has seen the position behind it.
+//
+// All methods belong to one thread until start(); afterwards only wake(), stats(), problem() and
+// stop() may be called, by any thread.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "drain/batch.h"
+#include "drain/sink.h"
+#include "drain/source.h"
+#include "orderlog/marks.h"
+
+namespace stampede::drain {
+
+struct Stream {
+  StreamKey key;
+  Source* source = nullptr;
+  orderlog::Marks* marks =
+      nullptr;                 // reads durable; stores drained, drained_segment, drained_wall_ns
+  orderlog::Position log_end;  // as recovery found it
+};
+
+// Stored by the drainer's thread (relaxed), read by whoever shows them.
+struct DrainStats {
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> rows{0};  // inserted or changed, without the rejected ones
+  std::atomic<uint64_t> transactions{0};
+  std::atomic<uint64_t> rejected{0};
+  std::atomic<uint64_t> retries{0};    // attempts that wrote nothing or whose commit was unknown
+  std::atomic<uint64_t> conflicts{0};  // of them: another drainer was there
+};
+
+class Drainer {
+ public:
+  Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams);
+  ~Drainer();  // stops at once
+  Drainer(const Drainer&) = delete;
+  Drainer& operator=(const Drainer&) = delete;
+
+  // Holds database and logs against each other, before the sale begins. `unavailable`: the database
+  // does not answer now; the drainer goes on asking. `contradicts`: they are not of one history
+  // (exit 78).
+  enum class Agreement : uint8_t { agrees, unavailable, contradicts };
+  struct Finding {
+    Agreement agreement = Agreement::agrees;
+    std::string message;  // one line, unless they agree
+  };
+  // With `accepts_loss`, because the operator has said so, the position of a stream that is ahead
+  // of its log or foreign to it jumps to the log's end. Rows stay as they are.
+  [[nodiscard]] Finding reconcile(bool accepts_loss = false);
+
+  // One transaction of the next stream that is due.
+  enum class Step : uint8_t {
+    drained,  // something was written
+    idle,     // nothing is due
+    blocked,  // the last attempt failed; problem() says why
+  };
+  Step step();
+
+  // Every durable record is in the database.
+  [[nodiscard]] bool is_drained() const;
+
+  void start();
+  // Looks for work at once instead of within 10 ms.
+  void wake();
+  // Drains what is durable, until `deadline_boot_ns` at the latest, and ends the thread. True:
+  // nothing was left.
+  bool stop(int64_t deadline_boot_ns);
+
+  [[nodiscard]] const DrainStats& stats() const { return stats_; }
+  // Why rows are not being written now; empty when they are.
+  [[nodiscard]] std::string problem() const;
+
+ private:
+  struct Tail {
+    Stream stream;
+    std::optional<orderlog::Position> position;  // in the database
+    bool needs_rebuild = false;
+    int64_t written_boot_ns = 0;  // when the last transaction of this stream ended
+  };
+  // A commit whose answer was lost: if its position turns up in the database, its rows count.
+  struct Unsettled {
+    const Tail* tail;
+    orderlog::Position after;
+    size_t records, rows;
+  };
+
+  Finding resync(bool accepts_loss);
+  Finding place(Tail& tail, bool accepts_loss);
+  Finding check_continues(Tail& tail);
+  Finding jump_to_end(Tail& tail);
+  void settle();
+
+  bool is_due(const Tail& tail, int64_t boot_ns) const;
+  Step drain(Tail& tail);
+  Step rebuild(Tail& tail);
+  Status write(Tail& tail);
+  void count(size_t records, size_t rows);
+  void publish(const Tail& tail, int64_t wall_ns);
+
+  Step block(const std::string& cause);
+  void unblock();
+  bool is_stopping() const { return stop_boot_ns_.load(std::memory_order_relaxed) != kNever; }
+  bool is_out_of_time() const {
+    return clock_.now().boot_ns >= stop_boot_ns_.load(std::memory_order_relaxed);
+  }
+  void run();
+  void pause();
+
+  static constexpr int64_t kNever = INT64_MAX;
+
+  Sink& sink_;
+  Clock& clock_;
+  std::vector<Tail> tails_;
+  size_t next_tail_ = 0;
+  Batch batch_;
+  bool is_synced_ = false;
+  std::optional<Unsettled> unsettled_;
+  int64_t retry_boot_ns_ = 0;
+  int64_t retry_ms_ = limits::drain_retry_ms_min;
+
+  DrainStats stats_;
+  mutable std::mutex mutex_;  // guards the next three
+  std::string problem_;
+  bool is_warned_ = false;  // the operator was told of the problem
+  bool is_woken_ = false;
+  std::condition_variable wake_;
+
+  std::thread thread_;
+  std::atomic<int64_t> stop_boot_ns_{kNever};  // the deadline; stored by stop(), read by the thread
+};
+
+}  // namespace stampede::drain

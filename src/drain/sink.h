@@ -1,0 +1,51 @@
+// The seam to the reporting database. Crossed once per batch.
+//
+// Exactly once: the rows of a batch and the stream's new position are one transaction, and the
+// position is compared before it is set. A second drainer, or a commit whose answer was lost,
+// therefore shows as a position that is not the expected one; nobody ever has to guess, only to
+// read the positions again. A failed write leaves the database as it was, so the log is simply read
+// again from the position that the database has.
+//
+// A row that the database refuses (a constraint, a trigger, a value too long) goes into `rejected`
+// with the reason, in the same transaction, and the rest of the batch goes on: one bad row never
+// stops the line.
+//
+// One thread at a time. A sink connects when it is asked for positions and drops a broken
+// connection by itself.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drain/batch.h"
+
+namespace stampede::drain {
+
+enum class Outcome : uint8_t {
+  done,      // committed: rows and position are durable
+  conflict,  // not written: the position in the database was not batch.before()
+  retry,     // not written: busy, full, read-only, unreachable …; try again later
+  unknown,   // the commit was sent and its answer lost: read the positions to learn what happened
+};
+
+struct Written {
+  Outcome outcome = Outcome::done;
+  uint32_t rejected = 0;  // rows that went into `rejected`
+  std::string cause;      // unless done: one line
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+
+  // Connects if it must, makes or checks the schema, and reads the positions of all streams in a
+  // transaction of its own, so that only what is durable is seen. An error may pass: ask again
+  // later.
+  virtual Result<std::vector<StreamPosition>> positions() = 0;
+
+  // `now_ms`: wall clock, for updated_at of the position and for rejects.
+  virtual Written write(const Batch& batch, int64_t now_ms) = 0;
+};
+
+}  // namespace stampede::drain

@@ -1,0 +1,154 @@
+#include "drain/sqlite.h"
+
+#include <sys/stat.h>
+
+#include "drain/row_text.h"
+#include "drain/sqlite_schema.h"
+#include "drain/sqlite_tables.h"
+
+namespace stampede::drain {
+namespace {
+
+// Short, because the drainer has its own back-off and must be able to stop.
+constexpr int kBusyWaitMs = 50;
+
+// The page cache of 64 MiB holds the ends of the trees. A checkpoint every 16 MiB of WAL instead of
+// every 4 saves a tenth of the time of an insert.
+constexpr char kSettings[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA "
+    "wal_autocheckpoint=4096;";
+
+// Which files are behind the names, to notice that somebody removed or replaced them under the open
+// connection.
+struct FileIds {
+  dev_t main_device = 0, wal_device = 0;
+  ino_t main_inode = 0, wal_inode = 0;
+  friend bool operator==(const FileIds&, const FileIds&) = default;
+};
+
+FileIds read_file_ids(const SqliteConnection& connection) {
+  const char* main_path = sqlite3_db_filename(connection.handle(), "main");
+  FileIds ids;
+  struct stat info;
+  if (stat(main_path, &info) == 0) ids.main_device = info.st_dev, ids.main_inode = info.st_ino;
+  if (stat(sqlite3_filename_wal(main_path), &info) == 0)
+    ids.wal_device = info.st_dev, ids.wal_inode = info.st_ino;
+  return ids;
+}
+
+// The database's word on a row, not on its own state: this row will be refused again, the others
+// need not be.
+bool is_refusal(int code) {
+  const int primary = code & 0xff;
+  return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
+         primary == SQLITE_NOTFOUND;
+}
+
+// Somebody's lock and a full disk leave the connection sound; after anything else a new one starts
+// clean.
+bool is_connection_sound(int code) {
+  const int primary = code & 0xff;
+  return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_FULL;
+}
+
+}  // namespace
+
+struct SqliteSink::Session {
+  SqliteConnection connection;
+  SqliteTables tables;  // behind the connection, so that it goes first
+  FileIds files;
+};
+
+SqliteSink::SqliteSink(std::string path) : path_(std::move(path)) {}
+SqliteSink::~SqliteSink() = default;
+
+Status SqliteSink::connect() {
+  Result<SqliteConnection> connection =
+      SqliteConnection::open(path_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kBusyWaitMs);
+  if (!connection) return connection.error();
+  if (connection->execute(kSettings) != SQLITE_OK) return connection->error();
+  if (Status schema = ensure_schema(*connection); !schema) return schema;
+  Result<SqliteTables> tables = SqliteTables::prepare(*connection);
+  if (!tables) return tables.error();
+  const FileIds files = read_file_ids(*connection);
+  session_ = std::make_unique<Session>(std::move(*connection), std::move(*tables), files);
+  return Ok{};
+}
+
+Result<std::vector<StreamPosition>> SqliteSink::positions() {
+  if (session_ && read_file_ids(session_->connection) != session_->files) session_.reset();
+  if (!session_)
+    if (Status status = connect(); !status) return status.error();
+  // Whoever reads a position may throw away the log before it. So the rows move from the WAL into
+  // the main file first, as far as readers let them: then not even a lost WAL file takes them away.
+  session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
+  Result<std::vector<StreamPosition>> positions = read_positions(session_->connection);
+  if (!positions) session_.reset();
+  return positions;
+}
+
+Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
+  if (!session_) return {.outcome = Outcome::retry, .cause = path_ + ": not connected"};
+  SqliteConnection& connection = session_->connection;
+  if (read_file_ids(connection) != session_->files) {
+    session_.reset();
+    return {.outcome = Outcome::retry,
+            .cause = path_ + ": the database or its -wal file was removed or replaced"};
+  }
+  if (const int code = connection.execute("BEGIN IMMEDIATE"); code != SQLITE_OK)
+    return fail(Outcome::retry, code);
+
+  bool is_moved = false;
+  // The position first: a loser of the race has written nothing yet.
+  if (const int code = session_->tables.move_position(batch, now_ms, is_moved); code != SQLITE_DONE)
+    return fail(Outcome::retry, code);
+  if (!is_moved) {
+    connection.execute("ROLLBACK");
+    return {.outcome = Outcome::conflict,
+            .cause = path_ + ": another drainer has moved the position"};
+  }
+  Written written;
+  if (const int code = write_rows(batch, now_ms, written.rejected); code != SQLITE_DONE)
+    return fail(Outcome::retry, code);
+  if (const int code = connection.execute("COMMIT"); code != SQLITE_OK)
+    return fail(Outcome::unknown, code);
+  return written;
+}
+
+// Leaves no transaction open, and no connection that may be broken. Busy at COMMIT is the one
+// failure of a commit that certainly wrote nothing.
+Written SqliteSink::fail(Outcome outcome, int code) {
+  SqliteConnection& connection = session_->connection;
+  Written written{.outcome = (code & 0xff) == SQLITE_BUSY ? Outcome::retry : outcome,
+                  .cause = path_ + ": " + connection.message()};
+  if (connection.is_in_transaction()) connection.execute("ROLLBACK");
+  if (!is_connection_sound(code)) session_.reset();
+  return written;
+}
+
+// SQLITE_DONE when every row is in its table or in `rejected`, otherwise what ended the
+// transaction.
+int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejected) {
+  SqliteTables& tables = session_->tables;
+  const SqliteConnection& connection = session_->connection;
+  const auto settle = [&](int code, const auto& row) {
+    // A trigger may roll back the whole transaction instead of refusing its row.
+    if (code == SQLITE_DONE || !is_refusal(code) || !connection.is_in_transaction()) return code;
+    ++rejected;
+    const std::string reason =
+        code == SQLITE_NOTFOUND ? "there is no such order in orders" : connection.message();
+    return tables.reject(batch.stream(), row.lsn, row.order, reason, describe(row), now_ms);
+  };
+  const OnConflict on_conflict = batch.is_rebuild() ? OnConflict::replace : OnConflict::refuse;
+  for (const NewOrder& order : batch.orders())
+    if (const int code = settle(tables.insert(order, on_conflict), order); code != SQLITE_DONE)
+      return code;
+  for (const OrderChange& change : batch.changes())
+    if (const int code = settle(tables.update(change), change); code != SQLITE_DONE) return code;
+  for (const NewPayment& payment : batch.payments())
+    if (const int code = settle(tables.insert(payment, on_conflict), payment); code != SQLITE_DONE)
+      return code;
+  return SQLITE_DONE;
+}
+
+}  // namespace stampede::drain

@@ -1,0 +1,39 @@
+// The reporting database in one SQLite file, beside the order log or wherever the operator wants
+// it.
+//
+// WAL with synchronous=FULL: one fsync for each transaction, and readers never wait for the
+// drainer. A lock held by somebody else, a full disk, a file gone read-only or removed under us:
+// each is "retry" with its cause, never a lost row. Connection and statements belong to one thread,
+// the drainer's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "drain/database.h"
+#include "drain/sink.h"
+
+namespace stampede::drain {
+
+class SqliteSink final : public Sink {
+ public:
+  explicit SqliteSink(std::string path);
+  ~SqliteSink() override;
+
+  Result<std::vector<StreamPosition>> positions() override;
+  Written write(const Batch& batch, int64_t now_ms) override;
+
+ private:
+  struct Session;
+
+  Status connect();
+  Written fail(Outcome outcome, int code);
+  int write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejected);
+
+  std::string path_;
+  std::unique_ptr<Session> session_;  // null: not connected
+};
+
+[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path);
+
+}  // namespace stampede::drain

@@ -1,0 +1,36 @@
+#include "drain/sqlite_connection.h"
+
+namespace stampede::drain {
+
+int SqliteStatement::run() {
+  const int code = sqlite3_step(statement_.get());
+  sqlite3_reset(statement_.get());
+  return code;
+}
+
+std::string SqliteStatement::text(int column) const {
+  // Text before length: sqlite3_column_bytes() counts what the conversion made.
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  const int size = sqlite3_column_bytes(statement_.get(), column);
+  return text == nullptr ? std::string() : std::string(text, static_cast<size_t>(size));
+}
+
+Result<SqliteConnection> SqliteConnection::open(const std::string& path, int flags, int busy_ms) {
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  SqliteConnection connection(path, handle);  // SQLite hands out a handle even when it fails
+  if (code != SQLITE_OK) return connection.error();
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, busy_ms);
+  return connection;
+}
+
+Result<SqliteStatement> SqliteConnection::prepare(const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(handle(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
+      SQLITE_OK)
+    return error();
+  return SqliteStatement(statement);
+}
+
+}  // namespace stampede::drain

@@ -1,0 +1,150 @@
+#include "drain/sqlite_tables.h"
+
+#include "drain/row_text.h"
+
+namespace stampede::drain {
+namespace {
+
+constexpr char kIntoOrders[] =
+    " INTO "
+    "orders(order_id,item,user_id,qty,amount,currency,state,created_at,pay_before,updated_at,"
+    "payment_id,"
+    "refund_due) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
+constexpr char kUpdateOrder[] =
+    "UPDATE orders SET "
+    "state=coalesce(?2,state),payment_id=coalesce(?3,payment_id),refund_due=refund_due+?4,"
+    "updated_at=?5 WHERE order_id=?1";
+constexpr char kIntoPayments[] =
+    " INTO payments(payment_id,order_id,amount,currency,outcome,received_at) "
+    "VALUES(?1,?2,?3,?4,?5,?6)";
+constexpr char kInsertReject[] =
+    "INSERT INTO rejected(node,generation,shard,lsn,order_id,reason,record,at) "
+    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)";
+constexpr char kInsertPosition[] =
+    "INSERT INTO "
+    "drain_position(node,generation,shard,lsn,batch_seq,segment,byte_offset,chain,updated_at) "
+    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT DO NOTHING";
+constexpr char kUpdatePosition[] =
+    "UPDATE drain_position SET "
+    "lsn=?4,batch_seq=?5,segment=?6,byte_offset=?7,chain=?8,updated_at=?9 "
+    "WHERE node=?1 AND generation=?2 AND shard=?3 AND lsn=?10 AND chain=?11";
+constexpr char kFindPosition[] =
+    "SELECT 1 FROM drain_position WHERE node=?1 AND generation=?2 AND shard=?3";
+
+}  // namespace
+
+Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
+  SqliteTables tables(connection);
+  const std::string insert = "INSERT", replace = "INSERT OR REPLACE";
+  const std::pair<SqliteStatement*, std::string> statements[] = {
+      {&tables.insert_order_, insert + kIntoOrders},
+      {&tables.replace_order_, replace + kIntoOrders},
+      {&tables.update_order_, kUpdateOrder},
+      {&tables.insert_payment_, insert + kIntoPayments},
+      {&tables.replace_payment_, replace + kIntoPayments},
+      {&tables.insert_reject_, kInsertReject},
+      {&tables.insert_position_, kInsertPosition},
+      {&tables.update_position_, kUpdatePosition},
+      {&tables.find_position_, kFindPosition},
+  };
+  for (const auto& [statement, sql] : statements) {
+    Result<SqliteStatement> prepared = connection.prepare(sql.c_str());
+    if (!prepared) return prepared.error();
+    *statement = std::move(*prepared);
+  }
+  return tables;
+}
+
+int SqliteTables::insert(const NewOrder& order, OnConflict on_conflict) {
+  SqliteStatement& statement = on_conflict == OnConflict::refuse ? insert_order_ : replace_order_;
+  const Hex64Text id(order.order);
+  const TimeText created(order.created_ms), pay_before(order.pay_before_ms),
+      updated(order.updated_ms);
+  return statement
+      .bind(id.view(), order.item, order.user.view(), order.quantity, order.amount,
+            text_of(order.currency), name_of(order.state), created.view(), pay_before.view(),
+            updated.view(), text_of(order.payment), order.refund_due)
+      .run();
+}
+
+int SqliteTables::insert(const NewPayment& payment, OnConflict on_conflict) {
+  SqliteStatement& statement =
+      on_conflict == OnConflict::refuse ? insert_payment_ : replace_payment_;
+  const Hex64Text id(payment.order);
+  const TimeText received(payment.received_ms);
+  return statement
+      .bind(payment.payment.view(), id.view(), payment.amount, text_of(payment.currency),
+            orderlog::name_of(payment.outcome), received.view())
+      .run();
+}
+
+int SqliteTables::update(const OrderChange& change) {
+  const Hex64Text id(change.order);
+  const TimeText updated(change.updated_ms);
+  const std::optional<std::string_view> state =
+      change.state ? std::optional(name_of(*change.state)) : std::nullopt;
+  const int code =
+      update_order_
+          .bind(id.view(), state, text_of(change.payment), change.refund_added, updated.view())
+          .run();
+  return code == SQLITE_DONE && sqlite3_changes64(handle_) == 0 ? SQLITE_NOTFOUND : code;
+}
+
+int SqliteTables::reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
+                         std::string_view record, int64_t now_ms) {
+  const Hex64Text id(order);
+  const TimeText now(now_ms);
+  return insert_reject_
+      .bind(stream.node, stream.generation, stream.shard, lsn, id.view(), reason, record,
+            now.view())
+      .run();
+}
+
+int SqliteTables::move_position(const Batch& batch, int64_t now_ms, bool& is_moved) {
+  const auto [node, generation, shard] = batch.stream();
+  if (!batch.after()) {
+    const int code = find_position_.bind(node, generation, shard).run();
+    is_moved = code == SQLITE_DONE;
+    return code == SQLITE_ROW ? SQLITE_DONE : code;
+  }
+  const orderlog::Position& after = *batch.after();
+  const Hex64Text chain(after.prev_chain);
+  const TimeText now(now_ms);
+  const auto move = [&](SqliteStatement& statement, const auto&... compared) {
+    const int code = statement
+                         .bind(node, generation, shard, after.next_lsn - 1, after.batch_seq - 1,
+                               after.segment, after.offset, chain.view(), now.view(), compared...)
+                         .run();
+    is_moved = code == SQLITE_DONE && sqlite3_changes64(handle_) == 1;
+    return code;
+  };
+  if (!batch.before()) return move(insert_position_);
+  const Hex64Text chain_before(batch.before()->prev_chain);
+  return move(update_position_, batch.before()->next_lsn - 1, chain_before.view());
+}
+
+Result<std::vector<StreamPosition>> read_positions(SqliteConnection& connection) {
+  Result<SqliteStatement> query = connection.prepare(
+      "SELECT node,generation,shard,lsn,batch_seq,segment,byte_offset,chain FROM drain_position "
+      "ORDER BY node,generation,shard");
+  if (!query) return query.error();
+  std::vector<StreamPosition> positions;
+  int code;
+  while ((code = query->next()) == SQLITE_ROW) {
+    const auto number = [&](int column) { return static_cast<uint64_t>(query->integer(column)); };
+    const std::optional<uint64_t> chain = parse_hex64(query->text(7));
+    if (!chain) return Error{"drain_position: chain '" + query->text(7) + "' is not 16 hex digits"};
+    positions.push_back({.stream = {.node = static_cast<uint32_t>(number(0)),
+                                    .generation = static_cast<uint32_t>(number(1)),
+                                    .shard = static_cast<uint32_t>(number(2))},
+                         .position = {.segment = static_cast<uint32_t>(number(5)),
+                                      .offset = number(6),
+                                      .batch_seq = number(4) + 1,
+                                      .next_lsn = number(3) + 1,
+                                      .prev_chain = *chain}});
+  }
+  if (code != SQLITE_DONE) return connection.error();
+  return positions;
+}
+
+}  // namespace stampede::drain

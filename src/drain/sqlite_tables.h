@@ -1,0 +1,41 @@
+// The statements that write and read our tables in SQLite, prepared once for a connection.
+//
+// Each call is one statement inside whatever transaction is open; it answers SQLITE_DONE or the
+// code of the failure. One thread, the connection's.
+#pragma once
+
+#include <vector>
+
+#include "drain/batch.h"
+#include "drain/sqlite_connection.h"
+
+namespace stampede::drain {
+
+enum class OnConflict { refuse, replace };
+
+class SqliteTables {
+ public:
+  static Result<SqliteTables> prepare(SqliteConnection& connection);
+
+  int insert(const NewOrder& order, OnConflict on_conflict);
+  int insert(const NewPayment& payment, OnConflict on_conflict);
+  // SQLITE_NOTFOUND when there is no such order.
+  int update(const OrderChange& change);
+  int reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
+             std::string_view record, int64_t now_ms);
+
+  // Compare and set: `is_moved` is false, and nothing changes, when the stored position is not the
+  // expected one.
+  int move_position(const Batch& batch, int64_t now_ms, bool& is_moved);
+
+ private:
+  explicit SqliteTables(SqliteConnection& connection) : handle_(connection.handle()) {}
+
+  sqlite3* handle_;  // not owned
+  SqliteStatement insert_order_, replace_order_, update_order_, insert_payment_, replace_payment_,
+      insert_reject_, insert_position_, update_position_, find_position_;
+};
+
+[[nodiscard]] Result<std::vector<StreamPosition>> read_positions(SqliteConnection& connection);
+
+}  // namespace stampede::drain

@@ -1,0 +1,47 @@
+// Where does the drainer begin with a stream? A table of what the database says against what the
+// log says.
+//
+//   position in the database         the log                                    case
+//   none                             whole                                      beginning
+//   none                             its oldest segments are gone               rebuild, from a
+//   snapshot the log's end                    ends there with the same chain value       resume the
+//   log's end                    ends there with another chain value        foreign before the end
+//   still has that segment                     resume (reading checks the chain) before the end no
+//   longer has it                           outdated behind the end                   – ahead
+//
+// Foreign: rows of another log, say a data directory that was made anew beside an old database.
+// Outdated: a database that was restored from an old copy. Ahead: a log that was restored from an
+// old copy, or one that lost its tail in a power cut under --durability os. In these three the rows
+// and the log are not of one history, and no record may be written before somebody has decided what
+// is true.
+//
+// Pure.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "orderlog/marks.h"
+
+namespace stampede::drain {
+
+enum class StartCase : uint8_t { beginning, rebuild, resume, foreign, outdated, ahead };
+
+struct LogExtent {
+  bool has_beginning = true;
+  uint32_t oldest_segment = 1;
+  orderlog::Position end;  // as recovery found it
+  Lsn durable = 0;         // by now; the log may have grown since then
+};
+
+[[nodiscard]] constexpr StartCase start_case(const std::optional<orderlog::Position>& database,
+                                             const LogExtent& log) {
+  if (!database) return log.has_beginning ? StartCase::beginning : StartCase::rebuild;
+  if (database->next_lsn > std::max(log.end.next_lsn, log.durable + 1)) return StartCase::ahead;
+  if (database->next_lsn == log.end.next_lsn)
+    return database->prev_chain == log.end.prev_chain ? StartCase::resume : StartCase::foreign;
+  return database->segment < log.oldest_segment ? StartCase::outdated : StartCase::resume;
+}
+
+}  // namespace stampede::drain

@@ -1,0 +1,404 @@
+#include "drain/drainer.h"
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <random>
+
+#include "drain/sqlite.h"
+#include "support.h"
+
+namespace {
+
+using namespace stampede;
+using namespace stampede::drain;
+using namespace stampede::drain::testing;
+using orderlog::RecordType;
+using Agreement = Drainer::Agreement;
+using Step = Drainer::Step;
+
+// A database in memory that answers as it is told: each planned answer is used up by one write.
+class PlannedSink final : public Sink {
+ public:
+  struct Plan {
+    Outcome outcome = Outcome::done;
+    bool is_written = true;  // whatever the answer says
+  };
+
+  Result<std::vector<StreamPosition>> positions() override {
+    ++position_reads;
+    if (!is_reachable) return Error{"no route to the database"};
+    return stored;
+  }
+
+  Written write(const Batch& batch, int64_t) override {
+    ++writes;
+    Plan plan;
+    if (!plans.empty()) plan = plans.front(), plans.pop_front();
+    const auto found = std::ranges::find(stored, batch.stream(), &StreamPosition::stream);
+    const auto before = found == stored.end() ? std::nullopt : std::optional(found->position);
+    if (before != batch.before())
+      return {.outcome = Outcome::conflict, .cause = "somebody was faster"};
+    if (plan.is_written) {
+      for (const NewOrder& order : batch.orders()) orders.push_back(order.order);
+      if (found != stored.end()) found->position = *batch.after();
+      if (found == stored.end() && batch.after())
+        stored.push_back({batch.stream(), *batch.after()});
+    }
+    return {.outcome = plan.outcome, .cause = "as planned"};
+  }
+
+  std::vector<StreamPosition> stored;
+  std::vector<OrderId> orders;
+  std::deque<Plan> plans;
+  bool is_reachable = true;
+  int position_reads = 0, writes = 0;
+};
+
+struct Fixture {
+  Fixture() { set_ticket(names); }
+
+  Stream stream(MemoryLog& source, orderlog::Marks& source_marks, uint32_t shard) {
+    source_marks.durable = source.last_lsn();
+    return {.key = {.shard = shard},
+            .source = &source,
+            .marks = &source_marks,
+            .log_end = source.end()};
+  }
+  Drainer& drainer() {
+    if (!made) made.emplace(sink, names, clock, std::vector<Stream>{stream(log, marks, 0)});
+    return *made;
+  }
+  void append(std::vector<orderlog::Record> records, bool starts_segment = false) {
+    log.append(std::move(records), starts_segment);
+    marks.durable = log.last_lsn();
+  }
+  // Steps until all is drained, letting time pass when nothing is due.
+  void drain() {
+    for (int i = 0; i < 1'000 && !(drainer().is_drained() && drainer().step() == Step::idle); ++i)
+      if (drainer().step() != Step::drained) clock.pass_ms(limits::drain_retry_ms_max);
+    REQUIRE(drainer().is_drained());
+  }
+
+  ItemNames names;
+  MemoryLog log;
+  orderlog::Marks marks;
+  SetClock clock;
+  PlannedSink sink;
+  std::optional<Drainer> made;
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_SUITE("drain/drainer") {
+  TEST_CASE_FIXTURE(Fixture, "what is durable goes into the database and the mark follows") {
+    log.append({reserve(1), reserve(2)});
+    log.append({reserve(3)});
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    CHECK(marks.drained == 0);
+    CHECK(drainer().step() == Step::drained);
+    CHECK(sink.writes == 1);
+    CHECK(sink.orders.size() == 3);
+    CHECK(marks.drained == 3);
+    CHECK(marks.drained_wall_ns == kStartMs * kMillisecond);
+    CHECK(drainer().is_drained());
+    CHECK(drainer().step() == Step::idle);
+    CHECK(drainer().stats().records == 3);
+    CHECK(drainer().stats().rows == 3);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "what is not durable yet stays out") {
+    log.append({reserve(1)});
+    log.append({reserve(2)});
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    marks.durable = 1;
+    CHECK(drainer().step() == Step::drained);
+    CHECK(sink.orders.size() == 1);
+    clock.pass_ms(100);
+    CHECK(drainer().step() == Step::idle);
+    CHECK(marks.drained == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a transaction is bounded and a small one waits for company") {
+    for (uint64_t number = 1; number <= 10'000; number += 100) {
+      std::vector<orderlog::Record> records;
+      for (uint64_t i = 0; i < 100; ++i) records.push_back(reserve(number + i));
+      log.append(std::move(records));
+    }
+    CHECK(drainer().step() == Step::drained);
+    CHECK(sink.orders.size() == 8'200);  // whole log batches
+    CHECK(drainer().step() == Step::idle);
+    clock.pass_ms(limits::drain_gather_ms - 1);
+    CHECK(drainer().step() == Step::idle);
+    clock.pass_ms(1);
+    CHECK(drainer().step() == Step::drained);
+    CHECK(sink.orders.size() == 10'000);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "streams take turns") {
+    MemoryLog other_log;
+    orderlog::Marks other_marks;
+    log.append({reserve(1)});
+    other_log.append({reserve(2)});
+    made.emplace(sink, names, clock,
+                 std::vector<Stream>{stream(log, marks, 0), stream(other_log, other_marks, 1)});
+    CHECK(drainer().step() == Step::drained);
+    CHECK(marks.drained + other_marks.drained == 1);
+    CHECK(drainer().step() == Step::drained);
+    CHECK(marks.drained == 1);
+    CHECK(other_marks.drained == 1);
+    REQUIRE(sink.stored.size() == 2);
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a failed write is tried again after a pause that grows and loses nothing") {
+    log.append({reserve(1)});
+    sink.plans = {{Outcome::retry, false}, {Outcome::retry, false}, {Outcome::retry, false}};
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(drainer().problem() == "as planned");
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(sink.writes == 1);
+    clock.pass_ms(10);
+    CHECK(drainer().step() == Step::blocked);
+    clock.pass_ms(10);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(sink.writes == 2);
+    clock.pass_ms(10);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(sink.writes == 3);
+    clock.pass_ms(40);
+    CHECK(drainer().step() == Step::drained);
+    CHECK(drainer().problem().empty());
+    CHECK(drainer().stats().retries == 3);
+    CHECK(sink.orders.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a commit whose answer was lost is neither repeated nor forgotten") {
+    log.append({reserve(1)});
+    SUBCASE("it had happened") {
+      sink.plans = {{Outcome::unknown, true}};
+    }
+    SUBCASE("it had not happened") {
+      sink.plans = {{Outcome::unknown, false}};
+    }
+    CHECK(drainer().step() == Step::blocked);
+    drain();
+    CHECK(sink.orders.size() == 1);
+    CHECK(drainer().stats().rows == 1);
+    CHECK(drainer().problem().empty());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "the loser of a race goes on where the winner is") {
+    append({reserve(1)});
+    append({reserve(2)});
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    orderlog::Marks rival_marks;
+    Drainer rival(sink, names, clock, {stream(log, rival_marks, 0)});
+    rival_marks.durable = 1;
+    REQUIRE(rival.step() == Step::drained);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(drainer().stats().conflicts == 1);
+    drain();
+    CHECK(sink.orders == std::vector<OrderId>{order_id(1), order_id(2)});
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "segments are let go only after the position was read again") {
+    append({reserve(1)});
+    append({reserve(2)}, true);
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    marks.durable = 1;
+    REQUIRE(drainer().step() == Step::drained);
+    REQUIRE(drainer().step() == Step::idle);
+    CHECK(marks.drained_segment == 1);
+    marks.durable = 2;
+    clock.pass_ms(100);
+    REQUIRE(drainer().step() == Step::drained);
+    CHECK(marks.drained_segment == 1);
+    const int reads_before = sink.position_reads;
+    CHECK(drainer().step() == Step::idle);
+    CHECK(sink.position_reads == reads_before + 1);
+    CHECK(marks.drained_segment == 2);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a database that does not answer at start is asked again later") {
+    log.append({reserve(1)});
+    sink.is_reachable = false;
+    CHECK(drainer().reconcile().agreement == Agreement::unavailable);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(contains(drainer().problem(), "no route"));
+    sink.is_reachable = true;
+    drain();
+    CHECK(sink.orders.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a database that knows more than the log is told with what is missing") {
+    append({reserve(1)});
+    append({reserve(2), reserve(3)});
+    drain();
+    MemoryLog shorter;
+    shorter.append({reserve(1)});
+    orderlog::Marks short_marks;
+    Drainer later(sink, names, clock, {stream(shorter, short_marks, 0)});
+    const Drainer::Finding finding = later.reconcile();
+    CHECK(finding.agreement == Agreement::contradicts);
+    CHECK(contains(finding.message, "shard 0"));
+    CHECK(contains(finding.message, "database ends at record 3"));
+    CHECK(contains(finding.message, "records 2 to 3 are missing from the log"));
+    CHECK(later.step() == Step::blocked);
+    CHECK(sink.orders.size() == 3);
+
+    SUBCASE("and with the loss accepted the position jumps and the rows stay") {
+      REQUIRE(later.reconcile(true).agreement == Agreement::agrees);
+      shorter.append({reserve(7)});
+      short_marks.durable = 2;
+      clock.pass_ms(100);
+      CHECK(later.step() == Step::drained);
+      CHECK(sink.orders.size() == 4);
+      CHECK(sink.stored[0].position == shorter.end());
+    }
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a database of another log is not written to") {
+    append({reserve(1)});
+    append({reserve(2)});
+    SUBCASE("of the same length") {
+      drain();
+    }
+    SUBCASE("shorter") {
+      REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+      marks.durable = 1;
+      drain();
+    }
+    MemoryLog other(77);
+    other.append({reserve(1)});
+    other.append({reserve(2)});
+    orderlog::Marks other_marks;
+    Drainer later(sink, names, clock, {stream(other, other_marks, 0)});
+    CHECK(later.reconcile().agreement == Agreement::contradicts);
+    const int writes = sink.writes;
+    CHECK(later.step() == Step::blocked);
+    CHECK(sink.writes == writes);
+    CHECK(later.reconcile(true).agreement == Agreement::agrees);
+    CHECK(sink.stored[0].position == other.end());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "an old copy of the database whose segments are gone is refused") {
+    append({reserve(1)});
+    drain();
+    append({reserve(2)}, true);
+    append({reserve(3)}, true);
+    log.recycle_below(3);
+    made.reset();
+    const Drainer::Finding finding = drainer().reconcile();
+    CHECK(finding.agreement == Agreement::contradicts);
+    CHECK(contains(finding.message,
+                   "ends at record 1 in segment 1, but the oldest segment kept is 3"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a new database of a log without its beginning is built from the snapshot") {
+    log.append({reserve(1), paid(1)});
+    log.append({reserve(2)}, true);
+    const orderlog::Position covered = {
+        .segment = 2, .offset = 0, .batch_seq = 2, .next_lsn = 3, .prev_chain = mix(0 + 3 + 0 + 1)};
+    log.recycle_below(2);
+    SUBCASE("which is there") {
+      log.set_snapshot({orderlog::OrderImage{.reserve = reserve(1), .state = OrderState::paid},
+                        orderlog::PaymentImage{paid(1)}},
+                       covered);
+      drain();
+      drainer().step();
+      CHECK(sink.orders == std::vector<OrderId>{order_id(1), order_id(2)});
+      CHECK(marks.drained == 3);
+      CHECK(marks.drained_segment == 2);
+    }
+    SUBCASE("which is missing") {
+      CHECK(drainer().step() == Step::blocked);
+      CHECK(contains(drainer().problem(), "there is no snapshot"));
+      CHECK(sink.writes == 0);
+    }
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a rebuild that fails in the middle begins again") {
+    std::vector<orderlog::Record> images;
+    for (uint64_t number = 1; number <= 20'000; ++number)
+      images.push_back(orderlog::OrderImage{.reserve = reserve(number)});
+    log.append({reserve(30'000)}, true);
+    log.recycle_below(2);
+    orderlog::Position covered = log.end();
+    log.set_snapshot(images, covered);
+    sink.plans = {{}, {Outcome::retry, false}};
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(sink.stored.empty());
+    drain();
+    CHECK(sink.stored[0].position == covered);
+    CHECK(std::ranges::count(sink.orders, order_id(20'000)) == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "an order of an item without a code waits until the code is known") {
+    orderlog::Reserve order = reserve(1);
+    order.item = 1;
+    append({order});
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(contains(drainer().problem(), "item 1 has no code"));
+    CHECK(sink.writes == 0);
+    names.set(1, "seat");
+    drain();
+    CHECK(sink.orders.size() == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "stopping drains what is durable and says so") {
+    SystemClock real;
+    Drainer threaded(sink, names, real, {stream(log, marks, 0)});
+    threaded.start();
+    log.append({reserve(1), reserve(2)});
+    marks.durable.store(2, std::memory_order_release);
+    CHECK(threaded.stop(real.now().boot_ns + 60 * kSecond));
+    CHECK(sink.orders.size() == 2);
+    CHECK(marks.drained == 2);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "stopping gives up at the deadline when the database is away") {
+    sink.is_reachable = false;
+    log.append({reserve(1)});
+    SystemClock real;
+    Drainer threaded(sink, names, real, {stream(log, marks, 0)});
+    threaded.start();
+    CHECK_FALSE(threaded.stop(real.now().boot_ns + 30 * kMillisecond));
+    CHECK(sink.orders.empty());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "whatever fails and however often the database ends as the log") {
+    const uint64_t seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    constexpr uint64_t kOrders = 400;
+    uint64_t number = 0;
+    while (number < kOrders) {
+      std::vector<orderlog::Record> records;
+      for (uint64_t i = 0; i <= random() % 7 && number < kOrders; ++i)
+        records.push_back(reserve(++number));
+      append(std::move(records), random() % 5 == 0);
+      if (random() % 3 == 0) {
+        constexpr Outcome kOutcomes[] = {Outcome::retry, Outcome::unknown, Outcome::unknown};
+        const size_t pick = random() % 3;
+        sink.plans.push_back({kOutcomes[pick], pick == 2});
+      }
+      sink.is_reachable = random() % 4 != 0;
+      if (random() % 10 == 0) made.reset();  // killed and started again
+      for (int i = 0; i < 3; ++i) {
+        drainer().step();
+        clock.pass_ms(static_cast<int64_t>(random() % 50));
+      }
+    }
+    sink.is_reachable = true;
+    drain();
+    REQUIRE(sink.orders.size() == kOrders);
+    for (uint64_t i = 0; i < kOrders; ++i) REQUIRE(sink.orders[i] == order_id(i + 1));
+  }
+}

@@ -65,6 +65,7 @@ constexpr int64_t linger_deadline_ms = 1'000;            // after a refusal that
 constexpr size_t linger_bytes_max = 64 * 1024;
 
 // A shard
+constexpr uint64_t orders_per_shard_max = 500'000'000;
 constexpr uint32_t connections_max = 1u << 17;           // a shard's table; descriptors usually end earlier
 constexpr uint32_t places_max = 1u << 17;                // unanswered requests of all connections of a shard
 constexpr uint32_t items_per_page = 1000;                // of GET /v1/items
@@ -91,6 +92,14 @@ constexpr uint32_t control_slots = 256;
 constexpr uint32_t batch_orders_max = 256;               // taken from one mailbox in one turn
 
 
+// Operators
+constexpr uint32_t audit_pages_max = 64;                 // pages of the audit that wait for their turn
+constexpr uint32_t changes_under_way_max = 256;          // whose answers wait for the disk or the ledger
+constexpr uint32_t op_repeats_max = 64;                  // copies of one restock that wait for its answer
+constexpr uint32_t op_ids_max = 1u << 20;                // restocks that are remembered, so that none is done twice
+static_assert(op_ids_max <= UINT64_MAX / stock_max, "what is ever supplied stays below 2^64");
+constexpr size_t admin_message_bytes_max = 160;          // of a refusal, before escaping
+
 // Ledger
 constexpr uint32_t lines_per_exchange_max = 512;         // items in one exchange of a shard with the ledger
 static_assert(ledger_slots >= 4 * lines_per_exchange_max);
@@ -98,7 +107,6 @@ constexpr int64_t idle_pool_ms = 50;                     // a pool without deman
 constexpr int64_t sold_out_reread_ms = 50;               // a sold-out item that is asked for is read again
 constexpr int64_t sold_out_valid_ms = 100;               // how old the news behind a sold_out may be
 static_assert(2 * sold_out_reread_ms <= sold_out_valid_ms);
-constexpr int64_t demand_window_ms = 1'000;              // look ahead only for items asked for in this time
 
 // Order log
 constexpr size_t log_block_bytes = 4096;
@@ -106,6 +114,7 @@ constexpr size_t record_bytes_max = 1024;
 constexpr size_t batch_bytes_max = 1024 * 1024;
 constexpr size_t segment_bytes_default = 64 * 1024 * 1024;
 constexpr size_t segment_bytes_min = 2 * batch_bytes_max;
+constexpr size_t segment_bytes_max = size_t{1} << 30;
 constexpr uint32_t segments_ready_min = 2;               // prepared ahead of the one in use
 constexpr uint32_t segments_ready_max = 4;               // as many come back by recycling; more are removed
 static_assert(segments_ready_min <= segments_ready_max);

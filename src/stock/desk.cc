@@ -271,11 +271,12 @@ void Desk::ask_about(ItemId item) {
   asking_.push_back(item);
 }
 
-// min(2 % of what is free / streams, --lease-max), for items in demand: 0 when stock is scarce.
+// min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
+// idle just now; otherwise what was given back would be leased again at once.
 Units Desk::lookahead(ItemId item, Moment now) const {
   const Sale& sale = sales_[item];
   if (refusal_ == Verdict::shutting_down) return 0;
-  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns > ms(limits::demand_window_ms)) return 0;
+  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(limits::idle_pool_ms)) return 0;
   return std::min<Units>(sale.free / 50 / settings_.shard_count, settings_.lease_max);
 }
 

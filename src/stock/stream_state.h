@@ -10,6 +10,7 @@
 // and 12 for hash heads. Owned by one thread.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -129,6 +130,8 @@ class StreamState {
   const std::unordered_set<std::string>& op_ids() const { return op_ids_; }
 
   uint64_t sequence_max() const { return sequence_max_; }
+  // Sequence numbers below were given, perhaps to orders that are forgotten.
+  void raise_sequence(uint64_t sequence) { sequence_max_ = std::max(sequence_max_, sequence); }
   Lsn last_lsn() const { return last_lsn_; }
   uint64_t user_hash(std::string_view user) const { return keyed_hash(key_, user); }
 

@@ -1,0 +1,363 @@
+#include "stock/desk.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <set>
+
+#include "desk_fixture.h"
+
+namespace stampede::stock {
+namespace {
+
+using orderlog::RecordType;
+
+TEST_SUITE("stock/desk") {
+  TEST_CASE("exactly the stock is sold and then everybody hears sold_out") {
+    for (const Units stock : {0, 1, 5, 200}) {
+      CAPTURE(stock);
+      Fixture f(stock);
+      Units sold = 0, refused = 0;
+      for (Units i = 0; i < 10 * stock + 3; ++i) {
+        const OrderAnswer answer = f.buy("u" + std::to_string(i));
+        sold += answer.verdict == Verdict::created;
+        refused += answer.verdict == Verdict::sold_out;
+      }
+      CHECK(sold == stock);
+      CHECK(refused == 9 * stock + 3);
+      CHECK(f.adds_up(stock));
+    }
+  }
+
+  TEST_CASE("no answer that shows an order leaves before its record is durable") {
+    Fixture f(5, 1);
+    f.buy("warm up");  // the pool now holds units
+    f.handle(f.create("u1", 1, "k1"));
+    LedgerAsk asks[4];
+    for (size_t i = f.desk->collect_asks(asks, f.now); i > 0; --i) f.desk->hear(f.book.ask(0, asks[i - 1]).tell, f.now);
+    const Lsn reserve = f.journal.last;
+    f.handle(f.create("u1", 1, "k1"));  // replay
+    f.handle(f.create("u1"));           // at the limit: shows the id
+    CHECK(f.answers.answers.empty());
+    f.desk->release(reserve - 1);
+    CHECK(f.answers.answers.empty());
+    f.desk->release(reserve);
+    REQUIRE(f.answers.answers.size() == 3);
+    CHECK(f.answers.answers[0].verdict == Verdict::created);
+    CHECK(f.answers.answers[1].verdict == Verdict::replayed);
+    CHECK(f.answers.answers[2].verdict == Verdict::limit_reached);
+    CHECK(f.answers.answers[2].order.id == f.answers.answers[0].order.id);
+  }
+
+  TEST_CASE("copies of one request that wait together become one order") {
+    Fixture f(5, 1);
+    for (int i = 0; i < 64; ++i) f.handle(f.create("u1", 1, i % 2 ? "k" : ""));
+    f.turn();
+    f.turn();
+    REQUIRE(f.answers.answers.size() == 64);
+    std::set<uint64_t> ids;
+    int created = 0;
+    for (const OrderAnswer& answer : f.answers.answers) {
+      created += answer.verdict == Verdict::created;
+      REQUIRE(answer.has_order);
+      ids.insert(answer.order.id.value);
+    }
+    CHECK(created == 1);
+    CHECK(ids.size() == 1);
+  }
+
+  TEST_CASE("the same key with another body is key_reused and another user's key is his own") {
+    Fixture f(5);
+    const OrderAnswer first = f.buy("u1", 1, "k");
+    CHECK(f.buy("u1", 2, "k").verdict == Verdict::key_reused);
+    const OrderAnswer again = f.buy("u1", 1, "k");
+    CHECK(again.verdict == Verdict::replayed);
+    CHECK(again.order.id == first.order.id);
+    const OrderAnswer other = f.buy("u2", 1, "k");
+    CHECK(other.verdict == Verdict::created);
+    CHECK(other.order.id != first.order.id);
+  }
+
+  TEST_CASE("cancelled and expired units count no more against the purchase limit") {
+    Fixture f(10, 2, 10);
+    const OrderAnswer first = f.buy("u1", 2);
+    CHECK(f.buy("u1").verdict == Verdict::limit_reached);
+    CHECK(f.ask(f.about(RequestKind::cancel, first.order.id, "u1")).order.state == OrderState::cancelled);
+    const OrderAnswer second = f.buy("u1", 1);
+    CHECK(second.verdict == Verdict::created);
+    CHECK(f.buy("u1", 2).verdict == Verdict::limit_reached);
+    f.pass(10'100);
+    CHECK(f.ask(f.about(RequestKind::read, second.order.id, "u1")).order.state == OrderState::expired);
+    CHECK(f.buy("u1", 2).verdict == Verdict::created);
+    CHECK(f.buy("u1", 3).verdict == Verdict::bad_request);
+  }
+
+  TEST_CASE("fewer units than asked for is not_enough with their number") {
+    Fixture f(7);
+    CHECK(f.buy("a", 3).verdict == Verdict::created);
+    CHECK(f.buy("b", 3).verdict == Verdict::created);
+    const OrderAnswer answer = f.buy("c", 3);
+    CHECK(answer.verdict == Verdict::not_enough);
+    CHECK(answer.available == 1);
+    CHECK(f.buy("d", 1).verdict == Verdict::created);
+    CHECK(f.buy("e", 3).verdict == Verdict::sold_out);
+  }
+
+  TEST_CASE("units that another stream still holds unsold are try_again and never sold_out") {
+    Fixture f(3, 0, 10, 2);
+    (void)f.book.ask(1, {.item = 0, .want = 3});  // the other stream holds all three and sells none
+    f.handle(f.create("u1"));
+    for (int i = 0; i < 30 && f.answers.answers.empty(); ++i) f.pass(10);
+    CHECK(f.answers.take().verdict == Verdict::try_again);
+    (void)f.book.ask(1, {.item = 0, .pool = 0});  // sold there
+    f.pass(60);
+    CHECK(f.buy("u1").verdict == Verdict::sold_out);
+  }
+
+  TEST_CASE("a waiting request gets the unit that another stream gives back") {
+    Fixture f(1, 0, 10, 2);
+    (void)f.book.ask(1, {.item = 0, .want = 1});
+    f.handle(f.create("u1"));
+    f.turn();
+    CHECK(f.answers.answers.empty());
+    (void)f.book.ask(1, {.item = 0, .returned = 1});
+    f.desk->hear(f.book.tell_for(0, 0), f.now);
+    f.turn();
+    CHECK(f.answers.take().verdict == Verdict::created);
+  }
+
+  TEST_CASE("old news is not enough for sold_out") {
+    Fixture f(1);
+    CHECK(f.buy("u1").verdict == Verdict::created);
+    CHECK(f.buy("u2").verdict == Verdict::sold_out);
+    f.now.boot_ns += (limits::sold_out_valid_ms + 1) * kMillisecond;
+    f.handle(f.create("u3"));
+    CHECK(f.answers.answers.empty());  // it asks first
+    f.turn();
+    CHECK(f.answers.take().verdict == Verdict::sold_out);
+  }
+
+  TEST_CASE("an idle pool goes back after its return is durable") {
+    Fixture f(10'000);
+    f.buy("u1");
+    f.buy("u2");
+    CHECK(f.desk->count(0).pool > 0);
+    f.pass(limits::idle_pool_ms + 1);
+    f.pass(1);
+    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.book.free(0) == 9'998);
+    CHECK(f.adds_up(10'000));
+  }
+
+  TEST_CASE("stock that a restart finds in the pool is sold or given back") {
+    Fixture f(100);
+    f.buy("u1");
+    // A grant whose orders never came: as if the process had died behind the commit of the grant.
+    f.desk->hear({.item = 0, .accepted = f.desk->count(0).accepted + 9, .free = 90}, f.now);
+    CHECK(f.desk->count(0).pool >= 9);
+    f.desk.reset();
+    DeskSettings settings;
+    f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.state.sequence_max(), f.now);
+    f.pass(1);
+    CHECK(f.desk->count(0).pool == 0);
+  }
+
+  TEST_CASE("cancel and payment and expiry of one order are decided once and one unit returns at most") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed ", seed);
+    std::mt19937 random(seed);
+    for (int round = 0; round < 200; ++round) {
+      Fixture f(1, 0, 10);
+      const OrderId order = f.buy("u1").order.id;
+      f.now.boot_ns += 10 * kSecond + 20 * kMillisecond;
+      f.now.wall_ns += 10 * kSecond;
+      std::vector<int> events = {0, 0, 0, 1, 1, 1, 2, 2, 2};
+      std::shuffle(events.begin(), events.end(), random);
+      for (const int event : events) {
+        if (event == 0) f.handle(f.about(RequestKind::cancel, order, "u1"));
+        if (event == 1) f.handle(f.payment(order, "p1"));
+        if (event == 2) f.desk->pass_time(f.now);
+      }
+      f.turn();
+      f.pass(200);
+      const OrderAnswer end = [&] {
+        f.answers.answers.clear();
+        return f.ask(f.about(RequestKind::read, order, "u1"));
+      }();
+      const StreamCount count = f.desk->count(0);
+      CHECK(f.adds_up(1));
+      CHECK(count.reserved == 0);
+      CHECK(count.paid == (end.order.state == OrderState::paid));
+      if (end.order.state != OrderState::paid) {
+        CHECK(f.buy("u2").verdict == Verdict::created);
+        CHECK(end.order.refund_due == 100);  // the payment was delivered in every case
+      }
+    }
+  }
+
+  TEST_CASE("each payment of the table has its outcome and a redelivery changes nothing") {
+    Fixture f(1, 0, 10);
+    const OrderId order = f.buy("u1").order.id;
+    CHECK(f.ask(f.payment(order, "wrong", 99)).verdict == Verdict::not_payable);
+    CHECK(f.ask(f.payment(order, "wrong", 99)).verdict == Verdict::not_payable);
+    OrderAnswer paid = f.ask(f.payment(order, "p1"));
+    CHECK(paid.verdict == Verdict::ok);
+    CHECK(paid.order.state == OrderState::paid);
+    CHECK(f.ask(f.payment(order, "p1")).order.refund_due == 0);
+    CHECK(f.ask(f.payment(order, "p2")).order.refund_due == 100);
+    CHECK(f.ask(f.payment(order, "p2")).order.refund_due == 100);
+    CHECK(f.ask(f.about(RequestKind::cancel, order, "u1")).verdict == Verdict::already_paid);
+    OrderRequest failed = f.payment(order, "p3");
+    failed.payment_status = PaymentStatus::failed;
+    CHECK(f.ask(failed).order.refund_due == 100);
+    CHECK(f.ask(f.payment({12345}, "p1")).verdict == Verdict::unknown_order);
+  }
+
+  TEST_CASE("a late payment takes a free unit again or is owed back") {
+    Fixture f(1, 1, 10);
+    const OrderId first = f.buy("u1").order.id;
+    f.pass(10'100);
+    OrderAnswer honoured = f.ask(f.payment(first, "p1"));
+    CHECK(honoured.order.state == OrderState::paid);
+    CHECK(f.adds_up(1));
+
+    Fixture g(1, 1, 10);
+    const OrderId expired = g.buy("u1").order.id;
+    g.pass(10'100);
+    CHECK(g.buy("u2").verdict == Verdict::created);
+    OrderAnswer late = g.ask(g.payment(expired, "p1"));
+    CHECK(late.order.state == OrderState::expired);
+    CHECK(late.order.refund_due == 100);
+    CHECK(g.adds_up(1));
+    CHECK(g.ask(g.payment(expired, "p1")).order.refund_due == 100);
+  }
+
+  TEST_CASE("a late payment in doubt about the ledger waits and is never owed back") {
+    Fixture f(1, 0, 10, 2);
+    const OrderId order = f.buy("u1").order.id;
+    f.pass(10'100);
+    f.pass(100);
+    REQUIRE(f.book.free(0) == 1);
+    (void)f.book.ask(1, {.item = 0, .want = 1});  // elsewhere, unsold
+    f.desk->hear(f.book.tell_for(0, 0), f.now);
+    f.handle(f.payment(order, "p1"));
+    f.turn();
+    CHECK(f.answers.answers.empty());
+    for (int i = 0; i < 30 && f.answers.answers.empty(); ++i) f.pass(10);
+    CHECK(f.answers.take().verdict == Verdict::try_again);
+    CHECK(f.ask(f.about(RequestKind::read, order, "u1")).order.refund_due == 0);
+  }
+
+  TEST_CASE("before its start and after its end nothing is sold and held orders are still shown") {
+    Fixture f(10, 1);
+    const OrderAnswer held = f.buy("u1", 1, "k");
+    ItemTerms terms = f.catalog.terms(0);
+    terms.starts_ms = f.now.wall_ms() + 1000;
+    f.catalog.upsert(terms);
+    const OrderAnswer early = f.buy("u2");
+    CHECK(early.verdict == Verdict::not_started);
+    CHECK(early.starts_at_ms == terms.starts_ms);
+    terms.starts_ms = 0;
+    terms.ends_ms = f.now.wall_ms();
+    f.catalog.upsert(terms);
+    CHECK(f.buy("u2").verdict == Verdict::sale_ended);
+    CHECK(f.buy("u1", 1, "k").verdict == Verdict::replayed);
+    CHECK(f.buy("u1").order.id == held.order.id);
+    terms.ends_ms = 0;
+    terms.is_paused = true;
+    f.catalog.upsert(terms);
+    CHECK(f.buy("u2").verdict == Verdict::sale_paused);
+  }
+
+  TEST_CASE("a stepped wall clock expires nobody") {
+    Fixture f(10, 0, 10);
+    const OrderId order = f.buy("u1").order.id;
+    f.now.wall_ns += 365LL * 24 * 3600 * kSecond;
+    f.pass(5'000);
+    CHECK(f.ask(f.about(RequestKind::read, order, "u1")).order.state == OrderState::reserved);
+    f.now.wall_ns -= 2 * 365LL * 24 * 3600 * kSecond;
+    f.pass(5'100);
+    CHECK(f.ask(f.about(RequestKind::read, order, "u1")).order.state == OrderState::expired);
+  }
+
+  TEST_CASE("another user's order does not exist") {
+    Fixture f(10);
+    const OrderId order = f.buy("u1").order.id;
+    for (const RequestKind kind : {RequestKind::read, RequestKind::watch, RequestKind::cancel})
+      CHECK(f.ask(f.about(kind, order, "u2")).verdict == Verdict::unknown_order);
+  }
+
+  TEST_CASE("a long poll hears of the change once and only when it is durable") {
+    Fixture f(10);
+    const OrderId order = f.buy("u1").order.id;
+    const OrderAnswer parked = f.ask(f.about(RequestKind::watch, order, "u1"));
+    CHECK(parked.is_watching);
+    f.handle(f.payment(order, "p1"));
+    CHECK(f.answers.answers.empty());
+    f.turn();
+    REQUIRE(f.answers.answers.size() == 2);
+    CHECK(f.answers.answers[0].is_notice);
+    CHECK(f.answers.answers[0].order.state == OrderState::paid);
+    CHECK(f.desk->watchers() == 0);
+  }
+
+  TEST_CASE("a list is handed out newest first one order at a time") {
+    Fixture f(10);
+    std::vector<OrderId> made;
+    for (int i = 0; i < 3; ++i) made.push_back(f.buy("u1").order.id);
+    f.buy("u2");
+    OrderRequest list = f.about(RequestKind::list, {}, "u1");
+    list.item = 0;
+    for (int i = 2; i >= 0; --i) {
+      const OrderAnswer page = f.ask(list);
+      CHECK(page.order.id == made[i]);
+      CHECK(page.has_more == (i > 0));
+      list.order = page.order.id;
+    }
+  }
+
+  TEST_CASE("a log without room refuses new orders and takes nothing") {
+    Fixture f(10);
+    f.buy("u1");
+    f.journal.has_room = false;
+    const Lsn before = f.journal.last;
+    CHECK(f.ask(f.create("u2")).verdict == Verdict::overloaded);
+    CHECK(f.journal.last == before);
+    f.journal.has_room = true;
+    CHECK(f.buy("u2").verdict == Verdict::created);
+  }
+
+  TEST_CASE("orders are forgotten only after end and pay window and retention and only when drained") {
+    Fixture f(10, 0, 10);
+    const OrderId order = f.buy("u1").order.id;
+    f.ask(f.payment(order, "p1"));
+    ItemTerms terms = f.catalog.terms(0);
+    terms.ends_ms = f.now.wall_ms();
+    f.catalog.upsert(terms);
+    f.pass(24LL * 3600 * 1000 + 10'000);
+    CHECK(f.state.orders_live() == 1);
+    f.pass(2'000);
+    CHECK(f.state.orders_live() == 1);  // nothing has been drained
+    f.desk->set_drained(f.journal.last);
+    f.pass(2'000);
+    CHECK(f.state.orders_live() == 0);
+    CHECK(f.desk->count(0).paid == 1);  // its unit stays sold
+    CHECK(f.adds_up(10));
+  }
+
+  TEST_CASE("stopping gives every unsold unit back and tells those who wait") {
+    Fixture f(10'000);
+    f.buy("u1");
+    f.buy("u2");
+    f.desk->refuse_new_orders(Verdict::shutting_down);
+    CHECK(f.buy("u3").verdict == Verdict::shutting_down);
+    f.desk->wind_up();
+    f.turn();
+    CHECK(f.desk->wind_up());
+    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.adds_up(10'000));
+  }
+}
+
+}  // namespace
+}  // namespace stampede::stock

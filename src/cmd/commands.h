@@ -16,4 +16,7 @@ int audit(Arguments arguments);
 int sign(Arguments arguments);
 int version(Arguments arguments);
 
+// `git describe` of the build.
+const char* version_text();
+
 }  // namespace stampede::cmd

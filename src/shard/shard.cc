@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace stampede::shard {
 namespace {
@@ -84,9 +85,10 @@ bool Shard::tick() {
   // After the requests, so that one exchange carries the whole turn's demand; before the log, so that grants and the
   // reservations made from them lie in one group commit.
   exchange_with_ledger();
-  if (turn_hook_) turn_hook_(now_);
   // After everything that appends. What is appended while the write is in flight is the next commit.
   write_log();
+  // Behind the log, so that an operator's change takes effect in the turn in which it became durable.
+  if (turn_hook_) turn_hook_(now_);
   // Only behind the durable mark does an answer leave.
   release_answers();
   // Last: every answer of this turn goes out with one write per socket, every neighbour is rung at most once.
@@ -127,7 +129,8 @@ bool Shard::has_work() const {
 
 int64_t Shard::sleep_ns() {
   const int64_t now_ns = clock_.now().boot_ns;
-  int64_t until = std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(), now_ns + kSleepMaxNs});
+  int64_t until = std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(), now_ns + kSleepMaxNs,
+                            std::exchange(look_again_ns_, INT64_MAX)});
   if (writer_.is_blocked() || is_stopping_) until = std::min(until, now_ns + kBlockedSleepNs);
   // A timer whose work is refused for lack of room in the log must not spin.
   return std::max<int64_t>(until - now_ns, has_room_for_change() ? 0 : kMillisecond);
@@ -136,6 +139,7 @@ int64_t Shard::sleep_ns() {
 void Shard::take_inbox() {
   mailbox_.take_answers([&](const OrderAnswer& answer) { front_.complete(answer); });
   process_.terms[settings_.shard]->take(limits::control_slots, [&](const stock::ItemTerms& terms) {
+    if (settings_.shard == 0 && process_.on_terms) process_.on_terms(terms);
     catalog_.upsert(terms);
     desk_.on_new_terms(terms.id);
   });

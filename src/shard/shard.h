@@ -45,6 +45,8 @@ struct Process {
   std::atomic<uint64_t> drain_lag_max{0};
   std::atomic<bool> has_database{true};
   std::atomic<Units> lease_max{256};
+  // Called by shard 0 when an item is new or changed, before its own sale of it; for the drainer's names of items.
+  std::function<void(const stock::ItemTerms&)> on_terms;
   // Replaced by the key reader on SIGHUP; the number is raised after the keys.
   std::atomic<SharedKeys> keys;
   std::atomic<uint64_t> keys_number{0};
@@ -76,6 +78,8 @@ class Shard final : private stock::Journal, private stock::AnswerSink, private O
   Moment now() const { return now_; }
   // Called once per turn, after the log has been looked at; the operators' side of shard 0.
   void set_turn_hook(std::function<void(Moment)> hook) { turn_hook_ = std::move(hook); }
+  // The next turn begins by then, whether or not something happens. For the hook, once per turn.
+  void look_again_at(int64_t boot_ns) { look_again_ns_ = boot_ns; }
 
   // One turn; false when the shard has stopped. Sleeps at most until there is something to do.
   bool tick();
@@ -125,6 +129,7 @@ class Shard final : private stock::Journal, private stock::AnswerSink, private O
   stock::Desk desk_;
   Front front_;
   std::function<void(Moment)> turn_hook_;
+  int64_t look_again_ns_ = INT64_MAX;
   std::vector<LedgerAsk> asks_;
   uint64_t keys_number_ = 0;
   int64_t published_ns_ = 0;

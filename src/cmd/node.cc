@@ -1,0 +1,433 @@
+#include "cmd/node.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+#include "base/diag.h"
+#include "cmd/commands.h"
+#include "net/listener.h"
+
+namespace stampede::cmd {
+namespace {
+
+constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+
+Ending failure(int exit_code, const std::string& message) { return {.exit_code = exit_code, .message = message}; }
+Ending failure(const Error& error) { return failure(kExitFailure, error.message); }
+
+// The first field in which a live item differs from what the catalog says; null when none does.
+const char* first_difference(const stock::ItemTerms& live, const stock::ItemTerms& entry) {
+  if (live.title.view() != entry.title.view()) return "title";
+  if (live.price != entry.price) return "price";
+  if (live.currency != entry.currency) return "currency";
+  if (live.per_user_limit != entry.per_user_limit) return "per_user_limit";
+  if (live.starts_ms != entry.starts_ms) return "starts_at";
+  if (live.ends_ms != entry.ends_ms) return "ends_at";
+  if (live.pay_window_s != entry.pay_window_s) return "pay_window_s";
+  return nullptr;
+}
+
+}  // namespace
+
+// What one shard is made of, in the order of construction.
+struct Node::Seams {
+  net::EpollNet net;
+  std::unique_ptr<orderlog::Disk> disk;
+  std::unique_ptr<orderlog::Writer> writer;
+  std::unique_ptr<ledger::EmbeddedLedger> ledger;
+  std::unique_ptr<stock::Catalog> catalog;
+  std::unique_ptr<shard::Shard> shard;
+};
+
+Node::Node(NodeSettings settings) : settings_(std::move(settings)), boot_id_(read_boot_id()) {}
+
+Node::~Node() = default;
+
+template <typename... Args>
+void Node::note(const char* format, Args... args) {
+  char text[512];
+  std::snprintf(text, sizeof text, format, args...);
+  notices_.emplace_back(text);
+}
+
+uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
+  // Users are dealt out by hash: a shard gets its share, give or take.
+  const uint64_t share = settings_.orders_max / shard_count;
+  return static_cast<uint32_t>(std::min<uint64_t>(share + share / 8 + 1024, limits::orders_per_shard_max));
+}
+
+// ---- open ----
+
+std::optional<Ending> Node::open() {
+  if (auto ending = open_directory()) return ending;
+  if (auto ending = restore()) return ending;
+  if (manifest_.shard_count != settings_.shard_count)
+    if (auto ending = change_shard_count()) return ending;
+  if (auto ending = merge_catalog()) return ending;
+  if (auto ending = open_listeners()) return ending;
+  if (auto ending = make_shards()) return ending;
+  return open_database();
+}
+
+std::optional<Ending> Node::open_directory() {
+  orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
+  if (!attempt.lock) return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
+  lock_ = std::move(attempt.lock);
+  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir);
+  if (!manifest) return failure(manifest.error());
+  if (*manifest) {
+    manifest_ = **manifest;
+    if (manifest_.node != settings_.node)
+      return failure(kExitUsage, settings_.data_dir + " belongs to node " + std::to_string(manifest_.node) +
+                                     ": start with --node " + std::to_string(manifest_.node) +
+                                     ", or give another --data");
+  } else {
+    manifest_ = orderlog::new_manifest(settings_.node, settings_.shard_count, settings_.segment_bytes);
+    if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status) return failure(status.error());
+  }
+  Result<orderlog::DiskPlan> plan = orderlog::plan_disk(settings_.data_dir, settings_.durability);
+  if (!plan) return failure(plan.error());
+  disk_plan_ = *plan;
+  note("%s", disk_plan_.description.c_str());
+  return std::nullopt;
+}
+
+std::optional<Ending> Node::restore() {
+  const auto began = std::chrono::steady_clock::now();
+  const uint32_t count = manifest_.shard_count;
+  std::vector<Result<shard::RestoredStream>> restored;
+  for (uint32_t i = 0; i < count; ++i) restored.emplace_back(Error{});
+  std::vector<std::thread> threads;
+  for (uint32_t i = 0; i < count; ++i)
+    threads.emplace_back([&, i] {
+      restored[i] = shard::restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
+                                           .hash_key = manifest_.hash_key,
+                                           .orders_max = orders_max_per_shard(count),
+                                           .boot_id = boot_id_,
+                                           .wall_ns = clock_.now().wall_ns,
+                                           .accepts_loss = settings_.accepts_loss});
+    });
+  for (std::thread& thread : threads) thread.join();
+  uint64_t records = 0, orders = 0;
+  for (Result<shard::RestoredStream>& stream : restored) {
+    if (!stream) return failure(stream.error());
+    if (stream->report.outcome == orderlog::RecoveryOutcome::damaged)
+      return failure(kExitLogDamaged, stream->report.message);
+    if (stream->report.outcome == orderlog::RecoveryOutcome::torn) note("%s", stream->report.message.c_str());
+    records += stream->records;
+    orders += stream->state->orders_live();
+    streams_.push_back(std::move(*stream));
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (records > 0)
+    note("recovered %lu records in %.3f s: %lu orders in memory", (unsigned long)records, seconds, (unsigned long)orders);
+  return std::nullopt;
+}
+
+// The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
+// nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
+std::optional<Ending> Node::change_shard_count() {
+  note("the data was written by %u shards and is now dealt out to %u", manifest_.shard_count, settings_.shard_count);
+  if (auto ending = drain_before_change(streams_)) return ending;
+  orderlog::Manifest next = manifest_;
+  next.shard_count = settings_.shard_count;
+  next.generation = manifest_.generation + 1;
+  std::vector<std::unique_ptr<stock::StreamState>> states;
+  for (shard::RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
+  streams_.clear();
+  if (Status status = shard::reshard(states, settings_.data_dir, next,
+                                     orders_max_per_shard(next.shard_count), boot_id_);
+      !status)
+    return failure(status.error());
+  states.clear();
+  if (Status status = orderlog::write_manifest(settings_.data_dir, next); !status) return failure(status.error());
+  manifest_ = next;
+  return restore();
+}
+
+std::optional<Ending> Node::drain_before_change(const std::vector<shard::RestoredStream>& streams) {
+  sink_ = drain::make_sink(settings_.database);
+  if (sink_ == nullptr) return std::nullopt;
+  for (const stock::RegisteredItem& item : streams[0].state->items()) item_names_.set(item.terms.id, item.terms.code);
+  std::vector<std::unique_ptr<orderlog::Marks>> marks;
+  std::vector<std::unique_ptr<drain::LogSource>> sources;
+  std::vector<drain::Stream> tails;
+  for (uint32_t i = 0; i < streams.size(); ++i) {
+    marks.push_back(std::make_unique<orderlog::Marks>());
+    marks.back()->durable = streams[i].report.last_lsn;
+    sources.push_back(std::make_unique<drain::LogSource>(orderlog::stream_files(settings_.data_dir, manifest_, i)));
+    tails.push_back({.key = {manifest_.node, manifest_.generation, i},
+                     .source = sources.back().get(),
+                     .marks = marks.back().get(),
+                     .log_end = streams[i].report.end});
+  }
+  drain::Drainer drainer(*sink_, item_names_, clock_, std::move(tails));
+  const drain::Drainer::Finding finding = drainer.reconcile(settings_.accepts_loss);
+  if (finding.agreement == drain::Drainer::Agreement::contradicts) return failure(kExitLogDamaged, finding.message);
+  while (finding.agreement == drain::Drainer::Agreement::agrees && !drainer.is_drained())
+    if (drainer.step() == drain::Drainer::Step::blocked) break;
+  if (!drainer.is_drained())
+    return failure(kExitFailure, "the number of shards cannot change before the database has everything: " +
+                                     drainer.problem() + "; start with --shards " +
+                                     std::to_string(manifest_.shard_count) + " or bring the database back");
+  return std::nullopt;
+}
+
+// Items that are new get the next numbers; shard 0 logs them before any shard may sell them. Known items keep their live
+// terms and stock: a restart must not undo what an operator has changed.
+std::optional<Ending> Node::merge_catalog() {
+  const std::vector<stock::RegisteredItem>& known = streams_[0].state->items();
+  std::unordered_map<std::string_view, const stock::RegisteredItem*> by_code;
+  for (const stock::RegisteredItem& item : known) {
+    by_code.emplace(item.terms.code, &item);
+    item_names_.set(item.terms.id, item.terms.code);
+  }
+  uint32_t same = 0;
+  for (const stock::CatalogEntry& entry : settings_.catalog) {
+    const auto found = by_code.find(entry.terms.code);
+    if (found == by_code.end()) {
+      stock::ItemTerms terms = entry.terms;
+      terms.id = static_cast<ItemId>(known.size() + new_items_.size());
+      if (terms.id >= limits::item_count_max)
+        return failure(kExitUsage, "more than " + std::to_string(limits::item_count_max) + " items");
+      new_items_.push_back(terms);
+      new_stocks_.push_back(entry.stock);
+      item_names_.set(terms.id, terms.code);
+      continue;
+    }
+    ++same;
+    const stock::RegisteredItem& live = *found->second;
+    const char* what = first_difference(live.terms, entry.terms);
+    if (what == nullptr && live.total() != entry.stock) what = "stock";
+    if (what != nullptr)
+      note("item %.*s: %s in the catalog differs from the live sale, which goes on unchanged "
+           "(change it on the operators' listener)",
+           static_cast<int>(entry.terms.code.view().size()), entry.terms.code.view().data(), what);
+  }
+  if (same < known.size())
+    note("%zu items of this data directory are not in the catalog; they stay as they are", known.size() - same);
+  return std::nullopt;
+}
+
+std::optional<Ending> Node::open_listeners() {
+  Result<std::vector<net::Socket>> opened = net::open_listeners(settings_.listen, settings_.shard_count);
+  if (!opened) return failure(opened.error());
+  listeners_ = *opened;
+  opened = net::open_listeners(settings_.admin, 1);
+  if (!opened) return failure(opened.error());
+  admin_listeners_ = *opened;
+  return std::nullopt;
+}
+
+ledger::Book Node::make_book(std::optional<Ending>& problem) const {
+  ledger::Book book(settings_.shard_count);
+  const std::vector<stock::RegisteredItem>& known = streams_[0].state->items();
+  std::vector<StreamCount> counts(settings_.shard_count);
+  for (const stock::RegisteredItem& item : known) {
+    for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+      const stock::ItemStock& stock = streams_[i].state->stock(item.terms.id);
+      counts[i] = {.accepted = stock.accepted, .returned = stock.returned, .pool = stock.pool()};
+    }
+    if (!book.start(item.terms.id, item.supplied, item.withdrawn, counts))
+      problem = failure(kExitLogDamaged, "item " + std::string(item.terms.code.view()) +
+                                             ": the logs hold more units than were ever supplied");
+  }
+  counts.assign(settings_.shard_count, {});
+  for (size_t i = 0; i < new_items_.size(); ++i) (void)book.start(new_items_[i].id, new_stocks_[i], 0, counts);
+  return book;
+}
+
+std::optional<Ending> Node::make_shards() {
+  const uint32_t count = settings_.shard_count;
+  process_ = std::make_unique<shard::Process>(count);
+  process_->drain_lag_max = settings_.drain_lag_max;
+  process_->lease_max = settings_.lease_max;
+  process_->has_database = settings_.database.kind != drain::DatabaseUrl::Kind::none;
+  if (settings_.keys) replace_keys(settings_.keys);
+
+  std::vector<orderlog::StreamFiles> files;
+  for (uint32_t i = 0; i < count; ++i) files.push_back(orderlog::stream_files(settings_.data_dir, manifest_, i));
+  snapshotter_ = std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, orders_max_per_shard(count), boot_id_);
+  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_, snapshotter_.get());
+  for (uint32_t i = 0; i < count; ++i)
+    segments_.push_back(&keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
+  if (Status status = keeper_->start(); !status) return failure(status.error());
+
+  uint64_t sequence_max = 0;
+  for (const shard::RestoredStream& stream : streams_)
+    sequence_max = std::max(sequence_max, stream.state->sequence_max());
+  std::optional<Ending> problem;
+  for (uint32_t i = 0; i < count; ++i) {
+    auto seams = std::make_unique<Seams>();
+    Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(disk_plan_);
+    if (!disk) return failure(disk.error());
+    seams->disk = std::move(*disk);
+    seams->writer = std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
+                                                       *segments_[i], *process_->marks[i]);
+    seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, make_book(problem));
+    if (problem) return problem;
+    seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
+    for (const stock::RegisteredItem& item : streams_[0].state->items()) seams->catalog->upsert(item.terms);
+    for (const stock::ItemTerms& terms : new_items_) seams->catalog->upsert(terms);
+    const shard::ShardSettings shard_settings{
+        .shard = i,
+        .node = settings_.node,
+        .cpu = settings_.cpus.empty() ? -1 : settings_.cpus[i % settings_.cpus.size()],
+        .front = {.shard = i, .node = settings_.node, .hash_key = manifest_.hash_key, .by_ticket = settings_.by_ticket},
+        .desk = {.node = settings_.node,
+                 .shard = i,
+                 .shard_count = count,
+                 .lease_max = settings_.lease_max,
+                 .retain_ms = settings_.retain_ms}};
+    seams->shard = std::make_unique<shard::Shard>(shard_settings, *process_, clock_, seams->net, *seams->disk,
+                                                  *seams->writer, *segments_[i], *seams->ledger, *streams_[i].state,
+                                                  *seams->catalog, sequence_max);
+    seams_.push_back(std::move(seams));
+  }
+  turns_seen_.resize(count);
+  return std::nullopt;
+}
+
+std::vector<drain::Stream> Node::drain_streams(const std::vector<orderlog::Position>& ends) {
+  std::vector<drain::Stream> tails;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    sources_.push_back(std::make_unique<drain::LogSource>(orderlog::stream_files(settings_.data_dir, manifest_, i)));
+    tails.push_back({.key = {manifest_.node, manifest_.generation, i},
+                     .source = sources_.back().get(),
+                     .marks = process_->marks[i].get(),
+                     .log_end = ends[i]});
+  }
+  return tails;
+}
+
+std::optional<Ending> Node::open_database() {
+  if (!process_->has_database) return std::nullopt;
+  if (sink_ == nullptr) sink_ = drain::make_sink(settings_.database);
+  std::vector<orderlog::Position> ends;
+  for (const shard::RestoredStream& stream : streams_) ends.push_back(stream.report.end);
+  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams(ends));
+  const drain::Drainer::Finding finding = drainer_->reconcile(settings_.accepts_loss);
+  if (finding.agreement == drain::Drainer::Agreement::contradicts) return failure(kExitLogDamaged, finding.message);
+  if (finding.agreement == drain::Drainer::Agreement::unavailable)
+    diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
+  return std::nullopt;
+}
+
+// ---- run ----
+
+// On shard 0's thread, before any other shard turns: nothing may be sold whose item is not on disk.
+void Node::log_new_items() {
+  Seams& seams = *seams_[0];
+  orderlog::Writer& writer = *seams.writer;
+  const auto settle = [&] {
+    while (!writer.is_idle()) {
+      writer.start_write(clock_.now());
+      if (!writer.poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    seams.disk->drain_events();
+  };
+  const auto log = [&](const orderlog::Record& record) {
+    if (writer.room() < limits::record_bytes_max) settle();
+    const Lsn lsn = writer.append(record);
+    CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
+  };
+  for (size_t i = 0; i < new_items_.size(); ++i) {
+    log(stock::record_of(new_items_[i]));
+    log(orderlog::Supply{.item = new_items_[i].id, .supplied = new_stocks_[i]});
+  }
+  settle();
+}
+
+void Node::run_shard(uint32_t index) {
+  Seams& seams = *seams_[index];
+  const orderlog::RecoveryReport& report = streams_[index].report;
+  if (report.outcome == orderlog::RecoveryOutcome::torn)
+    seams.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq, .truncated_offset = report.end.offset});
+  if (index == 0) {
+    log_new_items();
+    items_are_durable_.store(true, std::memory_order_release);
+    items_are_durable_.notify_all();
+  } else {
+    items_are_durable_.wait(false, std::memory_order_acquire);
+  }
+  seams.shard->run();
+}
+
+void Node::start() {
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) seams_[i]->shard->front().add_listener(listeners_[i], false);
+  admin_ = std::make_unique<shard::Admin>(*seams_[0]->shard, *process_,
+                                          shard::AdminInfo{.node = settings_.node,
+                                                           .data_dir = settings_.data_dir,
+                                                           .ledger = "embedded",
+                                                           .version = version_text(),
+                                                           .started_wall_ms = clock_.now().wall_ms(),
+                                                           .token = settings_.admin_token},
+                                          [this] { return drain_status(); });
+  process_->on_terms = [this](const stock::ItemTerms& terms) { item_names_.set(terms.id, terms.code); };
+  shard::Shard& shard0 = *seams_[0]->shard;
+  shard0.front().set_admin(admin_.get());
+  shard0.front().add_listener(admin_listeners_[0], true);
+  shard0.set_turn_hook([this](Moment now) { admin_->turn(now); });
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) threads_.emplace_back([this, i] { run_shard(i); });
+  while (process_->shards_running.load() < settings_.shard_count)
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  if (drainer_) drainer_->start();
+}
+
+shard::DrainStatus Node::drain_status() const {
+  shard::DrainStatus status{.has_database = drainer_ != nullptr};
+  if (!drainer_) return status;
+  status.rows = drainer_->stats().rows.load(std::memory_order_relaxed);
+  status.rejected = drainer_->stats().rejected.load(std::memory_order_relaxed);
+  status.retries = drainer_->stats().retries.load(std::memory_order_relaxed);
+  status.problem = drainer_->problem();
+  return status;
+}
+
+void Node::replace_keys(shard::SharedKeys keys) {
+  process_->keys.store(std::move(keys));
+  process_->keys_number.fetch_add(1, std::memory_order_release);
+}
+
+void Node::begin_stop() {
+  process_->is_stopping.store(true, std::memory_order_release);
+  process_->ring(~uint64_t{0} >> (64 - settings_.shard_count));
+}
+
+bool Node::has_stopped() const { return process_->shards_stopped.load() == settings_.shard_count; }
+
+bool Node::is_alive() {
+  bool all = true;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    const uint64_t turns = process_->metrics[i]->turns.get();
+    all = all && turns != turns_seen_[i];
+    turns_seen_[i] = turns;
+  }
+  return all;
+}
+
+void Node::release_segments() {
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    uint32_t below = snapshotter_->covered_below(i);
+    if (process_->has_database) below = std::min(below, process_->marks[i]->drained_segment.load(std::memory_order_acquire));
+    segments_[i]->release_below(below);
+  }
+}
+
+void Node::finish() {
+  for (std::thread& thread : threads_) thread.join();
+  if (drainer_ && !drainer_->stop(clock_.now().boot_ns + kDrainAtStopNs))
+    diag::notice("the database does not have everything yet; the next start, or `stampede drain`, goes on");
+  keeper_->stop();
+  net::remove_socket_file(settings_.listen);
+  net::remove_socket_file(settings_.admin);
+}
+
+net::Address Node::listen_address() const { return net::address_of(listeners_[0]); }
+net::Address Node::admin_address() const { return net::address_of(admin_listeners_[0]); }
+
+}  // namespace stampede::cmd

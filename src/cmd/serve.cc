@@ -1,0 +1,291 @@
+// `stampede serve`: flags, signals, and what the operator reads while it starts and stops. The server itself is put
+// together in node.cc.
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "base/diag.h"
+#include "cmd/flags.h"
+#include "cmd/input_file.h"
+#include "cmd/node.h"
+
+namespace stampede::cmd {
+namespace {
+
+constexpr size_t kCatalogBytesMax = size_t{1} << 30;
+constexpr size_t kTokenBytesMax = 4096;
+
+struct Flags {
+  std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080", admin = "127.0.0.1:8081";
+  bool demo = false, trust_gateway = false, accept_loss = false;
+  std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
+  std::string cpus;
+  uint32_t shards = 0, node = 0;
+  double retain_hours = 24;
+  Units lease_max = 256;
+  size_t segment_bytes = limits::segment_bytes_default;
+  uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
+};
+
+void declare(CLI::App& app, Flags& flags) {
+  app.description("Sells: shards, order log, drainer, operators' listener.");
+  app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
+  app.add_flag("--demo", flags.demo, "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
+  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")->type_name("DIR");
+  app.add_option("--listen", flags.listen, "public listener; port 0: any free one")->type_name("ADDR:PORT");
+  app.add_option("--admin", flags.admin, "operators' listener")->type_name("ADDR:PORT|unix:PATH");
+  app.add_option("--admin-token-file", flags.admin_token_file,
+                 "bearer token of operators; required beyond loopback or a Unix socket")
+      ->type_name("FILE");
+  app.add_option("--shards", flags.shards, "reactor threads, 1 to 64 (default: one per CPU allowed)")
+      ->check(CLI::Range(1u, limits::shard_count_max))
+      ->type_name("N");
+  app.add_option("--cpus", flags.cpus, "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")->type_name("LIST");
+  app.add_option("--ledger", flags.ledger, "where free units are kept: embedded")->type_name("URL");
+  app.add_option("--node", flags.node, "number of this server, 0 to 1023, unique among those that share a ledger")
+      ->check(CLI::Range(0u, limits::node_max))
+      ->type_name("N");
+  app.add_option("--db", flags.db, "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")->type_name("URL");
+  app.add_option("--durability", flags.durability,
+                 "an order is acknowledged after fdatasync (fsync) or after write (os: survives kill -9, not power loss)")
+      ->check(CLI::IsMember({"fsync", "os"}))
+      ->type_name("fsync|os");
+  app.add_option("--auth", flags.auth,
+                 "how a user is known: signed tickets, or X-User-Id from a gateway (default: ticket with --key-file, "
+                 "else header)")
+      ->check(CLI::IsMember({"ticket", "header"}))
+      ->type_name("ticket|header");
+  app.add_flag("--trust-gateway", flags.trust_gateway, "allow --auth header beyond loopback");
+  app.add_option("--key-file", flags.key_file, "secrets for tickets and payments; read again on SIGHUP")->type_name("FILE");
+  app.add_option("--retain", flags.retain_hours,
+                 "how long finished orders stay readable after an item's end and pay window, 0 to 8760")
+      ->check(CLI::Range(0.0, 8760.0))
+      ->type_name("HOURS");
+  app.add_option("--lease-max", flags.lease_max, "most units one shard holds unsold per item, 1 to 1000000")
+      ->check(CLI::Range(Units{1}, Units{1'000'000}))
+      ->type_name("UNITS");
+  app.add_option("--orders-max", flags.orders_max, "most orders in memory, 1000 to 4000000000; then `overloaded`")
+      ->check(CLI::Range(uint64_t{1000}, uint64_t{4'000'000'000}))
+      ->type_name("N");
+  app.add_option("--drain-lag-max", flags.drain_lag_max,
+                 "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
+      ->type_name("N");
+  app.add_option("--segment-bytes", flags.segment_bytes, "size of an order log file, for a new data directory")
+      ->check(CLI::Range(limits::segment_bytes_min, size_t{1} << 30))
+      ->type_name("BYTES");
+  app.add_flag("--accept-loss", flags.accept_loss,
+               "start although the log has lost records that the database or a later part knows of");
+}
+
+Result<std::vector<int>> allowed_cpus(const std::string& list) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> allowed;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) allowed.push_back(cpu);
+  if (list.empty()) return allowed;
+  std::vector<int> cpus;
+  const char* at = list.c_str();
+  const auto wrong = [&] { return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"}; };
+  while (*at != '\0') {
+    int first, last, used = 0;
+    if (std::sscanf(at, "%d%n", &first, &used) != 1 || first < 0) return wrong();
+    at += used;
+    last = first;
+    if (*at == '-') {
+      if (std::sscanf(at + 1, "%d%n", &last, &used) != 1 || last < first) return wrong();
+      at += used + 1;
+    }
+    for (int cpu = first; cpu <= last; ++cpu) {
+      if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
+        return Error{"--cpus: this process may not run on CPU " + std::to_string(cpu)};
+      cpus.push_back(cpu);
+    }
+    if (*at == ',')
+      ++at;
+    else if (*at != '\0')
+      return wrong();
+  }
+  return cpus;
+}
+
+Result<std::string> read_token(const std::string& path) {
+  Result<std::string> text = read_file(path, kTokenBytesMax);
+  if (!text) return text.error();
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+  if (text->size() < 16) return Error{path + ": expected a token of at least 16 characters"};
+  return *text;
+}
+
+Result<shard::SharedKeys> load_keys(const std::string& path) {
+  Result<door::Keys> keys = read_key_file(path);
+  if (!keys) return keys.error();
+  return shard::SharedKeys(std::make_shared<const door::Keys>(std::move(*keys)));
+}
+
+// From flags to settings; an Error is one line that names the flag.
+Result<NodeSettings> settings_of(const Flags& flags) {
+  NodeSettings settings;
+  if (flags.demo == !flags.catalog.empty())
+    return Error{flags.demo ? "--demo and --catalog exclude each other" : "--catalog FILE or --demo: say what to sell"};
+  if (flags.demo) {
+    settings.catalog.push_back(stock::demo_entry());
+  } else {
+    Result<std::string> text = read_file(flags.catalog, kCatalogBytesMax);
+    if (!text) return Error{"--catalog: " + text.error().message};
+    Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
+    if (!entries) return Error{"--catalog: " + entries.error().message};
+    settings.catalog = std::move(*entries);
+  }
+  if (flags.ledger != "embedded") return Error{"--ledger: only `embedded` is built, not '" + flags.ledger + "'"};
+  Result<net::Address> listen = net::parse_address(flags.listen);
+  if (!listen) return Error{"--listen: " + listen.error().message};
+  Result<net::Address> admin = net::parse_address(flags.admin);
+  if (!admin) return Error{"--admin: " + admin.error().message};
+  Result<std::vector<int>> cpus = allowed_cpus(flags.cpus);
+  if (!cpus) return cpus.error();
+  settings.database_text = flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db;
+  Result<drain::DatabaseUrl> database = drain::parse_database_url(settings.database_text);
+  if (!database) return Error{"--db: " + database.error().message};
+  if (!flags.key_file.empty()) {
+    Result<shard::SharedKeys> keys = load_keys(flags.key_file);
+    if (!keys) return Error{"--key-file: " + keys.error().message};
+    settings.keys = *keys;
+  }
+  settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
+  if (settings.by_ticket && settings.keys == nullptr) return Error{"--auth ticket: needs --key-file"};
+  if (!settings.by_ticket && !net::is_loopback(*listen) && !flags.trust_gateway)
+    return Error{"--auth header on " + flags.listen + ": anybody could be any user; give --key-file for signed tickets, "
+                 "or --trust-gateway when only a gateway can connect"};
+  if (!flags.admin_token_file.empty()) {
+    Result<std::string> token = read_token(flags.admin_token_file);
+    if (!token) return Error{"--admin-token-file: " + token.error().message};
+    settings.admin_token = *token;
+  } else if (!net::is_loopback(*admin)) {
+    return Error{"--admin " + flags.admin + ": beyond loopback or a Unix socket it needs --admin-token-file"};
+  }
+  if (flags.segment_bytes % limits::log_block_bytes != 0)
+    return Error{"--segment-bytes: expected a multiple of " + std::to_string(limits::log_block_bytes)};
+  settings.data_dir = flags.data;
+  settings.listen = *listen;
+  settings.admin = *admin;
+  settings.cpus = *cpus;
+  settings.shard_count = flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), limits::shard_count_max);
+  settings.node = flags.node;
+  settings.database = *database;
+  settings.durability = flags.durability == "os" ? orderlog::Durability::os : orderlog::Durability::fsync;
+  settings.retain_ms = static_cast<int64_t>(flags.retain_hours * 3600e3);
+  settings.lease_max = flags.lease_max;
+  settings.segment_bytes = flags.segment_bytes;
+  settings.orders_max = flags.orders_max;
+  settings.drain_lag_max = flags.drain_lag_max;
+  settings.accepts_loss = flags.accept_loss;
+  return settings;
+}
+
+// Every connection is a descriptor: take as many as the administrator allows.
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+sigset_t block_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread; only this one waits for them
+  return signals;
+}
+
+std::string url_of(const net::Address& address) {
+  const std::string text = net::text_of(address);
+  return address.family == net::Address::Family::unix_path ? text : "http://" + text;
+}
+
+void print_start(const Node& node, const NodeSettings& settings) {
+  for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
+  std::printf("%zu item%s, %u shard%s, data in %s, database %s\n", settings.catalog.size(),
+              settings.catalog.size() == 1 ? "" : "s", settings.shard_count, settings.shard_count == 1 ? "" : "s",
+              settings.data_dir.c_str(), settings.database_text.c_str());
+  const std::string url = url_of(node.listen_address());
+  std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
+  if (!settings.by_ticket && !settings.catalog.empty())
+    std::printf("buy one: curl -X POST %s/v1/orders -H 'X-User-Id: alice' -d '{\"item\":\"%s\",\"qty\":1}'\n",
+                url.c_str(), std::string(settings.catalog[0].terms.code.view()).c_str());
+  std::printf("ready\n");
+  std::fflush(stdout);
+}
+
+void reload_keys(Node& node, const std::string& path) {
+  if (path.empty()) return diag::notice("SIGHUP: no --key-file, nothing to read again");
+  Result<shard::SharedKeys> keys = load_keys(path);
+  if (!keys) return diag::error("SIGHUP: %s; the old keys stay", keys.error().message.c_str());
+  node.replace_keys(*keys);
+  diag::notice("SIGHUP: keys read again from %s", path.c_str());
+}
+
+// Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
+void watch_over(Node& node, const sigset_t& signals, const std::string& key_file) {
+  bool is_stopping = false;
+  int64_t housekeeping_ns = 0;
+  SystemClock clock;
+  while (!node.has_stopped()) {
+    const timespec wait = {.tv_sec = is_stopping ? 0 : 1, .tv_nsec = is_stopping ? 2'000'000 : 0};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    if (signal == SIGHUP) reload_keys(node, key_file);
+    if (signal == SIGTERM || signal == SIGINT) {
+      if (is_stopping) {
+        diag::warning("second signal: leaving at once; acknowledged orders are safe in the order log");
+        _exit(kExitFailure);
+      }
+      is_stopping = true;
+      sd_notify(0, "STOPPING=1");
+      diag::notice("stopping: finishing what is under way");
+      node.begin_stop();
+    }
+    if (const int64_t now_ns = clock.now().boot_ns; now_ns - housekeeping_ns >= kSecond) {
+      housekeeping_ns = now_ns;
+      node.release_segments();
+      if (node.is_alive()) sd_notify(0, "WATCHDOG=1");
+    }
+  }
+}
+
+}  // namespace
+
+int serve(Arguments arguments) {
+  Flags flags;
+  CLI::App app;
+  prepare(app, "serve");
+  declare(app, flags);
+  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+  Result<NodeSettings> settings = settings_of(flags);
+  if (!settings) return usage_error("serve", settings.error().message);
+  raise_descriptor_limit();
+  const sigset_t signals = block_signals();
+
+  Node node(*settings);
+  if (const std::optional<Ending> ending = node.open()) {
+    std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
+    return ending->exit_code;
+  }
+  node.start();
+  print_start(node, *settings);
+  sd_notify(0, "READY=1");
+  watch_over(node, signals, flags.key_file);
+  node.finish();
+  diag::notice("stopped");
+  return kExitOk;
+}
+
+}  // namespace stampede::cmd

@@ -57,7 +57,8 @@ struct Manifest {
 // nullopt: the directory is new. An error says which line is wrong, and for another version or
 // another machine what to do about it.
 [[nodiscard]] Result<std::optional<Manifest>> read_manifest(const std::string& data_dir);
-// Replaces the manifest atomically and durably. The caller holds the lock.
+// Makes the directories of its streams, then replaces the manifest atomically and durably. The
+// caller holds the lock.
 [[nodiscard]] Status write_manifest(const std::string& data_dir, const Manifest& manifest);
 
 // /etc/machine-id, or empty.

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,26 +51,32 @@ class File {
   int fd_ = -1;
 };
 
-// Memory on a block boundary, zeroed at first.
+// Memory on a page boundary. Zeros, given by the kernel page by page as they are first touched.
 class AlignedBuffer {
  public:
   explicit AlignedBuffer(size_t bytes);
-  std::span<std::byte> bytes() const { return {memory_.get(), size_}; }
+  ~AlignedBuffer();
+  AlignedBuffer(const AlignedBuffer&) = delete;
+  AlignedBuffer& operator=(const AlignedBuffer&) = delete;
+
+  std::span<std::byte> bytes() const { return bytes_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-  size_t size_;
+  std::span<std::byte> bytes_;
 };
 
-// The segments that are there, in order. An error names a file that does not belong: a segment of
-// the wrong size or name. Holes are the caller's to judge.
-[[nodiscard]] Result<std::vector<uint32_t>> list_segments(const StreamFiles& files);
+// The names in a directory, in no order.
+[[nodiscard]] Result<std::vector<std::string>> list_directory(const std::string& dir);
 
-// Opens for reading, with O_DIRECT when `is_direct` and the file system can.
-[[nodiscard]] Result<File> open_for_reading(const std::string& path, bool is_direct);
+// The segments that are there, in order. Holes are the caller's to judge.
+struct SegmentList {
+  std::vector<uint32_t> segments;
+  std::string misfit;  // a file that cannot be a segment of this log, and why; empty: none
+};
+[[nodiscard]] Result<SegmentList> list_segments(const StreamFiles& files);
+
+// Opens for reading, with O_DIRECT when `is_direct` and the file system can. nullopt: no such file.
+[[nodiscard]] Result<std::optional<File>> open_for_reading(const std::string& path, bool is_direct);
 
 // Reads until `into` is full or the file ends; returns the bytes. Offset and size are multiples of
 // the block.

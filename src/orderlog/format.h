@@ -123,6 +123,8 @@ struct Expected {
   Position position;
 };
 
+[[nodiscard]] bool is_blank(std::span<const std::byte> bytes);  // all zeros
+
 // A header whose magic and sum are right, of any log, place and version; nullopt otherwise.
 [[nodiscard]] std::optional<BatchHeader> read_header(std::span<const std::byte> block);
 
@@ -130,8 +132,13 @@ struct Expected {
 // to the segment's end.
 [[nodiscard]] Flaw check_header(const BatchHeader& header, const Expected& expected, size_t room);
 
-// Checks a whole batch of sealed_bytes(header.body_bytes) bytes: body, padding, records.
-[[nodiscard]] Flaw check_body(const BatchHeader& header, std::span<const std::byte> batch);
+// Checks a whole batch of sealed_bytes(header.body_bytes) bytes: body, padding, records. A record
+// that ends the segment is the last of its batch and names the next segment.
+struct BodyCheck {
+  Flaw flaw = Flaw::none;
+  bool ends_segment = false;
+};
+[[nodiscard]] BodyCheck check_body(const BatchHeader& header, std::span<const std::byte> batch);
 
 // The bytes are a header of this log but for a damaged field: something was written here, and not
 // by a former use.

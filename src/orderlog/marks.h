@@ -8,7 +8,8 @@
 
 namespace stampede::orderlog {
 
-// A place in one stream's log between two batches: where the next batch begins and what it must say of itself.
+// A place in one stream's log between two batches: where the next batch begins and what it must say
+// of itself.
 struct Position {
   uint32_t segment = 1;     // number of the file
   uint64_t offset = 0;      // bytes into it; a multiple of limits::log_block_bytes
@@ -18,8 +19,9 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
-// The four watermarks of a stream: appended ≥ durable ≥ acked, durable ≥ drained. The shard stores the first three with
-// release order; `durable` pairs with the drainer's acquire load, `drained` (stored by the drainer) with the shard's.
+// The four watermarks of a stream: appended ≥ durable ≥ acked, durable ≥ drained. The shard stores
+// the first three with release order; `durable` pairs with the drainer's acquire load, `drained`
+// (stored by the drainer) with the shard's.
 struct alignas(64) Marks {
   std::atomic<Lsn> appended{0};
   std::atomic<Lsn> durable{0};

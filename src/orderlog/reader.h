@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "base/result.h"
 #include "orderlog/files.h"
@@ -22,8 +23,9 @@ namespace stampede::orderlog {
 // One sound batch. Its bytes are the reader's and stay until the next call of it.
 class Batch {
  public:
-  Batch(const BatchHeader& header, uint64_t offset, std::span<const std::byte> body)
-      : header_(header), offset_(offset), body_(body) {}
+  Batch(const BatchHeader& header, uint64_t offset, std::span<const std::byte> body,
+        bool ends_segment)
+      : header_(header), offset_(offset), body_(body), ends_segment_(ends_segment) {}
 
   const BatchHeader& header() const { return header_; }
   Lsn first_lsn() const { return header_.first_lsn; }
@@ -33,7 +35,8 @@ class Batch {
   uint32_t segment() const { return header_.segment; }
   uint64_t offset() const { return offset_; }
   uint64_t chain() const { return header_.header_sum; }
-  size_t file_bytes() const { return sealed_bytes(body_.size()); }
+  // Where the next batch begins.
+  Position position_after() const;
 
   // visit(Lsn, const Record&) for each record in order. Views in a record point into the batch.
   template <typename Visit>
@@ -51,17 +54,17 @@ class Batch {
   BatchHeader header_;
   uint64_t offset_;
   std::span<const std::byte> body_;
+  bool ends_segment_;
 };
-
-constexpr Lsn kNoLsnLimit = UINT64_MAX;
 
 class Reader {
  public:
   Reader(const StreamFiles& files, const Position& start);
 
-  // The next batch, if all of its records are numbered at most `up_to` (the durable mark, or
-  // kNoLsnLimit for a log that nobody writes). nullopt: none yet. An error means damage, for
-  // everything up to the mark is there: it names segment, offset, sequence and reason.
+  // The next batch, if all of its records are numbered at most `up_to`: the durable mark of a live
+  // log, the last number that recovery found in one at rest. nullopt: none yet. An error means
+  // damage, for everything up to the mark must be there: it names segment, offset, sequence and
+  // reason.
   [[nodiscard]] Result<std::optional<Batch>> next(Lsn up_to);
 
   // Where the next batch begins.
@@ -82,13 +85,16 @@ class Reader {
   // The block at position(), after a look() that found a flaw other than no_room.
   std::span<const std::byte> block() const;
 
-  // "segment 7 (/path) offset 8192 sequence 42: the body is not what was sealed"
+  // "segment 7 (/path) offset 8192 sequence 42", and the same with what is wrong there.
+  [[nodiscard]] std::string where() const;
   [[nodiscard]] Error describe(Flaw flaw) const;
 
  private:
+  Expected expected() const;
   [[nodiscard]] Status open_segment();
   [[nodiscard]] Status fill(size_t bytes_needed);
-  std::span<const std::byte> buffered() const;
+  std::span<const std::byte> buffered() const;  // from position() on
+  Result<Found> look_at_body(const BatchHeader& header);
 
   StreamFiles files_;
   Position position_;
@@ -98,8 +104,14 @@ class Reader {
   AlignedBuffer memory_;
   uint64_t window_offset_ = 0;  // of the file, at the start of memory_
   size_t window_bytes_ = 0;
-  Lsn window_up_to_ = 0;  // the window may be stale for records above
-  size_t read_bytes_;     // how much to read at once: little at the live end, much when catching up
+  Lsn up_to_ = UINT64_MAX;  // the durable mark of the call under way
+  Lsn window_up_to_ = 0;    // and of the call that filled the window, which may be stale above it
+  size_t read_bytes_;  // how much to read at once: little at the live end, much when catching up
 };
+
+// Where the oldest segment that is still there begins, by the word of its own first batch; the
+// beginning of the log when it is segment 1 or when there is none. For tools that read all there
+// is.
+[[nodiscard]] Result<Position> oldest_position(const StreamFiles& files);
 
 }  // namespace stampede::orderlog

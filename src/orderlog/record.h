@@ -1,8 +1,9 @@
-// The records of the order log: everything that can happen to stock and orders, each as a plain value.
+// The records of the order log: everything that can happen to stock and orders, each as a plain
+// value.
 //
-// State is what the records say and nothing else: a shard decides, appends a record and applies it; recovery,
-// snapshots and tools apply the same records in the same order. So a record holds all that its effect needs
-// (a reservation keeps its price, whatever the catalog says later).
+// State is what the records say and nothing else: a shard decides, appends a record and applies it;
+// recovery, snapshots and tools apply the same records in the same order. So a record holds all
+// that its effect needs (a reservation keeps its price, whatever the catalog says later).
 //
 // Texts are views: into the request when a record is made, into the log's bytes when it is read.
 #pragma once
@@ -18,7 +19,8 @@
 
 namespace stampede::orderlog {
 
-// The numbers are the format: never reused. Snapshots hold the *_image records and item, supply, grant, give_back, op.
+// The numbers are the format: never reused. Snapshots hold the *_image records and item, supply,
+// grant, give_back, op.
 enum class RecordType : uint16_t {
   item = 1,
   supply = 2,
@@ -56,7 +58,8 @@ struct Item {
   bool has_hidden_link = false;
 };
 
-// Units ever supplied and ever withdrawn, absolute; total = supplied − withdrawn. Only in shard 0's log.
+// Units ever supplied and ever withdrawn, absolute; total = supplied − withdrawn. Only in shard 0's
+// log.
 struct Supply {
   ItemId item = kNoItem;
   Units supplied = 0;
@@ -75,7 +78,8 @@ struct GiveBack {
   Units returned = 0;
 };
 
-// An operator's change, for the record: who did what when; `op_id` makes it happen once. Only in shard 0's log.
+// An operator's change, for the record: who did what when; `op_id` makes it happen once. Only in
+// shard 0's log.
 struct Admin {
   int64_t at_ms = 0;
   ItemId item = kNoItem;
@@ -100,8 +104,9 @@ struct Reserve {
 // One decided payment. The outcome is the record's type:
 //   paid              reserved → paid
 //   late_paid         expired → paid, with units taken again from the pool
-//   refund_due        the money must go back; `refund` is added to the order's refund_due; the state stays
-//   payment_rejected  wrong amount or currency; the money stands in payments as due back; the order does not change
+//   refund_due        the money must go back; `refund` is added to the order's refund_due; the
+//   state stays payment_rejected  wrong amount or currency; the money stands in payments as due
+//   back; the order does not change
 struct Payment {
   RecordType outcome = RecordType::paid;
   OrderId order;
@@ -156,18 +161,19 @@ struct SoldImage {
   Units units = 0;
 };
 
-using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Reserve, Payment, Cancel, Expire, Forget, Recovery,
-                            SegmentEnd, OrderImage, PaymentImage, SoldImage>;
+using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Reserve, Payment, Cancel, Expire,
+                            Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);
 [[nodiscard]] std::string_view name_of(RecordType type);
 
-// Bytes of a record: u16 type, u16 flags (0), u32 length of the whole record, payload little-endian, zeros up to a
-// multiple of 8. At most limits::record_bytes_max.
+// Bytes of a record: u16 type, u16 flags (0), u32 length of the whole record, payload
+// little-endian, zeros up to a multiple of 8. At most limits::record_bytes_max.
 [[nodiscard]] size_t encoded_bytes(const Record& record);
 // Writes exactly encoded_bytes(record) bytes; `out` must have room for them.
 size_t encode(const Record& record, std::span<std::byte> out);
-// Reads the record at the start of `in`; nullopt when the bytes are no record. Views point into `in`.
+// Reads the record at the start of `in`; nullopt when the bytes are no record. Views point into
+// `in`.
 struct Decoded {
   Record record;
   size_t bytes = 0;  // consumed

@@ -38,7 +38,8 @@ namespace stampede::orderlog {
 
 class SegmentKeeper;
 
-// One stream's end of it. Lock-free for its shard.
+// One stream's end of it. Its shard never waits for it: numbers are atomic, and the lock that wakes
+// a helper, once a segment, is never held during I/O.
 class StreamSegments {
  public:
   // The shard. Segments are taken in order, each once. The descriptor, open for writing, becomes
@@ -57,7 +58,8 @@ class StreamSegments {
 
  private:
   friend class SegmentKeeper;
-  StreamSegments(SegmentKeeper& keeper, const StreamFiles& files, uint32_t current);
+  StreamSegments(SegmentKeeper& keeper, const StreamFiles& files, uint32_t current,
+                 uint32_t closed_below);
 
   SegmentKeeper& keeper_;
   const StreamFiles files_;
@@ -67,11 +69,11 @@ class StreamSegments {
   std::array<int, limits::segments_ready_max + 1> descriptors_{};
   alignas(64) std::atomic<uint32_t> prepared_;  // highest segment that is ready or taken
   alignas(64) std::atomic<uint32_t> taken_;     // highest segment that was taken
-  std::atomic<uint32_t> closed_{0};             // highest segment whose end is durable
+  std::atomic<uint32_t> closed_;                // highest segment whose end is durable
   std::atomic<uint32_t> released_{0};           // segments below may be used again
-  // The helper's own.
-  uint32_t oldest_ = 1;       // lowest segment file that may still be there
-  uint32_t closed_told_ = 0;  // highest segment that the listener was told of
+  uint32_t oldest_;      // the preparer's: lowest segment file that may still be there
+  uint32_t told_;        // the teller's: highest segment that the listener was told of
+  std::string problem_;  // guarded by the keeper's lock: why preparing failed last
 };
 
 class SegmentListener {
@@ -124,14 +126,16 @@ class SegmentKeeper {
  private:
   friend class StreamSegments;
 
-  bool prepare_one(StreamSegments& stream);
-  bool recycle_one(StreamSegments& stream);
-  bool make_ready(StreamSegments& stream, uint32_t segment);
-  bool drop_surplus(StreamSegments& stream);
-  void note(const Status& status);
+  enum class Step : uint8_t { idle, done, failed };
+  [[nodiscard]] Status adopt_files(StreamSegments& stream);
+  [[nodiscard]] Status prepare(StreamSegments& stream);
+  [[nodiscard]] Status reuse_oldest(StreamSegments& stream);
+  [[nodiscard]] Status publish(StreamSegments& stream, uint32_t segment);
+  Step step(StreamSegments& stream);
+  void note(StreamSegments& stream, const Status& status);
   void run_preparation();
   void run_telling();
-  bool tell_one();
+  bool tell_next();
   void wake();
 
   const int open_flags_;
@@ -142,7 +146,6 @@ class SegmentKeeper {
   std::condition_variable work_;
   bool is_stopping_ = false;
   uint64_t wakes_ = 0;
-  std::string problem_;
   std::thread preparer_;
   std::thread teller_;
 };

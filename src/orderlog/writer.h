@@ -32,7 +32,7 @@ class Writer {
   // marks of `start` as appended and durable.
   Writer(const StreamFiles& files, const Position& start, BootId boot_id, Disk& disk,
          StreamSegments& segments, Marks& marks);
-  ~Writer();
+  ~Writer();  // nothing may be in flight
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
@@ -52,7 +52,7 @@ class Writer {
   // when the write failed or takes longer than limits::log_write_watchdog_ms.
   bool poll(Moment now);
 
-  [[nodiscard]] bool is_writing() const { return !in_flight_.empty(); }
+  [[nodiscard]] bool is_writing() const { return !in_flight_.bytes.empty(); }
   [[nodiscard]] bool is_idle() const { return !is_writing() && record_count_ == 0; }
   // The last start_write() found the segment full and the next one not ready.
   [[nodiscard]] bool is_blocked() const { return is_blocked_; }
@@ -66,10 +66,19 @@ class Writer {
   void set_epoch(uint64_t epoch) { epoch_ = epoch; }
 
  private:
-  bool ends_segment(size_t body_bytes) const;
-  bool move_to_next_segment();
-  void submit();
-  [[noreturn]] void fail(const char* what);
+  struct InFlight {
+    Position at;
+    std::span<const std::byte> bytes;  // empty: nothing is in flight
+    Lsn last_lsn = 0;
+    bool ends_segment = false;
+    int64_t submitted_boot_ns = 0;
+  };
+
+  bool must_end_segment() const;
+  void put(const Record& record);
+  void seal_and_submit(Moment now, bool ends_segment);
+  void complete();
+  [[noreturn]] void fail(const std::string& reason) const;
 
   const StreamFiles files_;
   const BootId boot_id_;
@@ -80,20 +89,18 @@ class Writer {
 
   AlignedBuffer memory_;          // two batches
   std::span<std::byte> filling_;  // one of them
-  std::span<std::byte> spare_;    // the other, in flight or free
-  size_t body_bytes_ = 0;         // of the filling batch
-  uint32_t record_count_ = 0;     // of the filling batch
-  Position next_;                 // of the filling batch
+  std::span<std::byte> other_;    // in flight, or free
+  size_t body_bytes_ = 0;         // of the filling batch, as is what follows
+  uint32_t record_count_ = 0;
+  Position next_;
   uint64_t epoch_ = 0;
   bool is_blocked_ = false;
 
-  std::span<const std::byte> in_flight_;  // empty: none
-  File file_;                             // of the batch in flight
-  File next_file_;    // of the filling batch, when the one in flight ends its segment
-  Position written_;  // of the batch in flight
-  int64_t submitted_boot_ns_ = 0;
-  Lsn durable_lsn_ = 0;
-  uint64_t durable_seq_ = 0;
+  InFlight in_flight_;
+  File file_;       // of the batch in flight, and mostly of the filling one
+  File next_file_;  // of the filling one, when the batch in flight ends its segment
+  Lsn durable_lsn_;
+  uint64_t durable_seq_;
 };
 
 }  // namespace stampede::orderlog

@@ -1,0 +1,161 @@
+#include "orderlog/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+
+namespace stampede::orderlog {
+namespace {
+
+constexpr size_t kDigits = 10;
+constexpr std::string_view kSuffix = ".log";
+
+// The segment's number if this is the name of one: ten digits, not all zero, and ".log".
+std::optional<uint32_t> segment_of(std::string_view name) {
+  if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  uint64_t number = 0;
+  for (const char digit : name.substr(0, kDigits)) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    number = 10 * number + static_cast<uint64_t>(digit - '0');
+  }
+  if (number == 0 || number > UINT32_MAX) return std::nullopt;
+  return static_cast<uint32_t>(number);
+}
+
+// Why the file cannot be a segment of this log; empty when it can.
+std::string misfit_of(const StreamFiles& files, uint32_t segment) {
+  const std::string path = files.segment_path(segment);
+  struct stat facts;
+  if (::lstat(path.c_str(), &facts) != 0) return errno_error("look at " + path, errno).message;
+  if (!S_ISREG(facts.st_mode)) return path + " is not a regular file";
+  if (static_cast<size_t>(facts.st_size) == files.segment_bytes) return {};
+  return path + " has " + std::to_string(facts.st_size) + " bytes; a segment of this log has " +
+         std::to_string(files.segment_bytes);
+}
+
+}  // namespace
+
+std::string StreamFiles::segment_path(uint32_t segment) const {
+  char name[32];
+  std::snprintf(name, sizeof name, "/%010u.log", segment);
+  return dir + name;
+}
+
+size_t StreamFiles::batch_bytes() const {
+  const size_t bytes = std::min(limits::batch_bytes_max, segment_bytes / 2);
+  return bytes / limits::log_block_bytes * limits::log_block_bytes;
+}
+
+File& File::operator=(File&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void File::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+AlignedBuffer::AlignedBuffer(size_t bytes) {
+  void* const memory =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) fatal(kExitFailure, "no memory for a buffer of %zu bytes", bytes);
+  bytes_ = {static_cast<std::byte*>(memory), bytes};
+}
+
+AlignedBuffer::~AlignedBuffer() {
+  ::munmap(bytes_.data(), bytes_.size());
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& dir) {
+  DIR* const stream = ::opendir(dir.c_str());
+  if (stream == nullptr) return errno_error("open " + dir, errno);
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) names.emplace_back(entry->d_name);
+  const int error = errno;
+  ::closedir(stream);
+  if (error != 0) return errno_error("read " + dir, error);
+  return names;
+}
+
+Result<SegmentList> list_segments(const StreamFiles& files) {
+  const Result<std::vector<std::string>> names = list_directory(files.dir);
+  if (!names) return names.error();
+  SegmentList list;
+  for (const std::string& name : *names) {
+    if (!std::string_view(name).ends_with(kSuffix)) continue;
+    const std::optional<uint32_t> segment = segment_of(name);
+    const std::string misfit =
+        segment
+            ? misfit_of(files, *segment)
+            : files.dir + "/" + name + " does not belong here: a segment is named by ten digits";
+    if (!misfit.empty()) list.misfit = misfit;
+    if (segment) list.segments.push_back(*segment);
+  }
+  std::sort(list.segments.begin(), list.segments.end());
+  return list;
+}
+
+Result<std::optional<File>> open_for_reading(const std::string& path, bool is_direct) {
+  const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+  int fd = is_direct ? ::open(path.c_str(), flags | O_DIRECT) : -1;
+  // open(2): EINVAL says that this file system has no O_DIRECT.
+  if (!is_direct || (fd < 0 && errno == EINVAL)) fd = ::open(path.c_str(), flags);
+  if (fd >= 0) return std::optional<File>(File(fd));
+  if (errno == ENOENT) return std::optional<File>();
+  return errno_error("open " + path, errno);
+}
+
+Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> into,
+                       const std::string& path) {
+  size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t bytes = ::pread(file.fd(), into.data() + done, into.size() - done,
+                                  static_cast<off_t>(offset + done));
+    if (bytes < 0 && errno == EINTR) continue;
+    if (bytes < 0)
+      return errno_error("read " + path + " at offset " + std::to_string(offset + done), errno);
+    if (bytes == 0) break;
+    done += static_cast<size_t>(bytes);
+  }
+  return done;
+}
+
+Status sync_directory(const std::string& dir) {
+  const File file(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!file.is_open()) return errno_error("open " + dir, errno);
+  if (::fsync(file.fd()) != 0) return errno_error("fsync of " + dir, errno);
+  return Ok{};
+}
+
+Status make_directories(const std::string& dir) {
+  if (::mkdir(dir.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return Ok{};
+    const size_t slash = dir.find_last_of('/');
+    if (errno != ENOENT || slash == std::string::npos || slash == 0)
+      return errno_error("create directory " + dir, errno);
+    if (Status made = make_directories(dir.substr(0, slash)); !made) return made;
+    if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
+      return errno_error("create directory " + dir, errno);
+  }
+  const size_t slash = dir.find_last_of('/');
+  return sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : dir.substr(0, slash));
+}
+
+Error errno_error(const std::string& what, int error_number) {
+  return {what + ": " + std::strerror(error_number)};
+}
+
+}  // namespace stampede::orderlog

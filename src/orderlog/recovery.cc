@@ -1,0 +1,213 @@
+#include "orderlog/recovery.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "orderlog/tail.h"
+
+namespace stampede::orderlog {
+namespace {
+
+std::string place_of(const Sighting& sighting) {
+  return "segment " + std::to_string(sighting.segment) + " offset " +
+         std::to_string(sighting.offset);
+}
+
+// What the bytes at the place of batch n are, as the table sees them.
+AtEnd classify(const Reader::Found& found, const Reader& reader, const Expected& end,
+               const Tail& tail) {
+  switch (found.flaw) {
+    case Flaw::blank:
+      return AtEnd::unused;
+    case Flaw::no_header:
+      // In a file that was used before, the old bytes between two old headers look like nothing.
+      if (resembles_header(reader.block(), end)) return AtEnd::remains;
+      return tail.is_reused ? AtEnd::former_life : AtEnd::remains;
+    case Flaw::segment:
+    case Flaw::batch_seq:
+      return found.header->batch_seq < end.position.batch_seq ? AtEnd::former_life
+                                                              : AtEnd::impossible;
+    case Flaw::prev_chain:
+      return AtEnd::former_life;
+    case Flaw::body_sum:
+    case Flaw::padding:
+      return AtEnd::remains;
+    case Flaw::version:
+    case Flaw::log_uuid:
+    case Flaw::stream:
+    case Flaw::first_lsn:
+    case Flaw::body_bytes:
+    case Flaw::records:
+    case Flaw::no_room:
+      return AtEnd::impossible;
+    case Flaw::none:
+      break;
+  }
+  CHECK(false);
+}
+
+bool is_foreign(Flaw flaw) {
+  return flaw == Flaw::version || flaw == Flaw::log_uuid || flaw == Flaw::stream;
+}
+
+class Run {
+ public:
+  Run(const RecoveryInput& input, const RecordVisitor& visit)
+      : input_(input), files_(input.files), visit_(visit), reader_(input.files, input.start) {}
+
+  Result<RecoveryReport> go() {
+    report_.end = input_.start;
+    report_.last_lsn = input_.start.next_lsn - 1;
+    if (Status listed = list(); !listed) return listed.error();
+    if (report_.outcome == RecoveryOutcome::damaged) return report_;
+    if (segments_.empty()) return judge_empty();
+    if (Status read = read_batches(); !read) return read.error();
+    if (report_.outcome == RecoveryOutcome::damaged) return report_;
+    if (Status judged = judge_end(); !judged) return judged.error();
+    return report_;
+  }
+
+ private:
+  // The segments from the start position on, without a hole.
+  Status list() {
+    Result<SegmentList> list = list_segments(files_);
+    if (!list) return list.error();
+    if (!list->misfit.empty()) return damaged(list->misfit);
+    const std::vector<uint32_t>& all = list->segments;
+    segments_.assign(std::lower_bound(all.begin(), all.end(), input_.start.segment), all.end());
+    const bool is_new = input_.start == Position{} && all.empty();
+    if (segments_.empty() && !is_new) return missing(input_.start.segment);
+    for (size_t i = 0; i < segments_.size(); ++i)
+      if (segments_[i] != input_.start.segment + i)
+        return missing(static_cast<uint32_t>(input_.start.segment + i));
+    // Names that a crash left in doubt are settled before anything is built on them.
+    return input_.is_read_only ? Ok{} : sync_directory(files_.dir);
+  }
+
+  Result<RecoveryReport> judge_empty() {
+    if (const Witness* witness = find_witness()) static_cast<void>(damaged(rolled_back(*witness)));
+    return report_;
+  }
+
+  Status read_batches() {
+    while (true) {
+      Result<Reader::Found> found = reader_.look();
+      if (!found) return found.error();
+      if (found->flaw != Flaw::none) {
+        found_ = std::move(*found);
+        return Ok{};
+      }
+      const Batch& batch = *found->batch;
+      if (const Status passed = visit_batch(batch); !passed)
+        return damaged(reader_.where() + ": " + passed.error().message);
+      report_.batches += 1;
+      report_.records += batch.record_count();
+      report_.last_lsn = batch.last_lsn();
+      report_.last_wall_ns = batch.header().wall_ns;
+      report_.epoch = batch.header().epoch;
+      reader_.skip(batch);
+      report_.end = reader_.position();
+    }
+  }
+
+  Status visit_batch(const Batch& batch) {
+    Status status = Ok{};
+    batch.for_each([&](Lsn lsn, const Record& record) {
+      if (!status) return;
+      status = visit_(lsn, record, batch);
+      if (!status) status = Error{"record " + std::to_string(lsn) + ": " + status.error().message};
+    });
+    return status;
+  }
+
+  Status judge_end() {
+    if (found_.flaw == Flaw::no_room) return damaged(reader_.describe(found_.flaw).message);
+    const Expected end{files_.log_uuid, files_.stream, report_.end};
+    const auto after = std::upper_bound(segments_.begin(), segments_.end(), report_.end.segment);
+    const std::vector<uint32_t> later(after, segments_.end());
+    const Result<Tail> tail = scan_tail(files_, end, later);
+    if (!tail) return tail.error();
+
+    const Witness* const witness = find_witness();
+    const Evidence evidence{.at_end = classify(found_, reader_, end, *tail),
+                            .has_later = tail->later.has_value(),
+                            .has_witness = witness != nullptr,
+                            .has_foreign = tail->foreign || is_foreign(found_.flaw)};
+    switch (judge(evidence)) {
+      case RecoveryOutcome::clean:
+        return Ok{};
+      case RecoveryOutcome::torn:
+        return cut(*tail, reader_.describe(found_.flaw).message);
+      case RecoveryOutcome::damaged:
+        break;
+    }
+    const std::string reason = explain(*tail, witness);
+    if (!input_.accepts_loss || evidence.has_foreign) return damaged(reason);
+    for (const uint32_t segment : later) {
+      if (input_.is_read_only) break;
+      if (Status aside = set_aside(files_, segment, input_.wall_ns); !aside) return aside;
+    }
+    return cut(*tail, reason);
+  }
+
+  std::string explain(const Tail& tail, const Witness* witness) const {
+    const std::string reason = reader_.describe(found_.flaw).message;
+    if (is_foreign(found_.flaw)) return reason;
+    if (tail.foreign)
+      return reason + "; and " + place_of(*tail.foreign) +
+             " holds a batch of another log or version";
+    if (tail.later)
+      return reason + "; but batch " + std::to_string(tail.later->header.batch_seq) +
+             " was written after it at " + place_of(*tail.later) +
+             ", so acknowledged orders are gone";
+    if (witness != nullptr) return reason + "; but " + rolled_back(*witness);
+    return reason;
+  }
+
+  Status cut(const Tail& tail, const std::string& reason) {
+    report_.outcome = RecoveryOutcome::torn;
+    report_.torn_bytes = tail.bytes;
+    report_.message = reason;
+    if (input_.is_read_only) return Ok{};
+    Result<std::string> file = cut_tail(files_, report_.end, tail.bytes, input_.wall_ns);
+    if (!file) return file.error();
+    report_.torn_file = *file;
+    return Ok{};
+  }
+
+  const Witness* find_witness() const {
+    for (const Witness& witness : input_.witnesses)
+      if (witness.lsn > report_.last_lsn) return &witness;
+    return nullptr;
+  }
+
+  std::string rolled_back(const Witness& witness) const {
+    return "the log of stream " + std::to_string(files_.stream) + " ends with record " +
+           std::to_string(report_.last_lsn) + ", and the " + witness.name + " has seen record " +
+           std::to_string(witness.lsn) + ": acknowledged orders are gone, or this is an older copy";
+  }
+
+  Status missing(uint32_t segment) { return damaged(files_.segment_path(segment) + " is missing"); }
+
+  Status damaged(const std::string& message) {
+    report_.outcome = RecoveryOutcome::damaged;
+    report_.message = message;
+    return Ok{};
+  }
+
+  const RecoveryInput& input_;
+  const StreamFiles& files_;
+  const RecordVisitor& visit_;
+  Reader reader_;
+  std::vector<uint32_t> segments_;
+  Reader::Found found_;
+  RecoveryReport report_;
+};
+
+}  // namespace
+
+Result<RecoveryReport> recover(const RecoveryInput& input, const RecordVisitor& visit) {
+  return Run(input, visit).go();
+}
+
+}  // namespace stampede::orderlog

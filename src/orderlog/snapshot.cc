@@ -1,0 +1,305 @@
+#include "orderlog/snapshot.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "orderlog/format.h"
+
+namespace stampede::orderlog {
+namespace {
+
+constexpr std::string_view kPrefix = "snapshot-";
+constexpr size_t kDigits = 10;
+constexpr uint32_t kSnapshotMagic = 0x53425453;  // "STBS"
+constexpr size_t kSummedFrom = 16;
+constexpr int kSnapshotsKept = 2;
+
+// The first block of the file. As in a batch, magic, version and sum keep their places for ever.
+struct SnapshotHeader {
+  uint32_t magic = kSnapshotMagic;
+  uint32_t version = kFormatVersion;
+  uint64_t header_sum = 0;  // of the bytes from 16 on, seeded with the first 8
+  Uuid log_uuid{};
+  uint32_t stream = 0;
+  uint32_t segment = 0;  // of `position`
+  uint64_t batch_seq = 0;
+  uint64_t next_lsn = 0;
+  uint64_t prev_chain = 0;
+  uint64_t epoch = 0;
+  uint64_t sequence_max = 0;
+  int64_t wall_ns = 0;
+  BootId boot_id;
+  uint64_t record_count = 0;
+  uint64_t batch_count = 0;
+  uint64_t last_chain = 0;
+};
+static_assert(sizeof(SnapshotHeader) == 128, "no padding: all its bytes are summed");
+
+uint64_t sum_of(const SnapshotHeader& header) {
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return checksum(bytes.subspan(kSummedFrom), (uint64_t{header.version} << 32) | header.magic);
+}
+
+std::string path_of(const StreamFiles& files, uint32_t segment) {
+  char name[32];
+  std::snprintf(name, sizeof name, "/%s%010u", kPrefix.data(), segment);
+  return files.dir + name;
+}
+
+std::optional<uint32_t> segment_of(std::string_view name) {
+  if (name.size() != kPrefix.size() + kDigits || !name.starts_with(kPrefix)) return std::nullopt;
+  uint64_t number = 0;
+  for (const char digit : name.substr(kPrefix.size())) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    number = 10 * number + static_cast<uint64_t>(digit - '0');
+  }
+  if (number == 0 || number > UINT32_MAX) return std::nullopt;
+  return static_cast<uint32_t>(number);
+}
+
+Status write_block(const File& file, uint64_t offset, std::span<const std::byte> bytes,
+                   const std::string& path) {
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t written = ::pwrite(file.fd(), bytes.data() + done, bytes.size() - done,
+                                     static_cast<off_t>(offset + done));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return errno_error("write " + path, errno);
+    done += static_cast<size_t>(written);
+  }
+  return Ok{};
+}
+
+// Batch 1 begins behind the header's block. `segment` of the batches is what the snapshot covers.
+Position first_batch(uint32_t segment) {
+  return {.segment = segment, .offset = limits::log_block_bytes};
+}
+
+// Reads one snapshot's bytes in order, every one of them checked.
+class Scan {
+ public:
+  Scan(const StreamFiles& files, uint32_t segment)
+      : files_(files),
+        path_(path_of(files, segment)),
+        next_(first_batch(segment)),
+        buffer_(limits::batch_bytes_max) {}
+
+  Result<SnapshotHeader> read_header() {
+    Result<std::optional<File>> opened = open_for_reading(path_, false);
+    if (!opened) return opened.error();
+    if (!*opened) return Error{path_ + " is missing"};
+    file_ = std::move(**opened);
+    if (Status status = read(0, limits::log_block_bytes); !status) return status.error();
+    std::memcpy(&header_, buffer_.bytes().data(), sizeof header_);
+    if (header_.magic != kSnapshotMagic || header_.header_sum != sum_of(header_))
+      return damage("the header's checksum is wrong");
+    if (header_.version != kFormatVersion)
+      return damage("version " + std::to_string(header_.version) +
+                    " of the format; this binary reads " + std::to_string(kFormatVersion));
+    if (header_.log_uuid != files_.log_uuid || header_.stream != files_.stream)
+      return damage("it belongs to another log or stream");
+    if (header_.segment != next_.segment)
+      return damage("it belongs to segment " + std::to_string(header_.segment));
+    return header_;
+  }
+
+  Status read_batches(const SnapshotVisitor& visit) {
+    uint64_t records = 0;
+    for (uint64_t i = 0; i < header_.batch_count; ++i) {
+      const Result<BatchHeader> batch = read_batch();
+      if (!batch) return batch.error();
+      records += batch->record_count;
+      if (Status visited = visit_records(*batch, visit); !visited) return visited;
+    }
+    if (next_.prev_chain != header_.last_chain || records != header_.record_count)
+      return damage("it does not end as its header says");
+    return Ok{};
+  }
+
+ private:
+  Result<BatchHeader> read_batch() {
+    if (Status status = read(next_.offset, limits::log_block_bytes); !status) return status.error();
+    const std::optional<BatchHeader> header = orderlog::read_header(buffer_.bytes());
+    if (!header) return damage(std::string(name_of(Flaw::no_header)));
+    const Expected expected{files_.log_uuid, files_.stream, next_};
+    Flaw flaw = check_header(*header, expected, limits::batch_bytes_max);
+    if (flaw == Flaw::none) {
+      const size_t bytes = sealed_bytes(header->body_bytes);
+      if (Status status = read(next_.offset, bytes); !status) return status.error();
+      flaw = check_body(*header, buffer_.bytes().first(bytes)).flaw;
+      next_.offset += bytes;
+    }
+    if (flaw != Flaw::none) return damage(std::string(name_of(flaw)));
+    next_.batch_seq += 1;
+    next_.next_lsn += header->record_count;
+    next_.prev_chain = header->header_sum;
+    return *header;
+  }
+
+  Status visit_records(const BatchHeader& header, const SnapshotVisitor& visit) {
+    std::span<const std::byte> rest = buffer_.bytes().subspan(kHeaderBytes, header.body_bytes);
+    while (!rest.empty()) {
+      const std::optional<Decoded> decoded = decode(rest);
+      CHECK(decoded.has_value());
+      if (Status visited = visit(decoded->record); !visited) return damage(visited.error().message);
+      rest = rest.subspan(decoded->bytes);
+    }
+    return Ok{};
+  }
+
+  Status read(uint64_t offset, size_t bytes) {
+    const Result<size_t> got = read_at(file_, offset, buffer_.bytes().first(bytes), path_);
+    if (!got) return got.error();
+    if (*got != bytes) return damage("it ends too early");
+    return Ok{};
+  }
+
+  Error damage(const std::string& reason) const {
+    return {path_ + " offset " + std::to_string(next_.offset) + ": " + reason};
+  }
+
+  const StreamFiles& files_;
+  const std::string path_;
+  SnapshotHeader header_;
+  File file_;
+  Position next_;
+  AlignedBuffer buffer_;
+};
+
+SnapshotFacts facts_of(const SnapshotHeader& header) {
+  return {.position = {.segment = header.segment,
+                       .offset = 0,
+                       .batch_seq = header.batch_seq,
+                       .next_lsn = header.next_lsn,
+                       .prev_chain = header.prev_chain},
+          .epoch = header.epoch,
+          .sequence_max = header.sequence_max,
+          .wall_ns = header.wall_ns,
+          .boot_id = header.boot_id,
+          .record_count = header.record_count};
+}
+
+}  // namespace
+
+SnapshotWriter::SnapshotWriter(const StreamFiles& files)
+    : files_(files), batch_(limits::batch_bytes_max) {}
+
+SnapshotWriter::~SnapshotWriter() {
+  if (file_.is_open()) ::unlink((path_ + ".tmp").c_str());
+}
+
+Status SnapshotWriter::begin(uint32_t segment) {
+  CHECK(!file_.is_open());
+  next_ = first_batch(segment);
+  path_ = path_of(files_, segment);
+  const std::string unfinished = path_ + ".tmp";
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  file_ = File(::open(unfinished.c_str(), flags, 0600));
+  if (!file_.is_open()) return errno_error("create " + unfinished, errno);
+  return Ok{};
+}
+
+Status SnapshotWriter::append(const Record& record) {
+  const size_t bytes = encoded_bytes(record);
+  if (sealed_bytes(body_bytes_ + bytes) > batch_.bytes().size())
+    if (Status flushed = flush(); !flushed) return flushed;
+  body_bytes_ += encode(record, batch_.bytes().subspan(kHeaderBytes + body_bytes_));
+  record_count_ += 1;
+  return Ok{};
+}
+
+Status SnapshotWriter::flush() {
+  if (record_count_ == 0) return Ok{};
+  BatchHeader header{.log_uuid = files_.log_uuid,
+                     .stream = files_.stream,
+                     .segment = next_.segment,
+                     .batch_seq = next_.batch_seq,
+                     .first_lsn = next_.next_lsn,
+                     .record_count = record_count_,
+                     .body_bytes = static_cast<uint32_t>(body_bytes_),
+                     .prev_chain = next_.prev_chain};
+  const std::span<const std::byte> bytes = seal(header, batch_.bytes());
+  if (Status written = write_block(file_, next_.offset, bytes, path_); !written) return written;
+  next_.offset += bytes.size();
+  next_.batch_seq += 1;
+  next_.next_lsn += record_count_;
+  next_.prev_chain = header.header_sum;
+  body_bytes_ = 0;
+  record_count_ = 0;
+  return Ok{};
+}
+
+Status SnapshotWriter::finish(const SnapshotFacts& facts) {
+  CHECK(facts.position.segment == next_.segment);
+  CHECK(facts.position.offset == 0);
+  if (Status flushed = flush(); !flushed) return flushed;
+  if (Status written = write_header(facts); !written) return written;
+  if (::fdatasync(file_.fd()) != 0) return errno_error("fdatasync of " + path_, errno);
+  if (::rename((path_ + ".tmp").c_str(), path_.c_str()) != 0)
+    return errno_error("rename to " + path_, errno);
+  file_.close();
+  return sync_directory(files_.dir);
+}
+
+Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
+  SnapshotHeader header{.log_uuid = files_.log_uuid,
+                        .stream = files_.stream,
+                        .segment = facts.position.segment,
+                        .batch_seq = facts.position.batch_seq,
+                        .next_lsn = facts.position.next_lsn,
+                        .prev_chain = facts.position.prev_chain,
+                        .epoch = facts.epoch,
+                        .sequence_max = facts.sequence_max,
+                        .wall_ns = facts.wall_ns,
+                        .boot_id = facts.boot_id,
+                        .record_count = next_.next_lsn - 1,
+                        .batch_count = next_.batch_seq - 1,
+                        .last_chain = next_.prev_chain};
+  header.header_sum = sum_of(header);
+  const AlignedBuffer block(limits::log_block_bytes);
+  std::memcpy(block.bytes().data(), &header, sizeof header);
+  return write_block(file_, 0, block.bytes(), path_);
+}
+
+Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files) {
+  const Result<std::vector<std::string>> names = list_directory(files.dir);
+  if (!names) return names.error();
+  std::vector<uint32_t> segments;
+  for (const std::string& name : *names)
+    if (const std::optional<uint32_t> segment = segment_of(name)) segments.push_back(*segment);
+  std::sort(segments.rbegin(), segments.rend());
+  return segments;
+}
+
+Result<SnapshotFacts> read_snapshot(const StreamFiles& files, uint32_t segment,
+                                    const SnapshotVisitor& visit) {
+  Scan scan(files, segment);
+  const Result<SnapshotHeader> header = scan.read_header();
+  if (!header) return header.error();
+  if (Status read = scan.read_batches(visit); !read) return read.error();
+  return facts_of(*header);
+}
+
+Result<SnapshotFacts> read_snapshot_facts(const StreamFiles& files, uint32_t segment) {
+  const Result<SnapshotHeader> header = Scan(files, segment).read_header();
+  if (!header) return header.error();
+  return facts_of(*header);
+}
+
+Result<uint32_t> remove_old_snapshots(const StreamFiles& files) {
+  const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
+  if (!snapshots) return snapshots.error();
+  for (size_t i = kSnapshotsKept; i < snapshots->size(); ++i) {
+    const std::string path = path_of(files, (*snapshots)[i]);
+    if (::unlink(path.c_str()) != 0) return errno_error("remove " + path, errno);
+  }
+  return snapshots->size() < kSnapshotsKept ? 0 : (*snapshots)[kSnapshotsKept - 1];
+}
+
+}  // namespace stampede::orderlog

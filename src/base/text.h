@@ -18,7 +18,7 @@ class Text {
   Text(std::string_view text) {
     CHECK(text.size() <= N);
     size_ = static_cast<uint8_t>(text.size());
-    std::memcpy(bytes_, text.data(), text.size());
+    text.copy(bytes_, N);  // unlike memcpy() it takes the null pointer of an empty view
   }
   std::string_view view() const { return {bytes_, size_}; }
   operator std::string_view() const { return view(); }

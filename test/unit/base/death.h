@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <string>
 
 namespace stampede {
@@ -23,6 +24,7 @@ Death death_of(Action action) {
   Death death;
   int pipe_ends[2];
   if (pipe(pipe_ends) != 0) return death;
+  fflush(stdout);  // or the child would say it, too
   const pid_t child = fork();
   if (child == 0) {
     signal(SIGABRT, SIG_DFL);  // doctest catches it

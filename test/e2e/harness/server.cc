@@ -90,7 +90,11 @@ std::string payment_body(const Payment& payment) {
 }
 
 std::string signature(std::string_view body, int64_t seconds_from_now) {
-  std::string t = std::to_string(time(nullptr) + seconds_from_now);
+  return signature_at(body, time(nullptr) + seconds_from_now);
+}
+
+std::string signature_at(std::string_view body, int64_t unix_s) {
+  std::string t = std::to_string(unix_s);
   Mac mac = hmac(kPaymentSecret, t + "." + std::string(body));
   char hex[2 * mac.size() + 1];
   sodium_bin2hex(hex, sizeof hex, mac.data(), mac.size());
@@ -98,9 +102,12 @@ std::string signature(std::string_view body, int64_t seconds_from_now) {
 }
 
 std::string ticket(std::string_view user, int64_t ttl_s) {
-  std::string text = "v1." +
-                     base64url(reinterpret_cast<const unsigned char*>(user.data()), user.size()) +
-                     "." + std::to_string(time(nullptr) + ttl_s) + ".k1";
+  return ticket_until(user, time(nullptr) + ttl_s);
+}
+
+std::string ticket_until(std::string_view user, int64_t unix_s) {
+  auto* bytes = reinterpret_cast<const unsigned char*>(user.data());
+  std::string text = "v1." + base64url(bytes, user.size()) + "." + std::to_string(unix_s) + ".k1";
   Mac mac = hmac(kTicketSecret, text);
   return text + "." + base64url(mac.data(), mac.size());
 }
@@ -116,7 +123,7 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {
 }
 
 Server::~Server() {
-  if (has_failed()) MESSAGE("the server said:\n" << tail(complaint()));
+  if (has_failed()) MESSAGE("the server said:\n" << tail(said()));
 }
 
 Arguments Server::command() const {
@@ -142,7 +149,9 @@ Arguments Server::command() const {
 bool Server::spawn() {
   write_file(scratch_.path("catalog.json"), options_.catalog);
   process_ = std::make_unique<Process>(command(), stderr_path(), options_.prepare);
+  greeting_.clear();
   while (auto line = process_->read_line(std::chrono::seconds{60})) {
+    greeting_ += *line + '\n';
     if (*line == "ready") return true;
     Address& address = line->rfind("admin on ", 0) == 0 ? admin_ : public_;
     size_t colon = line->rfind(':');
@@ -155,7 +164,7 @@ bool Server::spawn() {
 }
 
 void Server::start() {
-  REQUIRE_MESSAGE(spawn(), "the server did not become ready:\n" << tail(complaint()));
+  REQUIRE_MESSAGE(spawn(), "the server did not become ready:\n" << tail(said()));
   http_ = std::make_unique<Http>(public_);
   admin_http_ = std::make_unique<Http>(admin_);
 }

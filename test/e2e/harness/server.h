@@ -50,8 +50,10 @@ struct Payment {
 std::string payment_body(const Payment& payment);
 // The header that a payment provider adds, with the harness's payment key.
 std::string signature(std::string_view body, int64_t seconds_from_now = 0);
+std::string signature_at(std::string_view body, int64_t unix_s);
 // "v1.<user>.<expires>.<key id>.<mac>", made here and not by the binary under test.
 std::string ticket(std::string_view user, int64_t ttl_s = 3600);
+std::string ticket_until(std::string_view user, int64_t unix_s);
 std::string key_file_json();
 
 struct ServerOptions {
@@ -82,6 +84,8 @@ class Server {
   // Starts and expects it to refuse: the exit code, with the reason in complaint().
   int start_and_fail();
   std::string complaint() const { return read_file(stderr_path()); }
+  // The same and what it printed on standard output while it started the last time.
+  std::string said() const { return greeting_ + complaint(); }
   int terminate();  // SIGTERM and the exit code; −1 if it does not end in time
   void kill9();
   void restart();                         // terminate (exit code 0) and start
@@ -132,6 +136,7 @@ class Server {
   ServerOptions options_;
   std::unique_ptr<Process> process_;
   Address public_, admin_;
+  std::string greeting_;
   std::unique_ptr<Http> http_, admin_http_;
 };
 

@@ -14,6 +14,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,18 +22,11 @@
 #include "shard/audits.h"
 #include "shard/front.h"
 #include "shard/item_changes.h"
+#include "shard/server_metrics.h"
 #include "shard/shard.h"
 
 namespace stampede::shard {
 
-// What the operators hear of the drainer beyond the watermarks.
-struct DrainStatus {
-  bool has_database = false;
-  uint64_t rows = 0;      // inserted or changed
-  uint64_t rejected = 0;  // rows that the database would not take
-  uint64_t retries = 0;
-  std::string problem;  // why rows are not being written now; empty when they are
-};
 // Called on shard 0's thread; must not wait.
 using DrainView = std::function<DrainStatus()>;
 
@@ -63,21 +57,27 @@ class Admin final : public AdminDesk, private ChangeHost {
   void complete(ReplyTo place, TextAnswer answer) override;
   void publish(const stock::ItemTerms& terms) override;
 
-  void answer(const AdminRoute& route, const http::Request& request, ReplyTo place, const std::string& who);
-  void change(const AdminRoute& route, const http::Request& request, ReplyTo place, const std::string& who);
+  void answer(const AdminRoute& route, const http::Request& request, const Operator& by);
+  void answer_item(const AdminRoute& route, const http::Request& request, const Operator& by);
+  void audit(const AdminRoute& route, ReplyTo place);
   TextAnswer readiness() const;
   TextAnswer metrics() const;
-  TextAnswer status(const AdminRoute& route) const;
-  void audit(const AdminRoute& route, ReplyTo place);
+  TextAnswer status(ItemId first) const;
+  void append_items(ItemId first, std::string& json) const;
+  // The first item of a page; nullopt: `after` names an unknown one.
+  std::optional<ItemId> page_start(const AdminRoute& route) const;
   bool is_authorized(const http::Request& request) const;
   std::vector<std::string> reasons_against() const;
   void observe_drainer(Moment now);
   int64_t drainer_lag_ms() const;
-  uint64_t lag_records(uint32_t shard) const;
+
+  using Digest = std::array<uint8_t, 32>;
+  static Digest digest_of(std::string_view secret);
 
   Shard& shard_;
   Process& process_;
   AdminInfo info_;
+  Digest token_digest_;
   DrainView drain_view_;
   ItemChanges changes_;
   Audits audits_;

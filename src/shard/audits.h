@@ -35,6 +35,7 @@ class Audits {
     bool has_more;
   };
 
+  void start_page();
   void finish(const Page& page);
 
   ledger::EmbeddedLedger& ledger_;

@@ -63,50 +63,53 @@ class ItemChanges {
   void set_limits(const Operator& by, std::string_view body, Moment now);
 
   // Goes on with everything that can go on. Once per turn, behind the write of the log.
-  void turn();
-  // Something can go on without an event that wakes the shard.
+  void turn(Moment now);
+  // Something waits for room and not for an event that wakes the shard.
   bool wants_turn() const { return wants_turn_; }
 
  private:
   enum class Step : uint8_t {
-    withdraw,    // waits for the ledger to take units off sale
-    record,      // waits for room in the log
-    sync,        // waits until `lsn` is durable
-    supply,      // waits for room in the ledger's lane
-    supplied,    // waits until the ledger has taken the supply
-    tell,        // waits for room in the shards' lanes
+    withdraw,   // when the lane to the ledger has room: units off sale, please
+    withdrawn,  // the ledger has answered
+    record,     // when the log has room: the record
+    sync,       // `lsn` is durable
+    supply,     // when the lane to the ledger has room: more units
+    supplied,   // the ledger has taken them
+    tell,       // when the lanes to the shards have room: the terms
     done,
   };
   struct Change {
-    Step step = Step::sync;
-    bool is_item = false;    // the shards must be told of `terms`
-    bool is_supply = false;  // the ledger must be told of `after.supplied`
-    bool is_new = false;     // the shards may be told only when the ledger has taken the supply
+    Step step = Step::sync;  // what it waits for
     ItemId item = kNoItem;
     Lsn lsn = 0;
-    uint32_t ticket = 0;
-    int64_t delta = 0;
-    Supplied after;
-    stock::ItemTerms terms;
+    uint32_t ticket = 0;    // of its question to the ledger
+    uint64_t untold = 0;    // shards that have not been told, a bit each
+    bool is_new = false;    // the shards are told only when the ledger has the units
+    std::optional<stock::ItemTerms> terms;  // for the shards
+    std::optional<Units> supplied;          // for the ledger
     LimitsChange limits;
-    Text<limits::op_id_bytes_max> op_id;
+    Restock restock;
     std::string who;
-    uint64_t shards_to_tell = 0;  // a bit each
     TextAnswer answer;
     std::vector<ReplyTo> places;  // the operator's and those of repeats
   };
 
-  bool admit(const Operator& by);
+  bool admit(ReplyTo place);
   Change& begin(const Operator& by, ItemId item);
-  void begin_item(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now);
-  void put_new(const Operator& by, stock::ItemChange change, Moment now);
-  void put_known(const Operator& by, ItemId item, stock::ItemChange change, Moment now);
+  void record(Change& change, std::string_view what, Moment now);
+  void put_new(const Operator& by, const stock::ItemChange& change, Moment now);
+  void put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now);
+  void record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now);
   void record_restock(Change& change, Moment now);
-  Change* find_op(std::string_view op_id);
+  Change* find_restock(std::string_view op_id);
+  bool is_under_way(std::string_view new_code) const;
 
   void take_withdrawals();
-  void advance(Change& change);
+  void advance(Change& change, Moment now);
+  bool send_withdrawal(Change& change);
+  bool send_supply(Change& change);
   bool tell_shards(Change& change);
+  void after_sync(Change& change);
   void finish(Change& change);
 
   ChangeHost& host_;
@@ -114,9 +117,11 @@ class ItemChanges {
   const stock::Catalog& catalog_;
   ledger::EmbeddedLedger& ledger_;
   Process& process_;
-  std::vector<Change> changes_;  // in the order of their records
+  std::vector<Change> changes_;
   uint32_t last_ticket_ = 0;
   bool wants_turn_ = false;
+  // Within one turn: an earlier change could not go on, so a later one may not overtake it.
+  bool is_supply_blocked_ = false, is_telling_blocked_ = false;
 };
 
 }  // namespace stampede::shard

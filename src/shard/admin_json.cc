@@ -1,0 +1,102 @@
+#include "shard/admin_json.h"
+
+#include <span>
+
+#include "http/writer.h"
+#include "stock/catalog_json.h"
+
+namespace stampede::shard {
+namespace {
+
+// A text of at most `bytes_max` bytes that ends between two characters.
+std::string_view shortened(std::string_view utf8, size_t bytes_max) {
+  if (utf8.size() <= bytes_max) return utf8;
+  size_t end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(utf8[end]) & 0xc0) == 0x80) --end;
+  return utf8.substr(0, end);
+}
+
+void append_list(const std::vector<std::string>& texts, std::string& out) {
+  out += '[';
+  for (const std::string& text : texts) {
+    if (out.back() != '[') out += ',';
+    append_quoted(text, out);
+  }
+  out += ']';
+}
+
+}  // namespace
+
+void append_quoted(std::string_view utf8, std::string& out) {
+  const size_t before = out.size();
+  out.resize(before + http::quoted_bytes_max(utf8.size()));
+  http::Writer writer(std::span<char>(out).subspan(before));
+  writer.quoted(utf8);
+  out.resize(before + writer.size());
+}
+
+TextAnswer refused(Verdict verdict, std::string_view message) {
+  return {.body = std::string(shortened(message, limits::admin_message_bytes_max)), .refusal = verdict};
+}
+
+TextAnswer conflict(std::string_view code, std::string_view message, std::string_view figure, uint64_t value) {
+  TextAnswer answer{.status = http::StatusCode::conflict};
+  answer.body.append("{\"code\":\"").append(code).append("\",\"message\":");
+  append_quoted(message, answer.body);
+  answer.body.append(",\"retryable\":false,\"").append(figure).append("\":").append(std::to_string(value)) += '}';
+  return answer;
+}
+
+TextAnswer readiness_answer(const std::vector<std::string>& reasons, const std::vector<std::string>& warnings) {
+  TextAnswer answer{.headers = "Cache-Control: no-store\r\n"};
+  if (!reasons.empty()) answer.status = http::StatusCode::unavailable;
+  answer.body = reasons.empty() ? "{\"ready\":true,\"reasons\":" : "{\"ready\":false,\"reasons\":";
+  append_list(reasons, answer.body);
+  answer.body += ",\"warnings\":";
+  append_list(warnings, answer.body);
+  answer.body += '}';
+  return answer;
+}
+
+std::string_view sale_state(const stock::SaleTerms& terms, int64_t wall_ms) {
+  if (terms.is_ended || (terms.ends_ms != 0 && wall_ms >= terms.ends_ms)) return "ended";
+  if (terms.starts_ms != 0 && wall_ms < terms.starts_ms) return "not_started";
+  return terms.is_paused ? "paused" : "open";
+}
+
+std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms) {
+  std::string json;
+  stock::append_item_json(terms, json);
+  json.pop_back();  // its brace: more follows
+  json.append(",\"state\":\"").append(sale_state(terms, wall_ms));
+  return json.append("\",\"total\":").append(std::to_string(total)) += '}';
+}
+
+std::string restock_json(std::string_view item, std::string_view op_id, bool is_applied, Units total) {
+  std::string json = "{\"item\":";
+  append_quoted(item, json);
+  json += ",\"op_id\":";
+  append_quoted(op_id, json);
+  json += is_applied ? ",\"applied\":true" : ",\"applied\":false";
+  return json.append(",\"total\":").append(std::to_string(total)) += '}';
+}
+
+std::string limits_json(Units lease_max, uint64_t drain_lag_max) {
+  return "{\"lease_max\":" + std::to_string(lease_max) + ",\"drain_lag_max\":" + std::to_string(drain_lag_max) + "}";
+}
+
+void append_audit_line(const AuditLine& line, std::string_view code, std::string& out) {
+  const auto add = [&](std::string_view name, Units value) {
+    out.append(",\"").append(name).append("\":").append(std::to_string(value));
+  };
+  out += "{\"item\":";
+  append_quoted(code, out);
+  add("total", line.total);
+  add("free", line.free);
+  add("leased", line.leased);
+  add("reserved", line.reserved);
+  add("paid", line.paid);
+  out += line.is_ok ? ",\"ok\":true}" : ",\"ok\":false}";
+}
+
+}  // namespace stampede::shard

@@ -1,0 +1,43 @@
+// Answers of the operators' listener as JSON: what they hold and how they are spelt. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "order.h"
+#include "shard/front.h"
+#include "stock/catalog.h"
+
+namespace stampede::shard {
+
+// Appends a JSON string, with its quotes.
+void append_quoted(std::string_view utf8, std::string& out);
+
+// A refusal with words of its own; as many of them as a refusal may have.
+[[nodiscard]] TextAnswer refused(Verdict verdict, std::string_view message);
+// 409 with a figure beside the message, such as "available".
+[[nodiscard]] TextAnswer conflict(std::string_view code, std::string_view message, std::string_view figure,
+                                  uint64_t value);
+
+// {"ready":false,"reasons":["…"],"warnings":["…"]}; 503 with reasons, 200 without.
+[[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
+                                          const std::vector<std::string>& warnings);
+
+// "open", "not_started", "paused" or "ended".
+[[nodiscard]] std::string_view sale_state(const stock::SaleTerms& terms, int64_t wall_ms);
+
+// What buyers see of an item, then its state and its units: {"code":…,"state":"open","total":100}.
+[[nodiscard]] std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms);
+
+// {"item":"ticket","op_id":"r1","applied":true,"total":110}
+[[nodiscard]] std::string restock_json(std::string_view item, std::string_view op_id, bool is_applied, Units total);
+
+// {"lease_max":256,"drain_lag_max":0}
+[[nodiscard]] std::string limits_json(Units lease_max, uint64_t drain_lag_max);
+
+// {"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true}
+void append_audit_line(const AuditLine& line, std::string_view code, std::string& out);
+
+}  // namespace stampede::shard

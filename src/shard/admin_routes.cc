@@ -1,0 +1,192 @@
+#include "shard/admin_routes.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/json_text.h"
+#include "http/routes.h"
+
+namespace stampede::shard {
+namespace {
+
+using http::Method;
+
+constexpr int64_t kDrainLagMax = int64_t{1} << 53;  // exact in every JSON reader
+constexpr std::string_view kGet = "GET, HEAD", kGetPut = "GET, HEAD, PUT", kPut = "PUT", kPost = "POST";
+
+struct Resource {
+  std::string_view path;
+  AdminKind get;
+};
+constexpr Resource kResources[] = {{"/healthz", AdminKind::health},       {"/readyz", AdminKind::readiness},
+                                   {"/metrics", AdminKind::metrics},      {"/admin/status", AdminKind::status},
+                                   {"/admin/audit", AdminKind::audit},    {"/admin/limits", AdminKind::read_limits}};
+
+struct Action {
+  std::string_view name;
+  AdminKind post;
+};
+constexpr Action kActions[] = {{"pause", AdminKind::pause},
+                               {"resume", AdminKind::resume},
+                               {"end", AdminKind::end},
+                               {"restock", AdminKind::restock}};
+
+bool is_read(Method method) { return method == Method::get || method == Method::head; }
+
+void refuse(AdminRoute& route, Verdict verdict, std::string_view reason = {}, std::string_view allow = {}) {
+  route.refusal = verdict;
+  route.reason = reason;
+  route.allow = allow;
+}
+
+// The value of a parameter as it stands: item codes consist of bytes that need no encoding.
+std::string_view parameter(std::string_view query, std::string_view name, AdminRoute& route) {
+  std::string_view found;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(pair.size() + 1, query.size()));
+    const size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != name) continue;
+    const std::string_view value = equals == pair.npos ? std::string_view{} : pair.substr(equals + 1);
+    if (value.empty() || !found.empty()) {
+      refuse(route, Verdict::bad_request, "item and after take one item's code each, and come at most once");
+      return {};
+    }
+    found = value;
+  }
+  return found;
+}
+
+void take_parameters(std::string_view query, AdminRoute& route) {
+  if (route.kind != AdminKind::audit && route.kind != AdminKind::status) return;
+  route.after = parameter(query, "after", route);
+  if (route.kind == AdminKind::audit) route.item = parameter(query, "item", route);
+  if (!route.item.empty() && !route.after.empty())
+    refuse(route, Verdict::bad_request, "item names one item and after asks for those behind it: use one of them");
+}
+
+void route_resource(const Resource& resource, const http::Request& request, AdminRoute& route) {
+  const bool has_put = resource.get == AdminKind::read_limits;
+  if (is_read(request.method)) {
+    route.kind = resource.get;
+    take_parameters(request.query, route);
+  } else if (has_put && request.method == Method::put) {
+    route.kind = AdminKind::set_limits;
+  } else {
+    refuse(route, Verdict::method_not_allowed, {}, has_put ? kGetPut : kGet);
+  }
+}
+
+// `rest` is {code} or {code}/{action}.
+void route_item(std::string_view rest, Method method, AdminRoute& route) {
+  const size_t slash = rest.find('/');
+  route.item = rest.substr(0, slash);
+  if (slash == rest.npos) {
+    route.kind = AdminKind::put_item;
+    if (method != Method::put) refuse(route, Verdict::method_not_allowed, {}, kPut);
+    return;
+  }
+  const auto action = std::find_if(std::begin(kActions), std::end(kActions),
+                                   [&](const Action& one) { return one.name == rest.substr(slash + 1); });
+  if (action == std::end(kActions)) return refuse(route, Verdict::not_found);
+  route.kind = action->post;
+  if (method != Method::post) refuse(route, Verdict::method_not_allowed, {}, kPost);
+}
+
+// Reads the fields of a body, each at most once. read(key, value) -> what is wrong, or an empty text.
+template <size_t N, typename Read>
+Status read_body(JsonText& json, const std::array<std::string_view, N>& names, std::array<bool, N>& seen, Read read) {
+  return json.for_each_field([&](std::string_view key, JsonText::Value value, const char* where) -> Status {
+    const size_t field = std::find(names.begin(), names.end(), key) - names.begin();
+    if (field == N) return json.error(where, key, "unknown key");
+    if (seen[field]) return json.error(where, key, "is given twice");
+    seen[field] = true;
+    if (Refusal refusal = read(field, value); !refusal.empty()) return json.error(where, key, refusal);
+    return Ok{};
+  });
+}
+
+Refusal read_op_id(JsonText::Value value, Text<limits::op_id_bytes_max>& out) {
+  static_assert(limits::op_id_bytes_max == limits::key_bytes_max);
+  std::string_view text;
+  if (!read_text(value, text).empty() || !http::is_idempotency_key(text))
+    return "expected 1 to 64 visible ASCII characters";
+  out = text;
+  return {};
+}
+
+Refusal read_delta(JsonText::Value value, int64_t& out) {
+  constexpr int64_t most = limits::stock_max;
+  if (Refusal refusal = read_integer(value, -most, most, out); !refusal.empty()) return refusal;
+  return out == 0 ? "0 changes nothing" : Refusal{};
+}
+
+template <typename T>
+Refusal read_limit(JsonText::Value value, int64_t most, std::optional<T>& out) {
+  int64_t number = 0;
+  Refusal refusal = read_integer(value, 0, most, number);
+  if (refusal.empty()) out = static_cast<T>(number);
+  return refusal;
+}
+
+}  // namespace
+
+AdminRoute route_admin(const http::Request& request) {
+  constexpr std::string_view kItems = "/admin/items/";
+  AdminRoute route;
+  const auto resource = std::find_if(std::begin(kResources), std::end(kResources),
+                                     [&](const Resource& one) { return one.path == request.path; });
+  if (resource != std::end(kResources))
+    route_resource(*resource, request, route);
+  else if (request.path.starts_with(kItems))
+    route_item(request.path.substr(kItems.size()), request.method, route);
+  else
+    refuse(route, Verdict::not_found);
+  return route;
+}
+
+Result<Restock> parse_restock(std::string_view body) {
+  constexpr std::array<std::string_view, 2> kNames = {"op_id", "delta"};
+  JsonText json(body, "body");
+  Restock restock;
+  std::array<bool, 2> seen{};
+  const Status status = read_body(json, kNames, seen, [&](size_t field, JsonText::Value value) {
+    return field == 0 ? read_op_id(value, restock.op_id) : read_delta(value, restock.delta);
+  });
+  if (!status) return status.error();
+  for (size_t field = 0; field < kNames.size(); ++field)
+    if (!seen[field]) return json.error(json.begin(), kNames[field], "is required");
+  return restock;
+}
+
+Result<LimitsChange> parse_limits(std::string_view body) {
+  constexpr std::array<std::string_view, 2> kNames = {"lease_max", "drain_lag_max"};
+  JsonText json(body, "body");
+  LimitsChange change;
+  std::array<bool, 2> seen{};
+  const Status status = read_body(json, kNames, seen, [&](size_t field, JsonText::Value value) {
+    return field == 0 ? read_limit(value, limits::stock_max, change.lease_max)
+                      : read_limit(value, kDrainLagMax, change.drain_lag_max);
+  });
+  if (!status) return status.error();
+  if (!change.lease_max && !change.drain_lag_max)
+    return json.error(json.begin(), "", "expected lease_max, drain_lag_max or both");
+  return change;
+}
+
+Result<Supplied> restocked(Supplied now, int64_t delta) {
+  const Units total = now.supplied - now.withdrawn;
+  if (delta > 0) {
+    const Units units = static_cast<Units>(delta);
+    if (units > limits::stock_max - total)
+      return Error{"the item has " + std::to_string(total) + " units and may have " +
+                   std::to_string(limits::stock_max) + " at most"};
+    return Supplied{now.supplied + units, now.withdrawn};
+  }
+  const Units units = 0 - static_cast<Units>(delta);
+  if (units > total)
+    return Error{"the item has " + std::to_string(total) + " units, fewer than are to be withdrawn"};
+  return Supplied{now.supplied, now.withdrawn + units};
+}
+
+}  // namespace stampede::shard

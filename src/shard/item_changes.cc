@@ -1,0 +1,273 @@
+#include "shard/item_changes.h"
+
+#include <algorithm>
+
+#include "shard/admin_json.h"
+
+namespace stampede::shard {
+namespace {
+
+std::string_view shortened(std::string_view text) { return text.substr(0, limits::admin_text_bytes_max); }
+
+}  // namespace
+
+ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state, const stock::Catalog& catalog,
+                         ledger::EmbeddedLedger& ledger, Process& process)
+    : host_(host), state_(state), catalog_(catalog), ledger_(ledger), process_(process) {}
+
+// ---- what operators ask for ----
+
+// False: the answer is that nothing can be changed now.
+bool ItemChanges::admit(ReplyTo place) {
+  const bool is_stopping = process_.is_stopping.load(std::memory_order_acquire);
+  const bool has_room = changes_.size() < limits::changes_under_way_max && host_.has_room();
+  if (!is_stopping && has_room) return true;
+  host_.complete(place, {.refusal = is_stopping ? Verdict::shutting_down : Verdict::overloaded});
+  return false;
+}
+
+ItemChanges::Change& ItemChanges::begin(const Operator& by, ItemId item) {
+  Change& change = changes_.emplace_back();
+  change.item = item;
+  change.who = shortened(by.who);
+  change.places.push_back(by.place);
+  return change;
+}
+
+// The record of who, what and when, which ends those of one change; all of them are in one batch.
+void ItemChanges::record(Change& change, std::string_view what, Moment now) {
+  change.lsn = host_.append(orderlog::Admin{.at_ms = now.wall_ms(),
+                                            .item = change.item,
+                                            .op_id = change.restock.op_id,
+                                            .who = change.who,
+                                            .what = shortened(what)});
+  change.step = Step::sync;
+}
+
+void ItemChanges::put(const Operator& by, std::string_view code, std::string_view body, Moment now) {
+  const Result<stock::ItemChange> change = stock::parse_item(body, code);
+  if (!change) return host_.complete(by.place, refused(Verdict::bad_request, change.error().message));
+  // An object without a key would set every term to its default, which nobody means.
+  if (body.find('"') == body.npos)
+    return host_.complete(by.place, refused(Verdict::bad_request, "the body must hold the item as in a catalog"));
+  if (const ItemId item = catalog_.find(code); item != kNoItem) return put_known(by, item, *change, now);
+  put_new(by, *change, now);
+}
+
+void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, Moment now) {
+  if (!change.stock) return host_.complete(by.place, refused(Verdict::bad_request, "stock: is required of a new item"));
+  if (is_under_way(change.terms.code)) return host_.complete(by.place, {.refusal = Verdict::try_again});
+  const ItemId item = static_cast<ItemId>(state_.items().size());
+  if (item == limits::item_count_max)
+    return host_.complete(by.place, conflict("too_many_items", "there is no room for another item", "items", item));
+  if (!admit(by.place)) return;
+  stock::ItemTerms terms = change.terms;
+  terms.id = item;
+  Change& begun = begin(by, item);
+  host_.append(stock::record_of(terms));
+  host_.append(orderlog::Supply{.item = item, .supplied = *change.stock});
+  record(begun, "put, a new item with stock " + std::to_string(*change.stock), now);
+  begun.is_new = true;
+  begun.terms = terms;
+  begun.supplied = *change.stock;
+  begun.answer = {.status = http::StatusCode::created, .body = item_json(terms, *change.stock, now.wall_ms())};
+}
+
+void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now) {
+  const stock::RegisteredItem& known = state_.items()[item];
+  if (known.terms.is_ended) return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+  if (change.stock && *change.stock != known.total())
+    return host_.complete(
+        by.place, conflict("stock_differs",
+                           "The stock of a known item is changed by POST /admin/items/{code}/restock. To change other "
+                           "terms leave stock out, or send the present total.",
+                           "total", known.total()));
+  stock::ItemTerms terms = change.terms;
+  terms.id = item;
+  terms.is_paused = known.terms.is_paused;
+  record_terms(by, terms, "put", now);
+}
+
+void ItemChanges::set_sale(const Operator& by, AdminKind action, ItemId item, Moment now) {
+  stock::ItemTerms terms = state_.items()[item].terms;
+  if (action == AdminKind::end) {
+    terms.is_ended = true;
+    // How long its orders are kept counts from the end.
+    if (terms.ends_ms == 0 || terms.ends_ms > now.wall_ms()) terms.ends_ms = now.wall_ms();
+    return record_terms(by, terms, "end", now);
+  }
+  if (terms.is_ended) return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+  terms.is_paused = action == AdminKind::pause;
+  record_terms(by, terms, terms.is_paused ? "pause" : "resume", now);
+}
+
+void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now) {
+  if (!admit(by.place)) return;
+  Change& change = begin(by, terms.id);
+  host_.append(stock::record_of(terms));
+  record(change, what, now);
+  change.terms = terms;
+  change.answer = {.body = item_json(terms, state_.items()[terms.id].total(), now.wall_ms())};
+}
+
+void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body, Moment now) {
+  const Result<Restock> asked = parse_restock(body);
+  if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
+  if (Change* const same = find_restock(asked->op_id)) {
+    if (same->places.size() > limits::op_repeats_max) return host_.complete(by.place, {.refusal = Verdict::overloaded});
+    return same->places.push_back(by.place);
+  }
+  const stock::RegisteredItem& known = state_.items()[item];
+  if (state_.knows_op(asked->op_id))
+    return host_.complete(by.place, {.body = restock_json(known.terms.code, asked->op_id, false, known.total())});
+  if (state_.op_ids().size() >= limits::op_ids_max)
+    return host_.complete(by.place, conflict("too_many_op_ids", "no more op_ids can be remembered", "op_ids",
+                                             state_.op_ids().size()));
+  if (const auto after = restocked({known.supplied, known.withdrawn}, asked->delta); asked->delta > 0 && !after)
+    return host_.complete(by.place, conflict("too_many_units", after.error().message, "total", known.total()));
+  if (!admit(by.place)) return;
+  Change& change = begin(by, item);
+  change.restock = *asked;
+  if (asked->delta > 0)
+    record_restock(change, now);
+  else
+    change.step = Step::withdraw;
+}
+
+void ItemChanges::record_restock(Change& change, Moment now) {
+  const stock::RegisteredItem& item = state_.items()[change.item];
+  const int64_t delta = change.restock.delta;
+  const Result<Supplied> after = restocked({item.supplied, item.withdrawn}, delta);
+  // More units were asked about before, or fewer are on sale than the ledger has just taken: neither can be.
+  CHECK(bool(after));
+  host_.append(orderlog::Supply{.item = change.item, .supplied = after->supplied, .withdrawn = after->withdrawn});
+  record(change, "restock " + std::to_string(delta), now);
+  if (delta > 0) change.supplied = after->supplied;
+  change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
+}
+
+void ItemChanges::set_limits(const Operator& by, std::string_view body, Moment now) {
+  const Result<LimitsChange> asked = parse_limits(body);
+  if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
+  if (!admit(by.place)) return;
+  const Units lease_max = asked->lease_max.value_or(process_.lease_max.load(std::memory_order_relaxed));
+  const uint64_t lag_max = asked->drain_lag_max.value_or(process_.drain_lag_max.load(std::memory_order_relaxed));
+  Change& change = begin(by, kNoItem);
+  change.limits = *asked;
+  change.answer = {.body = limits_json(lease_max, lag_max)};
+  record(change, "limits " + change.answer.body, now);
+}
+
+ItemChanges::Change* ItemChanges::find_restock(std::string_view op_id) {
+  const auto found = std::find_if(changes_.begin(), changes_.end(),
+                                  [&](const Change& change) { return change.restock.op_id.view() == op_id; });
+  return found == changes_.end() ? nullptr : &*found;
+}
+
+bool ItemChanges::is_under_way(std::string_view new_code) const {
+  return std::any_of(changes_.begin(), changes_.end(),
+                     [&](const Change& change) { return change.is_new && change.terms->code.view() == new_code; });
+}
+
+// ---- the steps ----
+
+void ItemChanges::turn(Moment now) {
+  if (changes_.empty()) return;
+  wants_turn_ = is_supply_blocked_ = is_telling_blocked_ = false;
+  take_withdrawals();
+  for (Change& change : changes_) {
+    advance(change, now);
+    // Shards hear of changes in the order of their records, and of items in the order of their ids.
+    if (change.terms && change.step != Step::done) is_telling_blocked_ = true;
+  }
+  std::erase_if(changes_, [](const Change& change) { return change.step == Step::done; });
+}
+
+void ItemChanges::take_withdrawals() {
+  for (const ledger::Withdrawal& withdrawal : ledger_.take_withdrawals()) {
+    const auto change = std::find_if(changes_.begin(), changes_.end(),
+                                     [&](const Change& one) { return one.ticket == withdrawal.ticket; });
+    CHECK(change != changes_.end());
+    if (change->step == Step::supplied) {
+      change->step = Step::tell;
+    } else if (withdrawal.is_done) {
+      change->step = Step::record;
+    } else {
+      change->answer = conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available",
+                                withdrawal.free);
+      finish(*change);
+    }
+  }
+}
+
+// Takes the change as far as it can go now.
+void ItemChanges::advance(Change& change, Moment now) {
+  if (change.step == Step::withdraw && send_withdrawal(change)) change.step = Step::withdrawn;
+  if (change.step == Step::record) {
+    if (host_.has_room())
+      record_restock(change, now);
+    else
+      wants_turn_ = true;
+  }
+  if (change.step == Step::sync && host_.durable() >= change.lsn) after_sync(change);
+  if (change.step == Step::supply && send_supply(change)) {
+    // A withdrawal of nothing comes back when the ledger has taken what was sent before it.
+    change.step = change.is_new ? Step::supplied : Step::done;
+    if (change.is_new) ledger_.withdraw(change.item, 0, change.ticket = ++last_ticket_);
+    if (!change.is_new) finish(change);
+  }
+  if (change.step == Step::tell && tell_shards(change)) finish(change);
+}
+
+bool ItemChanges::send_withdrawal(Change& change) {
+  if (!ledger_.has_room_for_change(change.item)) return wants_turn_ = true, false;
+  change.ticket = ++last_ticket_;
+  ledger_.withdraw(change.item, 0 - static_cast<Units>(change.restock.delta), change.ticket);
+  return true;
+}
+
+void ItemChanges::after_sync(Change& change) {
+  if (change.limits.lease_max) process_.lease_max.store(*change.limits.lease_max, std::memory_order_relaxed);
+  if (change.limits.drain_lag_max) process_.drain_lag_max.store(*change.limits.drain_lag_max, std::memory_order_relaxed);
+  if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
+  if (change.supplied)
+    change.step = Step::supply;
+  else if (change.terms)
+    change.step = Step::tell;
+  else
+    finish(change);
+}
+
+// Supplies are absolute and only grow, so they must not overtake each other.
+bool ItemChanges::send_supply(Change& change) {
+  is_supply_blocked_ = is_supply_blocked_ || !ledger_.has_room_for_change(change.item);
+  if (is_supply_blocked_) return wants_turn_ = true, false;
+  ledger_.supply(change.item, *change.supplied);
+  return true;
+}
+
+bool ItemChanges::tell_shards(Change& change) {
+  if (is_telling_blocked_) return false;
+  uint64_t told = 0;
+  for (uint32_t shard = 0; shard < process_.shard_count; ++shard) {
+    const uint64_t bit = uint64_t{1} << shard;
+    if ((change.untold & bit) == 0) continue;
+    // Not by its own lane: the operator's next request must find the item.
+    if (shard == 0)
+      host_.publish(*change.terms);
+    else if (!process_.terms[shard]->push(*change.terms))
+      continue;
+    told |= bit;
+  }
+  change.untold &= ~told;
+  process_.ring(told & ~uint64_t{1});
+  if (change.untold != 0) wants_turn_ = true;
+  return change.untold == 0;
+}
+
+void ItemChanges::finish(Change& change) {
+  for (const ReplyTo place : change.places) host_.complete(place, change.answer);
+  change.step = Step::done;
+}
+
+}  // namespace stampede::shard

@@ -1,0 +1,206 @@
+#include "shard/server_metrics.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "http/response.h"
+#include "shard/metrics_text.h"
+
+// jemalloc's door to its statistics; builds with a sanitizer have another malloc, and then this is null.
+extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, size_t* old_bytes, void* new_value,
+                                     size_t new_bytes);
+
+namespace stampede::shard {
+namespace {
+
+std::string shard_label(uint32_t shard) { return label("shard", std::to_string(shard)); }
+
+// One family with a sample for each shard.
+template <typename Read>
+void per_shard(MetricsText& text, const Process& process, std::string_view type, std::string_view name,
+               std::string_view help, Read read) {
+  text.family(name, type, help);
+  for (uint32_t shard = 0; shard < process.shard_count; ++shard) text.sample(shard_label(shard), read(shard));
+}
+
+struct ShardCounter {
+  std::string_view type, name, help;
+  Counter Metrics::* counter;
+};
+
+constexpr ShardCounter kShardCounters[] = {
+    {"counter", "requests_total", "Requests on the public listener.", &Metrics::requests},
+    {"counter", "forwarded_requests_total", "Requests passed on to their home shard.", &Metrics::requests_forwarded},
+    {"gauge", "open_connections", "Connections that are open.", &Metrics::connections_open},
+    {"counter", "accepted_connections_total", "Connections accepted.", &Metrics::connections_accepted},
+    {"counter", "shed_connections_total", "Connections closed for lack of room.", &Metrics::connections_shed},
+    {"counter", "timed_out_connections_total", "Connections closed at a deadline.", &Metrics::connections_timed_out},
+    {"counter", "stalled_connections_total", "Times that a connection waited for its own answers.",
+     &Metrics::connections_stalled},
+    {"counter", "read_bytes_total", "Bytes read from connections.", &Metrics::bytes_read},
+    {"counter", "written_bytes_total", "Bytes written to connections.", &Metrics::bytes_written},
+    {"gauge", "live_orders", "Orders in memory.", &Metrics::orders_live},
+    {"gauge", "max_orders", "Orders that memory has room for; at this many new ones are refused.",
+     &Metrics::orders_max},
+    {"counter", "expired_orders_total", "Reservations that nobody paid for in time.", &Metrics::orders_expired},
+    {"counter", "forgotten_orders_total", "Orders whose time to be read is over.", &Metrics::orders_forgotten},
+    {"gauge", "waiting_requests", "Requests that wait for units.", &Metrics::requests_waiting},
+    {"counter", "waits_total", "Requests that had to wait for units.", &Metrics::waits},
+    {"counter", "timed_out_waits_total", "Of them, those told to try again.", &Metrics::waits_timed_out},
+    {"gauge", "held_answers", "Answers that wait until their record is durable.", &Metrics::answers_held},
+    {"gauge", "watchers", "Long polls under way.", &Metrics::watchers},
+    {"counter", "leases_total", "Grants of the ledger that were accepted.", &Metrics::leases},
+    {"counter", "leased_units_total", "Units in these grants.", &Metrics::units_leased},
+    {"counter", "returned_units_total", "Units given back to the ledger.", &Metrics::units_returned},
+    {"counter", "turns_total", "Turns of the shard's loop.", &Metrics::turns},
+    {"counter", "slept_polls_total", "Of them, those that had to sleep.", &Metrics::polls_slept},
+    {"counter", "log_writes_total", "Group commits.", &Metrics::log_writes},
+    {"gauge", "ready_segments", "Log segments prepared ahead; without one new orders are refused.",
+     &Metrics::segments_ready},
+};
+
+struct ShardHistogram {
+  std::string_view stage;
+  Histogram Metrics::* histogram;
+};
+
+constexpr ShardHistogram kStages[] = {
+    {"reserved", &Metrics::reserved_ns}, {"durable", &Metrics::durable_ns}, {"acked", &Metrics::acked_ns}};
+
+// Figures that agree with each other come from one copy of the live histograms.
+void merge_shards(Histogram& into, const Process& process, Histogram Metrics::* histogram) {
+  into.clear();
+  for (const auto& metrics : process.metrics) into.merge(*metrics.*histogram);
+}
+
+void add_answers(MetricsText& text, const Process& process) {
+  text.family("answers_total", "counter", "Answers on the public listener, by code.");
+  for (unsigned verdict = 0; verdict < kVerdictCount; ++verdict) {
+    const http::VerdictInfo& info = http::info_of(static_cast<Verdict>(verdict));
+    uint64_t sum = 0;
+    for (const auto& metrics : process.metrics) sum += metrics->answers[verdict].get();
+    text.sample(label("code", info.code) + "," + label("status", std::to_string(info.status)), sum);
+  }
+}
+
+void add_watermarks(MetricsText& text, const Process& process) {
+  const auto read = [](const std::atomic<Lsn>& mark) { return mark.load(std::memory_order_relaxed); };
+  per_shard(text, process, "gauge", "appended_records", "Records appended to the order log.",
+            [&](uint32_t shard) { return read(process.marks[shard]->appended); });
+  per_shard(text, process, "gauge", "durable_records", "Records that survive a crash.",
+            [&](uint32_t shard) { return read(process.marks[shard]->durable); });
+  per_shard(text, process, "gauge", "acked_records", "Records whose answers have left.",
+            [&](uint32_t shard) { return read(process.marks[shard]->acked); });
+  per_shard(text, process, "gauge", "drained_records", "Records that are in the database.",
+            [&](uint32_t shard) { return read(process.marks[shard]->drained); });
+}
+
+void add_shards(MetricsText& text, const Process& process) {
+  for (const ShardCounter& one : kShardCounters)
+    per_shard(text, process, one.type, one.name, one.help,
+              [&](uint32_t shard) { return ((*process.metrics[shard]).*one.counter).get(); });
+  per_shard(text, process, "gauge", "new_orders_refused",
+            "1 while the shard refuses new orders (drainer far behind, stopping).", [&](uint32_t shard) {
+              return uint64_t{is_refusing(*process.metrics[shard])};
+            });
+}
+
+void add_latencies(MetricsText& text, const Process& process) {
+  Histogram merged;
+  text.family("stage_seconds", "histogram",
+              "Stages of accepted orders: received to reserved, reserved to durable, received to acked.");
+  for (const ShardHistogram& stage : kStages) {
+    merge_shards(merged, process, stage.histogram);
+    text.seconds(label("stage", stage.stage), merged);
+  }
+  text.family("log_write_seconds", "histogram", "Group commits, from submission to completion.");
+  merge_shards(merged, process, &Metrics::log_write_ns);
+  text.seconds("", merged);
+  text.family("batch_records", "histogram", "Records in one group commit.");
+  merge_shards(merged, process, &Metrics::batch_records);
+  text.counts("", merged);
+}
+
+void add_drainer(MetricsText& text, const Process& process, const ServerView& view) {
+  per_shard(text, process, "gauge", "drainer_lag_records", "Durable records that are not in the database yet.",
+            [&](uint32_t shard) { return lag_records_of(process, shard); });
+  text.gauge("drainer_lag_seconds", "How long the database has been behind.",
+             static_cast<double>(view.drainer_lag_ms) / 1e3);
+  text.gauge("drainer_up", "1 while rows are being written, or there is no database.",
+             uint64_t{view.drain.problem.empty()});
+  text.counter("drained_rows_total", "Rows inserted or changed in the database.", view.drain.rows);
+  text.counter("rejected_rows_total", "Rows that the database would not take.", view.drain.rejected);
+  text.counter("drainer_retries_total", "Transactions that had to be tried again.", view.drain.retries);
+}
+
+bool read_jemalloc(const char* name, size_t& out) {
+  size_t bytes = sizeof out;
+  return mallctl(name, &out, &bytes, nullptr, 0) == 0;
+}
+
+void add_memory(MetricsText& text) {
+  if (mallctl == nullptr) return;
+  uint64_t epoch = 1;  // jemalloc refreshes its figures when this is written
+  size_t bytes = sizeof epoch;
+  mallctl("epoch", &epoch, &bytes, &epoch, sizeof epoch);
+  size_t value = 0;
+  if (read_jemalloc("stats.allocated", value))
+    text.gauge("allocated_bytes", "Bytes allocated, as jemalloc counts.", uint64_t{value});
+  if (read_jemalloc("stats.resident", value))
+    text.gauge("resident_bytes", "Bytes of physical memory behind them.", uint64_t{value});
+  if (read_jemalloc("stats.mapped", value))
+    text.gauge("mapped_bytes", "Bytes of address space behind them.", uint64_t{value});
+}
+
+double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + time.tv_usec * 1e-6; }
+
+void add_process(MetricsText& text, const ServerView& view) {
+  text.family("build_info", "gauge", "What runs here.");
+  text.sample(label("version", view.version) + "," + label("ledger", view.ledger) + "," +
+                  label("node", std::to_string(view.node)),
+              uint64_t{1});
+  text.gauge("ready", "1 while /readyz says so.", uint64_t{view.is_ready});
+  text.gauge("items", "Items known.", view.items);
+  text.gauge("start_time_seconds", "When the server started, since 1970.",
+             static_cast<double>(view.started_wall_ms) / 1e3);
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) == 0) {
+    text.family("cpu_seconds_total", "counter", "Processor time of all threads.");
+    text.sample("", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+  }
+  // Since Linux 6.2 the directory's size is the number of open descriptors; counting a hundred thousand entries would
+  // hold up the shard.
+  struct stat directory {};
+  if (stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0)
+    text.gauge("open_files", "Open file descriptors.", static_cast<uint64_t>(directory.st_size));
+}
+
+}  // namespace
+
+uint64_t lag_records_of(const Process& process, uint32_t shard) {
+  if (!process.has_database.load(std::memory_order_relaxed)) return 0;
+  const orderlog::Marks& marks = *process.marks[shard];
+  // The later mark is read second: it may have moved on, but not past what was durable by then.
+  const Lsn drained = marks.drained.load(std::memory_order_acquire);
+  const Lsn durable = marks.durable.load(std::memory_order_acquire);
+  return durable > drained ? durable - drained : 0;
+}
+
+bool is_refusing(const Metrics& metrics) {
+  const uint64_t verdict = metrics.new_orders_refused.get();
+  return verdict != 0 && verdict != static_cast<uint64_t>(Verdict::ok);
+}
+
+std::string render_metrics(const Process& process, const ServerView& view) {
+  MetricsText text;
+  add_process(text, view);
+  add_answers(text, process);
+  add_watermarks(text, process);
+  add_shards(text, process);
+  add_latencies(text, process);
+  add_drainer(text, process, view);
+  add_memory(text);
+  return text.take();
+}
+
+}  // namespace stampede::shard

@@ -195,7 +195,7 @@ class Parser {
   bool sized_body();
   bool chunked_body();
   bool chunk_size(uint32_t& size);
-  bool chunk_extensions();
+  bool chunk_extension();
   bool token();
   bool quoted_string();
   bool trailers();
@@ -466,7 +466,7 @@ bool Parser::chunked_body() {
   CHECK(scratch_.size() >= limits::body_bytes_max);
   for (size_t body_bytes = 0;;) {
     uint32_t size = 0;
-    if (!chunk_size(size) || !chunk_extensions() || !line_end()) return false;
+    if (!chunk_size(size) || !chunk_extension() || !line_end()) return false;
     if (size == 0) {
       parsed_.request.body = {scratch_.data(), body_bytes};
       return within(limits::trailer_bytes_max, Verdict::headers_too_large,
@@ -495,23 +495,22 @@ bool Parser::chunk_size(uint32_t& size) {
   return p_ > first || refuse("a chunk has no size");
 }
 
-// *( ";" token [ "=" ( token / quoted-string ) ] ), RFC 9112 7.1.1, without the white space it
-// calls bad. One byte more than what is allowed is looked at: it must be the CR.
-bool Parser::chunk_extensions() {
+// [ ";" token [ "=" ( token / quoted-string ) ] ]: of RFC 9112 7.1.1 without the white space it
+// calls bad, without "\" and without a second extension, because parsers in use read those
+// differently. One byte more than what is allowed is looked at: it must be the CR.
+bool Parser::chunk_extension() {
   const char* const first = p_;
-  const auto extensions = [this] {
-    while (p_ < end_ && *p_ == ';') {
-      ++p_;
-      if (!token()) return false;
-      if (*p_ != '=') continue;
-      ++p_;
-      if (p_ == end_) return more();
-      if (*p_ == '"' ? !quoted_string() : !token()) return false;
-    }
-    return p_ < end_ || more();
+  const auto extension = [this] {
+    if (*p_ != ';') return true;
+    ++p_;
+    if (!token()) return false;
+    if (*p_ != '=') return true;
+    ++p_;
+    if (p_ == end_) return more();
+    return *p_ == '"' ? quoted_string() : token();
   };
   const bool done = within(extension_bytes_left_ + 1, Verdict::bad_request,
-                           "chunk extensions are longer than 64 bytes", extensions);
+                           "chunk extensions are longer than 64 bytes", extension);
   if (done) extension_bytes_left_ -= static_cast<size_t>(p_ - first);
   return done;
 }
@@ -529,20 +528,25 @@ bool Parser::quoted_string() {
       ++p_;
       return p_ < end_ || more();
     }
-    if (*p_ == '\\' && ++p_ == end_) break;
-    if (!is_a(*p_, kText)) return refuse("a chunk extension is malformed");
+    if (*p_ == '\\' || !is_a(*p_, kText)) return refuse("a chunk extension is malformed");
   }
   return more();
 }
 
 // Trailer fields are bounded and dropped: merging them into the head would let a body change what
-// was decided before it.
+// was decided before it. Those that frame a message are refused (RFC 9110 6.5.1 forbids to send
+// them).
 bool Parser::trailers() {
   for (;;) {
     if (p_ == end_) return more();
     if (*p_ == '\r') return line_end();
     std::string_view name, value;
-    if (!field_name(name) || !field_value(kText, value)) return false;
+    if (!field_name(name)) return false;
+    const Field field = field_of(name);
+    if (field == Field::content_length || field == Field::transfer_encoding) {
+      return refuse("a trailer may not frame the message");
+    }
+    if (!field_value(kText, value)) return false;
   }
 }
 

@@ -1,0 +1,294 @@
+// Random damage to requests, held against a second parser: llhttp in its strict mode, the parser of
+// Node.js. (Debian's libhttp-parser is built without its strict mode: it takes a bare LF for a
+// line's end and a space into a name.)
+//
+//   http_fuzz SEED ROUNDS       exit 1 and the input, escaped, at the first broken promise
+//
+// 1. What our parser accepts, the second one accepts too, as one request that ends at the same byte
+// with the same method,
+//    target, body and persistence: no request can hide in another.
+// 2. Every cut of an input gives its result or "more": how the bytes arrive does not matter.
+// 3. Nothing is read beyond the input (run it with MODE=asan) and nothing unfinished is as long as
+// the bound.
+// 4. The readers of bodies and targets survive whatever is accepted, within their bounds.
+#include <llhttp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../unit/http/parser_cases.h"
+#include "http/json.h"
+#include "http/routes.h"
+
+namespace stampede::http {
+namespace {
+
+using namespace std::string_literals;
+using Chance = std::mt19937_64;
+
+[[noreturn]] void fail(const std::string& input, const std::string& promise) {
+  std::printf("http_fuzz: %s\ninput of %zu bytes: \"", promise.c_str(), input.size());
+  for (unsigned char byte : input) {
+    if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+      std::putchar(byte);
+    } else {
+      std::printf("\\x%02x", byte);
+    }
+  }
+  std::puts("\"");
+  std::exit(1);
+}
+
+// Our parser, on a copy of the exact size: an address sanitizer sees the first byte read beyond it.
+struct Ours {
+  explicit Ours(std::string_view input)
+      : buffer(std::make_unique<char[]>(input.size())),
+        size(input.copy(buffer.get(), input.size())) {
+    parsed = parse({buffer.get(), size}, scratch);
+  }
+  std::unique_ptr<char[]> buffer;
+  size_t size;
+  std::array<char, limits::body_bytes_max> scratch;
+  Parsed parsed;
+};
+
+// What the second parser makes of the same bytes.
+struct Second {
+  explicit Second(std::string_view input) {
+    llhttp_settings_t settings;
+    llhttp_settings_init(&settings);
+    settings.on_url = [](llhttp_t* p, const char* at, size_t length) {
+      return append(self(p).target, at, length);
+    };
+    settings.on_body = [](llhttp_t* p, const char* at, size_t length) {
+      return append(self(p).body, at, length);
+    };
+    settings.on_message_complete = [](llhttp_t* p) {
+      Second& second = self(p);
+      ++second.message_count;
+      second.keeps_alive = llhttp_should_keep_alive(p) != 0;
+      return 0;
+    };
+    llhttp_t parser;
+    llhttp_init(&parser, HTTP_REQUEST, &settings);
+    parser.data = this;
+    const llhttp_errno_t error = llhttp_execute(&parser, input.data(), input.size());
+    // It stops behind a request that would upgrade, where we go on: the upgrade is ignored.
+    is_bad = error != HPE_OK && error != HPE_PAUSED_UPGRADE;
+    if (is_bad) reason = llhttp_get_error_reason(&parser);
+  }
+
+  static Second& self(llhttp_t* parser) { return *static_cast<Second*>(parser->data); }
+  static int append(std::string& to, const char* at, size_t length) {
+    to.append(at, length);
+    return 0;
+  }
+
+  int message_count = 0;
+  bool is_bad = false;
+  bool keeps_alive = false;
+  std::string target, body, reason;
+};
+
+void compare(const std::string& input, const Parsed& parsed) {
+  const Request& request = parsed.request;
+  const std::string_view bytes = std::string_view(input).substr(0, parsed.consumed);
+  const Second second(bytes);
+  if (second.is_bad) fail(input, "accepted, but the second parser says: " + second.reason);
+  if (second.message_count != 1)
+    fail(input, "one request, but the second parser sees none or several");
+  if (Second(bytes.substr(0, bytes.size() - 1)).message_count != 0)
+    fail(input, "the second parser sees an earlier end");
+  if (second.body != request.body) fail(input, "the second parser sees another body");
+  // In HTTP/1.0 it lets "keep-alive" win over "close"; we close.
+  const bool may_differ = request.is_http_1_0 && !request.keep_alive;
+  if (second.keeps_alive != request.keep_alive && !may_differ)
+    fail(input, "the second parser disagrees on keep-alive");
+  const std::string target =
+      std::string(request.path) + (request.query.empty() ? "" : "?") + std::string(request.query);
+  const bool is_path = second.target.starts_with('/');
+  if (is_path && second.target != target && second.target != target + "?")
+    fail(input, "the second parser sees another target");
+}
+
+void check_cuts(const std::string& input, const Parsed& parsed, Chance& chance) {
+  const std::string whole = describe(parsed);
+  const size_t tries = input.size() < 200 ? input.size() : 16;
+  for (size_t i = 0; i < tries; ++i) {
+    const size_t size = tries == input.size() ? i : chance() % input.size();
+    const Ours cut(std::string_view(input).substr(0, size));
+    if (cut.parsed.status == ParseStatus::need_more) continue;
+    if (describe(cut.parsed) != whole)
+      fail(input, "cut at " + std::to_string(size) + " it is " + describe(cut.parsed));
+  }
+}
+
+void check_readers(const std::string& input, const Request& request) {
+  const CreateBody create = parse_create(request.body);
+  if (!create.error &&
+      (create.quantity < 1 || create.quantity > limits::quantity_max || create.item.empty())) {
+    fail(input, "an order beyond its bounds");
+  }
+  const PaymentBody payment = parse_payment(request.body);
+  if (!payment.error &&
+      (payment.amount < 0 || payment.amount > limits::money_max || payment.payment_id.empty())) {
+    fail(input, "a payment beyond its bounds");
+  }
+  const Route found = route(request);
+  if (!found.is_refused && found.wait_ms > limits::wait_ms_max)
+    fail(input, "a wait beyond its bound");
+}
+
+// What requests are smuggled with.
+const std::vector<std::string> kFragments = {
+    "\r\n",
+    "\n",
+    "\r",
+    "\r\n\r\n",
+    " ",
+    "\t",
+    "\0"s,
+    "\x0b",
+    "\x7f",
+    "\x80",
+    ":",
+    ";",
+    ",",
+    "\"",
+    "\\",
+    "#",
+    "?",
+    "%",
+    "0",
+    "1",
+    "9",
+    "+",
+    "-",
+    "_",
+    "0x",
+    "00",
+    "4096",
+    "4097",
+    "chunked",
+    "Content-Length: 5\r\n",
+    "Content-Length: 0\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Transfer-Encoding : chunked\r\n",
+    "Transfer-Encoding:\x0b"
+    "chunked\r\n",
+    "Host: b\r\n",
+    "Connection: close\r\n",
+    "Connection: keep-alive\r\n",
+    "Connection: upgrade\r\nUpgrade: x\r\n",
+    "Expect: 100-continue\r\n",
+    "Trailer: x\r\n",
+    "HTTP/1.0",
+    "HTTP/1.1",
+    "0\r\n\r\n",
+    "1\r\nx\r\n",
+    "5\r\nhello\r\n",
+    "GET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "http://h",
+    "https://h:1/",
+    "*",
+    "OPTIONS",
+    "CONNECT",
+    "POST /v1/orders",
+    "{\"item\":\"t\",\"qty\":1}",
+    "\\u0069",
+    "[[[[",
+};
+
+void damage(std::string& input, Chance& chance) {
+  const size_t place = chance() % (input.size() + 1);
+  const size_t length = std::min<size_t>(input.size() - place, 1 + chance() % 16);
+  switch (chance() % 7) {
+    case 0:
+      input.insert(place, kFragments[chance() % kFragments.size()]);
+      break;
+    case 1:
+      input.replace(place, length, kFragments[chance() % kFragments.size()]);
+      break;
+    case 2:
+      input.erase(place, length);
+      break;
+    case 3:
+      input.insert(chance() % (input.size() + 1), input.substr(place, length));
+      break;
+    case 4:
+      if (place < input.size()) input[place] = static_cast<char>(chance());
+      break;
+    case 5:
+      if (place < input.size()) input[place] ^= static_cast<char>(1u << chance() % 8);
+      break;
+    case 6: {  // a whole line moves
+      const size_t first = input.rfind('\n', place) + 1;
+      const size_t end = input.find('\n', first);
+      if (end == input.npos) break;
+      const std::string line = input.substr(first, end + 1 - first);
+      const size_t target = input.find('\n', chance() % input.size());
+      if (target != input.npos) input.insert(target + 1, line);
+      break;
+    }
+  }
+}
+
+// Three of four inputs begin as an accepted request, because one damage more is usually enough to
+// be refused.
+std::string next_input(Chance& chance) {
+  static const std::vector<std::string> accepted = [] {
+    std::vector<std::string> inputs;
+    for (const ParserCase& parser_case : parser_cases()) {
+      if (Ours(parser_case.input).parsed.status == ParseStatus::complete)
+        inputs.push_back(parser_case.input);
+    }
+    return inputs;
+  }();
+  const auto& cases = parser_cases();
+  std::string input = chance() % 4 != 0 ? accepted[chance() % accepted.size()]
+                                        : cases[chance() % cases.size()].input;
+  if (chance() % 8 == 0) input += cases[chance() % cases.size()].input;
+  for (size_t left = 1 + chance() % 3; left > 0; --left) damage(input, chance);
+  return input;
+}
+
+int run(uint64_t seed, uint64_t rounds) {
+  Chance chance(seed);
+  std::array<uint64_t, 3> counts{};
+  for (uint64_t round = 0; round < rounds; ++round) {
+    const std::string input = next_input(chance);
+    const Ours ours(input);
+    ++counts[static_cast<unsigned>(ours.parsed.status)];
+    if (ours.parsed.status == ParseStatus::need_more && input.size() >= limits::request_bytes_max) {
+      fail(input, "unfinished beyond the bound of a request");
+    }
+    check_cuts(input, ours.parsed, chance);
+    if (ours.parsed.status != ParseStatus::complete) continue;
+    compare(input, ours.parsed);
+    check_readers(input, ours.parsed.request);
+  }
+  std::printf("http_fuzz: seed %llu, %llu rounds: %llu complete, %llu unfinished, %llu refused\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(rounds),
+              static_cast<unsigned long long>(counts[0]),
+              static_cast<unsigned long long>(counts[1]),
+              static_cast<unsigned long long>(counts[2]));
+  return 0;
+}
+
+}  // namespace
+}  // namespace stampede::http
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fputs("usage: http_fuzz SEED ROUNDS\n", stderr);
+    return 2;
+  }
+  return stampede::http::run(std::strtoull(argv[1], nullptr, 10),
+                             std::strtoull(argv[2], nullptr, 10));
+}

@@ -1,5 +1,7 @@
 #include "drain/batch.h"
 
+#include <algorithm>
+
 namespace stampede::drain {
 
 using orderlog::RecordType;
@@ -96,13 +98,13 @@ void Batch::apply(Lsn lsn, OrderId id, const Effect& effect) {
     if (effect.state) order.state = *effect.state;
     if (!effect.payment.empty()) order.payment = effect.payment;
     order.refund_due += effect.refund_added;
-    order.updated_ms = effect.at_ms;
+    order.updated_ms = std::max(order.updated_ms, effect.at_ms);
   } else {
     OrderChange& change = changes_[place->second.index];
     if (effect.state) change.state = effect.state;
     if (!effect.payment.empty()) change.payment = effect.payment;
     change.refund_added += effect.refund_added;
-    change.updated_ms = effect.at_ms;
+    change.updated_ms = std::max(change.updated_ms, effect.at_ms);
   }
 }
 

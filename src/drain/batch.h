@@ -10,8 +10,8 @@
 //   refund_due           → the amount is added to the order's refund_due; a payment
 //   payment_rejected     → a payment; the order stays as it is
 //   cancel, expire       → state of the order
-//   order_image          → a new order as it stands by now      (only from snapshots: see
-//   Batch::start_rebuild) payment_image        → a payment, and the payment id of a paid order
+//   order_image          → a new order as it stands by now (see start_rebuild)
+//   payment_image        → a payment, and the payment id of a paid order
 //   everything else      → nothing
 //
 // One thread. A batch owns its texts but the item codes, which belong to ItemNames.
@@ -41,8 +41,8 @@ struct StreamKey {
 // How far a database has a stream.
 struct StreamPosition {
   StreamKey stream;
-  orderlog::Position
-      position;  // of the next batch: position.next_lsn − 1 is the last record in the database
+  // Of the next log batch: position.next_lsn − 1 is the last record that the database has.
+  orderlog::Position position;
 };
 
 struct NewOrder {
@@ -100,15 +100,13 @@ class Batch {
   void advance(const orderlog::Position& after, int64_t wall_ns);
 
   const StreamKey& stream() const { return stream_; }
-  const std::optional<orderlog::Position>& before() const { return before_; }  // compare
-  const std::optional<orderlog::Position>& after() const {
-    return after_;
-  }  // and set; nullopt: stays without
+  // The position to compare with and the one to set; nullopt: none, and after(): it stays without.
+  const std::optional<orderlog::Position>& before() const { return before_; }
+  const std::optional<orderlog::Position>& after() const { return after_; }
   bool is_rebuild() const { return is_rebuild_; }
   int64_t wall_ns() const { return wall_ns_; }
   size_t records() const { return records_; }  // added so far, rows or not
-  // Set when a new order's item has no code: the order is missing, so the batch must not be
-  // written.
+  // Set when a new order's item has no code: the order is missing, so this must not be written.
   const std::optional<ItemId>& unknown_item() const { return unknown_item_; }
   size_t rows() const { return orders_.size() + changes_.size() + payments_.size(); }
 

@@ -5,12 +5,10 @@
 // in turn, up to 8,192 records in a transaction; a smaller transaction waits 10 ms for company,
 // because each costs an fsync (0.4 ms here) however many rows it carries.
 //
-//   resync: read the positions in the database ──► for each stream: where to begin (start_case.h),
-//   seek
-//      ▲                                                  │
-//      │ any outcome but done; a new segment              ▼
-//      └──────────────────────────── step: read a batch, write rows and position ──► publish
-//      drained
+//   resync: read the database's positions ──► where does each stream begin (start_case.h)? seek
+//      ▲                                                     │
+//      │ any outcome but done; a new segment                 ▼
+//      └──────────────── step: read a batch, write its rows and position ──► publish drained
 //
 // Every failure takes the one way back through resync, after a pause: what the database says it has
 // is the only memory of what was written, so an unknown commit, a second drainer, a lost connection
@@ -39,9 +37,8 @@ namespace stampede::drain {
 struct Stream {
   StreamKey key;
   Source* source = nullptr;
-  orderlog::Marks* marks =
-      nullptr;                 // reads durable; stores drained, drained_segment, drained_wall_ns
-  orderlog::Position log_end;  // as recovery found it
+  orderlog::Marks* marks = nullptr;  // reads durable; stores the three drained_… marks
+  orderlog::Position log_end;        // as recovery found it
 };
 
 // Stored by the drainer's thread (relaxed), read by whoever shows them.

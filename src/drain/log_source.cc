@@ -29,11 +29,11 @@ Result<uint32_t> LogSource::oldest_segment() {
 }
 
 Result<bool> LogSource::read(Lsn up_to, Batch& batch) {
-  const Result<std::optional<orderlog::Batch>> read = reader_.next(up_to);
+  const Result<std::optional<orderlog::Batch>> read = reader_->next(up_to);
   if (!read) return read.error();
   if (!*read) return false;
   (*read)->for_each([&](Lsn lsn, const orderlog::Record& record) { batch.add(lsn, record); });
-  batch.advance(reader_.position(), (*read)->header().wall_ns);
+  batch.advance(reader_->position(), (*read)->header().wall_ns);
   return true;
 }
 

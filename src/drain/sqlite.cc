@@ -14,15 +14,17 @@ constexpr int kBusyWaitMs = 50;
 
 // The page cache of 64 MiB holds the ends of the trees. A checkpoint every 16 MiB of WAL instead of
 // every 4 saves a tenth of the time of an insert.
-constexpr char kSettings[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536; PRAGMA "
-    "wal_autocheckpoint=4096;";
+constexpr char kSettings[] = R"sql(
+  PRAGMA journal_mode=WAL;
+  PRAGMA synchronous=FULL;
+  PRAGMA cache_size=-65536;
+  PRAGMA wal_autocheckpoint=4096;
+)sql";
 
 // Which files are behind the names, to notice that somebody removed or replaced them under the open
 // connection.
 struct FileIds {
-  dev_t main_device = 0, wal_device = 0;
-  ino_t main_inode = 0, wal_inode = 0;
+  std::pair<dev_t, ino_t> main, wal;
   friend bool operator==(const FileIds&, const FileIds&) = default;
 };
 
@@ -30,9 +32,8 @@ FileIds read_file_ids(const SqliteConnection& connection) {
   const char* main_path = sqlite3_db_filename(connection.handle(), "main");
   FileIds ids;
   struct stat info;
-  if (stat(main_path, &info) == 0) ids.main_device = info.st_dev, ids.main_inode = info.st_ino;
-  if (stat(sqlite3_filename_wal(main_path), &info) == 0)
-    ids.wal_device = info.st_dev, ids.wal_inode = info.st_ino;
+  if (stat(main_path, &info) == 0) ids.main = {info.st_dev, info.st_ino};
+  if (stat(sqlite3_filename_wal(main_path), &info) == 0) ids.wal = {info.st_dev, info.st_ino};
   return ids;
 }
 

@@ -5,43 +5,50 @@
 namespace stampede::drain {
 namespace {
 
-constexpr char kIntoOrders[] =
-    " INTO "
-    "orders(order_id,item,user_id,qty,amount,currency,state,created_at,pay_before,updated_at,"
-    "payment_id,"
-    "refund_due) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
-constexpr char kUpdateOrder[] =
-    "UPDATE orders SET "
-    "state=coalesce(?2,state),payment_id=coalesce(?3,payment_id),refund_due=refund_due+?4,"
-    "updated_at=?5 WHERE order_id=?1";
-constexpr char kIntoPayments[] =
-    " INTO payments(payment_id,order_id,amount,currency,outcome,received_at) "
-    "VALUES(?1,?2,?3,?4,?5,?6)";
-constexpr char kInsertReject[] =
-    "INSERT INTO rejected(node,generation,shard,lsn,order_id,reason,record,at) "
-    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)";
-constexpr char kInsertPosition[] =
-    "INSERT INTO "
-    "drain_position(node,generation,shard,lsn,batch_seq,segment,byte_offset,chain,updated_at) "
-    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT DO NOTHING";
-constexpr char kUpdatePosition[] =
-    "UPDATE drain_position SET "
-    "lsn=?4,batch_seq=?5,segment=?6,byte_offset=?7,chain=?8,updated_at=?9 "
-    "WHERE node=?1 AND generation=?2 AND shard=?3 AND lsn=?10 AND chain=?11";
-constexpr char kFindPosition[] =
-    "SELECT 1 FROM drain_position WHERE node=?1 AND generation=?2 AND shard=?3";
+constexpr char kInsertOrder[] = R"sql(
+  INSERT INTO orders(order_id, item, user_id, qty, amount, currency, state,
+                     created_at, pay_before, updated_at, payment_id, refund_due)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12))sql";
+// Not INSERT OR REPLACE, which would empty the columns that others have added.
+constexpr char kOrReplaceOrder[] = R"sql(
+  ON CONFLICT(order_id) DO UPDATE SET
+    item=?2, user_id=?3, qty=?4, amount=?5, currency=?6, state=?7, created_at=?8, pay_before=?9,
+    updated_at=max(updated_at, ?10), payment_id=?11, refund_due=?12)sql";
+constexpr char kUpdateOrder[] = R"sql(
+  UPDATE orders
+  SET state=coalesce(?2, state), payment_id=coalesce(?3, payment_id), refund_due=refund_due+?4,
+      updated_at=max(updated_at, ?5)
+  WHERE order_id=?1)sql";
+constexpr char kInsertPayment[] = R"sql(
+  INSERT INTO payments(payment_id, order_id, amount, currency, outcome, received_at)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6))sql";
+constexpr char kOrReplacePayment[] = R"sql(
+  ON CONFLICT(order_id, payment_id) DO UPDATE SET
+    amount=?3, currency=?4, outcome=?5, received_at=?6)sql";
+constexpr char kInsertReject[] = R"sql(
+  INSERT INTO rejected(node, generation, shard, lsn, order_id, reason, record, at)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
+constexpr char kInsertPosition[] = R"sql(
+  INSERT INTO drain_position(node, generation, shard,
+                             lsn, batch_seq, segment, byte_offset, chain, updated_at)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING)sql";
+constexpr char kUpdatePosition[] = R"sql(
+  UPDATE drain_position
+  SET lsn=?4, batch_seq=?5, segment=?6, byte_offset=?7, chain=?8, updated_at=?9
+  WHERE node=?1 AND generation=?2 AND shard=?3 AND lsn=?10 AND chain=?11)sql";
+constexpr char kFindPosition[] = R"sql(
+  SELECT 1 FROM drain_position WHERE node=?1 AND generation=?2 AND shard=?3)sql";
 
 }  // namespace
 
 Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
   SqliteTables tables(connection);
-  const std::string insert = "INSERT", replace = "INSERT OR REPLACE";
   const std::pair<SqliteStatement*, std::string> statements[] = {
-      {&tables.insert_order_, insert + kIntoOrders},
-      {&tables.replace_order_, replace + kIntoOrders},
+      {&tables.insert_order_, kInsertOrder},
+      {&tables.replace_order_, std::string(kInsertOrder) + kOrReplaceOrder},
       {&tables.update_order_, kUpdateOrder},
-      {&tables.insert_payment_, insert + kIntoPayments},
-      {&tables.replace_payment_, replace + kIntoPayments},
+      {&tables.insert_payment_, kInsertPayment},
+      {&tables.replace_payment_, std::string(kInsertPayment) + kOrReplacePayment},
       {&tables.insert_reject_, kInsertReject},
       {&tables.insert_position_, kInsertPosition},
       {&tables.update_position_, kUpdatePosition},

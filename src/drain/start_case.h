@@ -1,13 +1,17 @@
 // Where does the drainer begin with a stream? A table of what the database says against what the
 // log says.
 //
-//   position in the database         the log                                    case
-//   none                             whole                                      beginning
-//   none                             its oldest segments are gone               rebuild, from a
-//   snapshot the log's end                    ends there with the same chain value       resume the
-//   log's end                    ends there with another chain value        foreign before the end
-//   still has that segment                     resume (reading checks the chain) before the end no
-//   longer has it                           outdated behind the end                   – ahead
+//   position in the database   the log                                   case
+//   none                       whole                                     beginning
+//   none                       its oldest segments are gone              rebuild, from a snapshot
+//   the log's end              ends there with the same chain value      resume
+//   the log's end              ends there with another chain value       foreign
+//   before the end             still has that segment                    resume
+//   before the end             no longer has it                          outdated
+//   behind the end             –                                         ahead
+//
+// Resuming before the end, the first batch that is read tells by its chain value whether it
+// follows.
 //
 // Foreign: rows of another log, say a data directory that was made anew beside an old database.
 // Outdated: a database that was restored from an old copy. Ahead: a log that was restored from an

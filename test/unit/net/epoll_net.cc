@@ -183,19 +183,24 @@ TEST_SUITE("net/epoll_net") {
     std::string sent(300'000, '\0');
     for (size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 31 % 251);
 
+    constexpr uint64_t client = 1, server = 2;
+    REQUIRE(net.watch(connection.client.get(), client, Interest::read));
+    REQUIRE(net.watch(connection.server.get(), server, Interest::write));
     std::string received;
     char piece[701];
-    for (size_t written = 0; received.size() < sent.size();) {
-      Io io;
-      if (written < sent.size())
-        io = net.write(connection.server.get(), std::span(sent).subspan(written));
-      REQUIRE(io.status != Io::Status::closed);
-      REQUIRE((io.bytes > 0) == (io.status == Io::Status::ok));
-      written += io.bytes;
-      if (io.status == Io::Status::ok) continue;
-      const ssize_t bytes = ::recv(connection.client.get(), piece, sizeof piece, 0);
-      REQUIRE(bytes > 0);
-      received.append(piece, static_cast<size_t>(bytes));
+    size_t written = 0;
+    while (received.size() < sent.size()) {
+      const std::optional<Event> event = await_event(net);
+      REQUIRE(event);
+      if (event->token == client) {
+        const Io io = net.read(connection.client.get(), piece);
+        received.append(piece, io.bytes);
+      } else {
+        const Io io = net.write(connection.server.get(), std::span(sent).subspan(written));
+        REQUIRE((io.bytes > 0) == (io.status == Io::Status::ok));
+        written += io.bytes;
+        if (written == sent.size()) net.rewatch(connection.server.get(), server, Interest::none);
+      }
     }
     CHECK(received == sent);
     CHECK(net.counters().writes_short > 0);

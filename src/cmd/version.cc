@@ -79,6 +79,8 @@ int version(Arguments arguments) {
   return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
 }
 
-const char* version_text() { return STAMPEDE_VERSION; }
+const char* version_text() {
+  return STAMPEDE_VERSION;
+}
 
 }  // namespace stampede::cmd

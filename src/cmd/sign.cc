@@ -2,9 +2,10 @@
 // their tests.
 //
 //   stampede sign keys > keys.json
-//   curl -H "Authorization: $(stampede sign ticket --key-file keys.json --user u1 --ttl 3600)" …
-//   curl -H "Stampede-Signature: $(stampede sign payment --key-file keys.json --body body.json)" -d
-//   @body.json …
+//   stampede sign ticket --key-file keys.json --user u1 --ttl 3600
+//       → Authorization: Bearer <what it prints>
+//   stampede sign payment --key-file keys.json --body body.json
+//       → Stampede-Signature: <what it prints>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ int sign_ticket(const Flags& flags, const door::Keys& keys) {
   std::array<char, door::kTicketBytesMax> room;
   const std::string_view ticket =
       door::mint_ticket(flags.user, now_unix() + flags.ttl_s, *key, room);
-  return print("Bearer " + std::string(ticket) + "\n");
+  return print(std::string(ticket) + "\n");
 }
 
 int sign_payment(const Flags& flags, const door::Keys& keys) {
@@ -125,8 +126,8 @@ int sign(Arguments arguments) {
   const CLI::App* keys = app.add_subcommand(
       "keys",
       "print a new key file with random secrets; a file that the output goes to is made private");
-  CLI::App* ticket =
-      app.add_subcommand("ticket", "print the value of a buyer's Authorization header");
+  CLI::App* ticket = app.add_subcommand(
+      "ticket", "print what follows `Bearer ` in a buyer's Authorization header");
   CLI::App* payment =
       app.add_subcommand("payment", "print the value of a payment's Stampede-Signature header");
   add_ticket_flags(*ticket, flags);

@@ -1,9 +1,8 @@
 // The catalog as operators write it and as buyers read it: JSON ⇄ terms.
 //
-//   {"items":[{"code":"ticket","title":"Beijing–Shanghai
-//   G101","price":55350,"currency":"CNY","stock":10000,
-//     "per_user_limit":1,"starts_at":"2026-12-01T10:00:00+08:00","ends_at":"2026-12-01T12:00:00+08:00",
-//     "pay_window_s":1800,"hidden_link":false}]}
+//   {"items":[{"code":"ticket","title":"Beijing–Shanghai G101","price":55350,"currency":"CNY",
+//     "stock":10000,"per_user_limit":1,"starts_at":"2026-12-01T10:00:00+08:00",
+//     "ends_at":"2026-12-01T12:00:00+08:00","pay_window_s":1800,"hidden_link":false}]}
 //
 // Only `code` and `stock` are required; a missing title is the code. Times are RFC 3339; null or
 // absent: open from the start, no end. A misspelt key is refused and not ignored: a sale that runs

@@ -88,7 +88,8 @@ TEST_SUITE("load/scanner") {
 
   TEST_CASE("nothing behind an answer's end is read into it") {
     std::string bare = answer("500 Internal Server Error", "{}");
-    Scan scan = scan_answer(bare + kTryAgain);
+    std::string both = bare + kTryAgain;
+    Scan scan = scan_answer(both);
     CHECK(scan.bytes == bare.size());
     CHECK(scan.reply.code.empty());
     CHECK_FALSE(scan.reply.is_retryable);
@@ -103,8 +104,8 @@ TEST_SUITE("load/scanner") {
   }
 
   TEST_CASE("JSON with blanks is read too") {
-    Scan scan =
-        scan_answer(answer("409 Conflict", R"({ "code" : "not_enough", "retryable" : true })"));
+    std::string spaced = answer("409 Conflict", R"({ "code" : "not_enough", "retryable" : true })");
+    Scan scan = scan_answer(spaced);
     CHECK(scan.reply.code == "not_enough");
     CHECK(scan.reply.is_retryable);
   }

@@ -42,7 +42,7 @@ void check_database_has_exactly(Server& server, const std::set<std::string>& ids
 void kill_repeatedly(int shards, int times, const std::string& durability) {
   INFO("seed " << seed());
   CAPTURE(shards);
-  Server server({.catalog = catalog({{.stock = 100'000, .per_user_limit = 1}}),
+  Server server({.catalog = catalog({{.stock = 100'000'000, .per_user_limit = 1}}),
                  .shards = shards,
                  .flags = {{"--durability", durability}}});
   std::set<std::string> ids;

@@ -56,7 +56,9 @@ struct Manifest {
 
 // nullopt: the directory is new. An error says which line is wrong, and for another version or
 // another machine what to do about it.
-[[nodiscard]] Result<std::optional<Manifest>> read_manifest(const std::string& data_dir);
+// `any_machine`: for tools that only read, which may look at a copy.
+[[nodiscard]] Result<std::optional<Manifest>> read_manifest(const std::string& data_dir,
+                                                            bool any_machine = false);
 // Makes the directories of its streams, then replaces the manifest atomically and durably. The
 // caller holds the lock.
 [[nodiscard]] Status write_manifest(const std::string& data_dir, const Manifest& manifest);

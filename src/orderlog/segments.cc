@@ -13,7 +13,7 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr std::string_view kUnfinished = ".log.tmp";
+constexpr std::string_view kUnfinished = ".tmp";  // segments and snapshots alike
 constexpr size_t kPieceBytes = 1024 * 1024;
 
 Status rename_durably(const StreamFiles& files, const std::string& from, const std::string& to) {
@@ -154,7 +154,7 @@ void SegmentKeeper::wake() {
   work_.notify_all();
 }
 
-// What an earlier life left: unfinished segments go, the current one and those behind it are ready.
+// What an earlier life left: unfinished files go, the current one and those behind it are ready.
 Status SegmentKeeper::adopt_files(StreamSegments& stream) {
   const StreamFiles& files = stream.files_;
   const Result<std::vector<std::string>> names = list_directory(files.dir);

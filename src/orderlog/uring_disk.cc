@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -30,6 +31,12 @@ int open_ring(io_uring& ring) {
     if (result != -EINVAL) break;
   }
   return result;
+}
+
+// What io_uring_enable_rings() does; Debian 12's shared library does not export it.
+bool enable(const io_uring& ring) {
+  return ::syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) ==
+         0;
 }
 
 bool lies_within(std::span<const std::byte> bytes, std::span<const std::byte> memory) {
@@ -68,7 +75,7 @@ void UringDisk::adopt(std::span<std::byte> buffers) {
 void UringDisk::submit(int fd, uint64_t offset, std::span<const std::byte> bytes) {
   CHECK(!is_in_flight_);
   CHECK(!refused_);
-  if (!is_enabled_) CHECK(io_uring_enable_rings(&ring_) == 0);
+  if (!is_enabled_) CHECK(enable(ring_));
   is_enabled_ = true;
 
   io_uring_sqe* const entry = io_uring_get_sqe(&ring_);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -213,6 +214,7 @@ inline ChildEnd run_in_child(const std::function<void()>& body) {
   if (::pipe(pipe) != 0) std::abort();
   const pid_t child = ::fork();
   if (child == 0) {
+    ::signal(SIGABRT, SIG_DFL);  // not the test runner's handler
     ::dup2(pipe[1], STDERR_FILENO);
     body();
     _exit(0);

@@ -1,0 +1,309 @@
+// `stampede log`: what the order log of a data directory holds, and whether every byte of it is
+// what was written. Both only read, take no lock and work beside a running server: what is being
+// written while they look is not there yet, and what is used again meanwhile is looked for anew.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "cmd/flags.h"
+#include "drain/database.h"
+#include "orderlog/directory.h"
+#include "orderlog/reader.h"
+#include "orderlog/record_text.h"
+#include "orderlog/recovery.h"
+#include "orderlog/snapshot.h"
+
+namespace stampede::cmd {
+namespace {
+
+using namespace orderlog;
+
+constexpr int kRestartsMax = 10;  // when segments are used again while we read them
+
+enum class Show { summary, batches, records };
+
+struct Flags {
+  std::string data = "./stampede-data";
+  std::optional<uint32_t> stream;
+  Lsn from = 1;
+  uint64_t limit = 0;
+  bool shows_records = false, shows_batches = false, shows_summary = false;
+  std::string database;
+};
+
+int fail(ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "stampede log: %s\n", message.c_str());
+  return code;
+}
+
+Result<std::vector<StreamFiles>> streams_of(const Flags& flags) {
+  Result<std::optional<Manifest>> manifest = read_manifest(flags.data, true);
+  if (!manifest) return manifest.error();
+  if (!*manifest)
+    return Error{"--data: " + flags.data + " is no data directory: it has no manifest"};
+  const uint32_t count = (*manifest)->shard_count;
+  if (flags.stream && *flags.stream >= count)
+    return Error{"--stream: expected a number below " + std::to_string(count)};
+  std::vector<StreamFiles> streams;
+  for (uint32_t stream = 0; stream < count; ++stream)
+    if (!flags.stream || *flags.stream == stream)
+      streams.push_back(stream_files(flags.data, **manifest, stream));
+  return streams;
+}
+
+// Where reading can begin: a snapshot knows what the oldest segment continues; without one, its own
+// first batch says so.
+Result<Position> start_of(const StreamFiles& files) {
+  const Result<SegmentList> list = list_segments(files);
+  if (!list) return list.error();
+  const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
+  if (!snapshots) return snapshots.error();
+  for (const uint32_t segment : *snapshots) {
+    if (list->segments.empty() || segment != list->segments.front()) continue;
+    if (const Result<SnapshotFacts> facts = read_snapshot_facts(files, segment))
+      return facts->position;
+  }
+  return oldest_position(files);
+}
+
+// ---- inspect ----
+
+using Drained = std::map<uint32_t, Lsn>;  // by stream
+
+// What the database says it has; nothing when there is none.
+Drained drained_of(const Flags& flags) {
+  const std::string beside = flags.data + "/orders.db";
+  if (flags.database.empty() && !std::filesystem::exists(beside)) return {};
+  const auto url =
+      drain::parse_database_url(flags.database.empty() ? "sqlite:" + beside : flags.database);
+  const Result<std::optional<Manifest>> manifest = read_manifest(flags.data, true);
+  if (!url || !manifest || !*manifest) return {};
+  const auto reader = drain::open_database_reader(*url);
+  if (!reader) return {};
+  const auto positions = (*reader)->positions();
+  if (!positions) return {};
+  Drained drained;
+  for (const drain::StreamPosition& position : *positions)
+    if (position.stream.node == (*manifest)->node &&
+        position.stream.generation == (*manifest)->generation)
+      drained[position.stream.shard] = position.position.next_lsn - 1;
+  return drained;
+}
+
+class Inspection {
+ public:
+  Inspection(const Flags& flags, const StreamFiles& files) : flags_(flags), files_(files) {}
+
+  Status run(const Drained& drained) {
+    const Result<Position> start = start_of(files_);
+    if (!start) return start.error();
+    Reader reader(files_, *start);
+    first_lsn_ = start->next_lsn;
+    Result<Reader::Found> found = reader.look();
+    while (found && found->batch && !is_full()) {
+      show(*found->batch);
+      reader.skip(*found->batch);
+      found = reader.look();
+    }
+    if (!found) return found.error();
+    if (flags_.shows_batches || flags_.shows_records) return Ok{};
+    summarize(reader, drained);
+    if (found->flaw != Flaw::blank)
+      std::printf("  behind it  %s (`stampede log verify` judges)\n",
+                  std::string(name_of(found->flaw)).c_str());
+    return Ok{};
+  }
+
+ private:
+  bool is_full() const { return flags_.limit != 0 && shown_ >= flags_.limit; }
+
+  void show(const Batch& batch) {
+    last_lsn_ = batch.last_lsn();
+    ++batches_;
+    if (batch.last_lsn() < flags_.from) return;
+    if (flags_.shows_batches) {
+      std::printf("stream=%u %s\n", files_.stream, text_of(batch).c_str());
+      ++shown_;
+    }
+    if (!flags_.shows_records) return;
+    batch.for_each([&](Lsn lsn, const Record& record) {
+      if (lsn < flags_.from || is_full()) return;
+      std::printf("stream=%u lsn=%lu %s\n", files_.stream, lsn, text_of(record).c_str());
+      ++shown_;
+    });
+  }
+
+  void summarize(const Reader& reader, const Drained& drained) const {
+    const Position& end = reader.position();
+    std::printf("stream %u in %s\n", files_.stream, files_.dir.c_str());
+    if (batches_ == 0)
+      std::printf("  records    none\n");
+    else
+      std::printf("  records    %lu to %lu in %lu batches\n", first_lsn_, last_lsn_, batches_);
+    std::printf("  end        segment %u offset %lu sequence %lu\n", end.segment, end.offset,
+                end.batch_seq);
+    std::printf("  durable    %lu\n", end.next_lsn - 1);
+    const auto found = drained.find(files_.stream);
+    if (found != drained.end()) std::printf("  drained    %lu\n", found->second);
+    if (const Result<std::vector<uint32_t>> snapshots = list_snapshots(files_))
+      for (const uint32_t segment : *snapshots) print_snapshot(segment);
+  }
+
+  void print_snapshot(uint32_t segment) const {
+    const Result<SnapshotFacts> facts = read_snapshot_facts(files_, segment);
+    if (facts)
+      std::printf("  snapshot   of the segments below %u: %lu records, up to record %lu\n", segment,
+                  facts->record_count, facts->position.next_lsn - 1);
+    else
+      std::printf("  snapshot   %s\n", facts.error().message.c_str());
+  }
+
+  const Flags& flags_;
+  const StreamFiles& files_;
+  Lsn first_lsn_ = 0, last_lsn_ = 0;
+  uint64_t batches_ = 0, shown_ = 0;
+};
+
+int inspect(const Flags& flags) {
+  const Result<std::vector<StreamFiles>> streams = streams_of(flags);
+  if (!streams) return fail(kExitUsage, streams.error().message);
+  const Drained drained = drained_of(flags);
+  for (const StreamFiles& files : *streams)
+    if (Status done = Inspection(flags, files).run(drained); !done)
+      return fail(kExitFailure, done.error().message);
+  return kExitOk;
+}
+
+// ---- verify ----
+
+// Every snapshot, byte by byte; and where each says that the log goes on.
+Result<std::map<uint32_t, Position>> verify_snapshots(const StreamFiles& files) {
+  const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
+  if (!snapshots) return snapshots.error();
+  std::map<uint32_t, Position> positions;
+  for (const uint32_t segment : *snapshots) {
+    const auto facts = read_snapshot(files, segment, [](const Record&) -> Status { return Ok{}; });
+    if (facts) {
+      positions[segment] = facts->position;
+      continue;
+    }
+    // The server removes old ones.
+    const Result<std::vector<uint32_t>> now = list_snapshots(files);
+    if (!now) return now.error();
+    if (std::find(now->begin(), now->end(), segment) != now->end()) return facts.error();
+  }
+  return positions;
+}
+
+RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots) {
+  return [&](Lsn lsn, const Record&, const Batch& batch) -> Status {
+    if (lsn != batch.first_lsn() || batch.offset() != 0) return Ok{};
+    const auto found = snapshots.find(batch.segment());
+    const bool agrees =
+        found == snapshots.end() ||
+        (found->second.next_lsn == lsn && found->second.batch_seq == batch.batch_seq() &&
+         found->second.prev_chain == batch.header().prev_chain);
+    if (agrees) return Ok{};
+    return Error{"the snapshot of the segments below does not end here"};
+  };
+}
+
+// A batch that was under way when it was looked at, and whose successor was written by the time the
+// rest was scanned, looks like damage. On a second look it is whole.
+bool is_sound_by_now(const StreamFiles& files, const Position& position) {
+  Reader reader(files, position);
+  const Result<Reader::Found> found = reader.look();
+  return found && found->batch;
+}
+
+bool is_still_there(const StreamFiles& files, uint32_t segment) {
+  const Result<SegmentList> list = list_segments(files);
+  return list && std::binary_search(list->segments.begin(), list->segments.end(), segment);
+}
+
+Result<RecoveryReport> verify_segments(const StreamFiles& files,
+                                       const std::map<uint32_t, Position>& snapshots) {
+  for (int attempt = 0;; ++attempt) {
+    const Result<Position> start = start_of(files);
+    if (!start) return start.error();
+    Result<RecoveryReport> report =
+        recover({.files = files, .start = *start, .is_read_only = true}, compare_with(snapshots));
+    if (report && report->outcome != RecoveryOutcome::damaged) return report;
+    if (report && is_sound_by_now(files, report->end)) {
+      report->outcome = RecoveryOutcome::clean;
+      return report;
+    }
+    // Segments that were used again meanwhile are no damage.
+    const uint32_t reached = report ? report->end.segment : start->segment;
+    if (attempt == kRestartsMax || is_still_there(files, reached)) return report;
+  }
+}
+
+int verify_stream(const StreamFiles& files) {
+  const auto snapshots = verify_snapshots(files);
+  if (!snapshots) return fail(kExitLogDamaged, snapshots.error().message);
+  const Result<RecoveryReport> report = verify_segments(files, *snapshots);
+  if (!report) return fail(kExitFailure, report.error().message);
+  if (report->outcome == RecoveryOutcome::damaged)
+    return fail(kExitLogDamaged, "stream " + std::to_string(files.stream) + ": " + report->message);
+  std::printf(
+      "stream %u: %lu records in %lu batches are sound, up to record %lu in segment %u; %zu "
+      "snapshots\n",
+      files.stream, report->records, report->batches, report->end.next_lsn - 1, report->end.segment,
+      snapshots->size());
+  if (report->outcome == RecoveryOutcome::torn)
+    std::printf("stream %u: the last write did not end and was not acknowledged: %s\n",
+                files.stream, report->message.c_str());
+  return kExitOk;
+}
+
+int verify(const Flags& flags) {
+  const Result<std::vector<StreamFiles>> streams = streams_of(flags);
+  if (!streams) return fail(kExitUsage, streams.error().message);
+  int worst = kExitOk;
+  for (const StreamFiles& files : *streams) worst = std::max(worst, verify_stream(files));
+  return worst;
+}
+
+void add_data_flag(CLI::App& app, Flags& flags) {
+  app.add_option("--data", flags.data, "data directory")->type_name("DIR");
+  app.add_option("--stream", flags.stream, "this stream only (default: all)")->type_name("N");
+}
+
+}  // namespace
+
+int log(Arguments arguments) {
+  CLI::App app(
+      "What the order log of a data directory holds. Only reads; works beside a running server.");
+  prepare(app, "log");
+  app.require_subcommand(1);
+  Flags flags;
+  CLI::App* const inspect_app =
+      app.add_subcommand("inspect", "print watermarks, batches or records");
+  add_data_flag(*inspect_app, flags);
+  inspect_app->add_option("--from", flags.from, "first record to print, by its number")
+      ->type_name("LSN");
+  inspect_app->add_option("--limit", flags.limit, "lines to print of each stream; 0: all")
+      ->type_name("N");
+  inspect_app
+      ->add_option("--db", flags.database, "database for `drained` (default: sqlite:DIR/orders.db)")
+      ->type_name("URL");
+  auto* const records =
+      inspect_app->add_flag("--records", flags.shows_records, "a line for each record");
+  auto* const batches =
+      inspect_app->add_flag("--batches", flags.shows_batches, "a line for each batch");
+  auto* const summary = inspect_app->add_flag("--summary", flags.shows_summary,
+                                              "watermarks and snapshots (the default)");
+  summary->excludes(records)->excludes(batches);
+  CLI::App* const verify_app =
+      app.add_subcommand("verify", "check every checksum; exit 78 and the place when one is wrong");
+  add_data_flag(*verify_app, flags);
+  if (const auto code = parse(app, arguments)) return *code;
+  return inspect_app->parsed() ? inspect(flags) : verify(flags);
+}
+
+}  // namespace stampede::cmd

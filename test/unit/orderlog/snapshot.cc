@@ -1,0 +1,171 @@
+#include "orderlog/snapshot.h"
+
+#include "rig.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <random>
+#include <string>
+
+namespace stampede::orderlog {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+SnapshotFacts facts_for(uint32_t segment) {
+  return {
+      .position = {.segment = segment, .batch_seq = 70, .next_lsn = 900, .prev_chain = 0xabcdef},
+      .epoch = 3,
+      .sequence_max = 12'345,
+      .wall_ns = kNoon.wall_ns,
+      .boot_id = {5, 6}};
+}
+
+Status write_snapshot(const StreamFiles& files, uint32_t segment, uint64_t orders) {
+  SnapshotWriter writer(files);
+  if (Status status = writer.begin(segment); !status) return status;
+  for (uint64_t i = 1; i <= orders; ++i) {
+    const OrderImage image{.reserve = sample_reserve(i), .state = OrderState::paid, .last_lsn = i};
+    if (Status status = writer.append(image); !status) return status;
+  }
+  return writer.finish(facts_for(segment));
+}
+
+Result<SnapshotFacts> read_all(const StreamFiles& files, uint32_t segment,
+                               uint64_t* orders = nullptr) {
+  return read_snapshot(files, segment, [&](const Record& record) -> Status {
+    const auto& image = std::get<OrderImage>(record);
+    if (orders != nullptr && image.reserve.order.sequence() == *orders + 1) ++*orders;
+    return Ok{};
+  });
+}
+
+TEST_SUITE("orderlog/snapshot") {
+  TEST_CASE("a snapshot reads back record by record with its facts") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    for (const uint64_t orders : {0, 1, 20'000}) {  // none, one batch, several
+      REQUIRE(write_snapshot(files, 7, orders));
+      uint64_t read = 0;
+      const Result<SnapshotFacts> facts = read_all(files, 7, &read);
+      REQUIRE_MESSAGE(facts, (facts ? "" : facts.error().message));
+      CHECK_EQ(read, orders);
+      CHECK_EQ(facts->record_count, orders);
+      CHECK(facts->position == facts_for(7).position);
+      CHECK_EQ(facts->epoch, 3);
+      CHECK_EQ(facts->sequence_max, 12'345);
+      CHECK_EQ(facts->wall_ns, kNoon.wall_ns);
+      CHECK(facts->boot_id == BootId{5, 6});
+      CHECK(read_snapshot_facts(files, 7)->position == facts->position);
+    }
+  }
+
+  TEST_CASE("one bit flipped anywhere in a snapshot is refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 20));
+    const std::string path = dir.path() + "/snapshot-0000000007";
+    Damage damage(path);
+    const size_t size = std::filesystem::file_size(path);
+    CHECK_EQ(size, 8192);
+    for (size_t offset = 0; offset < size; ++offset) {
+      if (offset >= 128 && offset < 4096) continue;  // behind the header, before the first batch
+      damage.flip(offset, offset % 8);
+      const bool is_refused = !read_all(files, 7);
+      damage.flip(offset, offset % 8);
+      if (!is_refused) FAIL("byte ", offset);
+    }
+    CHECK(read_all(files, 7));
+  }
+
+  TEST_CASE("a snapshot cut short or without one of its batches is refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 20'000));
+    const std::string path = dir.path() + "/snapshot-0000000007";
+    const std::string whole = read_file(path);
+    for (const size_t size :
+         {size_t{0}, size_t{100}, size_t{4096}, whole.size() / 2, whole.size() - 4096}) {
+      std::filesystem::resize_file(path, size);
+      CHECK_FALSE(read_all(files, 7));
+    }
+    // The last batch of the whole replaced by zeros: the sums of the others are right.
+    std::ofstream(path, std::ios::binary)
+        << whole.substr(0, whole.size() - 1024 * 1024) << std::string(1024 * 1024, '\0');
+    CHECK_FALSE(read_all(files, 7));
+  }
+
+  TEST_CASE("a snapshot of another log or stream or number is refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 5));
+    StreamFiles other = files;
+    other.log_uuid.fill(9);
+    CHECK_FALSE(read_snapshot_facts(other, 7));
+    other = files;
+    other.stream = 3;
+    CHECK_FALSE(read_snapshot_facts(other, 7));
+    std::filesystem::copy_file(dir.path() + "/snapshot-0000000007",
+                               dir.path() + "/snapshot-0000000008");
+    CHECK_FALSE(read_snapshot_facts(files, 8));
+    CHECK(contains(read_snapshot_facts(files, 9).error().message, "missing"));
+  }
+
+  TEST_CASE("a visitor that refuses a record ends the reading with its reason") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 5));
+    const auto facts =
+        read_snapshot(files, 7, [](const Record&) -> Status { return Error{"no such item"}; });
+    REQUIRE_FALSE(facts);
+    CHECK(contains(facts.error().message, "no such item"));
+  }
+
+  TEST_CASE("an unfinished snapshot is never seen") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    {
+      SnapshotWriter writer(files);
+      REQUIRE(writer.begin(7));
+      REQUIRE(writer.append(Forget{.order = {1}}));
+      CHECK(list_snapshots(files)->empty());
+    }
+    CHECK(std::filesystem::is_empty(dir.path()));
+  }
+
+  TEST_CASE("the two newest snapshots are kept and say from where the log is needed") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    CHECK_EQ(*remove_old_snapshots(files), 0);
+    REQUIRE(write_snapshot(files, 2, 1));
+    CHECK_EQ(*remove_old_snapshots(files), 0);
+    REQUIRE(write_snapshot(files, 10, 1));
+    CHECK_EQ(*remove_old_snapshots(files), 2);
+    REQUIRE(write_snapshot(files, 9, 1));
+    REQUIRE(write_snapshot(files, 11, 1));
+    CHECK_EQ(*remove_old_snapshots(files), 10);
+    CHECK(*list_snapshots(files) == std::vector<uint32_t>{11, 10});
+  }
+
+  TEST_CASE("every kind of record can stand in a snapshot") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    SnapshotWriter writer(files);
+    REQUIRE(writer.begin(1));
+    for (const Record& record : sample_records())
+      if (!std::holds_alternative<SegmentEnd>(record)) REQUIRE(writer.append(record));
+    REQUIRE(writer.finish({.position = {.segment = 1}}));
+    size_t visited = 0;
+    REQUIRE(read_snapshot(files, 1, [&](const Record&) -> Status {
+      ++visited;
+      return Ok{};
+    }));
+    CHECK_EQ(visited, sample_records().size() - 1);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::orderlog

@@ -80,10 +80,9 @@ Refusal read_time(JsonText::Value value, int64_t& out) {
   bool is_null = false;
   if (value.is_null().get(is_null) == simdjson::SUCCESS && is_null) return {};
   std::string_view text;
-  const std::optional<int64_t> wall_ms =
-      read_text(value, text).empty() ? parse_time(text) : std::nullopt;
-  if (wall_ms.value_or(0) == 0) return "expected a time such as 2026-12-01T10:00:00+08:00";
-  out = *wall_ms;
+  const int64_t wall_ms = read_text(value, text).empty() ? parse_time(text).value_or(0) : 0;
+  if (wall_ms == 0) return "expected a time such as 2026-12-01T10:00:00+08:00";
+  out = wall_ms;
   return {};
 }
 

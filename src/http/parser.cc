@@ -347,7 +347,8 @@ bool Parser::field_name(std::string_view& name) {
   return true;
 }
 
-// Consumes the line's end too. White space around the value is not part of it (RFC 9112 5.1).
+// Consumes the line's end too. White space around the value is not part of it (RFC 9112 5.1), but a
+// tab behind a length or a host is refused: not every parser takes it for white space there.
 bool Parser::field_value(ByteKind kind, std::string_view& value) {
   skip_spaces();
   const char* const first = p_;
@@ -358,7 +359,7 @@ bool Parser::field_value(ByteKind kind, std::string_view& value) {
   } else {
     skip(kind);
     value = {first, p_};
-    skip_spaces();
+    while (p_ < end_ && *p_ == ' ') ++p_;
   }
   return line_end();
 }
@@ -534,8 +535,8 @@ bool Parser::quoted_string() {
 }
 
 // Trailer fields are bounded and dropped: merging them into the head would let a body change what
-// was decided before it. Those that frame a message are refused (RFC 9110 6.5.1 forbids to send
-// them).
+// was decided before it. Those that frame a message are refused, because other parsers obey them
+// here too (RFC 9110 6.5.1 forbids to send them).
 bool Parser::trailers() {
   for (;;) {
     if (p_ == end_) return more();

@@ -40,71 +40,116 @@ struct Flags {
   Plan plan;
 };
 
-void add_flags(CLI::App& app, Flags& flags) {
+std::string refuse_item_code(const std::string& code) {
+  constexpr const char* kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  bool is_code = !code.empty() && code.size() <= limits::item_code_bytes_max &&
+                 code.find_first_not_of(kLetters) == code.npos;
+  return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
+}
+
+void add_crowd_flags(CLI::App& app, Flags& flags) {
   Plan& plan = flags.plan;
-  app.add_option("--url", flags.url, "public listener of the server");
+  app.add_option("--users", plan.users, "distinct users, 1 to 1000000000")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}))
+      ->type_name("N");
   app.add_option("--item", plan.item, "code of the item to buy")
-      ->check(CLI::Validator(
-          [](const std::string& code) {
-            bool is_code =
-                !code.empty() && code.size() <= limits::item_code_bytes_max &&
-                code.find_first_not_of(
-                    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
-                    code.npos;
-            return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
-          },
-          "CODE"));
-  app.add_option("--qty", plan.quantity, "units in each order")
-      ->check(CLI::Range(1u, limits::quantity_max));
-  app.add_option("--users", plan.users, "distinct users")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000}));
-  app.add_option("--seed", plan.seed, "part of every user id, u<seed>-<n>; random when not given");
+      ->check(refuse_item_code)
+      ->type_name("CODE");
+  app.add_option("--qty", plan.quantity, "units in each order, 1 to 1000")
+      ->check(CLI::Range(1u, limits::quantity_max))
+      ->type_name("N");
   app.add_option("--retry-storm", plan.copies,
-                 "copies of his order that each user sends over different connections")
-      ->check(CLI::Range(1u, 1000u));
-  app.add_option("--retries", plan.retries_max, "how often a user repeats a retryable answer")
-      ->check(CLI::Range(0u, 1'000'000u));
+                 "copies of his order that each user sends, over different connections, 1 to 1000")
+      ->check(CLI::Range(1u, 1000u))
+      ->type_name("K");
+  app.add_option("--retries", plan.retries_max,
+                 "how often a user repeats a retryable answer, 0 to 1000000")
+      ->check(CLI::Range(0u, 1'000'000u))
+      ->type_name("N");
+  app.add_option("--pay", plan.pay,
+                 "part of the buyers who pay, 0 to 1; needs a payment key in --key-file")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("FRACTION");
+  app.add_option("--cancel", plan.cancel, "part of the buyers who cancel, 0 to 1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->type_name("FRACTION");
+  app.add_option("--seed", plan.seed, "part of every user id, u<seed>-<n> (default: random)")
+      ->type_name("N")
+      ->default_str("");
+}
+
+void add_pace_flags(CLI::App& app, Flags& flags) {
+  Plan& plan = flags.plan;
   app.add_option("--rate", plan.rate, "orders a second; 0: as fast as connections x pipeline allow")
-      ->check(CLI::Range(0.0, 1e9));
-  app.add_option("--duration", flags.duration_s, "seconds; 0: until every user has his answer")
-      ->check(CLI::Range(0.0, 1e6));
-  app.add_option("--warmup", flags.warmup_s, "seconds in front that count in no figure")
-      ->check(CLI::Range(0.0, 1e6));
-  app.add_option("--connections", plan.connections, "connections")
-      ->check(CLI::Range(1u, 1'000'000u));
-  app.add_option("--pipeline", plan.pipeline, "requests under way on one connection")
-      ->check(CLI::Range(1u, 1024u));
-  app.add_option("--threads", plan.threads, "threads, each with its part of users and connections")
-      ->check(CLI::Range(1u, 64u));
-  app.add_option("--auth", flags.auth, "how users are known: header or ticket")
-      ->check(CLI::IsMember({"header", "ticket"}));
+      ->check(CLI::Range(0.0, 1e9))
+      ->type_name("R");
+  app.add_option("--duration", flags.duration_s, "0: until every user has his answer")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("SECONDS");
+  app.add_option("--warmup", flags.warmup_s, "time in front that counts in no figure")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("SECONDS");
+  app.add_option("--connections", plan.connections, "connections, 1 to 1000000")
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->type_name("C");
+  app.add_option("--pipeline", plan.pipeline, "requests under way on one connection, 1 to 1024")
+      ->check(CLI::Range(1u, 1024u))
+      ->type_name("D");
+  app.add_option("--threads", plan.threads,
+                 "threads, each with its part of users and connections, 1 to 64")
+      ->check(CLI::Range(1u, 64u))
+      ->type_name("N");
+}
+
+void add_server_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--url", flags.url, "public listener of the server")->type_name("URL");
+  app.add_option("--auth", flags.auth, "how users are known")
+      ->check(CLI::IsMember({"header", "ticket"}))
+      ->type_name("header|ticket");
   app.add_option("--key-file", flags.key_file,
-                 "key file whose first ticket key signs the users' tickets");
+                 "secrets; the first ticket key signs tickets, the first payment key payments")
+      ->type_name("FILE");
   app.add_option("--timeout", flags.timeout_s,
-                 "seconds without an answer before an order is sent again elsewhere")
-      ->check(CLI::Range(0.001, 1e6));
+                 "without an answer; then the order is sent again on a new connection")
+      ->check(CLI::Range(0.001, 1e6))
+      ->type_name("SECONDS");
   app.add_option("--patience", flags.patience_s,
-                 "seconds to go on while the server cannot be reached")
-      ->check(CLI::Range(0.0, 1e6));
+                 "how long to go on while the server cannot be reached")
+      ->check(CLI::Range(0.0, 1e6))
+      ->type_name("SECONDS");
+}
+
+void add_report_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--verify", flags.verifies,
                "check at the end that no promise was broken; exit 1 if one was");
   app.add_option("--admin", flags.admin,
-                 "operators' listener, for --verify: http://ADDR:PORT or unix:PATH");
-  app.add_option("--db", flags.db, "the server's database, for --verify");
-  app.add_option("--json", flags.json, "write the figures as JSON to this file, too");
+                 "operators' listener, for --verify: http://ADDR:PORT or unix:PATH")
+      ->type_name("URL");
+  app.add_option("--db", flags.db, "the server's database, for --verify")->type_name("URL");
+  app.add_option("--json", flags.json, "write the figures to this file as JSON")->type_name("FILE");
   app.add_flag("--progress", flags.shows_progress,
                "a line each second on stderr, even when it is no terminal");
 }
 
-Result<door::Key> read_ticket_key(const std::string& path) {
-  Result<door::Keys> keys = read_key_file(path);
-  if (!keys) return keys.error();
-  if (keys->tickets.empty()) return Error{path + ": holds no ticket key"};
-  return keys->tickets.front();
-}
-
 int64_t nanoseconds(double seconds) {
   return static_cast<int64_t>(seconds * static_cast<double>(kSecond));
+}
+
+Status read_keys(Flags& flags) {
+  Plan& plan = flags.plan;
+  bool needs_tickets = flags.auth == "ticket", needs_payments = plan.pay > 0;
+  if (!needs_tickets && !needs_payments) return Ok{};
+  if (flags.key_file.empty()) return Error{"--key-file: expected, for --auth ticket and for --pay"};
+  Result<door::Keys> keys = read_key_file(flags.key_file);
+  if (!keys) return Error{"--key-file: " + keys.error().message};
+  if (needs_tickets && keys->tickets.empty())
+    return Error{"--key-file: expected a ticket key in " + flags.key_file};
+  if (needs_payments && keys->payments.empty())
+    return Error{"--key-file: expected a payment key in " + flags.key_file};
+  if (needs_tickets) plan.ticket_key = keys->tickets.front();
+  if (needs_payments) plan.payment_key = keys->payments.front();
+  return Ok{};
 }
 
 // What the flags say, as a plan. The error names the flag.
@@ -118,14 +163,9 @@ Status complete(Flags& flags, bool has_seed) {
         "--retry-storm: expected at most --connections, for copies go over different ones"};
   if (plan.threads > plan.connections || plan.copies > plan.connections / plan.threads)
     return Error{"--threads: expected connections enough for each thread"};
-  if (flags.auth == "ticket") {
-    if (flags.key_file.empty())
-      return Error{"--auth ticket: expected --key-file with a ticket key"};
-    Result<door::Key> key = read_ticket_key(flags.key_file);
-    if (!key) return Error{"--key-file: " + key.error().message};
-    plan.ticket_key = *key;
-    plan.tickets_expire_unix = time(nullptr) + kTicketLifeSeconds;
-  }
+  if (plan.pay + plan.cancel > 1) return Error{"--cancel: expected at most 1 together with --pay"};
+  if (Status status = read_keys(flags); !status) return status;
+  plan.tickets_expire_unix = SystemClock().now().wall_ns / kSecond + kTicketLifeSeconds;
   plan.warmup_ns = nanoseconds(flags.warmup_s);
   plan.duration_ns = flags.duration_s > 0 ? nanoseconds(flags.duration_s) + plan.warmup_ns : 0;
   plan.answer_timeout_ns = nanoseconds(flags.timeout_s);
@@ -236,7 +276,10 @@ int load(Arguments arguments) {
       "against the database and the stock.");
   prepare(app, "load");
   Flags flags;
-  add_flags(app, flags);
+  add_crowd_flags(app, flags);
+  add_pace_flags(app, flags);
+  add_server_flags(app, flags);
+  add_report_flags(app, flags);
   if (auto exit = parse(app, arguments)) return *exit;
   if (Status status = complete(flags, app.count("--seed") > 0); !status)
     return usage_error("load", status.error().message);

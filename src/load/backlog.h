@@ -1,5 +1,6 @@
-// Orders that will be sent again: at once when their connection broke, after the server's
-// retry_after_ms when it said "try again". The earliest first.
+// Requests that will be sent again: at once when their connection broke, after the server's
+// retry_after_ms when it said "try again". Payments and cancels wait here for their turn, too. The
+// earliest first.
 #pragma once
 
 #include <algorithm>
@@ -8,14 +9,19 @@
 
 namespace stampede::load {
 
-// One copy of a user's order on its way: 24 bytes.
+// What a user asks for; the later ones about the order that he holds.
+enum class Step : uint8_t { order, pay, cancel };
+
+// One request of a user on its way.
 struct Attempt {
-  uint64_t user = 0;         // of this thread
-  int64_t due_ns = 0;        // latency counts from here
-  uint32_t repeats = 0;      // of retryable answers so far
-  bool is_unknown = false;   // an answer was lost: the server may have taken this order
-  bool is_measured = false;  // due after the warmup
+  uint64_t user = 0;     // of this thread
+  int64_t due_ns = 0;    // latency counts from here
+  uint32_t repeats = 0;  // after retryable answers and lost ones, so far
+  Step step = Step::order;
+  bool is_unknown = false;   // an answer was lost: the server may have done what was asked
+  bool is_measured = false;  // an order due after the warmup
 };
+static_assert(sizeof(Attempt) == 24);
 
 class Backlog {
  public:
@@ -42,7 +48,7 @@ class Backlog {
   };
   static bool later(const Entry& a, const Entry& b) { return a.not_before_ns > b.not_before_ns; }
 
-  std::vector<Entry> entries_;  // a heap; at most one entry for each copy of each user
+  std::vector<Entry> entries_;  // a heap; at most an entry for each copy of each user and one more
 };
 
 }  // namespace stampede::load

@@ -22,7 +22,8 @@ uint32_t share_of(uint32_t total, uint32_t threads, uint32_t thread) {
   return total / threads + (thread < total % threads);
 }
 
-std::string outcome_name(const Reply& reply) {
+std::string outcome_name(Step step, const Reply& reply) {
+  if (reply.status < 300 && step != Step::order) return std::string(reply.state);
   if (reply.status == 201) return "created";
   if (reply.status < 300) return reply.is_replayed ? "replayed" : "ok";
   return reply.code.empty() ? "status_" + std::to_string(reply.status) : std::string(reply.code);
@@ -105,7 +106,7 @@ bool Generator::send_again(int64_t now_ns) {
   if (not_before_ns > now_ns) return false;
   Attempt attempt = backlog_.take();
   if (end_by_ns_ != INT64_MAX && !attempt.is_unknown) {
-    book_.note(attempt.user, UserEnd::gave_up);
+    give_up(attempt);
     return true;
   }
   if (send(attempt, now_ns)) return true;
@@ -129,42 +130,79 @@ bool Generator::send(const Attempt& attempt, int64_t now_ns) {
   Connection* connection = connections_.next_with_room(attempt.user);
   is_blocked_ = connection == nullptr;
   if (is_blocked_) return false;
-  writer_.append_order(schedule_.number_of(attempt.user), connection->output);
+  append_request(attempt, connection->output);
   connections_.add_sent(*connection, attempt, now_ns);
   bump(tally_.live.sent);
   return true;
 }
 
+void Generator::append_request(const Attempt& attempt, std::string& out) const {
+  uint64_t number = schedule_.number_of(attempt.user);
+  switch (attempt.step) {
+    case Step::order:
+      return writer_.append_order(number, out);
+    case Step::pay:
+      return writer_.append_payment(number, book_.order_of(attempt.user), price_,
+                                    clock_.now().wall_ns / kSecond, out);
+    case Step::cancel:
+      return writer_.append_cancel(number, book_.order_of(attempt.user), out);
+  }
+  CHECK(false);
+}
+
 void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
   bump(tally_.live.answered);
-  tally_.answers.add(outcome_name(reply));
+  tally_.answers.add(outcome_name(attempt.step, reply));
   if (attempt.is_measured) {
     tally_.latency_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns)));
     tally_.last_ns = now_ns;
   }
-  if (reply.status < 300) {
-    if (reply.order_id == 0) {  // says yes, but not to what
-      on_failure(Failure::malformed_answer);
-      return book_.note(attempt.user, UserEnd::unknown);
-    }
-    if (book_.note_sold(attempt.user, {reply.order_id})) bump(tally_.live.sold);
-  } else if (reply.is_retryable) {
-    repeat(attempt, reply.retry_after_ms, now_ns);
-  } else {
+  if (reply.is_retryable) return repeat(attempt, reply.retry_after_ms, now_ns);
+  attempt.step == Step::order ? on_order_answer(attempt, reply, now_ns)
+                              : on_step_answer(attempt, reply);
+}
+
+void Generator::on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
+  if (reply.status >= 300) {
     book_.note(attempt.user, end_of_refusal(reply.code));
-    bump(tally_.live.refused);
+    return bump(tally_.live.refused);
   }
+  if (reply.order_id == 0) {  // says yes, but not to what
+    on_failure(Failure::malformed_answer);
+    return book_.note(attempt.user, UserEnd::unknown);
+  }
+  if (!book_.note_sold(attempt.user, {reply.order_id})) return;
+  bump(tally_.live.sold);
+  settle(attempt, reply, now_ns);
+}
+
+// The buyer pays, cancels or leaves it; which, depends on nothing but his number.
+void Generator::settle(const Attempt& order, const Reply& reply, int64_t now_ns) {
+  double chance =
+      static_cast<double>(mix(schedule_.number_of(order.user) + plan_.seed) >> 11) * 0x1p-53;
+  if (chance >= plan_.pay + plan_.cancel) return;
+  price_.amount = reply.amount;
+  std::copy_n(reply.currency.begin(), std::min(reply.currency.size(), price_.currency.size()),
+              price_.currency.begin());
+  backlog_.add(now_ns, {.user = order.user,
+                        .due_ns = now_ns,
+                        .step = chance < plan_.pay ? Step::pay : Step::cancel});
+}
+
+void Generator::on_step_answer(const Attempt& attempt, const Reply& reply) {
+  if (reply.state == "paid") book_.note_settled(attempt.user, Settled::paid);
+  if (reply.state == "cancelled") book_.note_settled(attempt.user, Settled::cancelled);
 }
 
 void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns) {
   bool is_ending = end_by_ns_ != INT64_MAX;
   if (attempt.repeats >= plan_.retries_max || (is_ending && !attempt.is_unknown))
-    return book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
+    return give_up(attempt);
   int64_t wait_ns = retry_after_ms > 0 ? retry_after_ms * kMillisecond : kRepeatWaitDefault;
   wait_ns = std::min(wait_ns, kRepeatWaitMax);
   // Up to a quarter more, so that those who were turned away together do not come back together.
-  wait_ns += static_cast<int64_t>(mix(attempt.user * 1'000'003 + ++attempt.repeats) %
-                                  static_cast<uint64_t>(wait_ns / 4));
+  uint64_t dice = mix(attempt.user * 1'000'003 + ++attempt.repeats);
+  wait_ns += static_cast<int64_t>(dice % static_cast<uint64_t>(wait_ns / 4));
   attempt.due_ns = now_ns + wait_ns;
   backlog_.add(attempt.due_ns, attempt);
   ++tally_.repeated;
@@ -175,10 +213,16 @@ void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns)
 void Generator::on_lost(const Attempt& lost, int64_t now_ns) {
   Attempt attempt = lost;
   attempt.is_unknown = true;
-  if (attempt.repeats >= plan_.retries_max) return book_.note(attempt.user, UserEnd::unknown);
+  if (attempt.repeats >= plan_.retries_max) return give_up(attempt);
   int64_t wait_ns = std::min(attempt.repeats++ * kLostWaitStep, kLostWaitMax);
   backlog_.add(now_ns + wait_ns, attempt);
   ++tally_.resent;
+}
+
+// No more of this request. A payment or cancel that comes to nothing leaves the order as it is.
+void Generator::give_up(const Attempt& attempt) {
+  if (attempt.step == Step::order)
+    book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
 }
 
 void Generator::on_failure(Failure failure) {
@@ -210,12 +254,11 @@ int64_t Generator::wait_ns(int64_t now_ns) const {
 }
 
 void Generator::close_book() {
-  connections_.each_in_flight(
-      [&](const Attempt& attempt) { book_.note(attempt.user, UserEnd::unknown); });
-  while (!backlog_.empty()) {
-    Attempt attempt = backlog_.take();
-    book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
-  }
+  connections_.each_in_flight([&](Attempt attempt) {
+    attempt.is_unknown = true;
+    give_up(attempt);
+  });
+  while (!backlog_.empty()) give_up(backlog_.take());
 }
 
 }  // namespace stampede::load

@@ -50,7 +50,12 @@ class Generator final : private AnswerHandler {
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
   bool send(const Attempt& attempt, int64_t now_ns);
+  void on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns);
+  void on_step_answer(const Attempt& attempt, const Reply& reply);
+  void settle(const Attempt& order, const Reply& reply, int64_t now_ns);
+  void give_up(const Attempt& attempt);
   void repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns);
+  void append_request(const Attempt& attempt, std::string& out) const;
   void begin_to_end(int64_t now_ns);
   bool is_finished(int64_t now_ns) const;
   int64_t wait_ns(int64_t now_ns) const;
@@ -65,6 +70,7 @@ class Generator final : private AnswerHandler {
   Backlog backlog_;
   Tally tally_;
   UserBook book_;
+  Price price_;  // of one order, as the answers say
   uint64_t next_request_ = 0;
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
   uint64_t unsent_ = 0;

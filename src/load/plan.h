@@ -20,12 +20,16 @@ struct Plan {
 
   uint64_t users = 100'000;  // distinct
   uint64_t seed = 1;         // in every user id, so that two runs do not meet
-  uint32_t copies =
-      1;  // of each user's order, all under one Idempotency-Key: a storm of impatient clicks
+  // Of each user's order, all under one Idempotency-Key: a storm of impatient clicks.
+  uint32_t copies = 1;
   uint32_t retries_max = 1'000;  // how often a user repeats a retryable answer
 
-  std::optional<door::Key>
-      ticket_key;  // users show tickets signed with it; none: the header of a trusted gateway
+  // What buyers do with their orders at once: a part pays, a part cancels, the rest leaves them.
+  double pay = 0, cancel = 0;
+  std::optional<door::Key> payment_key;  // there when pay > 0
+
+  // Users show tickets signed with it; none: the header of a trusted gateway.
+  std::optional<door::Key> ticket_key;
   int64_t tickets_expire_unix = 0;
 
   double rate = 0;          // orders a second; 0: as fast as connections × pipeline allow
@@ -36,8 +40,8 @@ struct Plan {
   uint32_t pipeline = 1;  // requests that may be unanswered on one connection
   uint32_t threads = 1;
 
-  int64_t answer_timeout_ns =
-      30 * kSecond;  // then the connection is given up and its orders are sent again
+  // Without an answer; then the connection is given up and its orders are sent again.
+  int64_t answer_timeout_ns = 30 * kSecond;
   int64_t patience_ns = 30 * kSecond;  // how long to go on while no connection can be opened
 };
 

@@ -97,6 +97,7 @@ void print_verified(const Report& report, Table& table) {
   table.heading("promises");
   table.row("database rows", report.verified->rows, verdict(find(report, "in the database")));
   table.row("", "", verdict(find(report, "unacknowledged")));
+  if (report.plan.pay + report.plan.cancel > 0) table.row("", "", verdict(find(report, "settled")));
   table.row("oversold", report.verified->oversold, verdict(find(report, "oversold")));
   table.row("unsold", report.verified->unsold, verdict(find(report, "unsold")));
 }

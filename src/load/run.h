@@ -40,6 +40,9 @@ class Run {
   OrderId order_of(uint64_t number) const {
     return book_of(number).order_of(number / plan_.threads);
   }
+  Settled settled_of(uint64_t number) const {
+    return book_of(number).settled_of(number / plan_.threads);
+  }
   uint64_t second_orders() const { return second_orders_; }
 
  private:

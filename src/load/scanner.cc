@@ -81,15 +81,27 @@ std::string_view text_behind(std::string_view body, std::string_view quoted_name
   return end == body.npos ? std::string_view{} : body.substr(1, end - 1);
 }
 
-void read_body(std::string_view body, Reply& reply) {
-  reply.order_id = parse_hex64(text_behind(body, "\"order_id\"")).value_or(0);
-  if (reply.status == 201) return;
+template <typename Number>
+void read_number(std::string_view text, Number& number) {
+  std::from_chars(text.data(), text.data() + text.size(), number);
+}
+
+void read_order(std::string_view body, Reply& reply) {
+  reply.state = text_behind(body, "\"state\"");
+  reply.currency = text_behind(body, "\"currency\"");
   reply.is_replayed = behind(body, "\"replayed\"").starts_with("true");
-  if (reply.status < 400) return;
+  read_number(behind(body, "\"amount\""), reply.amount);
+}
+
+void read_refusal(std::string_view body, Reply& reply) {
   reply.code = text_behind(body, "\"code\"");
   reply.is_retryable = behind(body, "\"retryable\"").starts_with("true");
-  std::string_view wait = behind(body, "\"retry_after_ms\"");
-  std::from_chars(wait.data(), wait.data() + wait.size(), reply.retry_after_ms);
+  read_number(behind(body, "\"retry_after_ms\""), reply.retry_after_ms);
+}
+
+void read_body(std::string_view body, Reply& reply) {
+  reply.order_id = parse_hex64(text_behind(body, "\"order_id\"")).value_or(0);
+  reply.status < 300 ? read_order(body, reply) : read_refusal(body, reply);
 }
 
 }  // namespace

@@ -17,8 +17,11 @@ constexpr size_t kAnswerBytesMax = kHeadBytesMax + kBodyBytesMax;
 
 struct Reply {
   unsigned status = 0;
-  std::string_view code;  // of a refusal; points into the scanned bytes
-  uint64_t order_id = 0;  // 0: none
+  std::string_view code;   // of a refusal; points into the scanned bytes
+  uint64_t order_id = 0;   // 0: none
+  std::string_view state;  // of the order; empty: none
+  int64_t amount = 0;
+  std::string_view currency;
   uint32_t retry_after_ms = 0;
   bool is_retryable = false;
   bool is_replayed = false;

@@ -1,4 +1,4 @@
-// How it ended for each user of one thread: what verification holds against the database. Nine
+// How it ended for each user of one thread: what verification holds against the database. Ten
 // bytes a user.
 #pragma once
 
@@ -21,9 +21,13 @@ enum class UserEnd : uint8_t {
 };
 constexpr size_t kUserEndCount = static_cast<size_t>(UserEnd::sold) + 1;
 
+// What an answer said about his order after that.
+enum class Settled : uint8_t { none, paid, cancelled };
+
 class UserBook {
  public:
-  explicit UserBook(uint64_t users) : ends_(users, UserEnd::not_asked), orders_(users) {}
+  explicit UserBook(uint64_t users)
+      : ends_(users, UserEnd::not_asked), settled_(users, Settled::none), orders_(users) {}
 
   void note(uint64_t user, UserEnd end) { ends_[user] = std::max(ends_[user], end); }
 
@@ -40,15 +44,18 @@ class UserBook {
     return true;
   }
 
+  void note_settled(uint64_t user, Settled settled) { settled_[user] = settled; }
+
   uint64_t users() const { return ends_.size(); }
   UserEnd end_of(uint64_t user) const { return ends_[user]; }
   OrderId order_of(uint64_t user) const { return orders_[user]; }
-  uint64_t second_orders() const {
-    return second_orders_;
-  }  // answers that named another order than before
+  Settled settled_of(uint64_t user) const { return settled_[user]; }
+  // Answers that named another order than before.
+  uint64_t second_orders() const { return second_orders_; }
 
  private:
   std::vector<UserEnd> ends_;
+  std::vector<Settled> settled_;
   std::vector<OrderId> orders_;
   uint64_t second_orders_ = 0;
 };

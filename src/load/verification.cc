@@ -15,6 +15,12 @@ Units held(const ItemAudit& audit) {
   return audit.reserved + audit.paid;
 }
 
+// False for who did neither.
+bool is_settled_as(Settled settled, std::string_view state) {
+  return (settled == Settled::paid && state == "paid") ||
+         (settled == Settled::cancelled && state == "cancelled");
+}
+
 uint64_t above(uint64_t a, uint64_t b) {
   return a > b ? a - b : 0;
 }
@@ -35,6 +41,7 @@ void Verification::note_users() {
   for (uint64_t number = 0; number < plan_.users; ++number) {
     UserEnd end = answers_.end_of(number);
     if (end == UserEnd::sold) orders.push_back(answers_.order_of(number));
+    settled_ += answers_.settled_of(number) != Settled::none;
     // With a duration some users are cut off in the middle of their retries: they were not refused
     // for good.
     unserved_ += end == UserEnd::sold_out || (end == UserEnd::gave_up && plan_.duration_ns == 0);
@@ -67,6 +74,7 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row, bool hol
     ++wrong_;
   } else {
     is_in_database_[number] = true;
+    settled_right_ += is_settled_as(answers_.settled_of(number), row.state);
     matched_ += end == UserEnd::sold;
     return;
   }
@@ -75,8 +83,8 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row, bool hol
 }
 
 std::vector<Check> Verification::finish(const ItemAudit& after) {
-  return {check_acknowledged(), check_database(), check_unacknowledged(), check_oversold(after),
-          check_unsold(after)};
+  return {check_acknowledged(), check_database(),      check_unacknowledged(),
+          check_settled(),      check_oversold(after), check_unsold(after)};
 }
 
 Check Verification::check_acknowledged() const {
@@ -102,6 +110,13 @@ Check Verification::check_unacknowledged() const {
           .numbers = format("%s orders that nobody was told of", grouped(unacknowledged_).c_str()) +
                      (unacknowledged_ > 0 ? example_ : ""),
           .is_kept = unacknowledged_ == 0};
+}
+
+Check Verification::check_settled() const {
+  return {.name = "settled",
+          .numbers = format("%s of %s answered payments and cancels stand in the database",
+                            grouped(settled_right_).c_str(), grouped(settled_).c_str()),
+          .is_kept = settled_right_ == settled_};
 }
 
 Check Verification::check_oversold(const ItemAudit& after) {

@@ -3,9 +3,9 @@
 // read or printed here.
 //
 // What must hold: an order that was acknowledged stands in the database exactly once, with the
-// right user, item and quantity; nobody of this run has an order that he was not told of; no unit
-// was sold twice; and nobody was refused while a unit was left. Users whose answers were lost for
-// good prove nothing, neither way.
+// right user, item and quantity, paid or cancelled if that was answered; nobody of this run has an
+// order that he was not told of; no unit was sold twice; and nobody was refused while a unit was
+// left. Users whose answers were lost for good prove nothing, neither way.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ class Answers {
   virtual ~Answers() = default;
   virtual UserEnd end_of(uint64_t number) const = 0;
   virtual OrderId order_of(uint64_t number) const = 0;  // when his end is `sold`
+  virtual Settled settled_of(uint64_t number) const = 0;
   virtual uint64_t second_orders() const = 0;
 };
 
@@ -68,6 +69,7 @@ class Verification {
   Check check_acknowledged() const;
   Check check_database() const;
   Check check_unacknowledged() const;
+  Check check_settled() const;
   Check check_oversold(const ItemAudit& after);
   Check check_unsold(const ItemAudit& after);
 
@@ -82,6 +84,8 @@ class Verification {
   uint64_t matched_ = 0;         // acknowledged orders found, right in every column
   uint64_t wrong_ = 0;           // found with another item or quantity
   uint64_t doubled_ = 0;         // found again
+  uint64_t settled_ = 0;         // users who were told `paid` or `cancelled`
+  uint64_t settled_right_ = 0;   // whose row says so too
   uint64_t unacknowledged_ = 0;  // rows of this run's users that no answer had named
   Units units_held_ = 0;         // in the database, by anybody, in a state that holds units
   Units units_held_by_run_ = 0;

@@ -100,6 +100,7 @@ void FakeServer::take_requests(Client& client) {
                         .user = field_of(head, "X-User-Id"),
                         .key = field_of(head, "Idempotency-Key"),
                         .authorization = field_of(head, "Authorization"),
+                        .signature = field_of(head, "Stampede-Signature"),
                         .body = client.input.substr(end + 4, length),
                         .connection = client.number};
     client.input.erase(0, end + 4 + length);
@@ -123,7 +124,8 @@ std::string FakeSale::answer(const FakeRequest& request) {
   uint64_t id = orders_.try_emplace(who, orders_.size() + 1).first->second;
   char text[kHex64Bytes];
   render_hex64(id, text);
-  std::string order = "{\"order_id\":\"" + std::string(text, sizeof text) + "\"";
+  std::string order = "{\"order_id\":\"" + std::string(text, sizeof text) +
+                      "\",\"state\":\"reserved\",\"amount\":55350,\"currency\":\"CNY\"";
   return is_known ? http_answer("200 OK", order + ",\"replayed\":true}")
                   : http_answer("201 Created", order + "}");
 }

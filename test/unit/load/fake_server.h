@@ -18,6 +18,7 @@ struct FakeRequest {
   std::string user;  // X-User-Id
   std::string key;   // Idempotency-Key
   std::string authorization;
+  std::string signature;  // Stampede-Signature
   std::string body;
   unsigned connection = 0;  // counted from 0 as they were accepted
 };

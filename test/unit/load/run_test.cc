@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "door/signature.h"
 #include "door/ticket.h"
 #include "fake_server.h"
 
@@ -192,7 +193,7 @@ TEST_SUITE("load/run") {
       return is_first && met.size() % 50 == 0 ? FakeReply{} : FakeReply{{answer}};
     });
     Plan plan = small_plan(server);
-    plan.answer_timeout_ns = 20 * kMillisecond;
+    plan.answer_timeout_ns = 200 * kMillisecond;
     Finished finished(plan);
     CHECK(finished.failures(Failure::answer_timeout) >= 4);
     CHECK(finished.users(UserEnd::sold) == 200);
@@ -269,6 +270,45 @@ TEST_SUITE("load/run") {
     Finished finished(plan);
     CHECK(finished.users(UserEnd::unknown) == 200);
     CHECK(finished.users(UserEnd::sold) == 0);
+  }
+
+  TEST_CASE("a part of the buyers pays with a valid signature and a part cancels") {
+    door::Key key("k1", door::Secret{7});
+    FakeSale sale(100);
+    std::set<std::string> paid, cancelled;
+    FakeServer server([&](const FakeRequest& request) {
+      std::string path = request.line.substr(0, request.line.rfind(' '));
+      if (path.ends_with("/payment")) {
+        int64_t now_unix = SystemClock().now().wall_ns / kSecond;
+        CHECK(door::verify_signature(request.signature, request.body, {&key, 1}, now_unix));
+        CHECK(request.body.find(R"("amount":55350,"currency":"CNY","status":"succeeded")") !=
+              std::string::npos);
+        bool is_first = paid.insert(path).second;  // told once, the first answers are lost
+        std::string answer = http_answer("200 OK", R"({"order_id":"1","state":"paid"})");
+        return is_first && paid.size() % 5 == 0 ? FakeReply{{}, true} : FakeReply{{answer}};
+      }
+      if (path.ends_with("/cancel")) {
+        CHECK_FALSE(request.user.empty());
+        cancelled.insert(path);
+        return FakeReply{{http_answer("200 OK", R"({"order_id":"1","state":"cancelled"})")}};
+      }
+      return FakeReply{{sale.answer(request)}};
+    });
+    Plan plan = small_plan(server);
+    plan.pay = 0.5;
+    plan.cancel = 0.25;
+    plan.payment_key = key;
+    Finished finished(plan);
+    CHECK(finished.users(UserEnd::sold) == 100);
+    std::array<uint64_t, 3> settled{};
+    for (uint64_t number = 0; number < plan.users; ++number)
+      ++settled[static_cast<size_t>(finished.run.settled_of(number))];
+    CHECK(settled[1] == paid.size());
+    CHECK(settled[2] == cancelled.size());
+    CHECK(paid.size() > 20);
+    CHECK(cancelled.size() > 5);
+    CHECK(paid.size() + cancelled.size() < 100);
+    check_books_agree(finished.run, plan, sale);
   }
 
   TEST_CASE("at a rate latency counts from the moment the request was due") {

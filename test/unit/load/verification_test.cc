@@ -42,6 +42,7 @@ struct Sale final : Answers {
 
   UserEnd end_of(uint64_t number) const override { return ends[number]; }
   OrderId order_of(uint64_t number) const override { return {orders[number]}; }
+  Settled settled_of(uint64_t number) const override { return settled[number]; }
   uint64_t second_orders() const override { return second; }
 
   // The names of the promises that do not hold.
@@ -63,6 +64,7 @@ struct Sale final : Answers {
   ItemAudit after{.total = kStock, .reserved = kStock, .ok = true};
   std::vector<UserEnd> ends;
   std::vector<uint64_t> orders;
+  std::vector<Settled> settled = std::vector<Settled>(10, Settled::none);
   std::vector<Row> rows;
   uint64_t second = 0;
   uint64_t oversold = 0, unsold = 0;
@@ -153,6 +155,21 @@ TEST_SUITE("load/verification") {
     sale.rows.erase(sale.rows.begin() + 2);
     sale.after = {.total = 6, .free = 0, .reserved = 6, .ok = true};
     CHECK(sale.broken() == Names{});
+  }
+
+  TEST_CASE("a payment or cancel that was answered and does not stand in the database is found") {
+    Sale sale;
+    sale.settled[1] = Settled::paid;
+    sale.settled[2] = Settled::cancelled;
+    sale.rows[1].state = "paid";
+    sale.rows[2].state = "cancelled";
+    sale.after = {.total = 6, .free = 1, .reserved = 4, .paid = 1, .ok = true};
+    CHECK(sale.broken() == Names{});
+    sale.rows[1].state = "reserved";
+    CHECK(sale.broken() == Names{"settled"});
+    sale.rows[1].state = "paid";
+    sale.rows[2].state = "expired";
+    CHECK(sale.broken() == Names{"settled"});
   }
 
   TEST_CASE("one unit too many in the audit is found") {

@@ -1,0 +1,131 @@
+// Paths, methods, parameters and bodies of the operators' listener.
+#include "shard/admin_routes.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+
+namespace stampede::shard {
+namespace {
+
+using http::Method;
+
+AdminRoute ask(Method method, std::string_view path, std::string_view query = {}) {
+  return route_admin({.method = method, .path = path, .query = query});
+}
+
+TEST_SUITE("shard/admin_routes") {
+  TEST_CASE("every path of the contract is known by its method") {
+    CHECK(ask(Method::get, "/healthz").kind == AdminKind::health);
+    CHECK(ask(Method::get, "/readyz").kind == AdminKind::readiness);
+    CHECK(ask(Method::get, "/metrics").kind == AdminKind::metrics);
+    CHECK(ask(Method::head, "/metrics").kind == AdminKind::metrics);
+    CHECK(ask(Method::get, "/admin/status").kind == AdminKind::status);
+    CHECK(ask(Method::get, "/admin/audit").kind == AdminKind::audit);
+    CHECK(ask(Method::get, "/admin/limits").kind == AdminKind::read_limits);
+    CHECK(ask(Method::put, "/admin/limits").kind == AdminKind::set_limits);
+    for (const auto& [action, kind] : {std::pair{"pause", AdminKind::pause}, std::pair{"resume", AdminKind::resume},
+                                       std::pair{"end", AdminKind::end}, std::pair{"restock", AdminKind::restock}}) {
+      const std::string path = std::string("/admin/items/ticket/") + action;
+      const AdminRoute route = ask(Method::post, path);
+      CHECK(route.refusal == Verdict::ok);
+      CHECK(route.kind == kind);
+      CHECK(route.item == "ticket");
+    }
+    const AdminRoute put = ask(Method::put, "/admin/items/a.b-c_d");
+    CHECK(put.kind == AdminKind::put_item);
+    CHECK(put.item == "a.b-c_d");
+  }
+
+  TEST_CASE("another method is refused and the answer names those that are allowed") {
+    CHECK(ask(Method::post, "/healthz").refusal == Verdict::method_not_allowed);
+    CHECK(ask(Method::post, "/healthz").allow == "GET, HEAD");
+    CHECK(ask(Method::post, "/admin/limits").allow == "GET, HEAD, PUT");
+    CHECK(ask(Method::get, "/admin/items/ticket").allow == "PUT");
+    CHECK(ask(Method::get, "/admin/items/ticket/pause").allow == "POST");
+    CHECK(ask(Method::del, "/admin/audit").refusal == Verdict::method_not_allowed);
+  }
+
+  TEST_CASE("any other path is not found") {
+    for (const char* path : {"/", "*", "/health", "/healthz/", "/admin", "/admin/", "/admin/items", "/v1/orders",
+                             "/admin/items/ticket/sell", "/admin/items/ticket/pause/", "/admin/status/0"}) {
+      CAPTURE(path);
+      CHECK(ask(Method::get, path).refusal == Verdict::not_found);
+    }
+  }
+
+  TEST_CASE("a page begins behind an item and an audit may be of one item") {
+    CHECK(ask(Method::get, "/admin/audit", "after=i999").after == "i999");
+    CHECK(ask(Method::get, "/admin/audit", "x=1&item=ticket&y").item == "ticket");
+    CHECK(ask(Method::get, "/admin/status", "after=i999").after == "i999");
+    CHECK(ask(Method::get, "/admin/audit", "").after.empty());
+    for (const char* query : {"after=", "after", "item=a&item=b", "item=a&after=b"}) {
+      CAPTURE(query);
+      CHECK(ask(Method::get, "/admin/audit", query).refusal == Verdict::bad_request);
+    }
+  }
+
+  TEST_CASE("a restock names its operation and its units") {
+    const Result<Restock> restock = parse_restock(R"({"op_id":"r1","delta":-100})");
+    REQUIRE(bool(restock));
+    CHECK(restock->op_id.view() == "r1");
+    CHECK(restock->delta == -100);
+    CHECK(parse_restock(R"({"op_id":"r1","delta":1099511627776})")->delta == int64_t{limits::stock_max});
+  }
+
+  TEST_CASE("a restock that is no restock is refused with the field's name") {
+    const std::pair<std::string, const char*> bodies[] = {
+        {"", "empty"},
+        {"{}", "op_id"},
+        {R"({"op_id":"r1"})", "delta"},
+        {R"({"delta":1})", "op_id"},
+        {R"({"op_id":"","delta":1})", "op_id"},
+        {R"({"op_id":"a b","delta":1})", "op_id"},
+        {"{\"op_id\":\"" + std::string(65, 'r') + "\",\"delta\":1}", "op_id"},
+        {R"({"op_id":1,"delta":1})", "op_id"},
+        {R"({"op_id":"r1","delta":0})", "delta"},
+        {R"({"op_id":"r1","delta":"1"})", "delta"},
+        {R"({"op_id":"r1","delta":1.5})", "delta"},
+        {R"({"op_id":"r1","delta":1099511627777})", "delta"},
+        {R"({"op_id":"r1","delta":-1099511627777})", "delta"},
+        {R"({"op_id":"r1","delta":9223372036854775808})", "delta"},
+        {R"({"op_id":"r1","delta":18446744073709551615})", "delta"},
+        {R"({"op_id":"r1","delta":-9223372036854775808})", "delta"},
+        {R"({"op_id":"r1","delta":1,"delta":2})", "twice"},
+        {R"({"op_id":"r1","delta":1,"dleta":2})", "dleta"},
+        {R"({"op_id":"r1","delta":1} x)", "body:1"},
+    };
+    for (const auto& [body, word] : bodies) {
+      CAPTURE(body);
+      const Result<Restock> restock = parse_restock(body);
+      REQUIRE(!restock);
+      CHECK(restock.error().message.find(word) != std::string::npos);
+    }
+  }
+
+  TEST_CASE("levers are read one by one and bounded") {
+    CHECK(*parse_limits(R"({"lease_max":7})")->lease_max == 7);
+    CHECK(!parse_limits(R"({"lease_max":7})")->drain_lag_max);
+    CHECK(*parse_limits(R"({"drain_lag_max":0})")->drain_lag_max == 0);
+    for (const char* body : {"{}", R"({"lease_max":-1})", R"({"drain_lag_max":"7"})", R"({"rate":1})"}) {
+      CAPTURE(body);
+      CHECK(!parse_limits(body));
+    }
+  }
+
+  TEST_CASE("restocks add to what was ever supplied or withdrawn and stay within the bounds") {
+    CHECK(restocked({10, 3}, 5)->supplied == 15);
+    CHECK(restocked({10, 3}, 5)->withdrawn == 3);
+    CHECK(restocked({10, 3}, -7)->withdrawn == 10);
+    CHECK(restocked({10, 3}, -7)->supplied == 10);
+    CHECK(!restocked({10, 3}, -8));
+    CHECK(bool(restocked({limits::stock_max + 5, 6}, 1)));
+    CHECK(!restocked({limits::stock_max + 5, 6}, 2));
+    CHECK(!restocked({0, 0}, INT64_MIN));
+    CHECK(!restocked({0, 0}, INT64_MAX));
+  }
+}
+
+}  // namespace
+}  // namespace stampede::shard

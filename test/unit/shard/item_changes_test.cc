@@ -1,0 +1,401 @@
+// Operators' changes: what takes effect when, what is refused, and that each happens once.
+#include "shard/item_changes.h"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <random>
+
+#include "operators_rig.h"
+
+namespace stampede::shard {
+namespace {
+
+constexpr uint32_t kPlace = 1, kOther = 2;
+
+TEST_SUITE("shard/item_changes") {
+  TEST_CASE("a new item is told to nobody before its record is durable") {
+    OperatorsRig rig;
+    rig.changes->put(rig.by(kPlace), "ticket", R"({"stock":10,"price":77})", rig.now);
+    for (int turns = 0; turns < 3; ++turns) {
+      rig.turn();
+      rig.poll_all();
+    }
+    CHECK(!rig.is_answered(kPlace));
+    CHECK(rig.catalog.find("ticket") == kNoItem);
+    CHECK(rig.take_terms(1).empty());
+    rig.sync();
+    for (int turns = 0; turns < 3; ++turns) {
+      rig.turn();
+      rig.poll_all();
+    }
+    CHECK(rig.answers.at(kPlace).status == http::StatusCode::created);
+    CHECK(rig.says(kPlace, R"("state":"open","total":10})"));
+    CHECK(rig.catalog.sale(rig.catalog.find("ticket")).price == 77);
+    CHECK(rig.take_terms(1).size() == 1);
+    CHECK(rig.take_terms(2).size() == 1);
+    CHECK(rig.acts == std::vector<std::string>{"put, a new item with stock 10"});
+  }
+
+  // Otherwise its first buyers would hear sold_out from a ledger that has not heard of the units yet.
+  TEST_CASE("a new item is told to the shards only when the ledger has its units") {
+    constexpr uint32_t kShards = 3;
+    OperatorsRig rig(kShards);
+    uint32_t elsewhere = 0;
+    for (ItemId item = 0; item < 12; ++item) {
+      const std::string code = "i" + std::to_string(item);
+      rig.changes->put(rig.by(item), code, R"({"stock":10})", rig.now);
+      rig.sync();
+      rig.turn();
+      CHECK(rig.take_terms(1).empty());
+      // Every shard but the one that has the item's book looks into its mail.
+      const uint32_t home = mix(item) % kShards;
+      elsewhere += home != 0;
+      for (int turns = 0; turns < 3; ++turns) {
+        for (uint32_t shard = 0; shard < kShards; ++shard)
+          if (shard != home) rig.poll(shard);
+        rig.turn();
+      }
+      CHECK(!rig.is_answered(item));
+      CHECK(rig.take_terms(1).empty());
+      rig.poll(home);
+      rig.poll(0);
+      rig.turn();
+      CHECK(rig.is_answered(item));
+      CHECK(rig.take_terms(1).size() == 1);
+      CHECK(rig.books(item).free == 10);
+    }
+    CHECK(elsewhere > 0);
+  }
+
+  TEST_CASE("the same new item twice at once becomes one item") {
+    OperatorsRig rig;
+    rig.changes->put(rig.by(kPlace), "ticket", R"({"stock":10})", rig.now);
+    rig.changes->put(rig.by(kOther), "ticket", R"({"stock":10})", rig.now);
+    CHECK(rig.answers.at(kOther).refusal == Verdict::try_again);
+    rig.settle();
+    CHECK(rig.answers.at(kPlace).status == http::StatusCode::created);
+    CHECK(rig.state.items().size() == 1);
+  }
+
+  TEST_CASE("new items get their ids in the order of their records") {
+    OperatorsRig rig;
+    for (uint32_t number = 0; number < 20; ++number)
+      rig.changes->put(rig.by(number), "i" + std::to_string(number), R"({"stock":1})", rig.now);
+    rig.sync();
+    std::vector<stock::ItemTerms> heard;
+    for (int turns = 0; turns < 6; ++turns) {
+      rig.turn();
+      rig.poll(turns % 3);  // the ledger's shards answer at different times
+      for (const stock::ItemTerms& terms : rig.take_terms(1)) heard.push_back(terms);
+    }
+    REQUIRE(heard.size() == 20);
+    for (ItemId item = 0; item < 20; ++item) CHECK(heard[item].id == item);
+  }
+
+  TEST_CASE("a wrong body changes nothing and says what is wrong") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    const Lsn before = rig.appended;
+    uint32_t place = 0;
+    for (const char* body : {"", "{", "{}", " { } ", "[]", R"({"code":"other","stock":10})", R"({"price":-1})",
+                             R"({"stock":-1})", R"({"stock":10,"stock":10})", R"({"prise":10})"}) {
+      CAPTURE(body);
+      rig.changes->put(rig.by(place), "ticket", body, rig.now);
+      CHECK(rig.answers.at(place).refusal == Verdict::bad_request);
+      CHECK(!rig.answers.at(place).body.empty());
+      ++place;
+    }
+    rig.changes->put(rig.by(place), "new", R"({"price":10})", rig.now);
+    CHECK(rig.answers.at(place).refusal == Verdict::bad_request);
+    CHECK(rig.says(place, "stock"));
+    rig.settle();
+    CHECK(rig.appended == before);
+    CHECK(rig.item(item).total() == 10);
+  }
+
+  TEST_CASE("a known item keeps its stock and its pause while its other terms change") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.changes->set_sale(rig.by(0), AdminKind::pause, item, rig.now);
+    rig.changes->put(rig.by(1), "ticket", R"({"price":250,"stock":10})", rig.now);
+    rig.changes->put(rig.by(2), "ticket", R"({"price":300})", rig.now);
+    rig.settle();
+    CHECK(rig.says(1, R"("price":250)"));
+    CHECK(rig.catalog.sale(item).price == 300);
+    CHECK(rig.catalog.sale(item).is_paused);
+    CHECK(rig.item(item).total() == 10);
+  }
+
+  TEST_CASE("another stock than the present total is refused with the present total") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.changes->put(rig.by(0), "ticket", R"({"price":250,"stock":11})", rig.now);
+    CHECK(rig.answers.at(0).status == http::StatusCode::conflict);
+    CHECK(rig.says(0, R"("code":"stock_differs")"));
+    CHECK(rig.says(0, R"("total":10})"));
+    rig.settle();
+    CHECK(rig.catalog.sale(item).price == 0);
+  }
+
+  TEST_CASE("an end is for good and counts from now") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.changes->set_sale(rig.by(0), AdminKind::end, item, rig.now);
+    rig.settle();
+    CHECK(rig.says(0, R"("state":"ended")"));
+    CHECK(rig.catalog.sale(item).is_ended);
+    CHECK(rig.catalog.sale(item).ends_ms == rig.now.wall_ms());
+    const int64_t ended_ms = rig.now.wall_ms();
+    rig.now.wall_ns += 10 * kSecond;
+    rig.changes->set_sale(rig.by(1), AdminKind::resume, item, rig.now);
+    rig.changes->put(rig.by(2), "ticket", R"({"price":1})", rig.now);
+    CHECK(rig.answers.at(1).refusal == Verdict::sale_ended);
+    CHECK(rig.answers.at(2).refusal == Verdict::sale_ended);
+    rig.changes->set_sale(rig.by(3), AdminKind::end, item, rig.now);
+    rig.settle();
+    CHECK(rig.answers.at(3).refusal == Verdict::ok);
+    CHECK(rig.catalog.sale(item).ends_ms == ended_ms);
+  }
+
+  TEST_CASE("shards hear of a pause before its operator does and in the order of the records") {
+    OperatorsRig rig(2);
+    const ItemId item = rig.add_item("ticket", 10);
+    // The other shard does not take its mail: its lane fills up.
+    const stock::ItemTerms terms = rig.catalog.terms(item);
+    while (rig.process.terms[1]->push(terms)) {
+    }
+    rig.changes->set_sale(rig.by(0), AdminKind::pause, item, rig.now);
+    rig.changes->set_sale(rig.by(1), AdminKind::resume, item, rig.now);
+    rig.sync();
+    rig.turn();
+    CHECK(!rig.is_answered(0));
+    CHECK(!rig.is_answered(1));
+    CHECK(rig.changes->wants_turn());
+    CHECK(rig.take_terms(1).size() == limits::control_slots);
+    rig.turn();
+    CHECK(rig.is_answered(0));
+    CHECK(rig.is_answered(1));
+    const std::vector<stock::ItemTerms> heard = rig.take_terms(1);
+    REQUIRE(heard.size() == 2);
+    CHECK(heard[0].is_paused);
+    CHECK(!heard[1].is_paused);
+    rig.turn();
+    CHECK(!rig.changes->wants_turn());
+  }
+
+  TEST_CASE("added units are on sale when they are durable and not before") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.restock(0, item, "r1", 5);
+    rig.turn();
+    CHECK(!rig.is_answered(0));
+    CHECK(rig.books(item).total == 10);
+    rig.settle();
+    CHECK(rig.answers.at(0).body == R"({"item":"ticket","op_id":"r1","applied":true,"total":15})");
+    CHECK(rig.books(item).total == 15);
+    CHECK(rig.books(item).free == 15);
+    CHECK(rig.books(item).is_ok);
+  }
+
+  TEST_CASE("a repeat of a restock under way waits for it and gets its answer") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    for (uint32_t place = 0; place < 5; ++place) rig.restock(place, item, "r1", 5);
+    rig.turn();
+    for (uint32_t place = 0; place < 5; ++place) CHECK(!rig.is_answered(place));
+    rig.settle();
+    for (uint32_t place = 0; place < 5; ++place) CHECK(rig.says(place, R"("applied":true,"total":15)"));
+    rig.restock(9, item, "r1", 5);
+    CHECK(rig.answers.at(9).body == R"({"item":"ticket","op_id":"r1","applied":false,"total":15})");
+    CHECK(rig.books(item).total == 15);
+  }
+
+  TEST_CASE("more repeats than there is room for are refused") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    for (uint32_t place = 0; place < limits::op_repeats_max + 2; ++place) rig.restock(place, item, "r1", 5);
+    CHECK(rig.answers.size() == 2);  // the item's own, and one refusal
+    CHECK(rig.answers.at(limits::op_repeats_max + 1).refusal == Verdict::overloaded);
+  }
+
+  TEST_CASE("units that are free can be withdrawn") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.restock(0, item, "w1", -10);
+    rig.settle();
+    CHECK(rig.answers.at(0).body == R"({"item":"ticket","op_id":"w1","applied":true,"total":0})");
+    CHECK(rig.item(item).withdrawn == 10);
+    CHECK(rig.books(item).total == 0);
+    CHECK(rig.books(item).is_ok);
+  }
+
+  TEST_CASE("units that are not free are not withdrawn and the answer says how many are") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    // Somebody leases eight.
+    const LedgerAsk ask{.item = item, .want = 8};
+    rig.ledgers[1]->exchange({&ask, 1}, rig.now);
+    rig.poll_all();
+    const Lsn before = rig.appended;
+    rig.restock(0, item, "w1", -3);
+    rig.settle();
+    CHECK(rig.answers.at(0).status == http::StatusCode::conflict);
+    CHECK(rig.says(0, R"("code":"not_enough")"));
+    CHECK(rig.says(0, R"("available":2})"));
+    CHECK(rig.appended == before);
+    // The refused op_id has not been used up.
+    rig.restock(1, item, "w1", -2);
+    rig.settle();
+    CHECK(rig.says(1, R"("applied":true,"total":8)"));
+  }
+
+  TEST_CASE("a withdrawal that the ledger has done is recorded when the log has room again") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    rig.restock(0, item, "w1", -4);
+    rig.has_log_room = false;
+    rig.settle();
+    CHECK(!rig.is_answered(0));
+    CHECK(rig.changes->wants_turn());
+    CHECK(rig.item(item).withdrawn == 0);
+    rig.has_log_room = true;
+    rig.settle();
+    CHECK(rig.says(0, R"("total":6)"));
+    CHECK(rig.item(item).withdrawn == 4);
+  }
+
+  TEST_CASE("stock never grows above its bound") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", limits::stock_max - 1);
+    rig.restock(0, item, "r1", 2);
+    CHECK(rig.answers.at(0).status == http::StatusCode::conflict);
+    CHECK(rig.says(0, R"("code":"too_many_units")"));
+    rig.restock(1, item, "r2", 1);
+    // Not durable yet, but counted.
+    rig.restock(2, item, "r3", 1);
+    CHECK(rig.answers.at(2).status == http::StatusCode::conflict);
+    rig.settle();
+    CHECK(rig.item(item).total() == limits::stock_max);
+  }
+
+  // Supplies are absolute: the ledger would take a later one that comes first, and the earlier one for a step back.
+  TEST_CASE("supplies do not overtake each other when the lane gets room in the middle of a turn") {
+    OperatorsRig rig(1);
+    const ItemId item = rig.add_item("ticket", 10);
+    Lane<ledger::LedgerMessage>& lane = rig.process.ledger.lane(0, 0);
+    while (rig.ledgers[0]->has_room_for_change(item))
+      REQUIRE(lane.push({.kind = ledger::LedgerMessage::Kind::news, .item = item}));
+    rig.restock(0, item, "r1", 1);
+    rig.changes->set_limits(rig.by(1), R"({"lease_max":1})", rig.now);
+    rig.restock(2, item, "r2", 1);
+    rig.on_answer = [&] { rig.poll(0); };  // the ledger's shard takes its mail between the two
+    rig.sync();
+    rig.turn();
+    CHECK(rig.is_answered(1));
+    CHECK(!rig.is_answered(0));
+    CHECK(!rig.is_answered(2));
+    CHECK(rig.changes->wants_turn());
+    rig.settle();
+    CHECK(rig.is_answered(0));
+    CHECK(rig.is_answered(2));
+    CHECK(rig.books(item).total == 12);
+  }
+
+  TEST_CASE("without room and while stopping changes are refused") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    const Lsn before = rig.appended;
+    rig.has_log_room = false;
+    rig.restock(0, item, "r1", 1);
+    rig.changes->put(rig.by(1), "new", R"({"stock":1})", rig.now);
+    rig.has_log_room = true;
+    rig.process.is_stopping = true;
+    rig.changes->set_sale(rig.by(2), AdminKind::pause, item, rig.now);
+    rig.changes->set_limits(rig.by(3), R"({"lease_max":1})", rig.now);
+    CHECK(rig.answers.at(0).refusal == Verdict::overloaded);
+    CHECK(rig.answers.at(1).refusal == Verdict::overloaded);
+    CHECK(rig.answers.at(2).refusal == Verdict::shutting_down);
+    CHECK(rig.answers.at(3).refusal == Verdict::shutting_down);
+    CHECK(rig.appended == before);
+  }
+
+  TEST_CASE("as many changes may be under way as there is room for") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10);
+    for (uint32_t place = 0; place <= limits::changes_under_way_max; ++place)
+      rig.restock(place, item, "r" + std::to_string(place), 1);
+    CHECK(rig.answers.at(limits::changes_under_way_max).refusal == Verdict::overloaded);
+    rig.settle();
+    CHECK(rig.item(item).total() == 10 + limits::changes_under_way_max);
+    CHECK(rig.books(item).total == 10 + limits::changes_under_way_max);
+  }
+
+  TEST_CASE("levers move when their record is durable and keep what is not named") {
+    OperatorsRig rig;
+    rig.process.drain_lag_max = 1000;
+    rig.changes->set_limits(rig.by(0), R"({"lease_max":7})", rig.now);
+    rig.turn();
+    CHECK(rig.process.lease_max == 256);
+    rig.settle();
+    CHECK(rig.process.lease_max == 7);
+    CHECK(rig.process.drain_lag_max == 1000);
+    CHECK(rig.answers.at(0).body == R"({"lease_max":7,"drain_lag_max":1000})");
+    CHECK(rig.acts.back().starts_with("limits "));
+  }
+
+  TEST_CASE("a long name of an operator is cut and does not break the record") {
+    OperatorsRig rig;
+    const std::string who(1000, 'x');
+    rig.changes->put({.place = {.place = 0}, .who = who}, "ticket", R"({"stock":1})", rig.now);
+    rig.settle();
+    CHECK(rig.answers.at(0).status == http::StatusCode::created);
+  }
+
+  // Random changes; the log becomes durable, the ledger's shards look into their mail and lanes fill up at random moments.
+  void trade_at_random(uint64_t seed) {
+    INFO("seed " << seed);
+    std::mt19937_64 dice(seed);
+    OperatorsRig rig(1 + dice() % 4);
+    const ItemId item = rig.add_item("ticket", 20);
+    struct Ask {
+      std::string op_id;
+      int64_t delta;
+    };
+    std::map<uint32_t, Ask> asked;
+    std::map<std::string, int64_t> applied;
+    for (uint32_t place = 0; place < 400; ++place) {
+      const Ask ask{.op_id = "r" + std::to_string(dice() % 150), .delta = 1 + static_cast<int64_t>(dice() % 9)};
+      // An op_id means the same whenever it is repeated.
+      const int64_t delta = std::hash<std::string>{}(ask.op_id) % 2 == 0 ? 3 : -4;
+      asked[place] = {ask.op_id, delta};
+      rig.has_log_room = dice() % 8 != 0;
+      rig.restock(place, item, ask.op_id, delta);
+      if (dice() % 3 == 0) rig.sync();
+      if (dice() % 2 == 0) rig.turn();
+      rig.poll(dice() % rig.process.shard_count);
+    }
+    rig.has_log_room = true;
+    rig.settle();
+    rig.settle();
+    for (const auto& [place, ask] : asked) {
+      REQUIRE(rig.is_answered(place));
+      if (rig.answers[place].refusal == Verdict::ok && rig.says(place, "\"applied\":true")) applied[ask.op_id] = ask.delta;
+    }
+    int64_t total = 20;
+    for (const auto& [op_id, delta] : applied) total += delta;
+    CHECK(rig.item(item).total() == static_cast<Units>(total));
+    const AuditLine books = rig.books(item);
+    CHECK(books.is_ok);
+    CHECK(books.total == static_cast<Units>(total));
+    CHECK(books.free == static_cast<Units>(total));
+  }
+
+  TEST_CASE("the sum of what was applied once is what the log and the ledger say") {
+    const uint64_t seed = std::random_device{}();
+    for (uint64_t round = 0; round < 20; ++round) trade_at_random(seed + round);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::shard

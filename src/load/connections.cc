@@ -95,6 +95,7 @@ void Connections::lose(Connection& connection, Failure failure, int64_t now_ns) 
   // A server may close a connection on which nothing is owed; nobody was failed by that.
   if (!connection.sent.empty()) handler_.on_failure(failure);
   close(connection, now_ns);
+  next_tend_ns_ = 0;  // open it again at once
   for (; !connection.sent.empty(); connection.sent.pop()) {
     --in_flight_;
     handler_.on_lost(connection.sent.front(), now_ns);

@@ -285,7 +285,7 @@ TEST_SUITE("load/run") {
               std::string::npos);
         bool is_first = paid.insert(path).second;  // told once, the first answers are lost
         std::string answer = http_answer("200 OK", R"({"order_id":"1","state":"paid"})");
-        return is_first && paid.size() % 5 == 0 ? FakeReply{{}, true} : FakeReply{{answer}};
+        return is_first && paid.size() % 5 == 0 ? FakeReply{{""}, true} : FakeReply{{answer}};
       }
       if (path.ends_with("/cancel")) {
         CHECK_FALSE(request.user.empty());

@@ -1,0 +1,299 @@
+// `stampede audit`: holds order log, ledger and database against each other and names every order that differs.
+//
+// The log is the truth. It is restored read-only by recovery's own code; the embedded ledger follows from it (units held
+// by all streams against units supplied); the database is read in one consistent state. Works beside a running server:
+// what the drainer has not yet written is counted, not blamed.
+#include <algorithm>
+#include <cinttypes>
+#include <cstdio>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/time_text.h"
+#include "cmd/flags.h"
+#include "drain/database.h"
+#include "orderlog/directory.h"
+#include "shard/restore.h"
+
+namespace stampede::cmd {
+namespace {
+
+constexpr size_t kRowsPerPage = 10'000;
+
+struct Flags {
+  std::string data = "./stampede-data", db;
+  uint64_t orders_max = 4'000'000;
+  uint64_t differences_shown_max = 100;
+};
+
+struct Findings {
+  uint64_t differences = 0, shown_max = 0;
+  uint64_t orders = 0, rows = 0, pending = 0, rows_beyond_memory = 0, payments = 0;
+
+  template <typename... Args>
+  void differ(const char* format, Args... args) {
+    if (++differences > shown_max) return;
+    std::printf(format, args...);
+    std::printf("\n");
+  }
+};
+
+struct Node {
+  orderlog::Manifest manifest;
+  std::vector<shard::RestoredStream> streams;
+
+  const stock::StreamState& home_of(OrderId id) const {
+    return *streams[shard_of_slot(id.slot(), manifest.shard_count)].state;
+  }
+  std::string_view code_of(ItemId item) const {
+    const auto& items = streams[0].state->items();
+    return item < items.size() ? items[item].terms.code.view() : std::string_view{};
+  }
+};
+
+std::string time_text(int64_t wall_ms) {
+  char text[kTimeTextBytes];
+  render_time(wall_ms, text);
+  return std::string(text, sizeof text);
+}
+
+std::string id_text(OrderId id) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016" PRIx64, id.value);
+  return text;
+}
+
+// ---- log against ledger ----
+
+void audit_ledger(const Node& node, Findings& findings) {
+  for (const stock::RegisteredItem& item : node.streams[0].state->items()) {
+    Units held = 0, reserved = 0, paid = 0, pool = 0;
+    for (const shard::RestoredStream& stream : node.streams) {
+      const stock::ItemStock& stock = stream.state->stock(item.terms.id);
+      held += stock.accepted - stock.returned;
+      reserved += stock.reserved;
+      paid += stock.paid;
+      pool += stock.pool();
+    }
+    const std::string code(item.terms.code.view());
+    if (held > item.total())
+      findings.differ("item %s: the logs hold %" PRIu64 " units of %" PRIu64, code.c_str(), held, item.total());
+    else
+      std::printf("item %s: total %" PRIu64 " = free %" PRIu64 " + leased %" PRIu64 " + reserved %" PRIu64
+                  " + paid %" PRIu64 "\n",
+                  code.c_str(), item.total(), item.total() - held, pool, reserved, paid);
+  }
+}
+
+// ---- log against database ----
+
+// What the database should say of an order; the fields that the log does not decide are taken from the row.
+drain::StoredOrder expected_row(const Node& node, const stock::StreamState& state, const stock::Order& order,
+                                const drain::StoredOrder& row) {
+  drain::StoredOrder expected = row;
+  expected.order_id = id_text(order.id);
+  expected.item = node.code_of(state.item_of(order));
+  expected.user_id = state.user_of(order);
+  expected.qty = order.quantity;
+  expected.amount = order.amount;
+  expected.currency.assign(order.currency.data(), order.currency.size());
+  expected.state = name_of(order.state);
+  expected.created_at = time_text(order.created_ms);
+  expected.pay_before = time_text(order.pay_before_ms);
+  expected.refund_due = order.refund_due;
+  return expected;
+}
+
+const char* first_difference(const drain::StoredOrder& a, const drain::StoredOrder& b) {
+  if (a.item != b.item) return "item";
+  if (a.user_id != b.user_id) return "user_id";
+  if (a.qty != b.qty) return "qty";
+  if (a.amount != b.amount || a.currency != b.currency) return "amount";
+  if (a.state != b.state) return "state";
+  if (a.created_at != b.created_at) return "created_at";
+  if (a.pay_before != b.pay_before) return "pay_before";
+  if (a.refund_due != b.refund_due) return "refund_due";
+  return nullptr;
+}
+
+class DatabaseAudit {
+ public:
+  DatabaseAudit(const Node& node, drain::DatabaseReader& database, Findings& findings)
+      : node_(node), database_(database), findings_(findings) {}
+
+  Status run() {
+    if (Status status = read_positions(); !status) return status;
+    if (Status status = hold_rows(); !status) return status;
+    if (Status status = hold_payments(); !status) return status;
+    name_missing();
+    return Ok{};
+  }
+
+ private:
+  Status read_positions() {
+    Result<std::vector<drain::StreamPosition>> positions = database_.positions();
+    if (!positions) return positions.error();
+    drained_.assign(node_.manifest.shard_count, 0);
+    for (const drain::StreamPosition& position : *positions) {
+      const drain::StreamKey& key = position.stream;
+      if (key.node == node_.manifest.node && key.generation == node_.manifest.generation && key.shard < drained_.size())
+        drained_[key.shard] = position.position.next_lsn - 1;
+    }
+    return Ok{};
+  }
+
+  bool is_pending(const stock::Order& order) const {
+    return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest.shard_count)];
+  }
+
+  Status hold_rows() {
+    for (std::string after;;) {
+      Result<std::vector<drain::StoredOrder>> page = database_.orders_after(after, kRowsPerPage);
+      if (!page) return page.error();
+      if (page->empty()) return Ok{};
+      for (const drain::StoredOrder& row : *page) hold(row);
+      after = page->back().order_id;
+    }
+  }
+
+  void hold(const drain::StoredOrder& row) {
+    const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
+    if (id.node() != node_.manifest.node) return;  // another node's log knows
+    ++findings_.rows;
+    const stock::StreamState& state = node_.home_of(id);
+    const uint32_t index = state.find_order(id);
+    if (index == kNone) {
+      // Orders leave memory after their retention; an id that no stream has given yet was never an order.
+      if (id.sequence() <= state.sequence_max() && row.state != "reserved")
+        ++findings_.rows_beyond_memory;
+      else
+        findings_.differ("order %s: in the database, not in the order log", row.order_id.c_str());
+      return;
+    }
+    seen_.insert(id.value);
+    const stock::Order& order = state.order(index);
+    const drain::StoredOrder expected = expected_row(node_, state, order, row);
+    const char* field = first_difference(expected, row);
+    if (field == nullptr) return;
+    if (is_pending(order))
+      ++findings_.pending;
+    else
+      findings_.differ("order %s: %s differs (log: %s, database: %s)", row.order_id.c_str(), field,
+                       expected.state.c_str(), row.state.c_str());
+  }
+
+  Status hold_payments() {
+    std::string after_order, after_payment;
+    for (;;) {
+      auto page = database_.payments_after(after_order, after_payment, kRowsPerPage);
+      if (!page) return page.error();
+      if (page->empty()) return Ok{};
+      for (const drain::StoredPayment& row : *page) {
+        const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
+        if (id.node() != node_.manifest.node) continue;
+        ++findings_.payments;
+        const stock::StreamState& state = node_.home_of(id);
+        const uint32_t index = state.find_order(id);
+        if (index == kNone) continue;
+        const uint32_t payment = state.find_payment(index, row.payment_id);
+        if (payment == kNone)
+          findings_.differ("order %s: payment %s in the database, not in the order log", row.order_id.c_str(),
+                           row.payment_id.c_str());
+        else if (state.payment(payment).amount != row.amount)
+          findings_.differ("order %s: amount of payment %s differs", row.order_id.c_str(), row.payment_id.c_str());
+      }
+      after_order = page->back().order_id;
+      after_payment = page->back().payment_id;
+    }
+  }
+
+  void name_missing() {
+    for (const shard::RestoredStream& stream : node_.streams) {
+      const stock::StreamState& state = *stream.state;
+      for (uint32_t index = 0; index < state.orders_touched(); ++index) {
+        const stock::Order& order = state.order(index);
+        if (!order.is_live) continue;
+        ++findings_.orders;
+        if (seen_.contains(order.id.value)) continue;
+        if (is_pending(order))
+          ++findings_.pending;
+        else
+          findings_.differ("order %s: in the order log, not in the database", id_text(order.id).c_str());
+      }
+    }
+  }
+
+  const Node& node_;
+  drain::DatabaseReader& database_;
+  Findings& findings_;
+  std::vector<Lsn> drained_;
+  std::unordered_set<uint64_t> seen_;
+};
+
+Result<Node> open_node(const Flags& flags, int& exit_code) {
+  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(flags.data);
+  if (!manifest) return manifest.error();
+  if (!*manifest) return Error{flags.data + " is no data directory of a server"};
+  Node node{.manifest = **manifest, .streams = {}};
+  for (uint32_t i = 0; i < node.manifest.shard_count; ++i) {
+    Result<shard::RestoredStream> stream =
+        shard::restore_stream({.files = orderlog::stream_files(flags.data, node.manifest, i),
+                               .hash_key = node.manifest.hash_key,
+                               .orders_max = static_cast<uint32_t>(std::min<uint64_t>(flags.orders_max, limits::orders_per_shard_max)),
+                               .boot_id = read_boot_id(),
+                               .is_read_only = true});
+    if (!stream) return stream.error();
+    if (stream->report.outcome == orderlog::RecoveryOutcome::damaged) {
+      exit_code = kExitLogDamaged;
+      return Error{stream->report.message};
+    }
+    node.streams.push_back(std::move(*stream));
+  }
+  return node;
+}
+
+}  // namespace
+
+int audit(Arguments arguments) {
+  Flags flags;
+  CLI::App app;
+  prepare(app, "audit");
+  app.description("Holds order log, ledger and database against each other; exit 1 on any difference.");
+  app.add_option("--data", flags.data, "data directory; its server may run")->type_name("DIR");
+  app.add_option("--db", flags.db, "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")->type_name("URL");
+  app.add_option("--orders-max", flags.orders_max, "most orders of one shard in memory")->type_name("N");
+  app.add_option("--show", flags.differences_shown_max, "most differences that are named")->type_name("N");
+  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+  Result<drain::DatabaseUrl> url = drain::parse_database_url(flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
+  if (!url) return usage_error("audit", "--db: " + url.error().message);
+
+  const auto fail = [](const Error& error, int exit_code) {
+    std::fprintf(stderr, "stampede audit: %s\n", error.message.c_str());
+    return exit_code;
+  };
+  // The database first: a log read later knows everything that the database knows.
+  std::unique_ptr<drain::DatabaseReader> database;
+  if (url->kind != drain::DatabaseUrl::Kind::none) {
+    Result<std::unique_ptr<drain::DatabaseReader>> opened = drain::open_database_reader(*url);
+    if (!opened) return fail(opened.error(), kExitFailure);
+    database = std::move(*opened);
+  }
+  int exit_code = kExitFailure;
+  Result<Node> node = open_node(flags, exit_code);
+  if (!node) return fail(node.error(), exit_code);
+
+  Findings findings{.shown_max = flags.differences_shown_max};
+  audit_ledger(*node, findings);
+  if (database) {
+    if (Status status = DatabaseAudit(*node, *database, findings).run(); !status) return fail(status.error(), kExitFailure);
+    std::printf("%" PRIu64 " orders in the log, %" PRIu64 " rows and %" PRIu64 " payments in the database, %" PRIu64
+                " not drained yet, %" PRIu64 " rows of orders past their retention\n",
+                findings.orders, findings.rows, findings.payments, findings.pending, findings.rows_beyond_memory);
+  }
+  std::printf("%" PRIu64 " difference%s\n", findings.differences, findings.differences == 1 ? "" : "s");
+  return findings.differences == 0 ? kExitOk : kExitFailure;
+}
+
+}  // namespace stampede::cmd

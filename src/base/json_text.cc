@@ -7,17 +7,18 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-// The first string that runs into a control character (a newline, most often) or into the end.
+// The first string that runs into a control character (a newline, most often) or into the end; the
+// end of the text when there is none. As simdjson does, it lets a backslash hide a quote anywhere.
 const char* find_bad_string(std::string_view text) {
   const char* opened = nullptr;
   for (const char* at = text.begin(); at != text.end(); ++at) {
     if (opened != nullptr && static_cast<unsigned char>(*at) < 0x20) break;
-    if (opened != nullptr && *at == '\\' && at + 1 != text.end())
+    if (*at == '\\' && at + 1 != text.end())
       ++at;
     else if (*at == '"')
       opened = opened == nullptr ? at : nullptr;
   }
-  return opened;
+  return opened != nullptr ? opened : text.end();
 }
 
 // The first line that is not UTF-8; a newline never is a part of a longer sequence.

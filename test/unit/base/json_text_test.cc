@@ -75,6 +75,7 @@ TEST_SUITE("base/json_text") {
     CHECK(sum_of("{\"a\":1,\n\"b\\\":2}") == "file:2" + open);
     CHECK(sum_of("{\"a\":1,\n\"b\tc\":2}") == "file:2" + open);
     CHECK(sum_of("{\"a\":1,\n\"b") == "file:2" + open);
+    CHECK(sum_of("{\\\"a\":1,\n\"b\":2}") == "file:1" + open);  // a quote hidden outside of strings
   }
 
   TEST_CASE("what is not UTF-8 is refused with its line") {

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 
 #include "base/time_text.h"
@@ -250,6 +251,32 @@ TEST_SUITE("stock/catalog_json") {
       if (text[at] >= '0' && text[at] <= '9') continue;
       CAPTURE(at);
       CHECK(outcome_of(text.substr(0, at) + text.substr(at + 1)).starts_with("catalog.json:"));
+    }
+  }
+
+  TEST_CASE("a catalog with random damage is read or refused with its name") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    const std::string whole =
+        R"({"items":[{"code":"a","stock":1,"title":"\"é\"","ends_at":"2026-12-01T12:00:00+08:00"},
+            {"code":"b","stock":2,"hidden_link":false,"price":10,"currency":"CNY","starts_at":null}]})";
+    const std::string marks = "{}[]:,\"\\0-1e. \n\x80u";
+    for (int i = 0; i < 20'000; ++i) {
+      std::string text = whole;
+      for (unsigned damages = 1 + random() % 3; damages > 0; --damages) {
+        const size_t at = random() % text.size();
+        if (random() % 3 == 0)
+          text.erase(at, 1 + random() % 8);
+        else
+          text.insert(
+              at, 1,
+              random() % 4 == 0 ? static_cast<char>(random()) : marks[random() % marks.size()]);
+      }
+      const std::string outcome = outcome_of(text);
+      CAPTURE(text);
+      REQUIRE((outcome == "2" || outcome == "1" || outcome == "0" ||
+               outcome.starts_with("catalog.json:")));
     }
   }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class OperatorsRig : public ChangeHost {
 
   // ChangeHost
   Lsn append(const orderlog::Record& record) override {
+    std::byte bytes[limits::record_bytes_max];
+    REQUIRE(orderlog::encode(record, std::span(bytes).first(orderlog::encoded_bytes(record))) > 0);
     ++appended;
     REQUIRE(bool(state.apply(record, appended, now)));
     if (const auto* admin = std::get_if<orderlog::Admin>(&record)) acts.push_back(std::string(admin->what));

@@ -70,7 +70,8 @@ inline orderlog::Reserve reserve(uint64_t number, std::string_view user = "u1",
           .currency = kCny,
           .created_ms = created_ms,
           .pay_before_ms = created_ms + 1'800'000,
-          .user = user};
+          .user = user,
+          .key = ""};
 }
 inline orderlog::Payment payment(orderlog::RecordType outcome, uint64_t number,
                                  std::string_view payment_id, Money amount = 55'350) {

@@ -268,8 +268,13 @@ std::optional<Ending> Node::make_shards() {
     seams->disk = std::move(*disk);
     seams->writer = std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
                                                        *segments_[i], *process_->marks[i]);
-    seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, make_book(problem));
+    ledger::Book book = make_book(problem);
     if (problem) return problem;
+    // The first buyers need not wait for the ledger's first news.
+    std::vector<LedgerTell> first_news;
+    for (ItemId item = 0; item < streams_[0].state->items().size() + new_items_.size(); ++item)
+      first_news.push_back(book.tell_for(i, item));
+    seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
     for (const stock::RegisteredItem& item : streams_[0].state->items()) seams->catalog->upsert(item.terms);
     for (const stock::ItemTerms& terms : new_items_) seams->catalog->upsert(terms);
@@ -286,6 +291,7 @@ std::optional<Ending> Node::make_shards() {
     seams->shard = std::make_unique<shard::Shard>(shard_settings, *process_, clock_, seams->net, *seams->disk,
                                                   *seams->writer, *segments_[i], *seams->ledger, *streams_[i].state,
                                                   *seams->catalog, sequence_max);
+    for (const LedgerTell& tell : first_news) seams->shard->desk().hear(tell, clock_.now());
     seams_.push_back(std::move(seams));
   }
   turns_seen_.resize(count);

@@ -220,8 +220,8 @@ void print_start(const Node& node, const NodeSettings& settings) {
   const std::string url = url_of(node.listen_address());
   std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
   if (!settings.by_ticket && !settings.catalog.empty())
-    std::printf("buy one: curl -X POST %s/v1/orders -H 'X-User-Id: alice' -d '{\"item\":\"%s\",\"qty\":1}'\n",
-                url.c_str(), std::string(settings.catalog[0].terms.code.view()).c_str());
+    std::printf("buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
+                std::string(settings.catalog[0].terms.code.view()).c_str(), url.c_str());
   std::printf("ready\n");
   std::fflush(stdout);
 }

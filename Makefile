@@ -2,7 +2,8 @@
 
 MODE  ?= release
 BUILD := build/$(MODE)
-CXX   ?= g++
+# ccache, where it is installed, makes the second build of another MODE or checkout quick.
+CXX   := $(shell command -v ccache) g++
 
 FLAGS_release := -O2 -DNDEBUG
 FLAGS_debug   := -O0
@@ -27,7 +28,7 @@ FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo test unit e2e soak fuzz perf tidy deps clean help
+.PHONY: build run demo test unit e2e sanitize soak perf tidy deps deps-test clean help FORCE
 
 build: $(BUILD)/stampede  ## build the server (MODE=release|debug|asan|tsan)
 
@@ -57,7 +58,50 @@ $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
 
+# The second parser is linked into the fuzzer alone.
+$(BUILD)/http_fuzz: $(call objects,$(FUZZ_SRCS)) $(BUILD)/libstampede.a
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS) -lhttp_parser
+
+JOBS := $(shell nproc)
+DATA ?= stampede-data
+
+run: deps  ## install what is missing, build and serve the demo sale on 127.0.0.1:8080
+	@+$(MAKE) --no-print-directory -j$(JOBS) build
+	@exec $(BUILD)/stampede serve --demo --data $(DATA)
+
+demo: deps  ## the headline: a million users rush for 10,000 tickets, and the proof
+	@+$(MAKE) --no-print-directory -j$(JOBS) build
+	@scripts/demo $(BUILD)/stampede
+
+test: deps-test  ## everything; ends with `N passed, N failed`
+	@+$(MAKE) --no-print-directory -j$(JOBS) build $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/http_fuzz
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 200000"
+
+unit: $(BUILD)/unit_tests  ## the unit tests alone (MODE=asan and MODE=tsan too)
+	@scripts/run-tests $(BUILD)/unit_tests
+
+e2e: $(BUILD)/stampede $(BUILD)/e2e_tests  ## the tests of the real binary alone
+	@scripts/run-tests $(BUILD)/e2e_tests
+
+sanitize: deps-test  ## unit tests under address, undefined-behaviour and thread sanitizers; the fuzzer too
+	@+$(MAKE) --no-print-directory -j$(JOBS) MODE=asan build/asan/unit_tests build/asan/http_fuzz
+	@+$(MAKE) --no-print-directory -j$(JOBS) MODE=tsan build/tsan/unit_tests
+	@scripts/run-tests build/asan/unit_tests build/tsan/unit_tests "build/asan/http_fuzz 1 200000"
+
+soak: deps-test  ## a thousand kills under load, and long fuzzing (an hour or more)
+	@+$(MAKE) --no-print-directory -j$(JOBS) build $(BUILD)/e2e_tests $(BUILD)/http_fuzz
+	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz $$RANDOM 100000000"
+
 perf: $(BUILD)/stampede $(BUILD)/floor  ## build what perf/compare measures
+
+tidy:  ## check formatting and the include table
+	@scripts/deps tidy && scripts/tidy
+
+deps:  ## install the Debian packages that building and running need
+	@scripts/deps
+
+deps-test:
+	@scripts/deps test
 
 clean:  ## remove everything that was built
 	rm -rf build

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <deque>
 #include <filesystem>
-#include <thread>
+#include <string>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -78,28 +78,28 @@ uint64_t records_left(const std::deque<OfflineStream>& streams) {
   return left;
 }
 
-// False when nothing could be written for kPatienceNs.
-bool drain_all(Drainer& drainer, Clock& clock, const std::deque<OfflineStream>& streams) {
-  int64_t written_ns = clock.now().boot_ns;
-  int64_t printed_ns = written_ns;
-  while (!drainer.is_drained()) {
-    const Drainer::Step step = drainer.step();
-    const int64_t now_ns = clock.now().boot_ns;
-    if (step == Drainer::Step::drained)
-      written_ns = now_ns;
-    else if (now_ns - written_ns > kPatienceNs)
-      return false;
-    else
-      std::this_thread::sleep_for(std::chrono::milliseconds(limits::drain_gather_ms));
-    if (now_ns - printed_ns > kProgressNs) {
-      printed_ns = now_ns;
-      std::fprintf(stderr, "stampede drain: %lu records written, %lu to go%s%s\n",
-                   drainer.stats().records.load(), records_left(streams),
-                   drainer.problem().empty() ? "" : "; waiting: ", drainer.problem().c_str());
-    }
+// A line a second for whoever waits.
+class Progress {
+ public:
+  Progress(const Drainer& drainer, Clock& clock, const std::deque<OfflineStream>& streams)
+      : drainer_(drainer), clock_(clock), streams_(streams), printed_ns_(clock.now().boot_ns) {}
+
+  void turn() {
+    const int64_t now_ns = clock_.now().boot_ns;
+    if (now_ns - printed_ns_ < kProgressNs) return;
+    printed_ns_ = now_ns;
+    const std::string problem = drainer_.problem();
+    std::fprintf(stderr, "stampede drain: %lu records written, %lu to go%s%s\n",
+                 drainer_.stats().records.load(), records_left(streams_),
+                 problem.empty() ? "" : "; waiting: ", problem.c_str());
   }
-  return true;
-}
+
+ private:
+  const Drainer& drainer_;
+  Clock& clock_;
+  const std::deque<OfflineStream>& streams_;
+  int64_t printed_ns_;
+};
 
 int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
   std::printf("records %lu, rows %lu, rejected %lu, seconds %.3f\n", stats.records.load(),
@@ -139,7 +139,9 @@ int drain_directory(const std::string& data_dir, drain::Sink& sink) {
   const Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == Drainer::Agreement::contradicts)
     return fail(kExitLogDamaged, finding.message);
-  if (!drain_all(drainer, clock, streams)) return fail(kExitFailure, drainer.problem());
+  Progress progress(drainer, clock, streams);
+  if (!drainer.drain_now(kPatienceNs, [&] { progress.turn(); }))
+    return fail(kExitFailure, drainer.problem());
   return print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
 }
 

@@ -74,6 +74,8 @@ class DatabaseReader {
                                                             size_t count_max) = 0;
   virtual Result<std::vector<StoredReject>> rejects_after(int64_t id, size_t count_max) = 0;
   virtual Result<std::vector<StreamPosition>> positions() = 0;
+  // With the highest sequence number that the database knows of a node; 0: no order.
+  virtual Result<OrderId> newest_order(uint32_t node) = 0;
 };
 
 // An error when there is no such database, or for `none`.

@@ -102,10 +102,12 @@ Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
                   ": it is an old copy; restore a newer one, or let a new database be built"};
     case StartCase::ahead:
       if (accepts_loss) return jump_to_end(tail);
-      return {Agreement::contradicts, who + "the database ends at record " +
-                                          std::to_string(drained) + ", the order log at record " +
-                                          std::to_string(log_lsn) + ": " +
-                                          text_of(log_lsn + 1, drained) + " missing from the log"};
+      return {Agreement::contradicts,
+              who + "the database ends at record " + std::to_string(drained) +
+                  ", the order log at record " + std::to_string(log_lsn) + ": " +
+                  text_of(log_lsn + 1, drained) +
+                  " missing from the log; was it put back from an old copy, or does the database " +
+                  "belong to another data directory?"};
     case StartCase::foreign:
       if (accepts_loss) return jump_to_end(tail);
       return {Agreement::contradicts, who + "the database and the order log both end at record " +
@@ -170,8 +172,8 @@ bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
   const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
   const Lsn drained = drained_lsn(tail.position);
   if (durable <= drained) return false;
-  return durable - drained >= limits::drain_records_per_transaction || is_stopping() ||
-         boot_ns - tail.written_boot_ns >= limits::drain_gather_ms * kMillisecond;
+  return durable - drained >= limits::drain_records_per_transaction || is_hurried_ ||
+         is_stopping() || boot_ns - tail.written_boot_ns >= limits::drain_gather_ms * kMillisecond;
 }
 
 Drainer::Step Drainer::drain(Tail& tail) {
@@ -261,6 +263,24 @@ bool Drainer::is_drained() const {
     return !tail.needs_rebuild &&
            drained_lsn(tail.position) >= tail.stream.marks->durable.load(std::memory_order_acquire);
   });
+}
+
+bool Drainer::drain_now(int64_t patience_ns, const std::function<void()>& on_turn) {
+  is_hurried_ = true;
+  int64_t written_boot_ns = clock_.now().boot_ns;
+  while (!is_drained()) {
+    const Step outcome = step();
+    const int64_t now_boot_ns = clock_.now().boot_ns;
+    if (outcome == Step::drained)
+      written_boot_ns = now_boot_ns;
+    else if (now_boot_ns - written_boot_ns >= patience_ns)
+      break;
+    else
+      pause();
+    if (on_turn) on_turn();
+  }
+  is_hurried_ = false;
+  return is_drained();
 }
 
 // ---- Trouble

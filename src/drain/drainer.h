@@ -21,6 +21,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -77,6 +78,11 @@ class Drainer {
     blocked,  // the last attempt failed; problem() says why
   };
   Step step();
+
+  // For commands, instead of start(): steps in the calling thread until all is drained, or until
+  // nothing could be written for `patience_ns` (false; problem() says why). `on_turn` is called
+  // after each step.
+  bool drain_now(int64_t patience_ns, const std::function<void()>& on_turn = {});
 
   // Every durable record is in the database.
   [[nodiscard]] bool is_drained() const;
@@ -136,6 +142,7 @@ class Drainer {
   size_t next_tail_ = 0;
   Batch batch_;
   bool is_synced_ = false;
+  bool is_hurried_ = false;  // small transactions do not wait
   std::optional<Unsettled> unsettled_;
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = limits::drain_retry_ms_min;

@@ -45,13 +45,6 @@ bool is_refusal(int code) {
          primary == SQLITE_NOTFOUND;
 }
 
-// Somebody's lock and a full disk leave the connection sound; after anything else a new one starts
-// clean.
-bool is_connection_sound(int code) {
-  const int primary = code & 0xff;
-  return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_FULL;
-}
-
 }  // namespace
 
 struct SqliteSink::Session {
@@ -116,14 +109,15 @@ Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
   return written;
 }
 
-// Leaves no transaction open, and no connection that may be broken. Busy at COMMIT is the one
-// failure of a commit that certainly wrote nothing.
+// Somebody's lock leaves the connection as it was; after anything else a new one starts clean, and
+// closing the old one undoes what it had begun. Busy at COMMIT is the one failure of a commit that
+// certainly wrote nothing.
 Written SqliteSink::fail(Outcome outcome, int code) {
-  SqliteConnection& connection = session_->connection;
-  Written written{.outcome = (code & 0xff) == SQLITE_BUSY ? Outcome::retry : outcome,
+  const SqliteConnection& connection = session_->connection;
+  const bool is_busy = (code & 0xff) == SQLITE_BUSY;
+  Written written{.outcome = is_busy ? Outcome::retry : outcome,
                   .cause = path_ + ": " + connection.message()};
-  if (connection.is_in_transaction()) connection.execute("ROLLBACK");
-  if (!is_connection_sound(code)) session_.reset();
+  if (!is_busy || connection.is_in_transaction()) session_.reset();
   return written;
 }
 

@@ -1,4 +1,5 @@
 // The checkers' view of a SQLite database: one read transaction, pages by key.
+#include "drain/row_text.h"
 #include "drain/sqlite.h"
 #include "drain/sqlite_schema.h"
 #include "drain/sqlite_tables.h"
@@ -107,6 +108,20 @@ class SqliteReader final : public DatabaseReader {
   }
 
   Result<std::vector<StreamPosition>> positions() override { return read_positions(connection_); }
+
+  Result<OrderId> newest_order(uint32_t node) override {
+    Result<SqliteStatement> query =
+        connection_.prepare("SELECT max(order_id) FROM orders WHERE order_id BETWEEN ?1 AND ?2");
+    if (!query) return query.error();
+    const OrderId first = OrderId::make(node, 0, 0);
+    const Hex64Text low(first), high(first.value | (OrderId::make(1, 0, 0).value - 1));
+    query->bind(low.view(), high.view());
+    if (query->next() != SQLITE_ROW) return connection_.error();
+    if (query->is_null(0)) return OrderId{};
+    const std::optional<uint64_t> id = parse_hex64(query->text(0));
+    if (!id) return Error{"orders: order_id '" + query->text(0) + "' is not 16 hex digits"};
+    return OrderId{*id};
+  }
 
  private:
   // Rows of a query whose ?1 is the limit and whose further parameters are the key to go on from.

@@ -352,6 +352,28 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.orders.size() == 1);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a command drains all at once and gives up when nothing goes in") {
+    SystemClock real;
+    for (uint64_t number = 1; number <= 10; ++number) log.append({reserve(number)});
+    Drainer command(sink, names, real, {stream(log, marks, 0)});
+    SUBCASE("the database answers") {
+      int turns = 0;
+      CHECK(command.drain_now(kSecond, [&] { ++turns; }));
+      CHECK(sink.orders.size() == 10);
+      CHECK(turns == 1);
+    }
+    SUBCASE("the database is away for a moment") {
+      sink.plans = {{Outcome::retry, false}, {Outcome::retry, false}};
+      CHECK(command.drain_now(60 * kSecond));
+      CHECK(sink.orders.size() == 10);
+    }
+    SUBCASE("the database stays away") {
+      sink.is_reachable = false;
+      CHECK_FALSE(command.drain_now(30 * kMillisecond));
+      CHECK(contains(command.problem(), "no route"));
+    }
+  }
+
   TEST_CASE_FIXTURE(Fixture, "stopping drains what is durable and says so") {
     SystemClock real;
     Drainer threaded(sink, names, real, {stream(log, marks, 0)});

@@ -182,6 +182,10 @@ TEST_SUITE("drain/sqlite") {
     CHECK(rival.write(batch, kNowMs).outcome == Outcome::done);
     CHECK(sink.write(batch, kNowMs).outcome == Outcome::conflict);
     CHECK(contents().orders.size() == 2);
+    // It reads where the winner is and goes on there.
+    position = (*sink.positions())[0].position;
+    CHECK(write({reserve(3)}).outcome == Outcome::done);
+    CHECK(contents().orders.size() == 3);
     CHECK(contents().rejects.empty());
   }
 
@@ -337,6 +341,19 @@ TEST_SUITE("drain/sqlite") {
     CHECK_FALSE(open_database_reader({.kind = DatabaseUrl::Kind::sqlite, .path = path}));
   }
 
+  TEST_CASE_FIXTURE(Fixture,
+                    "a reject that cannot be kept stops the line instead of losing the row") {
+    connect();
+    REQUIRE(other().execute("CREATE TRIGGER full BEFORE INSERT ON rejected "
+                            "BEGIN SELECT RAISE(ABORT, 'no more rejects'); END") == SQLITE_OK);
+    const Written refused = write({reserve(1), expire(8)});
+    CHECK(refused.outcome == Outcome::retry);
+    CHECK(contains(refused.cause, "no more rejects"));
+    CHECK(contents().orders.empty());
+    connect();
+    CHECK(write({reserve(1)}).outcome == Outcome::done);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "columns that somebody added do not disturb") {
     connect();
     REQUIRE(other().execute("ALTER TABLE orders ADD COLUMN note TEXT DEFAULT 'x'") == SQLITE_OK);
@@ -395,6 +412,21 @@ TEST_SUITE("drain/sqlite") {
     }
     CHECK(ids.size() == 4);
     CHECK(std::ranges::is_sorted(ids));
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "the newest order of a node is the one with the highest sequence number") {
+    connect();
+    orderlog::Reserve other_node = reserve(9);
+    other_node.order = OrderId::make(1, 7, 16'383);
+    orderlog::Reserve high_slot = reserve(4);
+    high_slot.order = OrderId::make(0, 4, 16'383);
+    write({reserve(5), high_slot, other_node});
+    auto reader = open_database_reader({.kind = DatabaseUrl::Kind::sqlite, .path = path});
+    REQUIRE(reader);
+    CHECK(*(*reader)->newest_order(0) == order_id(5));
+    CHECK(*(*reader)->newest_order(1) == other_node.order);
+    CHECK(*(*reader)->newest_order(2) == OrderId{});
   }
 
   TEST_CASE_FIXTURE(Fixture, "a reader sees one state until it asks for a newer one") {

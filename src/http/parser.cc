@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "http/bytes.h"
+#include "http/names.h"
 
 namespace stampede::http {
 namespace {
@@ -18,100 +19,6 @@ constexpr uint64_t kContentLengthMax = uint64_t{1}
 constexpr unsigned kChunkSizeDigitsMax = 8;
 static_assert(limits::head_bytes_max + limits::body_bytes_max <= limits::request_bytes_max,
               "a body of a known length always fits");
-
-enum class Field : uint8_t {
-  other,
-  host,
-  content_length,
-  transfer_encoding,
-  connection,
-  expect,
-  user_id,
-  authorization,
-  idempotency_key,
-  signature,
-  content_type,
-  if_none_match,
-};
-
-Field field_of(std::string_view name) {
-  const auto is = [name](std::string_view lower, Field field) {
-    return equals_ignoring_case(name, lower) ? field : Field::other;
-  };
-  switch (name.size()) {
-    case 4:
-      return is("host", Field::host);
-    case 6:
-      return is("expect", Field::expect);
-    case 9:
-      return is("x-user-id", Field::user_id);
-    case 10:
-      return is("connection", Field::connection);
-    case 12:
-      return is("content-type", Field::content_type);
-    case 13:
-      return (name[0] | 0x20) == 'a' ? is("authorization", Field::authorization)
-                                     : is("if-none-match", Field::if_none_match);
-    case 14:
-      return is("content-length", Field::content_length);
-    case 15:
-      return is("idempotency-key", Field::idempotency_key);
-    case 17:
-      return is("transfer-encoding", Field::transfer_encoding);
-    case 18:
-      return is("stampede-signature", Field::signature);
-    default:
-      return Field::other;
-  }
-}
-
-// Fields whose second line would leave a doubt about the framing or about who is asking.
-constexpr bool is_single(Field field) {
-  return field != Field::other && field != Field::connection && field != Field::if_none_match;
-}
-
-// False for what HTTP does not know and for CONNECT, which asks for a tunnel.
-bool method_of(std::string_view name, Method& method) {
-  struct Known {
-    std::string_view name;
-    Method method;
-  };
-  constexpr Known known[] = {
-      {"POST", Method::post},   {"GET", Method::get},     {"HEAD", Method::head},
-      {"PUT", Method::put},     {"DELETE", Method::del},  {"OPTIONS", Method::options},
-      {"PATCH", Method::other}, {"TRACE", Method::other},
-  };
-  for (const Known& candidate : known) {
-    if (name == candidate.name) {
-      method = candidate.method;
-      return true;
-    }
-  }
-  return false;
-}
-
-// uri-host [ ":" port ], RFC 9110 7.2; of the right bytes already. The host may not be empty (RFC
-// 9110 4.2.1).
-bool is_authority(std::string_view text) {
-  size_t host_end = text.find(':');
-  if (text.starts_with('[')) {
-    const size_t closing = text.find(']');
-    if (closing == text.npos) return false;
-    const auto is_address_byte = [](char byte) {
-      return is_a(byte, kHex) || byte == ':' || byte == '.';
-    };
-    const std::string_view address = text.substr(1, closing - 1);
-    if (address.empty() || !std::all_of(address.begin(), address.end(), is_address_byte))
-      return false;
-    host_end = closing + 1;
-  } else if (text.find_first_of("[]") != text.npos) {
-    return false;
-  }
-  host_end = std::min(host_end, text.size());
-  const std::string_view port = text.substr(host_end);
-  return host_end > 0 &&
-         (port.empty() || (port[0] == ':' && port.size() <= 6 && all_are(port.substr(1), kDigit)));
-}
 
 // The first byte that may not stand in a field's value, or `end`. Values are the longest part of a
 // head (cookies, user agents), so sixteen bytes are looked at together.
@@ -185,7 +92,7 @@ class Parser {
   bool header_lines();
   bool header_line();
   bool field_name(std::string_view& name);
-  bool field_value(ByteKind kind, std::string_view& value);
+  bool field_value(Field field, std::string_view& value);
   bool take(Field field, std::string_view value);
   bool take_once(std::string_view& place, std::string_view value);
   bool take_content_length(std::string_view digits);
@@ -203,7 +110,9 @@ class Parser {
 
   bool has_seen(Field field) const { return (seen_ >> static_cast<unsigned>(field)) & 1; }
   void skip(ByteKind kind) {
-    while (p_ < end_ && is_a(*p_, kind)) ++p_;
+    const char* p = p_;
+    while (p < end_ && is_a(*p, kind)) ++p;
+    p_ = p;
   }
   void skip_spaces() {
     while (p_ < end_ && (*p_ == ' ' || *p_ == '\t')) ++p_;
@@ -329,10 +238,7 @@ bool Parser::header_line() {
   if (has_seen(Field::content_length) && has_seen(Field::transfer_encoding)) {
     return refuse("Content-Length and Transfer-Encoding together");
   }
-  const ByteKind kind = field == Field::content_length ? kDigit
-                        : field == Field::host         ? kAuthority
-                                                       : kText;
-  return field_value(kind, value) && take(field, value);
+  return field_value(field, value) && take(field, value);
 }
 
 bool Parser::field_name(std::string_view& name) {
@@ -347,20 +253,22 @@ bool Parser::field_name(std::string_view& name) {
   return true;
 }
 
-// Consumes the line's end too. White space around the value is not part of it (RFC 9112 5.1), but a
-// tab behind a length or a host is refused: not every parser takes it for white space there.
-bool Parser::field_value(ByteKind kind, std::string_view& value) {
+// Consumes the line's end too. White space around the value is not part of it (RFC 9112 5.1).
+bool Parser::field_value(Field field, std::string_view& value) {
   skip_spaces();
   const char* const first = p_;
-  if (kind == kText) {
-    p_ = find_end_of_text(p_, end_);
-    value = {first, p_};
-    while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
+  if (field == Field::content_length) {
+    skip(kDigit);
+  } else if (field == Field::host) {
+    skip(kAuthority);
   } else {
-    skip(kind);
-    value = {first, p_};
-    while (p_ < end_ && *p_ == ' ') ++p_;
+    p_ = find_end_of_text(p_, end_);
   }
+  value = {first, p_};
+  // A tab behind a framing field stays and condemns it: not every parser takes it for white space
+  // there.
+  value = value.substr(0, value.find_last_not_of(is_framing(field) ? " " : " \t") + 1);
+  while (p_ < end_ && *p_ == ' ') ++p_;
   return line_end();
 }
 
@@ -543,11 +451,8 @@ bool Parser::trailers() {
     if (*p_ == '\r') return line_end();
     std::string_view name, value;
     if (!field_name(name)) return false;
-    const Field field = field_of(name);
-    if (field == Field::content_length || field == Field::transfer_encoding) {
-      return refuse("a trailer may not frame the message");
-    }
-    if (!field_value(kText, value)) return false;
+    if (is_framing(field_of(name))) return refuse("a trailer may not frame the message");
+    if (!field_value(Field::other, value)) return false;
   }
 }
 

@@ -130,20 +130,21 @@ struct Head {
 };
 
 void write_head(Writer& out, const Head& head, const Delivery& delivery) {
-  out.raw(head.status_line).raw("Date: ").raw(delivery.date.view());
+  out.raw(head.status_line).literal("Date: ").raw(delivery.date.view());
   if (head.has_content) {
-    out.raw("\r\nContent-Type: ")
+    out.literal("\r\nContent-Type: ")
         .raw(head.content_type)
-        .raw("\r\nContent-Length: ")
+        .literal("\r\nContent-Length: ")
         .number(uint64_t{head.content_length});
   }
   if (head.retry_after_ms > 0)
-    out.raw("\r\nRetry-After: ").number((head.retry_after_ms + 999) / 1000);
-  if (!head.allow.empty()) out.raw("\r\nAllow: ").raw(head.allow);
-  out.raw("\r\n").raw(head.headers);
-  if (delivery.connection == ConnectionOption::close) out.raw("Connection: close\r\n");
-  if (delivery.connection == ConnectionOption::keep_alive) out.raw("Connection: keep-alive\r\n");
-  out.raw("\r\n");
+    out.literal("\r\nRetry-After: ").number((head.retry_after_ms + 999) / 1000);
+  if (!head.allow.empty()) out.literal("\r\nAllow: ").raw(head.allow);
+  out.literal("\r\n").raw(head.headers);
+  if (delivery.connection == ConnectionOption::close) out.literal("Connection: close\r\n");
+  if (delivery.connection == ConnectionOption::keep_alive)
+    out.literal("Connection: keep-alive\r\n");
+  out.literal("\r\n");
 }
 
 size_t write_response(Head head, std::string_view body, const Delivery& delivery,
@@ -162,21 +163,23 @@ std::string_view headers_of(Verdict verdict) {
 
 void write_refusal(Writer& out, const VerdictInfo& info, std::string_view message,
                    uint32_t retry_after_ms) {
-  out.raw("{\"code\":\"").raw(info.code).raw("\",\"message\":").quoted(message);
+  out.literal("{\"code\":\"").raw(info.code).literal("\",\"message\":").quoted(message);
   out.raw(info.is_retryable ? ",\"retryable\":true" : ",\"retryable\":false");
-  if (retry_after_ms > 0) out.raw(",\"retry_after_ms\":").number(retry_after_ms);
+  if (retry_after_ms > 0) out.literal(",\"retry_after_ms\":").number(retry_after_ms);
 }
 
 // What the verdict is about: the order that stands in the way, the units that are left, where or
 // when to ask instead.
 void write_detail(Writer& out, const OrderAnswer& answer) {
-  if (answer.verdict == Verdict::not_enough) out.raw(",\"available\":").number(answer.available);
+  if (answer.verdict == Verdict::not_enough)
+    out.literal(",\"available\":").number(answer.available);
   if (answer.verdict == Verdict::not_started)
-    out.raw(",\"starts_at\":").quoted_time(answer.starts_at_ms);
-  if (answer.verdict == Verdict::misdirected) out.raw(",\"node\":").number(uint32_t{answer.node});
+    out.literal(",\"starts_at\":").quoted_time(answer.starts_at_ms);
+  if (answer.verdict == Verdict::misdirected)
+    out.literal(",\"node\":").number(uint32_t{answer.node});
   if (!answer.has_order) return;
-  out.raw(",\"order_id\":").quoted_id(answer.order.id);
-  out.raw(",\"state\":\"").raw(name_of(answer.order.state)).raw("\"");
+  out.literal(",\"order_id\":").quoted_id(answer.order.id);
+  out.literal(",\"state\":\"").raw(name_of(answer.order.state)).literal("\"");
 }
 
 // The answer's own wait; or, before a sale, until its start; or the table's.
@@ -199,14 +202,14 @@ const VerdictInfo& info_of(Verdict verdict) {
 
 void write_order(Writer& out, const OrderView& order, std::string_view item_code,
                  bool is_replayed) {
-  out.raw("{\"order_id\":").quoted_id(order.id);
-  out.raw(",\"item\":").quoted(item_code).raw(",\"qty\":").number(order.quantity);
-  out.raw(",\"user\":").quoted(order.user).raw(",\"state\":\"").raw(name_of(order.state));
-  out.raw("\",\"amount\":").number(order.amount).raw(",\"currency\":");
+  out.literal("{\"order_id\":").quoted_id(order.id);
+  out.literal(",\"item\":").quoted(item_code).literal(",\"qty\":").number(order.quantity);
+  out.literal(",\"user\":").quoted(order.user).literal(",\"state\":\"").raw(name_of(order.state));
+  out.literal("\",\"amount\":").number(order.amount).literal(",\"currency\":");
   out.quoted({order.currency.data(), order.currency.size()});
-  out.raw(",\"created_at\":").quoted_time(order.created_ms);
-  out.raw(",\"pay_before\":").quoted_time(order.pay_before_ms);
-  out.raw(",\"refund_due\":").number(order.refund_due);
+  out.literal(",\"created_at\":").quoted_time(order.created_ms);
+  out.literal(",\"pay_before\":").quoted_time(order.pay_before_ms);
+  out.literal(",\"refund_due\":").number(order.refund_due);
   out.raw(is_replayed ? ",\"replayed\":true}" : "}");
 }
 
@@ -224,7 +227,7 @@ size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
     head.headers = headers_of(answer.verdict);
     write_refusal(writer, info, info.message, head.retry_after_ms);
     write_detail(writer, answer);
-    writer.raw("}");
+    writer.literal("}");
   }
   CHECK(!writer.is_full());
   return write_response(head, writer.view(), delivery, out);
@@ -237,7 +240,7 @@ size_t render_refusal(const Refusal& refusal, const Delivery& delivery, std::spa
   const uint32_t retry_after_ms =
       refusal.retry_after_ms > 0 ? refusal.retry_after_ms : info.retry_after_ms;
   write_refusal(writer, info, refusal.reason ? refusal.reason : info.message, retry_after_ms);
-  writer.raw("}");
+  writer.literal("}");
   CHECK(!writer.is_full());
   const Head head{.status_line = info.status_line,
                   .retry_after_ms = retry_after_ms,

@@ -2,8 +2,8 @@
 // whole responses.
 //
 // Everything that can be known before is text in the table (status line, code, message); what is
-// left is copying and a few digits: about 100 ns for an accepted order. Nothing is formatted
-// through the C library and nothing is allocated.
+// left is copying and a few digits: 150 ns for an accepted order, 75 ns for "sold out". Nothing is
+// formatted through the C library and nothing is allocated.
 //
 // Pure: no system call, no clock; time comes in as a DateText. Any thread.
 #pragma once

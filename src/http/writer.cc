@@ -2,19 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <utility>
 
 #include "base/time_text.h"
 
 namespace stampede::http {
-
-char* Writer::reserve(size_t bytes) {
-  if (is_full_ || static_cast<size_t>(end_ - p_) < bytes) {
-    is_full_ = true;
-    return nullptr;
-  }
-  return std::exchange(p_, p_ + bytes);
-}
 
 Writer& Writer::raw(std::string_view text) {
   if (char* place = reserve(text.size())) std::copy(text.begin(), text.end(), place);
@@ -23,7 +14,7 @@ Writer& Writer::raw(std::string_view text) {
 
 Writer& Writer::quoted(std::string_view utf8) {
   constexpr std::string_view hex = "0123456789abcdef";
-  raw("\"");
+  literal("\"");
   while (!utf8.empty()) {
     const auto needs_escape = [](char byte) {
       return static_cast<uint8_t>(byte) < 0x20 || byte == '"' || byte == '\\';
@@ -44,7 +35,7 @@ Writer& Writer::quoted(std::string_view utf8) {
     }
     utf8.remove_prefix(1);
   }
-  return raw("\"");
+  return literal("\"");
 }
 
 Writer& Writer::number(int64_t value) {

@@ -268,6 +268,7 @@ std::vector<ParserCase> refused_headers() {
       {"a coding with parameter", kPost + "Transfer-Encoding: chunked;a=b\r\n\r\n", kUnknownCoding},
       {"a coding in quotes", kPost + "Transfer-Encoding: \"chunked\"\r\n\r\n", kUnknownCoding},
       {"a vertical tab before the coding", kPost + "Transfer-Encoding: \v", kByteRefusal},
+      {"a tab behind the coding", kPost + "Transfer-Encoding: chunked\t\r\n\r\n", kUnknownCoding},
       {"an empty coding", kPost + "Transfer-Encoding:\r\n\r\n", kUnknownCoding},
       {"a coding in HTTP/1.0", "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n",
        "bad_request: HTTP/1.0 has no Transfer-Encoding"},

@@ -38,6 +38,19 @@ TEST_SUITE("e2e/clients") {
     CHECK(large.out == "413");
   }
 
+  TEST_CASE("the line that the server prints buys one") {
+    if (!can_run("curl")) return;
+    Server server({.catalog = catalog({{}}), .without = {"--key-file"}});
+    std::string said = server.said();
+    size_t at = said.find("curl ");
+    REQUIRE(at != std::string::npos);
+    Finished finished = run({"sh", "-c", said.substr(at, said.find('\n', at) - at)});
+    CAPTURE(finished.out);
+    CHECK(finished.exit_code == 0);
+    CHECK(Json::parse(finished.out)["state"].text() == "reserved");
+    CHECK(server.books().reserved == 1);
+  }
+
   TEST_CASE("wrk runs without errors and its orders are counted") {
     if (!can_run("wrk")) return;
     Server server({.catalog = catalog({{.stock = 100'000'000}}), .shards = 2});

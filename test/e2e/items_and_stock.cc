@@ -54,10 +54,8 @@ TEST_SUITE("e2e/items_and_stock") {
   TEST_CASE("stock follows what is sold and given back") {
     for (int shards : {1, 5}) {
       Server server({.catalog = catalog({{.stock = 8}}), .shards = shards});
-      auto available = [&] {
-        return server.http().get("/v1/items/ticket/stock").json()["available"].number();
-      };
-      Json stock = server.http().get("/v1/items/ticket/stock").json();
+      auto available = [&] { return server.stock()["available"].number(); };
+      Json stock = server.stock();
       CHECK(stock["state"].text() == "open");
       CHECK(stock.has("server_time"));
       CHECK(wait_until([&] { return available() == 8; }));

@@ -53,7 +53,7 @@ TEST_SUITE("e2e/purchase_limit") {
     std::vector<Ask> asks;
     for (int i = 0; i < 1'000; ++i)
       asks.push_back({.user = "u" + std::to_string(i % 4),
-                      .quantity = 1 + i % 2,
+                      .quantity = 1 + i / 4 % 2,
                       .key = "k" + std::to_string(i)});
     rush_until_decided(server.address(), asks, {.connections = 16, .pipeline = 8});
     for (int user = 0; user < 4; ++user) {

@@ -263,8 +263,9 @@ std::string Http::receive_until_closed(std::string* error) {
   std::string reason;
   while (read_more(deadline, &reason)) continue;
   if (error != nullptr) *error = reason == "no answer in time" ? reason : "";
+  std::string all = std::exchange(input_, "");
   close();
-  return std::exchange(input_, "");
+  return all;
 }
 
 bool Http::is_closed_by_server(milliseconds patience) {

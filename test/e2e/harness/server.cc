@@ -217,6 +217,17 @@ Response Server::pay(const std::string& order_id, const Payment& payment) {
                      {{"Stampede-Signature", signature(body)}});
 }
 
+Json Server::stock(const std::string& item) {
+  Response response;
+  wait_until([&] {
+    response = http().get("/v1/items/" + item + "/stock");
+    return response.status != 503;
+  });
+  REQUIRE_MESSAGE(response.status == 200,
+                  response.status << " " << response.error << " " << response.body);
+  return response.json();
+}
+
 std::string Server::buy(const Ask& ask) {
   // "try again" is honest while idle units travel between shards.
   Response response;

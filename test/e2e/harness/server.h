@@ -114,6 +114,8 @@ class Server {
   Response list(const std::string& user, const std::string& item = "ticket");
   Response cancel(const std::string& user, const std::string& order_id);
   Response pay(const std::string& order_id, const Payment& payment = {});
+  // GET of an item's stock; again while a shard that was never asked has no news yet.
+  Json stock(const std::string& item = "ticket");
   // An order that must succeed; its id.
   std::string buy(const Ask& ask);
   std::string state_of(const std::string& user, const std::string& order_id);

@@ -19,10 +19,18 @@ std::string text_of(const StreamKey& stream) {
          ", generation " + std::to_string(stream.generation) + ")";
 }
 
-std::string text_of(Lsn first, Lsn last) {
-  return first == last
-             ? "record " + std::to_string(first) + " is"
-             : "records " + std::to_string(first) + " to " + std::to_string(last) + " are";
+std::string describe_missing(const orderlog::Position& database, const LogExtent& log) {
+  const Lsn log_lsn = std::max(log.end.next_lsn - 1, log.durable);
+  const Lsn database_lsn = database.next_lsn - 1;
+  const std::string last = std::to_string(database_lsn);
+  const std::string missing =
+      database_lsn == log_lsn + 1
+          ? "record " + last + " is"
+          : "records " + std::to_string(log_lsn + 1) + " to " + last + " are";
+  return ", the order log at record " + std::to_string(log_lsn) + ": " + missing +
+         " missing from the log; was it put back from an old copy, or does the database belong "
+         "to " +
+         "another data directory?";
 }
 
 void add(std::atomic<uint64_t>& counter, uint64_t amount) {
@@ -71,49 +79,44 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
 Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
   Source& source = *tail.stream.source;
   const Result<bool> has_beginning = source.has_beginning();
-  const Result<uint32_t> oldest_segment = source.oldest_segment();
   if (!has_beginning) return {Agreement::unavailable, has_beginning.error().message};
+  const Result<uint32_t> oldest_segment = source.oldest_segment();
   if (!oldest_segment) return {Agreement::unavailable, oldest_segment.error().message};
   const LogExtent log{.has_beginning = *has_beginning,
                       .oldest_segment = *oldest_segment,
                       .end = tail.stream.log_end,
                       .durable = tail.stream.marks->durable.load(std::memory_order_acquire)};
-  const Lsn drained = drained_lsn(tail.position);
-  const Lsn log_lsn = std::max(log.end.next_lsn - 1, log.durable);
-  const std::string who = text_of(tail.stream.key) + ": ";
   const StartCase found = start_case(tail.position, log);
   tail.needs_rebuild = found == StartCase::rebuild;
+  Finding finding;
   switch (found) {
     case StartCase::beginning:
       source.seek({});
       return {};
     case StartCase::rebuild:
       return {};
-    case StartCase::resume: {
-      const Finding finding = check_continues(tail);
-      return finding.agreement == Agreement::contradicts && accepts_loss ? jump_to_end(tail)
-                                                                         : finding;
-    }
     case StartCase::outdated:
-      return {Agreement::contradicts,
-              who + "the database ends at record " + std::to_string(drained) + " in segment " +
-                  std::to_string(tail.position->segment) + ", but the oldest segment kept is " +
-                  std::to_string(log.oldest_segment) +
-                  ": it is an old copy; restore a newer one, or let a new database be built"};
+      return contradict(tail, " in segment " + std::to_string(tail.position->segment) +
+                                  ", but the oldest segment kept is " +
+                                  std::to_string(log.oldest_segment) +
+                                  ": it is an old copy; put back a newer one, or let a new " +
+                                  "database be built");
+    case StartCase::resume:
+      finding = check_continues(tail);
+      break;
     case StartCase::ahead:
-      if (accepts_loss) return jump_to_end(tail);
-      return {Agreement::contradicts,
-              who + "the database ends at record " + std::to_string(drained) +
-                  ", the order log at record " + std::to_string(log_lsn) + ": " +
-                  text_of(log_lsn + 1, drained) +
-                  " missing from the log; was it put back from an old copy, or does the database " +
-                  "belong to another data directory?"};
+      finding = contradict(tail, describe_missing(*tail.position, log));
+      break;
     case StartCase::foreign:
-      if (accepts_loss) return jump_to_end(tail);
-      return {Agreement::contradicts, who + "the database and the order log both end at record " +
-                                          std::to_string(drained) + ", but with another history"};
+      finding = contradict(tail, ", as the order log does, but with another history");
+      break;
   }
-  return {};
+  return finding.agreement == Agreement::contradicts && accepts_loss ? jump_to_end(tail) : finding;
+}
+
+Drainer::Finding Drainer::contradict(const Tail& tail, const std::string& what) const {
+  return {Agreement::contradicts, text_of(tail.stream.key) + ": the database ends at record " +
+                                      std::to_string(drained_lsn(tail.position)) + what};
 }
 
 // Reads what follows the position once without effect: its chain value tells whether it follows.
@@ -127,10 +130,7 @@ Drainer::Finding Drainer::check_continues(Tail& tail) {
       source.read(std::max(durable, tail.stream.log_end.next_lsn - 1), batch_);
   source.seek(*tail.position);
   if (read) return {};
-  return {Agreement::contradicts, text_of(tail.stream.key) +
-                                      ": the order log does not go on where the database ends, " +
-                                      "after record " + std::to_string(drained_lsn(tail.position)) +
-                                      ": " + read.error().message};
+  return contradict(tail, ", and the order log does not go on from there: " + read.error().message);
 }
 
 Drainer::Finding Drainer::jump_to_end(Tail& tail) {
@@ -144,7 +144,7 @@ Drainer::Finding Drainer::jump_to_end(Tail& tail) {
 
 void Drainer::settle() {
   if (unsettled_ && unsettled_->tail->position == unsettled_->after)
-    count(unsettled_->records, unsettled_->rows);
+    count(*unsettled_->tail, unsettled_->records, unsettled_->rows, unsettled_->rejected);
   unsettled_.reset();
 }
 
@@ -225,17 +225,14 @@ Status Drainer::write(Tail& tail) {
   const size_t rows = batch_.rows() - written.rejected;
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
   if (written.outcome == Outcome::unknown && batch_.after())
-    unsettled_ = {
-        .tail = &tail, .after = *batch_.after(), .records = batch_.records(), .rows = rows};
+    unsettled_ = {.tail = &tail,
+                  .after = *batch_.after(),
+                  .records = batch_.records(),
+                  .rows = rows,
+                  .rejected = written.rejected};
   if (written.outcome != Outcome::done) return Error{written.cause};
 
-  count(batch_.records(), rows);
-  if (written.rejected > 0) {
-    add(stats_.rejected, written.rejected);
-    diag::warning(
-        "%s: the database refused %u rows; they are in the table rejected, with the reasons",
-        text_of(tail.stream.key).c_str(), written.rejected);
-  }
+  count(tail, batch_.records(), rows, written.rejected);
   // A new segment: resync reads the positions in a transaction of their own and lets the segments
   // before go.
   if (batch_.after() && (!tail.position || tail.position->segment != batch_.after()->segment))
@@ -247,10 +244,15 @@ Status Drainer::write(Tail& tail) {
   return Ok{};
 }
 
-void Drainer::count(size_t records, size_t rows) {
+void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t rejected) {
   add(stats_.transactions, 1);
   add(stats_.records, records);
   add(stats_.rows, rows);
+  add(stats_.rejected, rejected);
+  if (rejected > 0)
+    diag::warning(
+        "%s: the database refused %zu rows; they are in the table rejected, with the reasons",
+        text_of(tail.stream.key).c_str(), rejected);
 }
 
 void Drainer::publish(const Tail& tail, int64_t wall_ns) {

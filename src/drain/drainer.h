@@ -109,11 +109,12 @@ class Drainer {
   struct Unsettled {
     const Tail* tail;
     orderlog::Position after;
-    size_t records, rows;
+    size_t records, rows, rejected;
   };
 
   Finding resync(bool accepts_loss);
   Finding place(Tail& tail, bool accepts_loss);
+  Finding contradict(const Tail& tail, const std::string& what) const;
   Finding check_continues(Tail& tail);
   Finding jump_to_end(Tail& tail);
   void settle();
@@ -122,7 +123,7 @@ class Drainer {
   Step drain(Tail& tail);
   Step rebuild(Tail& tail);
   Status write(Tail& tail);
-  void count(size_t records, size_t rows);
+  void count(const Tail& tail, size_t records, size_t rows, size_t rejected);
   void publish(const Tail& tail, int64_t wall_ns);
 
   Step block(const std::string& cause);

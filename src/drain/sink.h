@@ -31,7 +31,7 @@ enum class Outcome : uint8_t {
 
 struct Written {
   Outcome outcome = Outcome::done;
-  uint32_t rejected = 0;  // rows that went into `rejected`
+  uint32_t rejected = 0;  // done, unknown: rows that went into `rejected`
   std::string cause;      // unless done: one line
 };
 

@@ -104,8 +104,11 @@ Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
   Written written;
   if (const int code = write_rows(batch, now_ms, written.rejected); code != SQLITE_DONE)
     return fail(Outcome::retry, code);
-  if (const int code = connection.execute("COMMIT"); code != SQLITE_OK)
-    return fail(Outcome::unknown, code);
+  if (const int code = connection.execute("COMMIT"); code != SQLITE_OK) {
+    const uint32_t rejected = written.rejected;
+    written = fail(Outcome::unknown, code);
+    written.rejected = rejected;
+  }
   return written;
 }
 

@@ -29,13 +29,12 @@ class SqliteStatement {
     return *this;
   }
 
-  // Runs a statement that returns no rows: SQLITE_DONE or why not. Ready to be bound again
-  // afterwards.
+  // Runs a statement to its end or its first row: SQLITE_DONE, SQLITE_ROW or an error. Ready to be
+  // bound again afterwards.
   int run();
 
-  // The next row: SQLITE_ROW, SQLITE_DONE or an error. Call reset() when the rest is not wanted.
+  // The next row: SQLITE_ROW, SQLITE_DONE or an error.
   int next() { return sqlite3_step(statement_.get()); }
-  void reset() { sqlite3_reset(statement_.get()); }
 
   int64_t integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
   std::string text(int column) const;  // empty for NULL
@@ -77,7 +76,6 @@ class SqliteConnection {
   [[nodiscard]] std::string message() const { return sqlite3_errmsg(handle()); }
   [[nodiscard]] Error error() const { return Error{path_ + ": " + message()}; }
 
-  int64_t rows_changed() const { return sqlite3_changes64(handle()); }
   bool is_in_transaction() const { return sqlite3_get_autocommit(handle()) == 0; }
   sqlite3* handle() const { return handle_.get(); }
 

@@ -247,7 +247,7 @@ TEST_SUITE("drain/drainer") {
     const Drainer::Finding finding = later.reconcile();
     CHECK(finding.agreement == Agreement::contradicts);
     CHECK(contains(finding.message, "shard 0"));
-    CHECK(contains(finding.message, "database ends at record 3"));
+    CHECK(contains(finding.message, "the database ends at record 3, the order log at record 1"));
     CHECK(contains(finding.message, "records 2 to 3 are missing from the log"));
     CHECK(later.step() == Step::blocked);
     CHECK(sink.orders.size() == 3);

@@ -135,7 +135,7 @@ TEST_SUITE("drain/log_source") {
     write({reserve(3)});
     const Drainer::Finding finding = drainer().reconcile();
     CHECK(finding.agreement == Drainer::Agreement::contradicts);
-    CHECK(finding.message.find("does not go on where the database ends") != std::string::npos);
+    CHECK(finding.message.find("the order log does not go on from there") != std::string::npos);
   }
 
   TEST_CASE_FIXTURE(Fixture,

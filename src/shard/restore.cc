@@ -43,7 +43,7 @@ Status for_each_payment(const stock::StreamState& state, const stock::Order& ord
   std::vector<uint32_t> newest_first;
   for (uint32_t at = order.first_payment; at != kNone; at = state.payment(at).next) newest_first.push_back(at);
   for (auto at = newest_first.rbegin(); at != newest_first.rend(); ++at) {
-    const stock::Payment& payment = state.payment(*at);
+    const stock::DecidedPayment& payment = state.payment(*at);
     const Status status = visit(PaymentImage{{.outcome = payment.outcome,
                                               .order = order.id,
                                               .amount = payment.amount,

@@ -9,6 +9,7 @@ using orderlog::RecordType;
 
 constexpr int64_t ms(int64_t milliseconds) { return milliseconds * kMillisecond; }
 
+constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 constexpr uint32_t kWatcherSweepMs = 1'000;
 constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
@@ -220,7 +221,8 @@ void Desk::serve_line(ItemId item, Moment now) {
   while (sale.line_head != kNone) {
     const OrderRequest& head = waiting_slab_[sale.line_head].request;
     if (supply_of(item, head.quantity, now, true) == Supply::unknown) {
-      ask_about(item);
+      // With nothing free, asking again at once would only spin: the ledger tells when that changes.
+      if (sale.free > 0) ask_about(item);
       return;
     }
     const OrderRequest request = pop_line(sale);
@@ -243,6 +245,8 @@ void Desk::give_up_waiting(Moment now) {
     }
     // Whoever was behind may need fewer units than are here.
     if (sale.line_head != kNone && state_.stock(item).pool() > 0) serve_line(item, now);
+    // News that got lost in a crowded lane is made up for.
+    if (sale.line_head != kNone && now.boot_ns - sale.told_boot_ns >= ms(kAskAgainMs)) ask_about(item);
     if (sale.line_head == kNone) {
       sale.is_in_lines = false;
       lines_[i] = lines_.back();
@@ -576,9 +580,12 @@ void Desk::forget_some(Moment now) {
 int64_t Desk::quiet_until_ns() const {
   int64_t until = wheel_.quiet_until_ns();
   if (!idle_checks_.empty()) until = std::min(until, const_cast<Desk*>(this)->idle_checks_.front().at_boot_ns);
-  for (const ItemId item : lines_)
-    if (sales_[item].line_head != kNone)
-      until = std::min(until, waiting_slab_[sales_[item].line_head].since_boot_ns + ms(limits::wait_for_units_ms));
+  for (const ItemId item : lines_) {
+    const Sale& sale = sales_[item];
+    if (sale.line_head == kNone) continue;
+    const int64_t patience_ends = waiting_slab_[sale.line_head].since_boot_ns + ms(limits::wait_for_units_ms);
+    until = std::min({until, patience_ends, sale.told_boot_ns + ms(kAskAgainMs)});
+  }
   return until;
 }
 

@@ -284,7 +284,7 @@ Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) 
 void StreamState::add_payment(uint32_t order_index, const orderlog::Payment& record) {
   const uint32_t index = payments_.allocate();
   CHECK(index != kNone);
-  payments_[index] = Payment{.next = orders_[order_index].first_payment,
+  payments_[index] = DecidedPayment{.next = orders_[order_index].first_payment,
                              .outcome = record.outcome,
                              .currency = record.currency,
                              .id = texts_.store(record.payment_id),

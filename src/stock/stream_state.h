@@ -73,7 +73,8 @@ struct Holding {
   uint32_t next = kNone;
 };
 
-struct Payment {
+// One payment that was decided, in the chain of its order.
+struct DecidedPayment {
   uint32_t next = kNone;
   orderlog::RecordType outcome = orderlog::RecordType::paid;
   Currency currency{};
@@ -107,7 +108,7 @@ class StreamState {
   const Order& order(uint32_t index) const { return orders_[index]; }
   Order& order(uint32_t index) { return orders_[index]; }
   const Holding& holding(uint32_t index) const { return holdings_[index]; }
-  const Payment& payment(uint32_t index) const { return payments_[index]; }
+  const DecidedPayment& payment(uint32_t index) const { return payments_[index]; }
   std::string_view text(TextRef ref) const { return texts_.view(ref); }
   std::string_view user_of(const Order& order) const { return texts_.view(holdings_[order.holding].user); }
   ItemId item_of(const Order& order) const { return holdings_[order.holding].item; }
@@ -166,7 +167,7 @@ class StreamState {
   uint32_t orders_max_;
   Slab<Order> orders_;
   Slab<Holding> holdings_;
-  Slab<Payment> payments_;
+  Slab<DecidedPayment> payments_;
   TextArena texts_;
   Buckets by_id_;
   Buckets by_key_;

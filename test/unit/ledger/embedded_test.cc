@@ -1,0 +1,158 @@
+#include "ledger/embedded.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+
+namespace stampede::ledger {
+namespace {
+
+// A stream that keeps its own counters, as a desk does, and checks what it hears.
+class Stream final : public Client {
+ public:
+  void hear(const LedgerTell& tell) override {
+    CHECK(tell.accepted >= counts.accepted);
+    counts.pool += tell.accepted - counts.accepted;
+    counts.accepted = tell.accepted;
+    last = tell;
+  }
+  StreamCount count(ItemId) override { return counts; }
+  StreamCount counts;
+  LedgerTell last;
+};
+
+struct Node {
+  Node(uint32_t shards, Units stock) : lanes(shards), streams(shards) {
+    for (uint32_t shard = 0; shard < shards; ++shard) {
+      Book book(shards);
+      REQUIRE(book.start(0, stock, 0, std::vector<StreamCount>(shards)));
+      ledgers.push_back(std::make_unique<EmbeddedLedger>(shard, lanes, std::move(book)));
+    }
+  }
+  void poll(uint32_t shard) { ledgers[shard]->poll(streams[shard], {}); }
+  void settle() {
+    for (int round = 0; round < 6; ++round)
+      for (uint32_t shard = 0; shard < streams.size(); ++shard) poll(shard);
+  }
+  void ask(uint32_t shard, Units want) {
+    const LedgerAsk ask{.item = 0, .returned = streams[shard].counts.returned, .pool = streams[shard].counts.pool,
+                        .want = want};
+    if (ledgers[shard]->is_ready()) ledgers[shard]->exchange({&ask, 1}, {});
+  }
+
+  LedgerLanes lanes;
+  std::vector<Stream> streams;
+  std::vector<std::unique_ptr<EmbeddedLedger>> ledgers;
+};
+
+TEST_SUITE("ledger/embedded") {
+  TEST_CASE("grants never exceed what is free and an exchange is answered once") {
+    Node node(3, 10);
+    for (uint32_t shard = 0; shard < 3; ++shard) node.ask(shard, 6);
+    CHECK_FALSE(node.ledgers[1]->is_ready());
+    node.settle();
+    Units granted = 0;
+    for (const Stream& stream : node.streams) granted += stream.counts.accepted;
+    CHECK(granted == 10);
+    for (const auto& ledger : node.ledgers) CHECK(ledger->is_ready());
+  }
+
+  TEST_CASE("streams hear at once when the last unit is sold and when one comes back") {
+    Node node(2, 1);
+    node.ask(0, 1);
+    node.ask(1, 0);
+    node.settle();
+    CHECK(node.streams[1].last.free == 0);
+    CHECK(node.streams[1].last.pool_elsewhere == 1);  // unsold elsewhere: not sold out
+    node.streams[0].counts.pool = 0;                  // sold
+    node.streams[0].counts.reserved = 1;
+    node.ask(0, 0);
+    node.settle();
+    CHECK(node.streams[1].last.pool_elsewhere == 0);  // without asking
+    node.streams[0].counts.reserved = 0;
+    node.streams[0].counts.returned = 1;
+    node.ask(0, 0);
+    node.settle();
+    CHECK(node.streams[1].last.free == 1);
+  }
+
+  TEST_CASE("an audit in the middle of random traffic always adds up") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed ", seed);
+    std::mt19937 random(seed);
+    constexpr Units kStock = 50;
+    Node node(4, kStock);
+    uint32_t ticket = 0, audits = 0;
+    for (int step = 0; step < 40'000; ++step) {
+      const uint32_t shard = random() % 4;
+      StreamCount& counts = node.streams[shard].counts;
+      switch (random() % 6) {
+        case 0: node.ask(shard, random() % 5); break;
+        case 1:
+          if (counts.pool > 0) --counts.pool, ++counts.reserved;
+          break;
+        case 2:
+          if (counts.reserved > 0) --counts.reserved, ++counts.paid;
+          if (counts.paid > 5) --counts.paid, ++counts.pool;  // keeps stock moving
+          break;
+        case 3:
+          if (counts.pool > 0) --counts.pool, ++counts.returned;
+          break;
+        case 4: (void)node.ledgers[0]->audit(0, ++ticket); break;
+        case 5: node.poll(shard); break;
+      }
+      for (const AuditResult& result : node.ledgers[0]->take_audits()) {
+        ++audits;
+        CAPTURE(step);
+        CHECK(result.line.is_ok);
+        CHECK(result.line.total == kStock);
+        REQUIRE(result.line.free + result.line.leased + result.line.reserved + result.line.paid == kStock);
+      }
+    }
+    CHECK(audits > 100);
+  }
+
+  TEST_CASE("an audit finds a unit that a stream sold twice") {
+    Node node(2, 10);
+    node.ask(0, 5);
+    node.settle();
+    node.streams[0].counts.reserved += 1;  // without taking it from the pool
+    REQUIRE(node.ledgers[0]->audit(0, 1));
+    node.settle();
+    const std::vector<AuditResult> results = node.ledgers[0]->take_audits();
+    REQUIRE(results.size() == 1);
+    CHECK_FALSE(results[0].line.is_ok);
+  }
+
+  TEST_CASE("a withdrawal takes free units only and supply adds them") {
+    Node node(2, 10);
+    node.ask(1, 4);
+    node.settle();
+    node.ledgers[0]->withdraw(0, 7, 1);
+    node.ledgers[0]->withdraw(0, 6, 2);
+    node.settle();
+    const std::vector<Withdrawal> done = node.ledgers[0]->take_withdrawals();
+    REQUIRE(done.size() == 2);
+    CHECK_FALSE(done[0].is_done);
+    CHECK(done[0].free == 6);
+    CHECK(done[1].is_done);
+    CHECK(done[1].free == 0);
+    node.ledgers[0]->supply(0, 13);
+    node.ask(0, 10);
+    node.settle();
+    CHECK(node.streams[0].counts.accepted == 3);
+  }
+
+  TEST_CASE("a book does not start when the logs hold more than was supplied") {
+    Book book(2);
+    std::vector<StreamCount> counts(2);
+    counts[0] = {.accepted = 6};
+    counts[1] = {.accepted = 6, .returned = 1};
+    CHECK_FALSE(book.start(0, 10, 0, counts));
+    CHECK(Book(2).start(0, 11, 0, counts));
+  }
+}
+
+}  // namespace
+}  // namespace stampede::ledger

@@ -1,0 +1,97 @@
+#include "shard/mailbox.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+namespace stampede::shard {
+namespace {
+
+OrderRequest request_of(RequestKind kind, uint32_t place, uint16_t shard = 0) {
+  OrderRequest request;
+  request.kind = kind;
+  request.reply_to = {.shard = shard, .place = place};
+  return request;
+}
+OrderAnswer answer_to(const OrderRequest& request) {
+  OrderAnswer answer;
+  answer.kind = request.kind;
+  answer.reply_to = request.reply_to;
+  return answer;
+}
+
+TEST_SUITE("shard/mailbox") {
+  TEST_CASE("without a credit a request is not sent and an answer gives the credit back") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    uint32_t sent = 0;
+    while (here.send(1, request_of(RequestKind::create, sent))) ++sent;
+    CHECK(sent == limits::order_credits);
+    CHECK(here.send(1, request_of(RequestKind::pay, 7)));  // payments have credits of their own
+    bool is_first = true;
+    there.take_requests([&](const OrderRequest& request) {
+      if (is_first) CHECK(request.kind == RequestKind::pay);  // and come first
+      is_first = false;
+      there.answer(answer_to(request));
+    });
+    uint32_t answered = 0;
+    here.take_answers([&](const OrderAnswer&) { ++answered; });
+    CHECK(answered == 1 + limits::batch_orders_max);
+    sent = 0;
+    while (here.send(1, request_of(RequestKind::create, sent))) ++sent;
+    CHECK(sent == limits::batch_orders_max);
+  }
+
+  TEST_CASE("notices never take the room of answers that are owed") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    uint32_t owed = 0;
+    while (here.send(1, request_of(RequestKind::create, owed))) ++owed;
+    OrderAnswer notice;
+    notice.is_notice = true;
+    for (int i = 0; i < 10'000; ++i) there.answer(notice);
+    while (owed > 0)
+      there.take_requests([&](const OrderRequest& request) {
+        there.answer(answer_to(request));  // a CHECK fails here if there is no room
+        --owed;
+      });
+    uint32_t notices = 0;
+    for (int round = 0; round < 20; ++round) {
+      here.take_answers([&](const OrderAnswer& answer) { notices += answer.is_notice; });
+      there.send_waiting_notices();
+    }
+    CHECK(notices == 10'000);
+  }
+
+  TEST_CASE("requests and answers between two threads arrive once each and in order") {
+    OrderLanes lanes(2);
+    constexpr uint32_t kRequests = 200'000;
+    std::thread home([&] {
+      Mailbox there(1, lanes);
+      for (uint32_t taken = 0; taken < kRequests;) {
+        uint32_t now = 0;
+        there.take_requests([&](const OrderRequest& request) {
+          there.answer(answer_to(request));
+          ++now;
+        });
+        taken += now;
+        if (now == 0) std::this_thread::yield();
+      }
+    });
+    Mailbox here(0, lanes);
+    uint32_t sent = 0, answered = 0;
+    bool in_order = true;
+    while (answered < kRequests) {
+      while (sent < kRequests && here.send(1, request_of(RequestKind::create, sent))) ++sent;
+      const uint32_t before = answered;
+      here.take_answers([&](const OrderAnswer& answer) { in_order = in_order && answer.reply_to.place == answered++; });
+      if (answered == before) std::this_thread::yield();
+    }
+    home.join();
+    CHECK(in_order);
+    CHECK_FALSE(here.has_mail());
+  }
+}
+
+}  // namespace
+}  // namespace stampede::shard

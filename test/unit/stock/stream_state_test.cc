@@ -1,0 +1,169 @@
+#include "stock/stream_state.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+#include <string>
+
+namespace stampede::stock {
+namespace {
+
+using namespace orderlog;
+
+constexpr HashKey kKey{7};
+constexpr Moment kNow{.wall_ns = kSecond, .boot_ns = 5 * kSecond};
+constexpr OrderId kOrder = OrderId::make(0, 1, 3);
+
+Reserve reserve(OrderId id, Quantity quantity = 1, std::string_view user = "u1", std::string_view key = "") {
+  return {.order = id, .item = 0, .quantity = quantity, .amount = 100, .currency = {'C', 'N', 'Y'}, .created_ms = 1'000,
+          .pay_before_ms = 11'000, .body_hash = 1, .user = user, .key = key};
+}
+stock::StreamState with_units(Units units) {
+  StreamState state(kKey, 100);
+  REQUIRE(bool(state.apply(Grant{.item = 0, .accepted = units}, 1, kNow)));
+  return state;
+}
+Payment payment(RecordType outcome, std::string_view id = "p1") {
+  return {.outcome = outcome, .order = kOrder, .amount = 100, .currency = {'C', 'N', 'Y'}, .payment_id = id};
+}
+
+TEST_SUITE("stock/stream_state") {
+  TEST_CASE("records that cannot follow what came before are refused and change nothing") {
+    StreamState state = with_units(2);
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    const auto refused = [&](const Record& record) {
+      const ItemStock before = state.stock(0);
+      const Status status = state.apply(record, 99, kNow);
+      const ItemStock& after = state.stock(0);
+      CHECK(before.pool() == after.pool());
+      CHECK(before.paid == after.paid);
+      CHECK(state.last_lsn() == 2);
+      return !status;
+    };
+    CHECK(refused(reserve(kOrder)));                             // the number is taken
+    CHECK(refused(reserve(OrderId::make(0, 2, 3), 2)));          // one unit is left
+    CHECK(refused(reserve(OrderId::make(0, 2, 3), 0)));
+    CHECK(refused(Grant{.item = 0, .accepted = 1}));             // backwards
+    CHECK(refused(GiveBack{.item = 0, .returned = 2}));          // more than the pool
+    CHECK(refused(Cancel{.order = OrderId::make(0, 9, 3)}));     // unknown
+    CHECK(refused(payment(RecordType::late_paid)));              // not expired
+    CHECK(refused(payment(RecordType::refund_due)));             // not paid
+    CHECK(refused(Forget{.order = kOrder}));                     // still open
+    CHECK(refused(Supply{.item = 0, .supplied = 1}));            // of an unknown item
+    CHECK(refused(orderlog::Item{.item = 5, .code = "x"}));      // numbers are dense
+  }
+
+  TEST_CASE("each transition moves its units and no others") {
+    StreamState state = with_units(3);
+    REQUIRE(bool(state.apply(reserve(kOrder, 2), 2, kNow)));
+    CHECK(state.stock(0).reserved == 2);
+    CHECK(state.stock(0).pool() == 1);
+    REQUIRE(bool(state.apply(Expire{.order = kOrder}, 3, kNow)));
+    CHECK(state.stock(0).pool() == 3);
+    REQUIRE(bool(state.apply(payment(RecordType::late_paid), 4, kNow)));
+    CHECK(state.stock(0).paid == 2);
+    CHECK(state.stock(0).pool() == 1);
+    CHECK_FALSE(bool(state.apply(payment(RecordType::refund_due), 5, kNow)));  // the same payment
+    REQUIRE(bool(state.apply(payment(RecordType::refund_due, "p2"), 5, kNow)));
+    CHECK(state.order(state.find_order(kOrder)).refund_due == 100);
+    CHECK(state.order(state.find_order(kOrder)).last_lsn == 5);
+    REQUIRE(bool(state.apply(GiveBack{.item = 0, .returned = 1}, 6, kNow)));
+    CHECK(state.stock(0).pool() == 0);
+  }
+
+  TEST_CASE("a deadline of an earlier boot is not compared with this one's clock") {
+    StreamState state = with_units(2);
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    REQUIRE(bool(state.apply(reserve(OrderId::make(0, 2, 3)), 3, Moment{.wall_ns = 1, .boot_ns = 0})));
+    CHECK(state.order(state.find_order(kOrder)).deadline_boot_ns == 15 * kSecond);
+    CHECK(state.order(state.find_order(OrderId::make(0, 2, 3))).deadline_boot_ns == 0);
+  }
+
+  TEST_CASE("forgetting frees every cell so that memory does not grow") {
+    StreamState state = with_units(1);
+    for (uint64_t i = 1; i <= 1'000; ++i) {
+      const OrderId id = OrderId::make(0, i, 3);
+      const std::string user = "user-" + std::to_string(i), key = "key-" + std::to_string(i);
+      REQUIRE(bool(state.apply(reserve(id, 1, user, key), 10 * i, kNow)));
+      REQUIRE(bool(state.apply(Cancel{.order = id}, 10 * i + 1, kNow)));
+      Payment refund = payment(RecordType::refund_due, "pay-" + std::to_string(i));
+      const std::string payment_id = "pay-" + std::to_string(i);
+      refund.order = id;
+      refund.payment_id = payment_id;
+      REQUIRE(bool(state.apply(refund, 10 * i + 2, kNow)));
+      REQUIRE(bool(state.apply(Forget{.order = id}, 10 * i + 3, kNow)));
+      CHECK(state.find_order(id) == kNone);
+      CHECK(state.find_by_key(state.user_hash(user), user, key) == kNone);
+      CHECK(state.find_holding(state.user_hash(user), user, 0) == kNone);
+    }
+    CHECK(state.orders_live() == 0);
+    CHECK(state.orders_touched() == 1);
+    CHECK(state.sequence_max() == 1'000);
+  }
+
+  TEST_CASE("random histories keep every index and every list of a user in step with a plain model") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed ", seed);
+    std::mt19937 random(seed);
+    StreamState state(kKey, 4'000);
+    REQUIRE(bool(state.apply(Grant{.item = 0, .accepted = 2'000}, 1, kNow)));
+    struct Known {
+      OrderId id;
+      std::string user, key;
+      OrderState state;
+      Quantity quantity;
+    };
+    std::vector<Known> known;
+    Lsn lsn = 1;
+    for (uint64_t step = 1; step < 6'000; ++step) {
+      const unsigned what = random() % 10;
+      if (what < 4 || known.empty()) {
+        Known one{OrderId::make(0, step, 3), "u" + std::to_string(random() % 50), "k" + std::to_string(step),
+                  OrderState::reserved, 1 + static_cast<Quantity>(random() % 3)};
+        if (state.stock(0).pool() < one.quantity) continue;
+        REQUIRE(bool(state.apply(reserve(one.id, one.quantity, one.user, one.key), ++lsn, kNow)));
+        known.push_back(one);
+      } else {
+        const size_t at = random() % known.size();
+        Known& one = known[at];
+        Payment pays = payment(RecordType::paid);
+        pays.order = one.id;
+        if (one.state == OrderState::reserved && what < 6) {
+          REQUIRE(bool(state.apply(Cancel{.order = one.id}, ++lsn, kNow)));
+          one.state = OrderState::cancelled;
+        } else if (one.state == OrderState::reserved) {
+          REQUIRE(bool(state.apply(pays, ++lsn, kNow)));
+          one.state = OrderState::paid;
+        } else {
+          REQUIRE(bool(state.apply(Forget{.order = one.id}, ++lsn, kNow)));
+          known.erase(known.begin() + at);
+        }
+      }
+    }
+    for (unsigned u = 0; u < 50; ++u) {
+      const std::string user = "u" + std::to_string(u);
+      std::vector<Known> mine;
+      for (const Known& one : known)
+        if (one.user == user) mine.push_back(one);
+      const uint32_t holding = state.find_holding(state.user_hash(user), user, 0);
+      REQUIRE((holding == kNone) == mine.empty());
+      if (mine.empty()) continue;
+      uint32_t units = 0, index = state.holding(holding).newest, newest_active = kNone;
+      for (auto one = mine.rbegin(); one != mine.rend(); ++one, index = state.order(index).older) {
+        REQUIRE(index != kNone);
+        CHECK(state.order(index).id == one->id);
+        CHECK(state.order(index).state == one->state);
+        CHECK(state.find_by_key(state.user_hash(user), user, one->key) == index);
+        if (!state.order(index).holds_units()) continue;
+        units += one->quantity;
+        if (newest_active == kNone) newest_active = index;
+      }
+      CHECK(index == kNone);
+      CHECK(state.holding(holding).units == units);
+      CHECK(state.holding(holding).newest_active == newest_active);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stampede::stock

@@ -22,7 +22,8 @@ void add(std::string& json, std::string_view name, uint64_t value) {
 std::string shard_json(const Process& process, uint32_t shard) {
   const orderlog::Marks& marks = *process.marks[shard];
   const Metrics& metrics = *process.metrics[shard];
-  // Each mark is read before the one that stands above it, so that their order holds in what is told.
+  // Each mark is read before the one that stands above it, so that their order holds in what is
+  // told.
   const Lsn drained = marks.drained.load(std::memory_order_acquire);
   const Lsn acked = marks.acked.load(std::memory_order_acquire);
   const Lsn durable = marks.durable.load(std::memory_order_acquire);
@@ -69,39 +70,51 @@ Admin::Admin(Shard& shard, Process& process, AdminInfo info, DrainView drain_vie
 
 void Admin::handle(const http::Request& request, ReplyTo place, const std::string& who) {
   const AdminRoute route = route_admin(request);
-  const bool is_probe =
-      route.refusal == Verdict::ok && (route.kind == AdminKind::health || route.kind == AdminKind::readiness);
+  const bool is_probe = route.refusal == Verdict::ok &&
+                        (route.kind == AdminKind::health || route.kind == AdminKind::readiness);
   if (!is_probe && !is_authorized(request))
-    return complete(place, refused(Verdict::unauthenticated, "The operators' token is missing or not the right one."));
+    return complete(place, refused(Verdict::unauthenticated,
+                                   "The operators' token is missing or not the right one."));
   if (route.refusal != Verdict::ok)
-    return complete(place, {.body = std::string(route.reason), .refusal = route.refusal, .allow = route.allow});
+    return complete(
+        place, {.body = std::string(route.reason), .refusal = route.refusal, .allow = route.allow});
   answer(route, request, {.place = place, .who = who});
 }
 
 void Admin::answer(const AdminRoute& route, const http::Request& request, const Operator& by) {
   switch (route.kind) {
-    case AdminKind::health: return complete(by.place, {.headers = kNoStore, .body = "{\"ok\":true}"});
-    case AdminKind::readiness: return complete(by.place, readiness());
-    case AdminKind::metrics: return complete(by.place, metrics());
+    case AdminKind::health:
+      return complete(by.place, {.headers = kNoStore, .body = "{\"ok\":true}"});
+    case AdminKind::readiness:
+      return complete(by.place, readiness());
+    case AdminKind::metrics:
+      return complete(by.place, metrics());
     case AdminKind::status: {
       const std::optional<ItemId> first = page_start(route);
-      return complete(by.place, first ? status(*first) : TextAnswer{.refusal = Verdict::unknown_item});
+      return complete(by.place,
+                      first ? status(*first) : TextAnswer{.refusal = Verdict::unknown_item});
     }
-    case AdminKind::audit: return audit(route, by.place);
+    case AdminKind::audit:
+      return audit(route, by.place);
     case AdminKind::read_limits:
-      return complete(by.place, {.headers = kNoStore,
-                                 .body = limits_json(process_.lease_max.load(std::memory_order_relaxed),
-                                                     process_.drain_lag_max.load(std::memory_order_relaxed))});
-    case AdminKind::set_limits: return changes_.set_limits(by, request.body, shard_.now());
-    case AdminKind::put_item: return changes_.put(by, route.item, request.body, shard_.now());
-    default: return answer_item(route, request, by);
+      return complete(
+          by.place, {.headers = kNoStore,
+                     .body = limits_json(process_.lease_max.load(std::memory_order_relaxed),
+                                         process_.drain_lag_max.load(std::memory_order_relaxed))});
+    case AdminKind::set_limits:
+      return changes_.set_limits(by, request.body, shard_.now());
+    case AdminKind::put_item:
+      return changes_.put(by, route.item, request.body, shard_.now());
+    default:
+      return answer_item(route, request, by);
   }
 }
 
 void Admin::answer_item(const AdminRoute& route, const http::Request& request, const Operator& by) {
   const ItemId item = shard_.catalog().find(route.item);
   if (item == kNoItem) return complete(by.place, {.refusal = Verdict::unknown_item});
-  if (route.kind == AdminKind::restock) return changes_.restock(by, item, request.body, shard_.now());
+  if (route.kind == AdminKind::restock)
+    return changes_.restock(by, item, request.body, shard_.now());
   changes_.set_sale(by, route.kind, item, shard_.now());
 }
 
@@ -110,7 +123,8 @@ void Admin::audit(const AdminRoute& route, ReplyTo place) {
   const bool is_one = !route.item.empty();
   const std::optional<ItemId> first = page_start(route);
   if (!first) return complete(place, {.refusal = Verdict::unknown_item});
-  const ItemId end = std::min<ItemId>(catalog.id_end(), *first + (is_one ? 1 : limits::items_per_page));
+  const ItemId end =
+      std::min<ItemId>(catalog.id_end(), *first + (is_one ? 1 : limits::items_per_page));
   if (!audits_.ask(place, *first, end, !is_one && end < catalog.id_end()))
     complete(place, {.refusal = Verdict::overloaded});
 }
@@ -122,11 +136,13 @@ std::optional<ItemId> Admin::page_start(const AdminRoute& route) const {
   return route.item.empty() ? named + 1 : named;
 }
 
-// Of equal length whatever was sent, so that comparing them tells nothing about the token, not even its length.
+// Of equal length whatever was sent, so that comparing them tells nothing about the token, not even
+// its length.
 Admin::Digest Admin::digest_of(std::string_view secret) {
   Digest digest;
-  crypto_generichash(digest.data(), digest.size(), reinterpret_cast<const unsigned char*>(secret.data()), secret.size(),
-                     nullptr, 0);
+  crypto_generichash(digest.data(), digest.size(),
+                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), nullptr,
+                     0);
   return digest;
 }
 
@@ -143,19 +159,23 @@ bool Admin::is_authorized(const http::Request& request) const {
 // Why this server should not be sent buyers now.
 std::vector<std::string> Admin::reasons_against() const {
   std::vector<std::string> reasons;
-  if (process_.is_stopping.load(std::memory_order_relaxed)) reasons.push_back("the server is stopping");
+  if (process_.is_stopping.load(std::memory_order_relaxed))
+    reasons.push_back("the server is stopping");
   const uint32_t running = process_.shards_running.load(std::memory_order_relaxed);
   if (running < process_.shard_count)
-    reasons.push_back(std::to_string(running) + " of " + std::to_string(process_.shard_count) + " shards are running");
+    reasons.push_back(std::to_string(running) + " of " + std::to_string(process_.shard_count) +
+                      " shards are running");
   const uint64_t lag_max = process_.drain_lag_max.load(std::memory_order_relaxed);
   for (uint32_t shard = 0; shard < process_.shard_count; ++shard) {
     const Metrics& metrics = *process_.metrics[shard];
     const std::string name = "shard " + std::to_string(shard) + ": ";
     const uint64_t lag = lag_records_of(process_, shard);
     if (lag_max != 0 && lag > lag_max)
-      reasons.push_back(name + "the database is " + std::to_string(lag) + " records behind, so new orders are refused");
+      reasons.push_back(name + "the database is " + std::to_string(lag) +
+                        " records behind, so new orders are refused");
     if (metrics.segments_ready.get() == 0)
-      reasons.push_back(name + "no log segment is ready (is the disk full?), so new orders are refused");
+      reasons.push_back(name +
+                        "no log segment is ready (is the disk full?), so new orders are refused");
     if (metrics.orders_max.get() != 0 && metrics.orders_live.get() >= metrics.orders_max.get())
       reasons.push_back(name + "memory holds --orders-max orders, so new orders are refused");
   }
@@ -165,8 +185,10 @@ std::vector<std::string> Admin::reasons_against() const {
 TextAnswer Admin::readiness() const {
   const DrainStatus drain = drain_view_();
   std::vector<std::string> warnings;
-  if (!drain.problem.empty()) warnings.push_back("the database is not written to: " + drain.problem);
-  if (drain.rejected > 0) warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
+  if (!drain.problem.empty())
+    warnings.push_back("the database is not written to: " + drain.problem);
+  if (drain.rejected > 0)
+    warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
   return readiness_answer(reasons_against(), warnings);
 }
 
@@ -179,7 +201,9 @@ TextAnswer Admin::metrics() const {
                         .items = shard_.catalog().id_end(),
                         .drain = drain_view_(),
                         .drainer_lag_ms = drainer_lag_ms()};
-  return {.content_type = http::kPrometheusText, .headers = kNoStore, .body = render_metrics(process_, view)};
+  return {.content_type = http::kPrometheusText,
+          .headers = kNoStore,
+          .body = render_metrics(process_, view)};
 }
 
 TextAnswer Admin::status(ItemId first) const {
@@ -189,7 +213,8 @@ TextAnswer Admin::status(ItemId first) const {
   append_quoted(info_.version, json);
   json += ",\"data\":";
   append_quoted(info_.data_dir, json);
-  add(json, "uptime_s", std::max<int64_t>(0, shard_.now().wall_ms() - info_.started_wall_ms) / 1000);
+  add(json, "uptime_s",
+      std::max<int64_t>(0, shard_.now().wall_ms() - info_.started_wall_ms) / 1000);
   uint64_t lag_records = 0;
   json += ",\"shards\":[";
   for (uint32_t shard = 0; shard < process_.shard_count; ++shard) {
@@ -199,7 +224,8 @@ TextAnswer Admin::status(ItemId first) const {
   }
   json += "],\"ledger\":{\"kind\":";
   append_quoted(info_.ledger, json);
-  json += ",\"available\":true},\"drainer\":" + drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
+  json += ",\"available\":true},\"drainer\":" +
+          drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
   append_items(first, json);
   return {.headers = kNoStore, .body = std::move(json) + "}"};
 }
@@ -213,7 +239,8 @@ void Admin::append_items(ItemId first, std::string& json) const {
     if (item > first) json += ',';
     json += "{\"item\":";
     append_quoted(catalog.code(item), json);
-    json.append(",\"state\":\"").append(sale_state(catalog.sale(item), shard_.now().wall_ms())) += '"';
+    json.append(",\"state\":\"").append(sale_state(catalog.sale(item), shard_.now().wall_ms())) +=
+        '"';
     add(json, "total", known.total());
     add(json, "supplied", known.supplied);
     add(json, "withdrawn", known.withdrawn);
@@ -239,7 +266,8 @@ void Admin::turn(Moment now) {
     shard_.look_again_at(now.boot_ns + kMillisecond);
 }
 
-// How long the database has been behind is not written down anywhere, but when it last was not can be seen.
+// How long the database has been behind is not written down anywhere, but when it last was not can
+// be seen.
 void Admin::observe_drainer(Moment now) {
   if (now.boot_ns - observed_boot_ns_ < kObserveEveryNs) return;
   observed_boot_ns_ = now.boot_ns;
@@ -252,10 +280,13 @@ int64_t Admin::drainer_lag_ms() const {
   int64_t lag_ns = 0;
   for (uint32_t shard = 0; shard < process_.shard_count; ++shard) {
     if (lag_records_of(process_, shard) == 0) continue;
-    // Under load a look rarely meets a moment without a lag; then the age of the newest drained batch is the better bound.
-    const int64_t drained_wall_ns = process_.marks[shard]->drained_wall_ns.load(std::memory_order_relaxed);
+    // Under load a look rarely meets a moment without a lag; then the age of the newest drained
+    // batch is the better bound.
+    const int64_t drained_wall_ns =
+        process_.marks[shard]->drained_wall_ns.load(std::memory_order_relaxed);
     const int64_t since_seen_ns = now.boot_ns - drained_boot_ns_[shard];
-    lag_ns = std::max(lag_ns, std::min(since_seen_ns, std::max<int64_t>(0, now.wall_ns - drained_wall_ns)));
+    lag_ns = std::max(lag_ns,
+                      std::min(since_seen_ns, std::max<int64_t>(0, now.wall_ns - drained_wall_ns)));
   }
   return lag_ns / kMillisecond;
 }
@@ -264,14 +295,19 @@ int64_t Admin::drainer_lag_ms() const {
 
 Lsn Admin::append(const orderlog::Record& record) {
   const Lsn lsn = shard_.writer().append(record);
-  // What was decided here must follow from the state: anything else would not survive a restart either.
+  // What was decided here must follow from the state: anything else would not survive a restart
+  // either.
   CHECK(bool(shard_.state().apply(record, lsn, shard_.now())));
   return lsn;
 }
 
-bool Admin::has_room() const { return shard_.writer().room() > limits::change_room_bytes + kChangeBytes; }
+bool Admin::has_room() const {
+  return shard_.writer().room() > limits::change_room_bytes + kChangeBytes;
+}
 
-void Admin::complete(ReplyTo place, TextAnswer answer) { shard_.front().complete(place, std::move(answer)); }
+void Admin::complete(ReplyTo place, TextAnswer answer) {
+  shard_.front().complete(place, std::move(answer));
+}
 
 void Admin::publish(const stock::ItemTerms& terms) {
   if (process_.on_terms) process_.on_terms(terms);

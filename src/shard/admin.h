@@ -1,15 +1,19 @@
-// The operators' side of the server: health, metrics, status, the audit, and changes of items while they are sold.
+// The operators' side of the server: health, metrics, status, the audit, and changes of items while
+// they are sold.
 //
-// It lives on shard 0's thread: items and operators' changes stand in shard 0's order log, so one thread puts two
-// operators' changes in order, and all of its answers leave through shard 0's front. Nothing here is on the path of an
-// order, so it may allocate; nothing here waits either. What takes more than one turn (a record on its way to the disk,
-// a ledger's answer, an audit of a thousand items) is gone on with in turn().
+// It lives on shard 0's thread: items and operators' changes stand in shard 0's order log, so one
+// thread puts two operators' changes in order, and all of its answers leave through shard 0's
+// front. Nothing here is on the path of an order, so it may allocate; nothing here waits either.
+// What takes more than one turn (a record on its way to the disk, a ledger's answer, an audit of a
+// thousand items) is gone on with in turn().
 //
-//   Front ──handle()──▶ Admin ─┬─ reads ─────────▶ answered at once (metrics_text.h, admin_json.h)
-//                              ├─ Audits ────────▶ answered when every item of the page has been counted
-//                              └─ ItemChanges ───▶ answered when durable and known to ledger and shards
+//   Front ──handle()──▶ Admin ─┬─ reads ───────▶ answered at once (admin_json.h, server_metrics.h)
+//                              ├─ Audits ──────▶ answered when every item of the page was counted
+//                              └─ ItemChanges ─▶ answered when durable, with the ledger and the
+//                                                shards told
 //
-// To wire it: front().set_admin(&admin) and set_turn_hook() with turn(), both of shard 0, before its thread starts.
+// To wire it: front().set_admin(&admin) and set_turn_hook() with turn(), both of shard 0, before
+// its thread starts.
 #pragma once
 
 #include <array>
@@ -36,7 +40,8 @@ struct AdminInfo {
   std::string ledger = "embedded";
   std::string version;
   int64_t started_wall_ms = 0;
-  std::string token;  // what `Authorization: Bearer` must say; empty: everybody who reaches the listener may operate
+  std::string token;  // what `Authorization: Bearer` must say; empty: everybody who reaches the
+                      // listener may operate
 };
 
 class Admin final : public AdminDesk, private ChangeHost {
@@ -44,7 +49,8 @@ class Admin final : public AdminDesk, private ChangeHost {
   // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
   Admin(Shard& shard, Process& process, AdminInfo info, DrainView drain_view);
 
-  // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a secret.
+  // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
+  // secret.
   void handle(const http::Request& request, ReplyTo place, const std::string& who) override;
   // Goes on with what is under way. Once per turn, behind the write of the log.
   void turn(Moment now);

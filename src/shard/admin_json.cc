@@ -36,18 +36,24 @@ void append_quoted(std::string_view utf8, std::string& out) {
 }
 
 TextAnswer refused(Verdict verdict, std::string_view message) {
-  return {.body = std::string(shortened(message, limits::admin_message_bytes_max)), .refusal = verdict};
+  return {.body = std::string(shortened(message, limits::admin_message_bytes_max)),
+          .refusal = verdict};
 }
 
-TextAnswer conflict(std::string_view code, std::string_view message, std::string_view figure, uint64_t value) {
+TextAnswer conflict(std::string_view code, std::string_view message, std::string_view figure,
+                    uint64_t value) {
   TextAnswer answer{.status = http::StatusCode::conflict};
   answer.body.append("{\"code\":\"").append(code).append("\",\"message\":");
   append_quoted(message, answer.body);
-  answer.body.append(",\"retryable\":false,\"").append(figure).append("\":").append(std::to_string(value)) += '}';
+  answer.body.append(",\"retryable\":false,\"")
+      .append(figure)
+      .append("\":")
+      .append(std::to_string(value)) += '}';
   return answer;
 }
 
-TextAnswer readiness_answer(const std::vector<std::string>& reasons, const std::vector<std::string>& warnings) {
+TextAnswer readiness_answer(const std::vector<std::string>& reasons,
+                            const std::vector<std::string>& warnings) {
   TextAnswer answer{.headers = "Cache-Control: no-store\r\n"};
   if (!reasons.empty()) answer.status = http::StatusCode::unavailable;
   answer.body = reasons.empty() ? "{\"ready\":true,\"reasons\":" : "{\"ready\":false,\"reasons\":";
@@ -72,7 +78,8 @@ std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_m
   return json.append("\",\"total\":").append(std::to_string(total)) += '}';
 }
 
-std::string restock_json(std::string_view item, std::string_view op_id, bool is_applied, Units total) {
+std::string restock_json(std::string_view item, std::string_view op_id, bool is_applied,
+                         Units total) {
   std::string json = "{\"item\":";
   append_quoted(item, json);
   json += ",\"op_id\":";
@@ -82,7 +89,8 @@ std::string restock_json(std::string_view item, std::string_view op_id, bool is_
 }
 
 std::string limits_json(Units lease_max, uint64_t drain_lag_max) {
-  return "{\"lease_max\":" + std::to_string(lease_max) + ",\"drain_lag_max\":" + std::to_string(drain_lag_max) + "}";
+  return "{\"lease_max\":" + std::to_string(lease_max) +
+         ",\"drain_lag_max\":" + std::to_string(drain_lag_max) + "}";
 }
 
 void append_audit_line(const AuditLine& line, std::string_view code, std::string& out) {

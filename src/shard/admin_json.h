@@ -18,8 +18,8 @@ void append_quoted(std::string_view utf8, std::string& out);
 // A refusal with words of its own; as many of them as a refusal may have.
 [[nodiscard]] TextAnswer refused(Verdict verdict, std::string_view message);
 // 409 with a figure beside the message, such as "available".
-[[nodiscard]] TextAnswer conflict(std::string_view code, std::string_view message, std::string_view figure,
-                                  uint64_t value);
+[[nodiscard]] TextAnswer conflict(std::string_view code, std::string_view message,
+                                  std::string_view figure, uint64_t value);
 
 // {"ready":false,"reasons":["…"],"warnings":["…"]}; 503 with reasons, 200 without.
 [[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
@@ -32,7 +32,8 @@ void append_quoted(std::string_view utf8, std::string& out);
 [[nodiscard]] std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms);
 
 // {"item":"ticket","op_id":"r1","applied":true,"total":110}
-[[nodiscard]] std::string restock_json(std::string_view item, std::string_view op_id, bool is_applied, Units total);
+[[nodiscard]] std::string restock_json(std::string_view item, std::string_view op_id,
+                                       bool is_applied, Units total);
 
 // {"lease_max":256,"drain_lag_max":0}
 [[nodiscard]] std::string limits_json(Units lease_max, uint64_t drain_lag_max);

@@ -12,15 +12,17 @@ namespace {
 using http::Method;
 
 constexpr int64_t kDrainLagMax = int64_t{1} << 53;  // exact in every JSON reader
-constexpr std::string_view kGet = "GET, HEAD", kGetPut = "GET, HEAD, PUT", kPut = "PUT", kPost = "POST";
+constexpr std::string_view kGet = "GET, HEAD", kGetPut = "GET, HEAD, PUT", kPut = "PUT",
+                           kPost = "POST";
 
 struct Resource {
   std::string_view path;
   AdminKind get;
 };
-constexpr Resource kResources[] = {{"/healthz", AdminKind::health},       {"/readyz", AdminKind::readiness},
-                                   {"/metrics", AdminKind::metrics},      {"/admin/status", AdminKind::status},
-                                   {"/admin/audit", AdminKind::audit},    {"/admin/limits", AdminKind::read_limits}};
+constexpr Resource kResources[] = {
+    {"/healthz", AdminKind::health},    {"/readyz", AdminKind::readiness},
+    {"/metrics", AdminKind::metrics},   {"/admin/status", AdminKind::status},
+    {"/admin/audit", AdminKind::audit}, {"/admin/limits", AdminKind::read_limits}};
 
 struct Action {
   std::string_view name;
@@ -31,9 +33,12 @@ constexpr Action kActions[] = {{"pause", AdminKind::pause},
                                {"end", AdminKind::end},
                                {"restock", AdminKind::restock}};
 
-bool is_read(Method method) { return method == Method::get || method == Method::head; }
+bool is_read(Method method) {
+  return method == Method::get || method == Method::head;
+}
 
-void refuse(AdminRoute& route, Verdict verdict, std::string_view reason = {}, std::string_view allow = {}) {
+void refuse(AdminRoute& route, Verdict verdict, std::string_view reason = {},
+            std::string_view allow = {}) {
   route.refusal = verdict;
   route.reason = reason;
   route.allow = allow;
@@ -47,9 +52,11 @@ std::string_view parameter(std::string_view query, std::string_view name, AdminR
     query.remove_prefix(std::min(pair.size() + 1, query.size()));
     const size_t equals = pair.find('=');
     if (pair.substr(0, equals) != name) continue;
-    const std::string_view value = equals == pair.npos ? std::string_view{} : pair.substr(equals + 1);
+    const std::string_view value =
+        equals == pair.npos ? std::string_view{} : pair.substr(equals + 1);
     if (value.empty() || !found.empty()) {
-      refuse(route, Verdict::bad_request, "item and after take one item's code each, and come at most once");
+      refuse(route, Verdict::bad_request,
+             "item and after take one item's code each, and come at most once");
       return {};
     }
     found = value;
@@ -62,7 +69,8 @@ void take_parameters(std::string_view query, AdminRoute& route) {
   route.after = parameter(query, "after", route);
   if (route.kind == AdminKind::audit) route.item = parameter(query, "item", route);
   if (!route.item.empty() && !route.after.empty())
-    refuse(route, Verdict::bad_request, "item names one item and after asks for those behind it: use one of them");
+    refuse(route, Verdict::bad_request,
+           "item names one item and after asks for those behind it: use one of them");
 }
 
 void route_resource(const Resource& resource, const http::Request& request, AdminRoute& route) {
@@ -86,24 +94,29 @@ void route_item(std::string_view rest, Method method, AdminRoute& route) {
     if (method != Method::put) refuse(route, Verdict::method_not_allowed, {}, kPut);
     return;
   }
-  const auto action = std::find_if(std::begin(kActions), std::end(kActions),
-                                   [&](const Action& one) { return one.name == rest.substr(slash + 1); });
+  const auto action =
+      std::find_if(std::begin(kActions), std::end(kActions),
+                   [&](const Action& one) { return one.name == rest.substr(slash + 1); });
   if (action == std::end(kActions)) return refuse(route, Verdict::not_found);
   route.kind = action->post;
   if (method != Method::post) refuse(route, Verdict::method_not_allowed, {}, kPost);
 }
 
-// Reads the fields of a body, each at most once. read(key, value) -> what is wrong, or an empty text.
+// Reads the fields of a body, each at most once. read(key, value) -> what is wrong, or an empty
+// text.
 template <size_t N, typename Read>
-Status read_body(JsonText& json, const std::array<std::string_view, N>& names, std::array<bool, N>& seen, Read read) {
-  return json.for_each_field([&](std::string_view key, JsonText::Value value, const char* where) -> Status {
-    const size_t field = std::find(names.begin(), names.end(), key) - names.begin();
-    if (field == N) return json.error(where, key, "unknown key");
-    if (seen[field]) return json.error(where, key, "is given twice");
-    seen[field] = true;
-    if (Refusal refusal = read(field, value); !refusal.empty()) return json.error(where, key, refusal);
-    return Ok{};
-  });
+Status read_body(JsonText& json, const std::array<std::string_view, N>& names,
+                 std::array<bool, N>& seen, Read read) {
+  return json.for_each_field(
+      [&](std::string_view key, JsonText::Value value, const char* where) -> Status {
+        const size_t field = std::find(names.begin(), names.end(), key) - names.begin();
+        if (field == N) return json.error(where, key, "unknown key");
+        if (seen[field]) return json.error(where, key, "is given twice");
+        seen[field] = true;
+        if (Refusal refusal = read(field, value); !refusal.empty())
+          return json.error(where, key, refusal);
+        return Ok{};
+      });
 }
 
 Refusal read_op_id(JsonText::Value value, Text<limits::op_id_bytes_max>& out) {
@@ -185,7 +198,8 @@ Result<Supplied> restocked(Supplied now, int64_t delta) {
   }
   const Units units = 0 - static_cast<Units>(delta);
   if (units > total)
-    return Error{"the item has " + std::to_string(total) + " units, fewer than are to be withdrawn"};
+    return Error{"the item has " + std::to_string(total) +
+                 " units, fewer than are to be withdrawn"};
   return Supplied{now.supplied, now.withdrawn + units};
 }
 

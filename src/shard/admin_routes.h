@@ -1,8 +1,8 @@
-// What may be asked of the operators' listener, and how: paths, methods, parameters and bodies. Everything that a request
-// can get wrong by itself is decided here, before anything is looked up.
+// What may be asked of the operators' listener, and how: paths, methods, parameters and bodies.
+// Everything that a request can get wrong by itself is decided here, before anything is looked up.
 //
-// Bodies are read with an operator in mind: an unknown or repeated key is refused, because a misspelt "delta" must not be
-// a restock of nothing. Pure; any thread.
+// Bodies are read with an operator in mind: an unknown or repeated key is refused, because a
+// misspelt "delta" must not be a restock of nothing. Pure; any thread.
 #pragma once
 
 #include <cstdint>
@@ -35,9 +35,11 @@ enum class AdminKind : uint8_t {
 
 struct AdminRoute {
   AdminKind kind = AdminKind::health;
-  std::string_view item;   // views into the request: of the path, or of the parameter `item`; empty: none
+  std::string_view
+      item;  // views into the request: of the path, or of the parameter `item`; empty: none
   std::string_view after;  // of the parameter `after`; empty: from the first item
-  Verdict refusal = Verdict::ok;  // why the request is refused, with the message and the methods that are allowed
+  Verdict refusal =
+      Verdict::ok;  // why the request is refused, with the message and the methods that are allowed
   std::string_view reason;
   std::string_view allow;
 };
@@ -52,8 +54,8 @@ struct Restock {
 
 // {"lease_max":256,"drain_lag_max":1000000}; what is absent stays as it is.
 struct LimitsChange {
-  std::optional<Units> lease_max;          // 0: no units are leased ahead of demand
-  std::optional<uint64_t> drain_lag_max;   // 0: new orders are never refused for it
+  std::optional<Units> lease_max;         // 0: no units are leased ahead of demand
+  std::optional<uint64_t> drain_lag_max;  // 0: new orders are never refused for it
 };
 [[nodiscard]] Result<LimitsChange> parse_limits(std::string_view body);
 
@@ -61,8 +63,8 @@ struct LimitsChange {
 struct Supplied {
   Units supplied = 0, withdrawn = 0;
 };
-// `total` = supplied − withdrawn stays within 0 … limits::stock_max. Whether the units to withdraw are free is the
-// ledger's to say.
+// `total` = supplied − withdrawn stays within 0 … limits::stock_max. Whether the units to withdraw
+// are free is the ledger's to say.
 [[nodiscard]] Result<Supplied> restocked(Supplied now, int64_t delta);
 
 }  // namespace stampede::shard

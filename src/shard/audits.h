@@ -1,9 +1,10 @@
-// The audit as operators ask for it: for each item total = free + leased + reserved + paid, each line one consistent cut
-// (ledger/embedded.h tells how). A page holds up to a thousand items; a catalog of a million is a thousand pages.
+// The audit as operators ask for it: for each item total = free + leased + reserved + paid, each
+// line one consistent cut (ledger/embedded.h tells how). A page holds up to a thousand items; a
+// catalog of a million is a thousand pages.
 //
-// The ledger takes some audits at a time and answers in any order, so a page asks as many as it may, sorts what comes and
-// is answered when it is whole. Pages are taken one after the other; more than limits::audit_pages_max waiting ones are
-// refused. Belongs to shard 0's thread.
+// The ledger takes some audits at a time and answers in any order, so a page asks as many as it
+// may, sorts what comes and is answered when it is whole. Pages are taken one after the other; more
+// than limits::audit_pages_max waiting ones are refused. Belongs to shard 0's thread.
 #pragma once
 
 #include <deque>
@@ -23,7 +24,8 @@ class Audits {
   Audits(ledger::EmbeddedLedger& ledger, const stock::Catalog& catalog,
          std::function<void(ReplyTo, TextAnswer)> complete);
 
-  // Audits the items from `first` to before `end`; each must be known to the ledger. False: too many pages wait.
+  // Audits the items from `first` to before `end`; each must be known to the ledger. False: too
+  // many pages wait.
   [[nodiscard]] bool ask(ReplyTo place, ItemId first, ItemId end, bool has_more);
   // Takes what the ledger has answered and asks for more. Once per turn.
   void turn();
@@ -41,7 +43,7 @@ class Audits {
   ledger::EmbeddedLedger& ledger_;
   const stock::Catalog& catalog_;
   std::function<void(ReplyTo, TextAnswer)> complete_;
-  std::deque<Page> pages_;  // the first one is under way
+  std::deque<Page> pages_;        // the first one is under way
   std::vector<AuditLine> lines_;  // of that page, by item
   ItemId next_ = 0;               // of that page, to be asked about
   uint32_t answered_ = 0;

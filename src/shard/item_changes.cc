@@ -7,12 +7,15 @@
 namespace stampede::shard {
 namespace {
 
-std::string_view shortened(std::string_view text) { return text.substr(0, limits::admin_text_bytes_max); }
+std::string_view shortened(std::string_view text) {
+  return text.substr(0, limits::admin_text_bytes_max);
+}
 
 }  // namespace
 
-ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state, const stock::Catalog& catalog,
-                         ledger::EmbeddedLedger& ledger, Process& process)
+ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
+                         const stock::Catalog& catalog, ledger::EmbeddedLedger& ledger,
+                         Process& process)
     : host_(host), state_(state), catalog_(catalog), ledger_(ledger), process_(process) {}
 
 // ---- what operators ask for ----
@@ -44,22 +47,30 @@ void ItemChanges::record(Change& change, std::string_view what, Moment now) {
   change.step = Step::sync;
 }
 
-void ItemChanges::put(const Operator& by, std::string_view code, std::string_view body, Moment now) {
+void ItemChanges::put(const Operator& by, std::string_view code, std::string_view body,
+                      Moment now) {
   const Result<stock::ItemChange> change = stock::parse_item(body, code);
-  if (!change) return host_.complete(by.place, refused(Verdict::bad_request, change.error().message));
+  if (!change)
+    return host_.complete(by.place, refused(Verdict::bad_request, change.error().message));
   // An object without a key would set every term to its default, which nobody means.
   if (body.find('"') == body.npos)
-    return host_.complete(by.place, refused(Verdict::bad_request, "the body must hold the item as in a catalog"));
-  if (const ItemId item = catalog_.find(code); item != kNoItem) return put_known(by, item, *change, now);
+    return host_.complete(
+        by.place, refused(Verdict::bad_request, "the body must hold the item as in a catalog"));
+  if (const ItemId item = catalog_.find(code); item != kNoItem)
+    return put_known(by, item, *change, now);
   put_new(by, *change, now);
 }
 
 void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, Moment now) {
-  if (!change.stock) return host_.complete(by.place, refused(Verdict::bad_request, "stock: is required of a new item"));
-  if (is_under_way(change.terms.code)) return host_.complete(by.place, {.refusal = Verdict::try_again});
+  if (!change.stock)
+    return host_.complete(by.place,
+                          refused(Verdict::bad_request, "stock: is required of a new item"));
+  if (is_under_way(change.terms.code))
+    return host_.complete(by.place, {.refusal = Verdict::try_again});
   const ItemId item = static_cast<ItemId>(state_.items().size());
   if (item == limits::item_count_max)
-    return host_.complete(by.place, conflict("too_many_items", "there is no room for another item", "items", item));
+    return host_.complete(
+        by.place, conflict("too_many_items", "there is no room for another item", "items", item));
   if (!admit(by.place)) return;
   stock::ItemTerms terms = change.terms;
   terms.id = item;
@@ -70,18 +81,21 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
   begun.is_new = true;
   begun.terms = terms;
   begun.supplied = *change.stock;
-  begun.answer = {.status = http::StatusCode::created, .body = item_json(terms, *change.stock, now.wall_ms())};
+  begun.answer = {.status = http::StatusCode::created,
+                  .body = item_json(terms, *change.stock, now.wall_ms())};
 }
 
-void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now) {
+void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemChange& change,
+                            Moment now) {
   const stock::RegisteredItem& known = state_.items()[item];
-  if (known.terms.is_ended) return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+  if (known.terms.is_ended)
+    return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
   if (change.stock && *change.stock != known.total())
-    return host_.complete(
-        by.place, conflict("stock_differs",
-                           "The stock of a known item is changed by POST /admin/items/{code}/restock. To change other "
-                           "terms leave stock out, or send the present total.",
-                           "total", known.total()));
+    return host_.complete(by.place, conflict("stock_differs",
+                                             "The stock of a known item is changed by POST "
+                                             "/admin/items/{code}/restock. To change other "
+                                             "terms leave stock out, or send the present total.",
+                                             "total", known.total()));
   stock::ItemTerms terms = change.terms;
   terms.id = item;
   terms.is_paused = known.terms.is_paused;
@@ -96,12 +110,14 @@ void ItemChanges::set_sale(const Operator& by, AdminKind action, ItemId item, Mo
     if (terms.ends_ms == 0 || terms.ends_ms > now.wall_ms()) terms.ends_ms = now.wall_ms();
     return record_terms(by, terms, "end", now);
   }
-  if (terms.is_ended) return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+  if (terms.is_ended)
+    return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
   terms.is_paused = action == AdminKind::pause;
   record_terms(by, terms, terms.is_paused ? "pause" : "resume", now);
 }
 
-void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now) {
+void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms,
+                               std::string_view what, Moment now) {
   if (!admit(by.place)) return;
   Change& change = begin(by, terms.id);
   host_.append(stock::record_of(terms));
@@ -114,17 +130,21 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
   const Result<Restock> asked = parse_restock(body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
   if (Change* const same = find_restock(asked->op_id)) {
-    if (same->places.size() > limits::op_repeats_max) return host_.complete(by.place, {.refusal = Verdict::overloaded});
+    if (same->places.size() > limits::op_repeats_max)
+      return host_.complete(by.place, {.refusal = Verdict::overloaded});
     return same->places.push_back(by.place);
   }
   const stock::RegisteredItem& known = state_.items()[item];
   if (state_.knows_op(asked->op_id))
-    return host_.complete(by.place, {.body = restock_json(known.terms.code, asked->op_id, false, known.total())});
+    return host_.complete(
+        by.place, {.body = restock_json(known.terms.code, asked->op_id, false, known.total())});
   if (state_.op_ids().size() >= limits::op_ids_max)
-    return host_.complete(by.place, conflict("too_many_op_ids", "no more op_ids can be remembered", "op_ids",
-                                             state_.op_ids().size()));
-  if (const auto after = restocked({known.supplied, known.withdrawn}, asked->delta); asked->delta > 0 && !after)
-    return host_.complete(by.place, conflict("too_many_units", after.error().message, "total", known.total()));
+    return host_.complete(by.place, conflict("too_many_op_ids", "no more op_ids can be remembered",
+                                             "op_ids", state_.op_ids().size()));
+  if (const auto after = restocked({known.supplied, known.withdrawn}, asked->delta);
+      asked->delta > 0 && !after)
+    return host_.complete(
+        by.place, conflict("too_many_units", after.error().message, "total", known.total()));
   if (!admit(by.place)) return;
   Change& change = begin(by, item);
   change.restock = *asked;
@@ -138,9 +158,11 @@ void ItemChanges::record_restock(Change& change, Moment now) {
   const stock::RegisteredItem& item = state_.items()[change.item];
   const int64_t delta = change.restock.delta;
   const Result<Supplied> after = restocked({item.supplied, item.withdrawn}, delta);
-  // More units were asked about before, or fewer are on sale than the ledger has just taken: neither can be.
+  // More units were asked about before, or fewer are on sale than the ledger has just taken:
+  // neither can be.
   CHECK(bool(after));
-  host_.append(orderlog::Supply{.item = change.item, .supplied = after->supplied, .withdrawn = after->withdrawn});
+  host_.append(orderlog::Supply{
+      .item = change.item, .supplied = after->supplied, .withdrawn = after->withdrawn});
   record(change, "restock " + std::to_string(delta), now);
   if (delta > 0) change.supplied = after->supplied;
   change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
@@ -150,8 +172,10 @@ void ItemChanges::set_limits(const Operator& by, std::string_view body, Moment n
   const Result<LimitsChange> asked = parse_limits(body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
   if (!admit(by.place)) return;
-  const Units lease_max = asked->lease_max.value_or(process_.lease_max.load(std::memory_order_relaxed));
-  const uint64_t lag_max = asked->drain_lag_max.value_or(process_.drain_lag_max.load(std::memory_order_relaxed));
+  const Units lease_max =
+      asked->lease_max.value_or(process_.lease_max.load(std::memory_order_relaxed));
+  const uint64_t lag_max =
+      asked->drain_lag_max.value_or(process_.drain_lag_max.load(std::memory_order_relaxed));
   Change& change = begin(by, kNoItem);
   change.limits = *asked;
   change.answer = {.body = limits_json(lease_max, lag_max)};
@@ -159,14 +183,16 @@ void ItemChanges::set_limits(const Operator& by, std::string_view body, Moment n
 }
 
 ItemChanges::Change* ItemChanges::find_restock(std::string_view op_id) {
-  const auto found = std::find_if(changes_.begin(), changes_.end(),
-                                  [&](const Change& change) { return change.restock.op_id.view() == op_id; });
+  const auto found = std::find_if(changes_.begin(), changes_.end(), [&](const Change& change) {
+    return change.restock.op_id.view() == op_id;
+  });
   return found == changes_.end() ? nullptr : &*found;
 }
 
 bool ItemChanges::is_under_way(std::string_view new_code) const {
-  return std::any_of(changes_.begin(), changes_.end(),
-                     [&](const Change& change) { return change.is_new && change.terms->code.view() == new_code; });
+  return std::any_of(changes_.begin(), changes_.end(), [&](const Change& change) {
+    return change.is_new && change.terms->code.view() == new_code;
+  });
 }
 
 // ---- the steps ----
@@ -185,16 +211,17 @@ void ItemChanges::turn(Moment now) {
 
 void ItemChanges::take_withdrawals() {
   for (const ledger::Withdrawal& withdrawal : ledger_.take_withdrawals()) {
-    const auto change = std::find_if(changes_.begin(), changes_.end(),
-                                     [&](const Change& one) { return one.ticket == withdrawal.ticket; });
+    const auto change = std::find_if(changes_.begin(), changes_.end(), [&](const Change& one) {
+      return one.ticket == withdrawal.ticket;
+    });
     CHECK(change != changes_.end());
     if (change->step == Step::supplied) {
       change->step = Step::tell;
     } else if (withdrawal.is_done) {
       change->step = Step::record;
     } else {
-      change->answer = conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available",
-                                withdrawal.free);
+      change->answer = conflict("not_enough", "Fewer units are free than are to be withdrawn.",
+                                "available", withdrawal.free);
       finish(*change);
     }
   }
@@ -211,10 +238,10 @@ void ItemChanges::advance(Change& change, Moment now) {
   }
   if (change.step == Step::sync && host_.durable() >= change.lsn) after_sync(change);
   if (change.step == Step::supply && send_supply(change)) {
-    // A withdrawal of nothing comes back when the ledger has taken what was sent before it.
-    change.step = change.is_new ? Step::supplied : Step::done;
-    if (change.is_new) ledger_.withdraw(change.item, 0, change.ticket = ++last_ticket_);
-    if (!change.is_new) finish(change);
+    if (change.is_new)
+      change.step = Step::supplied;
+    else
+      finish(change);
   }
   if (change.step == Step::tell && tell_shards(change)) finish(change);
 }
@@ -227,8 +254,10 @@ bool ItemChanges::send_withdrawal(Change& change) {
 }
 
 void ItemChanges::after_sync(Change& change) {
-  if (change.limits.lease_max) process_.lease_max.store(*change.limits.lease_max, std::memory_order_relaxed);
-  if (change.limits.drain_lag_max) process_.drain_lag_max.store(*change.limits.drain_lag_max, std::memory_order_relaxed);
+  if (change.limits.lease_max)
+    process_.lease_max.store(*change.limits.lease_max, std::memory_order_relaxed);
+  if (change.limits.drain_lag_max)
+    process_.drain_lag_max.store(*change.limits.drain_lag_max, std::memory_order_relaxed);
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
   if (change.supplied)
     change.step = Step::supply;
@@ -243,6 +272,10 @@ bool ItemChanges::send_supply(Change& change) {
   is_supply_blocked_ = is_supply_blocked_ || !ledger_.has_room_for_change(change.item);
   if (is_supply_blocked_) return wants_turn_ = true, false;
   ledger_.supply(change.item, *change.supplied);
+  if (!change.is_new) return true;
+  // A withdrawal of nothing comes back when the ledger has taken what was sent before it.
+  change.ticket = ++last_ticket_;
+  ledger_.withdraw(change.item, 0, change.ticket);
   return true;
 }
 

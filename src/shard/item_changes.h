@@ -1,19 +1,22 @@
-// Operators' changes of items while they are sold: new items, new terms, pause, resume, end, restock, and the levers.
+// Operators' changes of items while they are sold: new items, new terms, pause, resume, end,
+// restock, and the levers.
 //
-// Nothing takes effect on another shard before its record is durable, and the operator hears of success only when the
-// change has taken effect; so a change goes through steps, a turn or more each:
+// Nothing takes effect on another shard before its record is durable, and the operator hears of
+// success only when the change has taken effect; so a change goes through steps, a turn or more
+// each:
 //
 //   new item     record ─▶ durable ─▶ ledger supplied ─▶ ledger has taken it ─▶ shards told ─▶ 201
 //   new terms    record ─▶ durable ─▶ shards told ─▶ 200
 //   more stock   record ─▶ durable ─▶ ledger supplied ─▶ 200
 //   less stock   ledger has taken the units off sale ─▶ record ─▶ durable ─▶ 200
 //
-// The order is what keeps the promise. A shard that heard of a new item before its ledger has the units would answer
-// sold_out, which is not true yet. Units are withdrawn from the ledger before the record says so, because only the ledger
-// knows whether they are free; a crash in between leaves them on sale, as the log says.
+// The order is what keeps the promise. A shard that heard of a new item before its ledger has the
+// units would answer sold_out, which is not true yet. Units are withdrawn from the ledger before
+// the record says so, because only the ledger knows whether they are free; a crash in between
+// leaves them on sale, as the log says.
 //
-// A restock is applied once per op_id: a repeat of one under way waits for it and gets its answer, a later one is told
-// that it had been applied. Belongs to shard 0's thread.
+// A restock is applied once per op_id: a repeat of one under way waits for it and gets its answer,
+// a later one is told that it had been applied. Belongs to shard 0's thread.
 #pragma once
 
 #include <optional>
@@ -31,7 +34,8 @@
 
 namespace stampede::shard {
 
-// What changes need of their shard. A seam, so that tests can hold back durability and fill the log.
+// What changes need of their shard. A seam, so that tests can hold back durability and fill the
+// log.
 class ChangeHost {
  public:
   virtual ~ChangeHost() = default;
@@ -82,9 +86,9 @@ class ItemChanges {
     Step step = Step::sync;  // what it waits for
     ItemId item = kNoItem;
     Lsn lsn = 0;
-    uint32_t ticket = 0;    // of its question to the ledger
-    uint64_t untold = 0;    // shards that have not been told, a bit each
-    bool is_new = false;    // the shards are told only when the ledger has the units
+    uint32_t ticket = 0;  // of its question to the ledger
+    uint64_t untold = 0;  // shards that have not been told, a bit each
+    bool is_new = false;  // the shards are told only when the ledger has the units
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
     LimitsChange limits;
@@ -99,7 +103,8 @@ class ItemChanges {
   void record(Change& change, std::string_view what, Moment now);
   void put_new(const Operator& by, const stock::ItemChange& change, Moment now);
   void put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now);
-  void record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what, Moment now);
+  void record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what,
+                    Moment now);
   void record_restock(Change& change, Moment now);
   Change* find_restock(std::string_view op_id);
   bool is_under_way(std::string_view new_code) const;

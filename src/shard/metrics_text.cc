@@ -6,10 +6,12 @@ namespace stampede::shard {
 namespace {
 
 constexpr double kNanosecond = 1e-9;
-constexpr unsigned kSecondsFirstPower = 12, kSecondsLastPower = 34;  // 2^12 ns = 4 µs, 2^34 ns = 17 s
+constexpr unsigned kSecondsFirstPower = 12,
+                   kSecondsLastPower = 34;  // 2^12 ns = 4 µs, 2^34 ns = 17 s
 constexpr unsigned kCountsLastPower = 16;
 
-// The shortest text that reads back as the same number. Bounds are labels, so they are never in exponent form.
+// The shortest text that reads back as the same number. Bounds are labels, so they are never in
+// exponent form.
 std::string text_of(double value, std::chars_format format = std::chars_format::general) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value, format).ptr;
@@ -31,8 +33,12 @@ void MetricsText::line(std::string_view suffix, std::string_view labels, std::st
   text_.append(" ").append(value).append("\n");
 }
 
-void MetricsText::sample(std::string_view labels, uint64_t value) { line("", labels, std::to_string(value)); }
-void MetricsText::sample(std::string_view labels, double value) { line("", labels, text_of(value)); }
+void MetricsText::sample(std::string_view labels, uint64_t value) {
+  line("", labels, std::to_string(value));
+}
+void MetricsText::sample(std::string_view labels, double value) {
+  line("", labels, text_of(value));
+}
 
 void MetricsText::counter(std::string_view name, std::string_view help, uint64_t value) {
   family(name, "counter", help);

@@ -6,35 +6,43 @@
 #include "http/response.h"
 #include "shard/metrics_text.h"
 
-// jemalloc's door to its statistics; builds with a sanitizer have another malloc, and then this is null.
-extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, size_t* old_bytes, void* new_value,
-                                     size_t new_bytes);
+// jemalloc's door to its statistics; builds with a sanitizer have another malloc, and then this is
+// null.
+extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, size_t* old_bytes,
+                                     void* new_value, size_t new_bytes);
 
 namespace stampede::shard {
 namespace {
 
-std::string shard_label(uint32_t shard) { return label("shard", std::to_string(shard)); }
+std::string shard_label(uint32_t shard) {
+  return label("shard", std::to_string(shard));
+}
 
 // One family with a sample for each shard.
 template <typename Read>
-void per_shard(MetricsText& text, const Process& process, std::string_view type, std::string_view name,
-               std::string_view help, Read read) {
+void per_shard(MetricsText& text, const Process& process, std::string_view type,
+               std::string_view name, std::string_view help, Read read) {
   text.family(name, type, help);
-  for (uint32_t shard = 0; shard < process.shard_count; ++shard) text.sample(shard_label(shard), read(shard));
+  for (uint32_t shard = 0; shard < process.shard_count; ++shard)
+    text.sample(shard_label(shard), read(shard));
 }
 
 struct ShardCounter {
   std::string_view type, name, help;
-  Counter Metrics::* counter;
+  Counter Metrics::*counter;
 };
 
 constexpr ShardCounter kShardCounters[] = {
     {"counter", "requests_total", "Requests on the public listener.", &Metrics::requests},
-    {"counter", "forwarded_requests_total", "Requests passed on to their home shard.", &Metrics::requests_forwarded},
+    {"counter", "forwarded_requests_total", "Requests passed on to their home shard.",
+     &Metrics::requests_forwarded},
     {"gauge", "open_connections", "Connections that are open.", &Metrics::connections_open},
-    {"counter", "accepted_connections_total", "Connections accepted.", &Metrics::connections_accepted},
-    {"counter", "shed_connections_total", "Connections closed for lack of room.", &Metrics::connections_shed},
-    {"counter", "timed_out_connections_total", "Connections closed at a deadline.", &Metrics::connections_timed_out},
+    {"counter", "accepted_connections_total", "Connections accepted.",
+     &Metrics::connections_accepted},
+    {"counter", "shed_connections_total", "Connections closed for lack of room.",
+     &Metrics::connections_shed},
+    {"counter", "timed_out_connections_total", "Connections closed at a deadline.",
+     &Metrics::connections_timed_out},
     {"counter", "stalled_connections_total", "Times that a connection waited for its own answers.",
      &Metrics::connections_stalled},
     {"counter", "read_bytes_total", "Bytes read from connections.", &Metrics::bytes_read},
@@ -42,16 +50,21 @@ constexpr ShardCounter kShardCounters[] = {
     {"gauge", "live_orders", "Orders in memory.", &Metrics::orders_live},
     {"gauge", "max_orders", "Orders that memory has room for; at this many new ones are refused.",
      &Metrics::orders_max},
-    {"counter", "expired_orders_total", "Reservations that nobody paid for in time.", &Metrics::orders_expired},
-    {"counter", "forgotten_orders_total", "Orders whose time to be read is over.", &Metrics::orders_forgotten},
+    {"counter", "expired_orders_total", "Reservations that nobody paid for in time.",
+     &Metrics::orders_expired},
+    {"counter", "forgotten_orders_total", "Orders whose time to be read is over.",
+     &Metrics::orders_forgotten},
     {"gauge", "waiting_requests", "Requests that wait for units.", &Metrics::requests_waiting},
     {"counter", "waits_total", "Requests that had to wait for units.", &Metrics::waits},
-    {"counter", "timed_out_waits_total", "Of them, those told to try again.", &Metrics::waits_timed_out},
-    {"gauge", "held_answers", "Answers that wait until their record is durable.", &Metrics::answers_held},
+    {"counter", "timed_out_waits_total", "Of them, those told to try again.",
+     &Metrics::waits_timed_out},
+    {"gauge", "held_answers", "Answers that wait until their record is durable.",
+     &Metrics::answers_held},
     {"gauge", "watchers", "Long polls under way.", &Metrics::watchers},
     {"counter", "leases_total", "Grants of the ledger that were accepted.", &Metrics::leases},
     {"counter", "leased_units_total", "Units in these grants.", &Metrics::units_leased},
-    {"counter", "returned_units_total", "Units given back to the ledger.", &Metrics::units_returned},
+    {"counter", "returned_units_total", "Units given back to the ledger.",
+     &Metrics::units_returned},
     {"counter", "turns_total", "Turns of the shard's loop.", &Metrics::turns},
     {"counter", "slept_polls_total", "Of them, those that had to sleep.", &Metrics::polls_slept},
     {"counter", "log_writes_total", "Group commits.", &Metrics::log_writes},
@@ -61,14 +74,15 @@ constexpr ShardCounter kShardCounters[] = {
 
 struct ShardHistogram {
   std::string_view stage;
-  Histogram Metrics::* histogram;
+  Histogram Metrics::*histogram;
 };
 
-constexpr ShardHistogram kStages[] = {
-    {"reserved", &Metrics::reserved_ns}, {"durable", &Metrics::durable_ns}, {"acked", &Metrics::acked_ns}};
+constexpr ShardHistogram kStages[] = {{"reserved", &Metrics::reserved_ns},
+                                      {"durable", &Metrics::durable_ns},
+                                      {"acked", &Metrics::acked_ns}};
 
 // Figures that agree with each other come from one copy of the live histograms.
-void merge_shards(Histogram& into, const Process& process, Histogram Metrics::* histogram) {
+void merge_shards(Histogram& into, const Process& process, Histogram Metrics::*histogram) {
   into.clear();
   for (const auto& metrics : process.metrics) into.merge(*metrics.*histogram);
 }
@@ -84,7 +98,9 @@ void add_answers(MetricsText& text, const Process& process) {
 }
 
 void add_watermarks(MetricsText& text, const Process& process) {
-  const auto read = [](const std::atomic<Lsn>& mark) { return mark.load(std::memory_order_relaxed); };
+  const auto read = [](const std::atomic<Lsn>& mark) {
+    return mark.load(std::memory_order_relaxed);
+  };
   per_shard(text, process, "gauge", "appended_records", "Records appended to the order log.",
             [&](uint32_t shard) { return read(process.marks[shard]->appended); });
   per_shard(text, process, "gauge", "durable_records", "Records that survive a crash.",
@@ -100,15 +116,15 @@ void add_shards(MetricsText& text, const Process& process) {
     per_shard(text, process, one.type, one.name, one.help,
               [&](uint32_t shard) { return ((*process.metrics[shard]).*one.counter).get(); });
   per_shard(text, process, "gauge", "new_orders_refused",
-            "1 while the shard refuses new orders (drainer far behind, stopping).", [&](uint32_t shard) {
-              return uint64_t{is_refusing(*process.metrics[shard])};
-            });
+            "1 while the shard refuses new orders (drainer far behind, stopping).",
+            [&](uint32_t shard) { return uint64_t{is_refusing(*process.metrics[shard])}; });
 }
 
 void add_latencies(MetricsText& text, const Process& process) {
   Histogram merged;
-  text.family("stage_seconds", "histogram",
-              "Stages of accepted orders: received to reserved, reserved to durable, received to acked.");
+  text.family(
+      "stage_seconds", "histogram",
+      "Stages of accepted orders: received to reserved, reserved to durable, received to acked.");
   for (const ShardHistogram& stage : kStages) {
     merge_shards(merged, process, stage.histogram);
     text.seconds(label("stage", stage.stage), merged);
@@ -122,15 +138,18 @@ void add_latencies(MetricsText& text, const Process& process) {
 }
 
 void add_drainer(MetricsText& text, const Process& process, const ServerView& view) {
-  per_shard(text, process, "gauge", "drainer_lag_records", "Durable records that are not in the database yet.",
+  per_shard(text, process, "gauge", "drainer_lag_records",
+            "Durable records that are not in the database yet.",
             [&](uint32_t shard) { return lag_records_of(process, shard); });
   text.gauge("drainer_lag_seconds", "How long the database has been behind.",
              static_cast<double>(view.drainer_lag_ms) / 1e3);
   text.gauge("drainer_up", "1 while rows are being written, or there is no database.",
              uint64_t{view.drain.problem.empty()});
   text.counter("drained_rows_total", "Rows inserted or changed in the database.", view.drain.rows);
-  text.counter("rejected_rows_total", "Rows that the database would not take.", view.drain.rejected);
-  text.counter("drainer_retries_total", "Transactions that had to be tried again.", view.drain.retries);
+  text.counter("rejected_rows_total", "Rows that the database would not take.",
+               view.drain.rejected);
+  text.counter("drainer_retries_total", "Transactions that had to be tried again.",
+               view.drain.retries);
 }
 
 bool read_jemalloc(const char* name, size_t& out) {
@@ -152,7 +171,9 @@ void add_memory(MetricsText& text) {
     text.gauge("mapped_bytes", "Bytes of address space behind them.", uint64_t{value});
 }
 
-double seconds_of(const timeval& time) { return static_cast<double>(time.tv_sec) + time.tv_usec * 1e-6; }
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + time.tv_usec * 1e-6;
+}
 
 void add_process(MetricsText& text, const ServerView& view) {
   text.family("build_info", "gauge", "What runs here.");
@@ -168,8 +189,8 @@ void add_process(MetricsText& text, const ServerView& view) {
     text.family("cpu_seconds_total", "counter", "Processor time of all threads.");
     text.sample("", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
   }
-  // Since Linux 6.2 the directory's size is the number of open descriptors; counting a hundred thousand entries would
-  // hold up the shard.
+  // Since Linux 6.2 the directory's size is the number of open descriptors; counting a hundred
+  // thousand entries would hold up the shard.
   struct stat directory {};
   if (stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0)
     text.gauge("open_files", "Open file descriptors.", static_cast<uint64_t>(directory.st_size));
@@ -180,7 +201,7 @@ void add_process(MetricsText& text, const ServerView& view) {
 uint64_t lag_records_of(const Process& process, uint32_t shard) {
   if (!process.has_database.load(std::memory_order_relaxed)) return 0;
   const orderlog::Marks& marks = *process.marks[shard];
-  // The later mark is read second: it may have moved on, but not past what was durable by then.
+  // `drained` first: whatever happens in between, `durable` stands at or above it.
   const Lsn drained = marks.drained.load(std::memory_order_acquire);
   const Lsn durable = marks.durable.load(std::memory_order_acquire);
   return durable > drained ? durable - drained : 0;

@@ -1,7 +1,8 @@
-// What /metrics tells: every counter of every shard, how far the drainer is, and what the process costs.
+// What /metrics tells: every counter of every shard, how far the drainer is, and what the process
+// costs.
 //
-// Reads what other threads write, through their relaxed atomics; so figures of one answer may be a turn apart.
-// `answers` counts only the public listener.
+// Reads what other threads write, through their relaxed atomics; so figures of one answer may be a
+// turn apart. `answers` counts only the public listener.
 #pragma once
 
 #include <cstdint>

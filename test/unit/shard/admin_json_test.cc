@@ -34,8 +34,8 @@ TEST_SUITE("shard/admin_json") {
         http::DateText date;
         date.refresh(0);
         char out[http::response_bytes_max];
-        const size_t bytes = http::render_refusal({.verdict = answer.refusal, .reason = answer.body.c_str()},
-                                                  {.date = date}, out);
+        const size_t bytes = http::render_refusal(
+            {.verdict = answer.refusal, .reason = answer.body.c_str()}, {.date = date}, out);
         REQUIRE(bytes > 0);
         const std::string response(out, bytes);
         CHECK(is_json(response.substr(response.find("\r\n\r\n") + 4)));
@@ -46,7 +46,8 @@ TEST_SUITE("shard/admin_json") {
   TEST_CASE("a conflict carries its figure") {
     const TextAnswer answer = conflict("not_enough", "Fewer \"free\".", "available", 3);
     CHECK(answer.status == http::StatusCode::conflict);
-    CHECK(answer.body == R"({"code":"not_enough","message":"Fewer \"free\".","retryable":false,"available":3})");
+    CHECK(answer.body ==
+          R"({"code":"not_enough","message":"Fewer \"free\".","retryable":false,"available":3})");
   }
 
   TEST_CASE("readiness lists every reason and a warning alone does not take it away") {
@@ -85,9 +86,11 @@ TEST_SUITE("shard/admin_json") {
 
   TEST_CASE("a line of the audit holds all five figures") {
     std::string out;
-    append_audit_line({.item = 0, .total = 10, .free = 1, .leased = 2, .reserved = 3, .paid = 4, .is_ok = true},
-                      "ticket", out);
-    CHECK(out == R"({"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true})");
+    append_audit_line(
+        {.item = 0, .total = 10, .free = 1, .leased = 2, .reserved = 3, .paid = 4, .is_ok = true},
+        "ticket", out);
+    CHECK(out ==
+          R"({"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true})");
   }
 }
 

@@ -25,8 +25,9 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(ask(Method::get, "/admin/audit").kind == AdminKind::audit);
     CHECK(ask(Method::get, "/admin/limits").kind == AdminKind::read_limits);
     CHECK(ask(Method::put, "/admin/limits").kind == AdminKind::set_limits);
-    for (const auto& [action, kind] : {std::pair{"pause", AdminKind::pause}, std::pair{"resume", AdminKind::resume},
-                                       std::pair{"end", AdminKind::end}, std::pair{"restock", AdminKind::restock}}) {
+    for (const auto& [action, kind] :
+         {std::pair{"pause", AdminKind::pause}, std::pair{"resume", AdminKind::resume},
+          std::pair{"end", AdminKind::end}, std::pair{"restock", AdminKind::restock}}) {
       const std::string path = std::string("/admin/items/ticket/") + action;
       const AdminRoute route = ask(Method::post, path);
       CHECK(route.refusal == Verdict::ok);
@@ -48,8 +49,9 @@ TEST_SUITE("shard/admin_routes") {
   }
 
   TEST_CASE("any other path is not found") {
-    for (const char* path : {"/", "*", "/health", "/healthz/", "/admin", "/admin/", "/admin/items", "/v1/orders",
-                             "/admin/items/ticket/sell", "/admin/items/ticket/pause/", "/admin/status/0"}) {
+    for (const char* path :
+         {"/", "*", "/health", "/healthz/", "/admin", "/admin/", "/admin/items", "/v1/orders",
+          "/admin/items/ticket/sell", "/admin/items/ticket/pause/", "/admin/status/0"}) {
       CAPTURE(path);
       CHECK(ask(Method::get, path).refusal == Verdict::not_found);
     }
@@ -71,7 +73,8 @@ TEST_SUITE("shard/admin_routes") {
     REQUIRE(bool(restock));
     CHECK(restock->op_id.view() == "r1");
     CHECK(restock->delta == -100);
-    CHECK(parse_restock(R"({"op_id":"r1","delta":1099511627776})")->delta == int64_t{limits::stock_max});
+    CHECK(parse_restock(R"({"op_id":"r1","delta":1099511627776})")->delta ==
+          int64_t{limits::stock_max});
   }
 
   TEST_CASE("a restock that is no restock is refused with the field's name") {
@@ -108,7 +111,8 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(*parse_limits(R"({"lease_max":7})")->lease_max == 7);
     CHECK(!parse_limits(R"({"lease_max":7})")->drain_lag_max);
     CHECK(*parse_limits(R"({"drain_lag_max":0})")->drain_lag_max == 0);
-    for (const char* body : {"{}", R"({"lease_max":-1})", R"({"drain_lag_max":"7"})", R"({"rate":1})"}) {
+    for (const char* body :
+         {"{}", R"({"lease_max":-1})", R"({"drain_lag_max":"7"})", R"({"rate":1})"}) {
       CAPTURE(body);
       CHECK(!parse_limits(body));
     }

@@ -24,10 +24,11 @@ struct AuditRig : OperatorsRig {
       ledgers[0]->supply(item, item);
     }
     poll_all();
-    audits = std::make_unique<Audits>(*ledgers[0], catalog, [this](ReplyTo place, TextAnswer answer) {
-      order.push_back(place.place);
-      complete(place, std::move(answer));
-    });
+    audits =
+        std::make_unique<Audits>(*ledgers[0], catalog, [this](ReplyTo place, TextAnswer answer) {
+          order.push_back(place.place);
+          complete(place, std::move(answer));
+        });
   }
   void turns(int count) {
     for (int turn = 0; turn < count; ++turn) {
@@ -37,7 +38,8 @@ struct AuditRig : OperatorsRig {
   }
   Document page(uint32_t place) {
     Document document;
-    REQUIRE(parser.parse(simdjson::padded_string(answers.at(place).body)).get(document) == simdjson::SUCCESS);
+    REQUIRE(parser.parse(simdjson::padded_string(answers.at(place).body)).get(document) ==
+            simdjson::SUCCESS);
     return document;
   }
 
@@ -82,14 +84,16 @@ TEST_SUITE("shard/audits") {
     CHECK(rig.answers.at(1).body == R"({"ok":true,"items":[]})");
   }
 
-  TEST_CASE("pages that overlap are answered one after the other and more than may wait are refused") {
+  TEST_CASE(
+      "pages that overlap are answered one after the other and more than may wait are refused") {
     AuditRig rig(100, 1);
     for (uint32_t place = 0; place < limits::audit_pages_max; ++place)
       REQUIRE(rig.audits->ask({.place = place}, 0, 100, false));
     CHECK(!rig.audits->ask({.place = 99}, 0, 100, false));
     rig.turns(1000);
     REQUIRE(rig.order.size() == limits::audit_pages_max);
-    for (uint32_t place = 0; place < limits::audit_pages_max; ++place) CHECK(rig.order[place] == place);
+    for (uint32_t place = 0; place < limits::audit_pages_max; ++place)
+      CHECK(rig.order[place] == place);
     CHECK(rig.audits->ask({.place = 99}, 0, 100, false));
   }
 

@@ -37,7 +37,8 @@ TEST_SUITE("shard/item_changes") {
     CHECK(rig.acts == std::vector<std::string>{"put, a new item with stock 10"});
   }
 
-  // Otherwise its first buyers would hear sold_out from a ledger that has not heard of the units yet.
+  // Otherwise its first buyers would hear sold_out from a ledger that has not heard of the units
+  // yet.
   TEST_CASE("a new item is told to the shards only when the ledger has its units") {
     constexpr uint32_t kShards = 3;
     OperatorsRig rig(kShards);
@@ -98,8 +99,9 @@ TEST_SUITE("shard/item_changes") {
     const ItemId item = rig.add_item("ticket", 10);
     const Lsn before = rig.appended;
     uint32_t place = 0;
-    for (const char* body : {"", "{", "{}", " { } ", "[]", R"({"code":"other","stock":10})", R"({"price":-1})",
-                             R"({"stock":-1})", R"({"stock":10,"stock":10})", R"({"prise":10})"}) {
+    for (const char* body :
+         {"", "{", "{}", " { } ", "[]", R"({"code":"other","stock":10})", R"({"price":-1})",
+          R"({"stock":-1})", R"({"stock":10,"stock":10})", R"({"prise":10})"}) {
       CAPTURE(body);
       rig.changes->put(rig.by(place), "ticket", body, rig.now);
       CHECK(rig.answers.at(place).refusal == Verdict::bad_request);
@@ -205,7 +207,8 @@ TEST_SUITE("shard/item_changes") {
     rig.turn();
     for (uint32_t place = 0; place < 5; ++place) CHECK(!rig.is_answered(place));
     rig.settle();
-    for (uint32_t place = 0; place < 5; ++place) CHECK(rig.says(place, R"("applied":true,"total":15)"));
+    for (uint32_t place = 0; place < 5; ++place)
+      CHECK(rig.says(place, R"("applied":true,"total":15)"));
     rig.restock(9, item, "r1", 5);
     CHECK(rig.answers.at(9).body == R"({"item":"ticket","op_id":"r1","applied":false,"total":15})");
     CHECK(rig.books(item).total == 15);
@@ -214,7 +217,8 @@ TEST_SUITE("shard/item_changes") {
   TEST_CASE("more repeats than there is room for are refused") {
     OperatorsRig rig;
     const ItemId item = rig.add_item("ticket", 10);
-    for (uint32_t place = 0; place < limits::op_repeats_max + 2; ++place) rig.restock(place, item, "r1", 5);
+    for (uint32_t place = 0; place < limits::op_repeats_max + 2; ++place)
+      rig.restock(place, item, "r1", 5);
     CHECK(rig.answers.size() == 2);  // the item's own, and one refusal
     CHECK(rig.answers.at(limits::op_repeats_max + 1).refusal == Verdict::overloaded);
   }
@@ -279,7 +283,8 @@ TEST_SUITE("shard/item_changes") {
     CHECK(rig.item(item).total() == limits::stock_max);
   }
 
-  // Supplies are absolute: the ledger would take a later one that comes first, and the earlier one for a step back.
+  // Supplies are absolute: the ledger would take a later one that comes first, and the earlier one
+  // for a step back.
   TEST_CASE("supplies do not overtake each other when the lane gets room in the middle of a turn") {
     OperatorsRig rig(1);
     const ItemId item = rig.add_item("ticket", 10);
@@ -352,7 +357,8 @@ TEST_SUITE("shard/item_changes") {
     CHECK(rig.answers.at(0).status == http::StatusCode::created);
   }
 
-  // Random changes; the log becomes durable, the ledger's shards look into their mail and lanes fill up at random moments.
+  // Random changes; the log becomes durable, the ledger's shards look into their mail and lanes
+  // fill up at random moments.
   void trade_at_random(uint64_t seed) {
     INFO("seed " << seed);
     std::mt19937_64 dice(seed);
@@ -365,7 +371,8 @@ TEST_SUITE("shard/item_changes") {
     std::map<uint32_t, Ask> asked;
     std::map<std::string, int64_t> applied;
     for (uint32_t place = 0; place < 400; ++place) {
-      const Ask ask{.op_id = "r" + std::to_string(dice() % 150), .delta = 1 + static_cast<int64_t>(dice() % 9)};
+      const Ask ask{.op_id = "r" + std::to_string(dice() % 150),
+                    .delta = 1 + static_cast<int64_t>(dice() % 9)};
       // An op_id means the same whenever it is repeated.
       const int64_t delta = std::hash<std::string>{}(ask.op_id) % 2 == 0 ? 3 : -4;
       asked[place] = {ask.op_id, delta};
@@ -380,7 +387,8 @@ TEST_SUITE("shard/item_changes") {
     rig.settle();
     for (const auto& [place, ask] : asked) {
       REQUIRE(rig.is_answered(place));
-      if (rig.answers[place].refusal == Verdict::ok && rig.says(place, "\"applied\":true")) applied[ask.op_id] = ask.delta;
+      if (rig.answers[place].refusal == Verdict::ok && rig.says(place, "\"applied\":true"))
+        applied[ask.op_id] = ask.delta;
     }
     int64_t total = 20;
     for (const auto& [op_id, delta] : applied) total += delta;

@@ -43,7 +43,8 @@ std::string bound_of(const std::string& name) {
 }
 
 // Checks one family of the text; `unit` is what a recorded value is worth in it.
-void check_histogram(const std::string& text, const std::string& name, const std::vector<uint64_t>& values, double unit) {
+void check_histogram(const std::string& text, const std::string& name,
+                     const std::vector<uint64_t>& values, double unit) {
   std::vector<Sample> buckets;
   std::map<std::string, double> ends;
   for (const Sample& sample : samples_of(text)) {
@@ -56,11 +57,13 @@ void check_histogram(const std::string& text, const std::string& name, const std
   double last_bound = 0, last_count = 0, sum = 0;
   for (const Sample& bucket : buckets) {
     CAPTURE(bucket.name);
-    const double bound = bound_of(bucket.name) == "+Inf" ? INFINITY : std::atof(bound_of(bucket.name).c_str());
+    const double bound =
+        bound_of(bucket.name) == "+Inf" ? INFINITY : std::atof(bound_of(bucket.name).c_str());
     CHECK(bound > last_bound);
     CHECK(bucket.value >= last_count);
     double expected = 0;
-    for (const uint64_t value : values) expected += static_cast<double>(value) * unit < bound * (1 + 1e-12);
+    for (const uint64_t value : values)
+      expected += static_cast<double>(value) * unit < bound * (1 + 1e-12);
     CHECK(bucket.value == expected);
     last_bound = bound;
     last_count = bucket.value;
@@ -78,9 +81,11 @@ TEST_SUITE("shard/metrics_text") {
     text.counter("waits_total", "Requests that had to wait.", 7);
     text.gauge("lag_seconds", "How far behind.", 0.25);
     CHECK(text.take() ==
-          "# HELP stampede_waits_total Requests that had to wait.\n# TYPE stampede_waits_total counter\n"
+          "# HELP stampede_waits_total Requests that had to wait.\n# TYPE stampede_waits_total "
+          "counter\n"
           "stampede_waits_total 7\n"
-          "# HELP stampede_lag_seconds How far behind.\n# TYPE stampede_lag_seconds gauge\nstampede_lag_seconds 0.25\n");
+          "# HELP stampede_lag_seconds How far behind.\n# TYPE stampede_lag_seconds "
+          "gauge\nstampede_lag_seconds 0.25\n");
   }
 
   TEST_CASE("counters keep every digit") {
@@ -105,17 +110,21 @@ TEST_SUITE("shard/metrics_text") {
     INFO("seed " << seed);
     std::mt19937_64 dice(seed);
     Histogram histogram;
-    std::vector<uint64_t> values = {0, 1, 4095, 4097, (uint64_t{1} << 34) - 1, (uint64_t{1} << 34) + 1};
-    // A value that is a bound itself may be counted on either side of it: bounds are exact up to a nanosecond.
+    std::vector<uint64_t> values = {
+        0, 1, 4095, 4097, (uint64_t{1} << 34) - 1, (uint64_t{1} << 34) + 1};
+    // A value that is a bound itself may be counted on either side of it: bounds are exact up to a
+    // nanosecond.
     for (int i = 0; i < 2000; ++i)
-      if (const uint64_t value = dice() >> (20 + dice() % 44); !std::has_single_bit(value)) values.push_back(value);
+      if (const uint64_t value = dice() >> (20 + dice() % 44); !std::has_single_bit(value))
+        values.push_back(value);
     for (const uint64_t value : values) histogram.record(value);
     MetricsText text;
     text.family("stage_seconds", "histogram", "Stages.");
     text.seconds("stage=\"acked\"", histogram);
     const std::string rendered = text.take();
     check_histogram(rendered, "stampede_stage_seconds", values, 1e-9);
-    CHECK(rendered.find("stampede_stage_seconds_bucket{stage=\"acked\",le=\"0.000004096\"} ") != std::string::npos);
+    CHECK(rendered.find("stampede_stage_seconds_bucket{stage=\"acked\",le=\"0.000004096\"} ") !=
+          std::string::npos);
     CHECK(rendered.find("stampede_stage_seconds_count{stage=\"acked\"} ") != std::string::npos);
   }
 
@@ -165,7 +174,8 @@ TEST_SUITE("shard/server_metrics") {
 
   TEST_CASE("answers of all shards are summed by code") {
     Process process(3);
-    for (auto& metrics : process.metrics) metrics->answers[static_cast<unsigned>(Verdict::sold_out)].add(5);
+    for (auto& metrics : process.metrics)
+      metrics->answers[static_cast<unsigned>(Verdict::sold_out)].add(5);
     const auto samples = samples_of(render_metrics(process, kView));
     CHECK(value_of(samples, "stampede_answers_total{code=\"sold_out\",status=\"409\"}") == 15);
     CHECK(value_of(samples, "stampede_answers_total{code=\"created\",status=\"201\"}") == 0);
@@ -177,11 +187,13 @@ TEST_SUITE("shard/server_metrics") {
     process.metrics[1]->acked_ns.record(3'000'000);
     const auto samples = samples_of(render_metrics(process, kView));
     CHECK(value_of(samples, "stampede_stage_seconds_count{stage=\"acked\"}") == 2);
-    CHECK(value_of(samples, "stampede_stage_seconds_sum{stage=\"acked\"}") == doctest::Approx(0.004));
+    CHECK(value_of(samples, "stampede_stage_seconds_sum{stage=\"acked\"}") ==
+          doctest::Approx(0.004));
     CHECK(value_of(samples, "stampede_stage_seconds_count{stage=\"durable\"}") == 0);
   }
 
-  TEST_CASE("the drainer lags by what is durable and not drained and without a database by nothing") {
+  TEST_CASE(
+      "the drainer lags by what is durable and not drained and without a database by nothing") {
     Process process(2);
     process.marks[1]->durable = 9;
     process.marks[1]->drained = 7;

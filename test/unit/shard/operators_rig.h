@@ -1,5 +1,5 @@
-// The operators' side without a shard around it: real state, catalog, ledger and lanes; a log that becomes durable when the
-// test says so, and answers that are kept for the test.
+// The operators' side without a shard around it: real state, catalog, ledger and lanes; a log that
+// becomes durable when the test says so, and answers that are kept for the test.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,8 @@ class OperatorsRig : public ChangeHost {
   explicit OperatorsRig(uint32_t shards = 3) : process(shards), streams(shards) {
     process.shards_running = shards;
     for (uint32_t shard = 0; shard < shards; ++shard)
-      ledgers.push_back(std::make_unique<ledger::EmbeddedLedger>(shard, process.ledger, ledger::Book(shards)));
+      ledgers.push_back(
+          std::make_unique<ledger::EmbeddedLedger>(shard, process.ledger, ledger::Book(shards)));
     changes = std::make_unique<ItemChanges>(*this, state, catalog, *ledgers[0], process);
   }
 
@@ -40,7 +41,8 @@ class OperatorsRig : public ChangeHost {
     REQUIRE(orderlog::encode(record, std::span(bytes).first(orderlog::encoded_bytes(record))) > 0);
     ++appended;
     REQUIRE(bool(state.apply(record, appended, now)));
-    if (const auto* admin = std::get_if<orderlog::Admin>(&record)) acts.push_back(std::string(admin->what));
+    if (const auto* admin = std::get_if<orderlog::Admin>(&record))
+      acts.push_back(std::string(admin->what));
     return appended;
   }
   bool has_room() const override { return has_log_room; }
@@ -52,7 +54,9 @@ class OperatorsRig : public ChangeHost {
   }
   void publish(const stock::ItemTerms& terms) override { catalog.upsert(terms); }
 
-  Operator by(uint32_t place) const { return {.place = {.place = place}, .who = "127.0.0.1:40000"}; }
+  Operator by(uint32_t place) const {
+    return {.place = {.place = place}, .who = "127.0.0.1:40000"};
+  }
   void sync() { durable_lsn = appended; }
   void turn() { changes->turn(now); }
   // One look of a shard into its ledger mail.
@@ -71,7 +75,8 @@ class OperatorsRig : public ChangeHost {
   }
   std::vector<stock::ItemTerms> take_terms(uint32_t shard) {
     std::vector<stock::ItemTerms> taken;
-    process.terms[shard]->take(limits::control_slots, [&](const stock::ItemTerms& terms) { taken.push_back(terms); });
+    process.terms[shard]->take(limits::control_slots,
+                               [&](const stock::ItemTerms& terms) { taken.push_back(terms); });
     return taken;
   }
 
@@ -83,11 +88,14 @@ class OperatorsRig : public ChangeHost {
     return catalog.find(code);
   }
   void restock(uint32_t place, ItemId item, std::string_view op_id, int64_t delta) {
-    changes->restock(by(place), item,
-                     "{\"op_id\":\"" + std::string(op_id) + "\",\"delta\":" + std::to_string(delta) + "}", now);
+    changes->restock(
+        by(place), item,
+        "{\"op_id\":\"" + std::string(op_id) + "\",\"delta\":" + std::to_string(delta) + "}", now);
   }
   bool is_answered(uint32_t place) const { return answers.contains(place); }
-  bool says(uint32_t place, std::string_view words) const { return answers.at(place).body.find(words) != std::string::npos; }
+  bool says(uint32_t place, std::string_view words) const {
+    return answers.at(place).body.find(words) != std::string::npos;
+  }
   const stock::RegisteredItem& item(ItemId id) const { return state.items().at(id); }
 
   // What the ledger itself says, by an audit.

@@ -230,6 +230,7 @@ Status write_json_file(const load::Report& report, const std::string& path) {
 // Prints what there is, whatever went wrong on the way: figures of an aborted run are still
 // figures.
 int conclude(const load::Report& report, const Flags& flags, const Status& status) {
+  if (!status && report.tally.live.sent == 0) return failed(status.error().message);
   print_table(report, stdout);
   if (!flags.json.empty())
     if (Status written = write_json_file(report, flags.json); !written)
@@ -241,13 +242,10 @@ int conclude(const load::Report& report, const Flags& flags, const Status& statu
 
 int execute(const Flags& flags, const OperatorClient& client) {
   SystemClock clock;
-  load::ItemAudit before;
-  if (flags.verifies) {
-    Result<load::ItemAudit> audit = client.audit(flags.plan.item);
-    if (!audit) return failed(audit.error().message);
-    before = *audit;
-  }
   Progress progress(flags.shows_progress);
+  load::Proof proof(flags.plan, client, flags.db, clock, progress);
+  if (flags.verifies)
+    if (Status status = proof.prepare(); !status) return failed(status.error().message);
   load::Run run(flags.plan, clock);
   run.begin();
   watch(run, clock, progress);
@@ -257,8 +255,7 @@ int execute(const Flags& flags, const OperatorClient& client) {
   if (status && flags.verifies && g_interrupts > 0)
     status = Error{"interrupted: nothing was verified"};
   if (status && flags.verifies) {
-    load::Proof proof(flags.plan, run, client, flags.db, clock, progress);
-    auto verified = proof.gather(before, [] { return g_interrupts > 0; });
+    auto verified = proof.gather(run, [] { return g_interrupts > 0; });
     if (verified) report.verified = std::move(*verified);
     if (!verified) status = verified.error();
   }
@@ -270,9 +267,8 @@ int execute(const Flags& flags, const OperatorClient& client) {
 
 int load(Arguments arguments) {
   CLI::App app(
-      "A crowd of users against a running server, on schedule whatever the answers do; --verify "
-      "holds its answers "
-      "against the database and the stock.");
+      "A crowd of users against a running server, on schedule whatever the answers do; "
+      "--verify holds its answers against the database and the stock.");
   prepare(app, "load");
   Flags flags;
   add_crowd_flags(app, flags);

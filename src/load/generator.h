@@ -31,11 +31,9 @@ class Generator final : private AnswerHandler {
   // reached.
   Status run();
 
-  const Tally& tally() const {
-    return tally_;
-  }  // `live`: any thread, any time; the rest after run()
-  const UserBook& book() const { return book_; }  // after run()
-  const Schedule& schedule() const { return schedule_; }
+  // Any thread may look at what the tally says it may; all of it, and the rest, after run().
+  const Tally& tally() const { return tally_; }
+  const UserBook& book() const { return book_; }
   uint64_t unsent() const { return unsent_; }  // due before the end of the duration, but never sent
 
  private:

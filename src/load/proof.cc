@@ -27,22 +27,32 @@ class RunAnswers final : public Answers {
   const Run& run_;
 };
 
+Result<std::unique_ptr<drain::DatabaseReader>> open_reader(const std::string& db) {
+  Result<drain::DatabaseUrl> url = drain::parse_database_url(db);
+  if (!url) return Error{"--db: " + url.error().message};
+  return drain::open_database_reader(*url);
+}
+
 }  // namespace
 
-Proof::Proof(const Plan& plan, const Run& run, const OperatorClient& client, std::string db,
-             Clock& clock, Progress& progress)
-    : plan_(plan),
-      run_(run),
-      client_(client),
-      db_(std::move(db)),
-      clock_(clock),
-      progress_(progress) {}
+Proof::Proof(const Plan& plan, const OperatorClient& client, std::string db, Clock& clock,
+             Progress& progress)
+    : plan_(plan), client_(client), db_(std::move(db)), clock_(clock), progress_(progress) {}
 
-Result<Report::Verified> Proof::gather(const ItemAudit& before,
+Status Proof::prepare() {
+  Result<ItemAudit> audit = client_.audit(plan_.item);
+  if (!audit) return audit.error();
+  before_ = *audit;
+  auto reader = open_reader(db_);
+  if (!reader) return reader.error();
+  return Ok{};
+}
+
+Result<Report::Verified> Proof::gather(const Run& run,
                                        const std::function<bool()>& is_interrupted) {
   if (Status status = wait_until_drained(is_interrupted); !status) return status.error();
-  RunAnswers answers(run_);
-  Verification verification(plan_, answers, before);
+  RunAnswers answers(run);
+  Verification verification(plan_, answers, before_);
   if (Status status = read_rows(verification); !status) return status.error();
   Result<ItemAudit> after = client_.audit(plan_.item);
   if (!after) return after.error();
@@ -72,9 +82,7 @@ Status Proof::wait_until_drained(const std::function<bool()>& is_interrupted) {
 }
 
 Status Proof::read_rows(Verification& verification) {
-  Result<drain::DatabaseUrl> url = drain::parse_database_url(db_);
-  if (!url) return url.error();
-  auto reader = drain::open_database_reader(*url);
+  auto reader = open_reader(db_);
   if (!reader) return reader.error();
   std::string last;
   for (uint64_t rows = 0;;) {

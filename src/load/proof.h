@@ -1,5 +1,6 @@
-// Gathers what verification needs when a run is over: waits until the database has everything,
-// reads all its orders, asks the server for its audit. Blocking; shows how far it is.
+// Gathers what verification needs: the audit from before a run; and when the run is over it waits
+// until the database has everything, reads all its orders and asks the server for its audit again.
+// Blocking; shows how far it is.
 #pragma once
 
 #include <functional>
@@ -14,24 +15,27 @@ namespace stampede::load {
 class Proof {
  public:
   // All must outlive this; `db` as in --db.
-  Proof(const Plan& plan, const Run& run, const OperatorClient& client, std::string db,
-        Clock& clock, Progress& progress);
+  Proof(const Plan& plan, const OperatorClient& client, std::string db, Clock& clock,
+        Progress& progress);
 
-  // `before`: the audit from before the run. An error when something could not be read, or the
-  // database stopped catching up: then nothing is proven.
-  Result<Report::Verified> gather(const ItemAudit& before,
-                                  const std::function<bool()>& is_interrupted);
+  // Before the run. An error when the run could not be verified afterwards: no listener, no such
+  // item, no database.
+  Status prepare();
+
+  // After the run. An error when something could not be read, or the database stopped catching up:
+  // then nothing is proven.
+  Result<Report::Verified> gather(const Run& run, const std::function<bool()>& is_interrupted);
 
  private:
   Status wait_until_drained(const std::function<bool()>& is_interrupted);
   Status read_rows(Verification& verification);
 
   const Plan& plan_;
-  const Run& run_;
   const OperatorClient& client_;
   std::string db_;
   Clock& clock_;
   Progress& progress_;
+  ItemAudit before_;
 };
 
 }  // namespace stampede::load

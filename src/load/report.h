@@ -3,7 +3,6 @@
 
 #include <cstdio>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "load/plan.h"
@@ -34,9 +33,8 @@ struct Report {
   uint64_t users_who(UserEnd end) const { return users[static_cast<size_t>(end)]; }
   uint64_t sold() const { return users_who(UserEnd::sold); }
   uint64_t refused() const { return users_who(UserEnd::refused) + users_who(UserEnd::sold_out); }
-  uint64_t failed() const {
-    return users_who(UserEnd::gave_up) + users_who(UserEnd::unknown);
-  }                        // no final answer
+  // Without a final answer.
+  uint64_t failed() const { return users_who(UserEnd::gave_up) + users_who(UserEnd::unknown); }
   double seconds() const;  // measured
   double throughput() const;
   bool is_broken() const;  // a promise was

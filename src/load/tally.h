@@ -1,6 +1,6 @@
 // What came back, counted: every answer by its code, every failure of a connection by its kind,
-// latencies. One thread counts; other threads may read the figures of `Live` at any time, the rest
-// when that thread has ended.
+// latencies. One thread counts; other threads may read `live` and `latency_ns` at any time, the
+// rest when that thread has ended.
 #pragma once
 
 #include <array>

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "load/run.h"
+#include "load/plan.h"
+#include "load/user_book.h"
 #include "load/user_name.h"
 
 namespace stampede::load {
@@ -57,11 +57,10 @@ class Verification {
   // After all rows.
   [[nodiscard]] std::vector<Check> finish(const ItemAudit& after);
 
-  uint64_t rows() const { return rows_; }          // of this run
-  uint64_t oversold() const { return oversold_; }  // units, after finish()
-  uint64_t unsold() const {
-    return unsold_;
-  }  // units left although somebody was refused, after finish()
+  uint64_t rows() const { return rows_; }  // of this run
+  // After finish(), in units: held above the stock, and left although somebody was refused.
+  uint64_t oversold() const { return oversold_; }
+  uint64_t unsold() const { return unsold_; }
 
  private:
   void note_users();

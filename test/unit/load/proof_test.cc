@@ -52,6 +52,10 @@ struct Ended {
   }
 
   std::string report(const FakeRequest& request, const std::vector<int>& lags) {
+    if (request.line.starts_with("GET /admin/audit ") && audits++ == 0)
+      return http_answer("200 OK",
+                         R"({"ok":true,"items":[{"item":"ticket","total":50,"free":50,"leased":0,)"
+                         R"("reserved":0,"paid":0,"ok":true}]})");
     if (request.line.starts_with("GET /admin/audit "))
       return http_answer("200 OK",
                          R"({"ok":true,"items":[{"item":"ticket","total":50,"free":0,"leased":0,)"
@@ -80,13 +84,15 @@ struct Ended {
   Result<Report::Verified> prove(bool is_interrupted = false) {
     OperatorClient client(operators.address());
     Progress progress(false);
-    Proof proof(plan_, run, client, "sqlite:" + scratch.database(), clock, progress);
-    return proof.gather({.total = 50, .free = 50, .ok = true}, [=] { return is_interrupted; });
+    Proof proof(plan_, client, "sqlite:" + scratch.database(), clock, progress);
+    if (Status status = proof.prepare(); !status) return status.error();
+    return proof.gather(run, [=] { return is_interrupted; });
   }
 
   ScratchDirectory scratch;
   SystemClock clock;
   FakeSale sale{50};
+  std::atomic<size_t> audits{0};
   std::atomic<size_t> asked{0};  // for the drainer's lag
   FakeServer front, operators;
   Plan plan_;
@@ -156,6 +162,21 @@ TEST_SUITE("load/proof") {
     REQUIRE(bool(verified));
     CHECK(verified->rows == 51);
     CHECK_FALSE(is_kept(*verified, "unacknowledged"));
+  }
+
+  TEST_CASE("a run that could not be verified afterwards is not begun") {
+    Ended ended;
+    Progress progress(false);
+    OperatorClient client(ended.operators.address());
+    for (const char* db : {"none", "sqlite:/nowhere/orders.db", "what"}) {
+      INFO(db);
+      CHECK_FALSE(bool(Proof(ended.plan_, client, db, ended.clock, progress).prepare()));
+    }
+    Plan other = ended.plan_;
+    other.item = "cup";
+    std::string db = "sqlite:" + ended.scratch.database();
+    CHECK_FALSE(bool(Proof(other, client, db, ended.clock, progress).prepare()));
+    CHECK(bool(Proof(ended.plan_, client, db, ended.clock, progress).prepare()));
   }
 
   TEST_CASE("a database that is not there is an error and no proof") {

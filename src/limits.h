@@ -24,6 +24,8 @@ constexpr unsigned op_id_bytes_max = 64;
 constexpr unsigned admin_text_bytes_max = 200;           // who and what of an operator's change, each
 constexpr uint64_t item_count_max = 1'000'000;
 
+constexpr uint64_t sequence_gap_after_loss = 1'000'000'000;  // of 2^40
+
 // Values
 constexpr uint64_t stock_max = uint64_t{1} << 40;
 constexpr uint32_t quantity_max = 1000;                  // units in one order, when the item sets no lower limit

@@ -106,16 +106,23 @@ drain::StoredOrder expected_row(const Node& node, const stock::StreamState& stat
   return expected;
 }
 
-const char* first_difference(const drain::StoredOrder& a, const drain::StoredOrder& b) {
-  if (a.item != b.item) return "item";
-  if (a.user_id != b.user_id) return "user_id";
-  if (a.qty != b.qty) return "qty";
-  if (a.amount != b.amount || a.currency != b.currency) return "amount";
-  if (a.state != b.state) return "state";
-  if (a.created_at != b.created_at) return "created_at";
-  if (a.pay_before != b.pay_before) return "pay_before";
-  if (a.refund_due != b.refund_due) return "refund_due";
-  return nullptr;
+struct Difference {
+  const char* field = nullptr;  // null: none
+  std::string log, database;
+};
+
+Difference first_difference(const drain::StoredOrder& log, const drain::StoredOrder& row) {
+  if (log.item != row.item) return {"item", log.item, row.item};
+  if (log.user_id != row.user_id) return {"user_id", log.user_id, row.user_id};
+  if (log.qty != row.qty) return {"qty", std::to_string(log.qty), std::to_string(row.qty)};
+  if (log.amount != row.amount) return {"amount", std::to_string(log.amount), std::to_string(row.amount)};
+  if (log.currency != row.currency) return {"currency", log.currency, row.currency};
+  if (log.state != row.state) return {"state", log.state, row.state};
+  if (log.created_at != row.created_at) return {"created_at", log.created_at, row.created_at};
+  if (log.pay_before != row.pay_before) return {"pay_before", log.pay_before, row.pay_before};
+  if (log.refund_due != row.refund_due)
+    return {"refund_due", std::to_string(log.refund_due), std::to_string(row.refund_due)};
+  return {};
 }
 
 class DatabaseAudit {
@@ -175,13 +182,13 @@ class DatabaseAudit {
     seen_.insert(id.value);
     const stock::Order& order = state.order(index);
     const drain::StoredOrder expected = expected_row(node_, state, order, row);
-    const char* field = first_difference(expected, row);
-    if (field == nullptr) return;
+    const Difference difference = first_difference(expected, row);
+    if (difference.field == nullptr) return;
     if (is_pending(order))
       ++findings_.pending;
     else
-      findings_.differ("order %s: %s differs (log: %s, database: %s)", row.order_id.c_str(), field,
-                       expected.state.c_str(), row.state.c_str());
+      findings_.differ("order %s: %s differs (log: %s, database: %s)", row.order_id.c_str(), difference.field,
+                       difference.log.c_str(), difference.database.c_str());
   }
 
   Status hold_payments() {

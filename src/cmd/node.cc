@@ -64,13 +64,14 @@ uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
 
 std::optional<Ending> Node::open() {
   if (auto ending = open_directory()) return ending;
+  sink_ = drain::make_sink(settings_.database);
   if (auto ending = restore()) return ending;
   if (manifest_.shard_count != settings_.shard_count)
     if (auto ending = change_shard_count()) return ending;
   if (auto ending = merge_catalog()) return ending;
   if (auto ending = open_listeners()) return ending;
-  if (auto ending = make_shards()) return ending;
-  return open_database();
+  if (auto ending = look_into_database()) return ending;
+  return make_shards();
 }
 
 std::optional<Ending> Node::open_directory() {
@@ -78,7 +79,7 @@ std::optional<Ending> Node::open_directory() {
   if (!attempt.lock) return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
   lock_ = std::move(attempt.lock);
   Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir);
-  if (!manifest) return failure(manifest.error());
+  if (!manifest) return failure(kExitUsage, manifest.error().message);
   if (*manifest) {
     manifest_ = **manifest;
     if (manifest_.node != settings_.node)
@@ -96,8 +97,22 @@ std::optional<Ending> Node::open_directory() {
   return std::nullopt;
 }
 
-std::optional<Ending> Node::restore() {
-  const auto began = std::chrono::steady_clock::now();
+// What the database has of each stream: a batch that it has seen was durable, so recovery may not cut it.
+std::vector<std::vector<orderlog::Witness>> Node::witnesses() {
+  std::vector<std::vector<orderlog::Witness>> witnesses(manifest_.shard_count);
+  if (sink_ == nullptr) return witnesses;
+  Result<std::vector<drain::StreamPosition>> positions = sink_->positions();
+  if (!positions) return witnesses;  // it does not answer; the drainer will hold log and database against each other
+  for (const drain::StreamPosition& position : *positions) {
+    const drain::StreamKey& key = position.stream;
+    if (key.node == manifest_.node && key.generation == manifest_.generation && key.shard < manifest_.shard_count)
+      witnesses[key.shard].push_back({.name = "database", .lsn = position.position.next_lsn - 1});
+  }
+  return witnesses;
+}
+
+std::vector<Result<shard::RestoredStream>> Node::restore_streams(bool accepts_loss) {
+  const std::vector<std::vector<orderlog::Witness>> witnesses = this->witnesses();
   const uint32_t count = manifest_.shard_count;
   std::vector<Result<shard::RestoredStream>> restored;
   for (uint32_t i = 0; i < count; ++i) restored.emplace_back(Error{});
@@ -109,14 +124,33 @@ std::optional<Ending> Node::restore() {
                                            .orders_max = orders_max_per_shard(count),
                                            .boot_id = boot_id_,
                                            .wall_ns = clock_.now().wall_ns,
-                                           .accepts_loss = settings_.accepts_loss});
+                                           .witnesses = witnesses[i],
+                                           .accepts_loss = accepts_loss});
     });
   for (std::thread& thread : threads) thread.join();
+  return restored;
+}
+
+std::optional<Ending> Node::restore() {
+  const auto began = std::chrono::steady_clock::now();
+  std::vector<Result<shard::RestoredStream>> restored = restore_streams(false);
   uint64_t records = 0, orders = 0;
+  const auto is_damaged = [](const Result<shard::RestoredStream>& stream) {
+    return stream && stream->report.outcome == orderlog::RecoveryOutcome::damaged;
+  };
+  for (const Result<shard::RestoredStream>& stream : restored)
+    if (stream && stream->state->has_overflowed())
+      return failure(kExitUsage, "--orders-max " + std::to_string(settings_.orders_max) +
+                                     ": the data directory holds more orders; start with a higher one");
+  if (settings_.accepts_loss && std::any_of(restored.begin(), restored.end(), is_damaged)) {
+    for (const Result<shard::RestoredStream>& stream : restored)
+      if (is_damaged(stream)) note("lost: %s", stream->report.message.c_str());
+    has_lost_ = true;
+    restored = restore_streams(true);
+  }
   for (Result<shard::RestoredStream>& stream : restored) {
     if (!stream) return failure(stream.error());
-    if (stream->report.outcome == orderlog::RecoveryOutcome::damaged)
-      return failure(kExitLogDamaged, stream->report.message);
+    if (is_damaged(stream)) return failure(kExitLogDamaged, stream->report.message);
     if (stream->report.outcome == orderlog::RecoveryOutcome::torn) note("%s", stream->report.message.c_str());
     records += stream->records;
     orders += stream->state->orders_live();
@@ -150,7 +184,6 @@ std::optional<Ending> Node::change_shard_count() {
 }
 
 std::optional<Ending> Node::drain_before_change(const std::vector<shard::RestoredStream>& streams) {
-  sink_ = drain::make_sink(settings_.database);
   if (sink_ == nullptr) return std::nullopt;
   for (const stock::RegisteredItem& item : streams[0].state->items()) item_names_.set(item.terms.id, item.terms.code);
   std::vector<std::unique_ptr<orderlog::Marks>> marks;
@@ -243,10 +276,8 @@ ledger::Book Node::make_book(std::optional<Ending>& problem) const {
 
 std::optional<Ending> Node::make_shards() {
   const uint32_t count = settings_.shard_count;
-  process_ = std::make_unique<shard::Process>(count);
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
-  process_->has_database = settings_.database.kind != drain::DatabaseUrl::Kind::none;
   if (settings_.keys) replace_keys(settings_.keys);
 
   std::vector<orderlog::StreamFiles> files;
@@ -257,7 +288,7 @@ std::optional<Ending> Node::make_shards() {
     segments_.push_back(&keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
   if (Status status = keeper_->start(); !status) return failure(status.error());
 
-  uint64_t sequence_max = 0;
+  uint64_t sequence_max = sequence_in_database_;
   for (const shard::RestoredStream& stream : streams_)
     sequence_max = std::max(sequence_max, stream.state->sequence_max());
   std::optional<Ending> problem;
@@ -278,6 +309,7 @@ std::optional<Ending> Node::make_shards() {
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
     for (const stock::RegisteredItem& item : streams_[0].state->items()) seams->catalog->upsert(item.terms);
     for (const stock::ItemTerms& terms : new_items_) seams->catalog->upsert(terms);
+    for (const stock::ItemTerms& terms : paused_items_) seams->catalog->upsert(terms);
     const shard::ShardSettings shard_settings{
         .shard = i,
         .node = settings_.node,
@@ -298,28 +330,51 @@ std::optional<Ending> Node::make_shards() {
   return std::nullopt;
 }
 
-std::vector<drain::Stream> Node::drain_streams(const std::vector<orderlog::Position>& ends) {
+std::vector<drain::Stream> Node::drain_streams() {
   std::vector<drain::Stream> tails;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     sources_.push_back(std::make_unique<drain::LogSource>(orderlog::stream_files(settings_.data_dir, manifest_, i)));
     tails.push_back({.key = {manifest_.node, manifest_.generation, i},
                      .source = sources_.back().get(),
                      .marks = process_->marks[i].get(),
-                     .log_end = ends[i]});
+                     .log_end = streams_[i].report.end});
   }
   return tails;
 }
 
-std::optional<Ending> Node::open_database() {
-  if (!process_->has_database) return std::nullopt;
-  if (sink_ == nullptr) sink_ = drain::make_sink(settings_.database);
-  std::vector<orderlog::Position> ends;
-  for (const shard::RestoredStream& stream : streams_) ends.push_back(stream.report.end);
-  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams(ends));
-  const drain::Drainer::Finding finding = drainer_->reconcile(settings_.accepts_loss);
-  if (finding.agreement == drain::Drainer::Agreement::contradicts) return failure(kExitLogDamaged, finding.message);
+// Holds the database against the logs before anything is sold.
+std::optional<Ending> Node::look_into_database() {
+  process_ = std::make_unique<shard::Process>(settings_.shard_count);
+  process_->has_database = sink_ != nullptr;
+  if (sink_ == nullptr) return std::nullopt;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) process_->marks[i]->durable = streams_[i].report.last_lsn;
+  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams());
+  drain::Drainer::Finding finding = drainer_->reconcile(false);
+  if (finding.agreement == drain::Drainer::Agreement::contradicts) {
+    if (!settings_.accepts_loss) return failure(kExitLogDamaged, finding.message);
+    note("lost: %s", finding.message.c_str());
+    has_lost_ = true;
+    finding = drainer_->reconcile(true);
+  }
   if (finding.agreement == drain::Drainer::Agreement::unavailable)
     diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
+  return has_lost_ ? go_on_after_loss() : std::nullopt;
+}
+
+// Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again, and
+// what they bought may not be sold again before somebody has looked. So every item is paused, durably, before the start.
+std::optional<Ending> Node::go_on_after_loss() {
+  Result<std::unique_ptr<drain::DatabaseReader>> reader = drain::open_database_reader(settings_.database);
+  if (!reader) return failure(reader.error());
+  Result<OrderId> newest = (*reader)->newest_order(manifest_.node);
+  if (!newest) return failure(newest.error());
+  // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
+  sequence_in_database_ = newest->sequence() + limits::sequence_gap_after_loss;
+  for (const stock::RegisteredItem& item : streams_[0].state->items())
+    if (!item.terms.is_paused) paused_items_.push_back(item.terms);
+  for (stock::ItemTerms& terms : paused_items_) terms.is_paused = true;
+  note("%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
+       paused_items_.size());
   return std::nullopt;
 }
 
@@ -341,6 +396,7 @@ void Node::log_new_items() {
     const Lsn lsn = writer.append(record);
     CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
   };
+  for (const stock::ItemTerms& terms : paused_items_) log(stock::record_of(terms));
   for (size_t i = 0; i < new_items_.size(); ++i) {
     log(stock::record_of(new_items_[i]));
     log(orderlog::Supply{.item = new_items_[i].id, .supplied = new_stocks_[i]});

@@ -93,11 +93,14 @@ class Node {
   std::optional<Ending> change_shard_count();
   std::optional<Ending> drain_before_change(const std::vector<shard::RestoredStream>& streams);
   std::optional<Ending> merge_catalog();
-  std::optional<Ending> open_database();
+  std::optional<Ending> look_into_database();
+  std::optional<Ending> go_on_after_loss();
+  std::vector<std::vector<orderlog::Witness>> witnesses();
+  std::vector<Result<shard::RestoredStream>> restore_streams(bool accepts_loss);
   std::optional<Ending> open_listeners();
   std::optional<Ending> make_shards();
   ledger::Book make_book(std::optional<Ending>& problem) const;
-  std::vector<drain::Stream> drain_streams(const std::vector<orderlog::Position>& ends);
+  std::vector<drain::Stream> drain_streams();
   void log_new_items();
   void run_shard(uint32_t shard);
   uint32_t orders_max_per_shard(uint32_t shard_count) const;
@@ -114,6 +117,9 @@ class Node {
   std::vector<shard::RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
   std::vector<Units> new_stocks_;
+  std::vector<stock::ItemTerms> paused_items_;  // after a loss
+  bool has_lost_ = false;
+  uint64_t sequence_in_database_ = 0;
   drain::ItemNames item_names_;
   std::unique_ptr<drain::Sink> sink_;
   std::vector<std::unique_ptr<drain::LogSource>> sources_;

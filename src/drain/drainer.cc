@@ -1,5 +1,7 @@
 #include "drain/drainer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -321,6 +323,7 @@ void Drainer::start() {
 }
 
 void Drainer::run() {
+  pthread_setname_np(pthread_self(), "drainer");
   while (!is_out_of_time()) {
     const bool is_last_round = is_stopping();
     if (step() == Step::drained) continue;

@@ -16,6 +16,8 @@ using http::RouteKind;
 
 constexpr size_t kReadBytes = 32 * 1024;  // one read; what of it cannot be taken yet fits into a large chunk
 static_assert(kReadBytes <= net::chunk_capacity(net::ChunkSize::large));
+constexpr uint16_t kStockLooksMax = 10'000;  // turns that a question about stock waits for the ledger
+constexpr int64_t kStopPatienceNs = 3 * kSecond;  // then clients that take no answers are left behind
 constexpr int64_t kListenerRestNs = 100 * kMillisecond;
 
 constexpr uint64_t token_of(uint32_t index, uint32_t serial) { return (uint64_t{serial & 0x3fffffff} << 32) | index; }
@@ -25,6 +27,16 @@ uint64_t body_hash_of(ItemId item, Quantity quantity) { return mix((uint64_t{ite
 
 bool matches(std::string_view if_none_match, std::string_view tag) {
   return if_none_match == "*" || if_none_match.find(tag) != std::string_view::npos;
+}
+
+// The value behind `name` (with its "=") in a query; codes need no percent-decoding.
+std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const std::string_view part = query.substr(0, query.find('&'));
+    if (part.starts_with(name)) return part.substr(name.size());
+    query.remove_prefix(std::min(part.size() + 1, query.size()));
+  }
+  return std::nullopt;
 }
 
 std::string time_json(int64_t wall_ms) {
@@ -274,7 +286,10 @@ void Front::dispatch_public(uint32_t place, const http::Request& request) {
   const ItemId item = catalog_.find(route.item_code);
   if (item == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item});
   if (route.kind == RouteKind::read_item) return answer_item(place, request, item);
-  if (route.kind == RouteKind::read_stock) return answer_stock(place, item);
+  if (route.kind == RouteKind::read_stock) {
+    places_[place].wait_ms = kStockLooksMax;
+    return answer_stock(place, item);
+  }
   refuse(place, {.verdict = Verdict::not_found, .reason = "this item is sold without a link"});
 }
 
@@ -396,11 +411,9 @@ void Front::answer_item(uint32_t place, const http::Request& request, ItemId ite
 
 // Pages of limits::items_per_page items: ?after=CODE goes on behind an item.
 void Front::answer_items(uint32_t place, const http::Request& request) {
-  constexpr std::string_view kAfter = "after=";
   ItemId first = 0;
-  if (const size_t at = request.query.find(kAfter); at != std::string_view::npos) {
-    const std::string_view rest = request.query.substr(at + kAfter.size());
-    const ItemId after = catalog_.find(rest.substr(0, rest.find('&')));
+  if (const std::optional<std::string_view> code = query_value(request.query, "after=")) {
+    const ItemId after = catalog_.find(*code);
     if (after == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item});
     first = after + 1;
   }
@@ -425,7 +438,11 @@ void Front::answer_items(uint32_t place, const http::Request& request) {
 
 void Front::answer_stock(uint32_t place, ItemId item) {
   const Orders::Glance glance = orders_.glance(item);
-  if (!glance.is_known) return refuse(place, {.verdict = Verdict::try_again});
+  // News is on its way: look again when it is here, but not for ever.
+  if (!glance.is_known) {
+    if (places_[place].wait_ms == 0) return refuse(place, {.verdict = Verdict::try_again});
+    return stock_waits_.push_back({.place = reply_to(place), .item = item});
+  }
   const stock::SaleTerms& sale = catalog_.sale(item);
   const char* state = "open";
   if (sale.is_ended || (sale.ends_ms != 0 && now_.wall_ms() >= sale.ends_ms))
@@ -494,6 +511,8 @@ void Front::complete(const OrderAnswer& answer) {
     if (answer.has_more && ++place.listed < limits::list_orders_max) return continuations_.push_back(answer.reply_to);
     return complete(answer.reply_to, TextAnswer{.body = std::string(lists_[index].finish())});
   }
+  if (place.kind == RequestKind::create && answer.verdict == Verdict::bad_request)
+    return refuse(index, {.verdict = answer.verdict, .reason = "qty is more than one user may buy of this item"});
   place.answer = answer;
   place.state = Place::State::answered;
   settle(index);
@@ -733,6 +752,14 @@ void Front::pass_time(Moment now) {
     if (listener.is_watched || is_stopping_ || now.boot_ns < listener.rest_until_ns) continue;
     listener.is_watched = net_.watch(listener.socket, kListenerToken | i, net::Interest::read);
   }
+  std::vector<StockWait> waits;
+  waits.swap(stock_waits_);
+  for (const StockWait& wait : waits) {
+    if (!is_current(wait.place)) continue;
+    --places_[wait.place.place].wait_ms;
+    answer_stock(wait.place.place, wait.item);
+  }
+  if (is_stopping_ && now.boot_ns - stopped_ns_ > kStopPatienceNs) close_all();
   while (!continuations_.empty()) {
     const ReplyTo to = continuations_.back();
     continuations_.pop_back();
@@ -759,8 +786,14 @@ int64_t Front::quiet_until_ns() const {
   return until;
 }
 
-void Front::begin_stop() {
+void Front::close_all() {
+  for (uint32_t index = 0; index < connections_.touched(); ++index)
+    if (connections_[index].is_open) close_connection(index);
+}
+
+void Front::begin_stop(Moment now) {
   is_stopping_ = true;
+  stopped_ns_ = now.boot_ns;
   for (Listener& listener : listeners_) net_.close(listener.socket);
   for (uint32_t index = 0; index < connections_.touched(); ++index) {
     Connection& connection = connections_[index];

@@ -92,11 +92,11 @@ class Front {
   void flush();
 
   // No new connections; long polls are answered.
-  void begin_stop();
+  void begin_stop(Moment now);
   // Every answer that was owed has been written.
   bool is_drained() const { return places_.used() == 0 && connections_with_output_ == 0; }
   int64_t quiet_until_ns() const;
-  bool has_work() const { return !stalled_.empty() || !continuations_.empty(); }
+  bool has_work() const { return !stalled_.empty() || !continuations_.empty() || !stock_waits_.empty(); }
 
   // Tokens of other descriptors that the shard watches must have this bit set.
   static constexpr uint64_t kForeignToken = uint64_t{1} << 63;
@@ -135,9 +135,14 @@ class Front {
     RequestKind kind;
     bool is_head, closes, is_1_0;
     bool is_admin;
-    uint16_t wait_ms;
+    uint16_t wait_ms;  // long poll; for a question about stock, looks that are left
     uint32_t listed;
     OrderAnswer answer;  // kept until its turn; before that: user and order of a watch or list
+  };
+
+  struct StockWait {
+    ReplyTo place;
+    ItemId item;
   };
 
   struct Listener {
@@ -150,6 +155,7 @@ class Front {
   void accept_some(uint32_t listener_index);
   void open_connection(net::Socket socket, bool is_admin);
   void close_connection(uint32_t index);
+  void close_all();
   void read_some(uint32_t index);
   void take_input(uint32_t index, std::span<const char> bytes);
   size_t parse_some(uint32_t index, std::span<const char> bytes);
@@ -198,6 +204,7 @@ class Front {
   Moment now_;
   http::DateText date_;
   bool is_stopping_ = false;
+  int64_t stopped_ns_ = 0;
 
   net::BufferPool buffers_;
   Slab<Connection> connections_;
@@ -207,6 +214,7 @@ class Front {
   std::vector<Listener> listeners_;
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> stalled_;
+  std::vector<StockWait> stock_waits_;
   std::vector<ReplyTo> continuations_;  // lists that want their next order
   std::unordered_map<uint32_t, TextAnswer> texts_;  // by place; not on the path of an order
   std::unordered_map<uint32_t, http::OrderList> lists_;

@@ -114,7 +114,7 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
   stock::StreamState& state = *snapshot->state;
   const RecoveryInput recovery{.files = input.files,
                                .start = snapshot->facts.position,
-                               .witnesses = {},
+                               .witnesses = input.witnesses,
                                .is_read_only = input.is_read_only,
                                .accepts_loss = input.accepts_loss,
                                .wall_ns = input.wall_ns};

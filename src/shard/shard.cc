@@ -207,7 +207,7 @@ void Shard::pull_levers() {
   if (process_.is_stopping.load(std::memory_order_acquire) && !is_stopping_) {
     is_stopping_ = true;
     desk_.refuse_new_orders(Verdict::shutting_down);
-    front_.begin_stop();
+    front_.begin_stop(now_);
   }
   const bool has_database = process_.has_database.load(std::memory_order_relaxed);
   const Lsn drained = has_database ? marks_.drained.load(std::memory_order_acquire) : writer_.durable();

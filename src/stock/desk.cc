@@ -340,7 +340,7 @@ Desk::Glance Desk::glance(ItemId item, Moment now) {
   Sale& sale = this->sale(item);
   const int64_t age_ns = now.boot_ns - sale.told_boot_ns;
   if (sale.told_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
-  if (sale.told_boot_ns == 0) return {};
+  if (sale.told_boot_ns == 0 || age_ns > kSecond) return {};
   return {.available = unsold_here(item) + sale.free + sale.pool_elsewhere, .is_known = true};
 }
 

@@ -48,6 +48,11 @@ const ItemStock& StreamState::stock(ItemId item) const {
   return item < stocks_.size() ? stocks_[item] : kUntouched;
 }
 
+Status StreamState::refuse_overflow(OrderId id) {
+  has_overflowed_ = true;
+  return refuse("more orders than --orders-max", id);
+}
+
 ItemStock& StreamState::stock_for(ItemId item) {
   if (item >= stocks_.size()) stocks_.resize(item + 1);
   return stocks_[item];
@@ -152,7 +157,7 @@ Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment a
   if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
   if (record.quantity == 0 || stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);
-  if (!has_room_for_order()) return refuse("more orders than --orders-max", record.order);
+  if (!has_room_for_order()) return refuse_overflow(record.order);
   const uint32_t index = insert_order(record, lsn);
   Order& order = orders_[index];
   // A deadline of an earlier boot cannot be compared: the reservation gets its whole time again (late is safe).
@@ -339,7 +344,7 @@ Status StreamState::apply_one(const orderlog::SegmentEnd&, Lsn, Moment) { return
 Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at) {
   const orderlog::Reserve& record = image.reserve;
   if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
-  if (!has_room_for_order()) return refuse("more orders than --orders-max", record.order);
+  if (!has_room_for_order()) return refuse_overflow(record.order);
   const bool holds = image.state == OrderState::reserved || image.state == OrderState::paid;
   if (holds && stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);

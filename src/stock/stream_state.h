@@ -119,6 +119,8 @@ class StreamState {
   uint32_t orders_live() const { return orders_.used(); }
   uint32_t orders_max() const { return orders_max_; }
   bool has_room_for_order() const { return orders_.used() < orders_max_; }
+  // A record did not fit: not damage, but a bound that is lower than when it was written.
+  bool has_overflowed() const { return has_overflowed_; }
   bool has_room_for_payment() const { return !payments_.is_full(); }
 
   // Items this stream has had to do with; an id at or beyond the end has all counters zero.
@@ -153,6 +155,7 @@ class StreamState {
   Status apply_one(const orderlog::PaymentImage& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::SoldImage& record, Lsn lsn, Moment at);
 
+  Status refuse_overflow(OrderId id);
   ItemStock& stock_for(ItemId item);
   uint32_t insert_order(const orderlog::Reserve& record, Lsn lsn);
   uint32_t holding_for(uint64_t user_hash, std::string_view user, ItemId item);
@@ -177,6 +180,7 @@ class StreamState {
   std::unordered_set<std::string> op_ids_;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;
+  bool has_overflowed_ = false;
 };
 
 }  // namespace stampede::stock

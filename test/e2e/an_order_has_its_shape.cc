@@ -1,7 +1,7 @@
 // What a buyer gets: 201 and an order with every promised field, which he can read again, find in
 // his list and nobody else can see.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <regex>
 
 #include "harness/rush.h"

@@ -1,7 +1,7 @@
 // `stampede audit` holds order log, ledger and database against each other: silence when they
 // agree, exit 1 and the order's name when they do not.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <functional>
 
 #include "harness/rush.h"
@@ -44,7 +44,7 @@ TEST_SUITE("e2e/audit_tool") {
 
   TEST_CASE("every kind of difference is found and named") {
     struct Damage {
-      const char* what;
+      std::string what;
       std::string statement;
     };
     Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
@@ -83,7 +83,7 @@ TEST_SUITE("e2e/audit_tool") {
       std::string named =
           damage.statement.find("ffff") != std::string::npos ? "ffffffffffffffff" : id;
       CHECK((finished.out + finished.err).find(named) != std::string::npos);
-      for (const char* ending : {"-wal", "-shm"})
+      for (std::string ending : {"-wal", "-shm"})
         std::remove((server.database_path() + ending).c_str());
       write_file(server.database_path(), copy);
     }

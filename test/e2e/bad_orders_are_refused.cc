@@ -92,7 +92,7 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
     check_refused(server, R"({"item":"Ticket","qty":1})", 404, "unknown_item");
     check_refused(server, "{\"item\":\"" + std::string(64, 'x') + "\",\"qty\":1}", 404,
                   "unknown_item");
-    for (const char* path : {"/v1/items/nothing", "/v1/items/nothing/stock"}) {
+    for (std::string path : {"/v1/items/nothing", "/v1/items/nothing/stock"}) {
       Response response = server.http().get(path);
       CHECK(response.status == 404);
       CHECK(response.code() == "unknown_item");
@@ -114,7 +114,7 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
 
   TEST_CASE("a body of another type is refused and a charset is not") {
     Server server({.catalog = catalog({{}})});
-    for (const char* type : {"text/plain", "application/xml", "multipart/form-data; boundary=x"}) {
+    for (std::string type : {"text/plain", "application/xml", "multipart/form-data; boundary=x"}) {
       Response response = server.http().post("/v1/orders", with_qty("1"),
                                              {{"X-User-Id", "u1"}, {"Content-Type", type}});
       CHECK(response.status == 415);
@@ -141,7 +141,7 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
 
   TEST_CASE("unknown paths and wrong methods are told apart") {
     Server server({.catalog = catalog({{}})});
-    for (const char* path :
+    for (std::string path :
          {"/", "/v1", "/v1/", "/v1/order", "/v2/orders", "/v1/orders/", "/admin/status", "/metrics",
           "/v1/items/ticket/stock/", "/v1/../v1/time"}) {
       CAPTURE(path);
@@ -150,9 +150,9 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
       CHECK((response.code() == "not_found" || response.code() == "unknown_order"));
     }
     struct Wrong {
-      const char* method;
-      const char* path;
-      const char* allowed;
+      std::string method;
+      std::string path;
+      std::string allowed;
     };
     for (Wrong wrong : {Wrong{"DELETE", "/v1/orders", "POST"}, Wrong{"PUT", "/v1/orders", "POST"},
                         Wrong{"POST", "/v1/time", "GET"}, Wrong{"POST", "/v1/items", "GET"},
@@ -167,7 +167,7 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
 
   TEST_CASE("a list without an item is a bad request") {
     Server server({.catalog = catalog({{}})});
-    for (const char* path : {"/v1/orders", "/v1/orders?item=", "/v1/orders?thing=ticket"}) {
+    for (std::string path : {"/v1/orders", "/v1/orders?item=", "/v1/orders?thing=ticket"}) {
       CAPTURE(path);
       Response response = server.http().get(path, kUser);
       CHECK((response.status == 400 || response.status == 404));

@@ -1,6 +1,6 @@
 // A catalog with an error is refused whole, in one line that names line, field and reason.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <algorithm>
 
 #include "harness/server.h"

@@ -35,7 +35,7 @@ TEST_SUITE("e2e/clients") {
     write_file(server.scratch().path("large"), std::string(2'000'000, ' '));
     Finished large = with({"-o", "/dev/null", "-w", "%{http_code}", "--data-binary",
                            "@" + server.scratch().path("large"), server.url() + "/v1/orders"});
-    CHECK(large.out == "413");
+    CHECK(large.out == "413\n");
   }
 
   TEST_CASE("the line that the server prints buys one") {

@@ -1,7 +1,7 @@
 // The audit is a consistent cut at any moment: while orders, payments, cancels, expiries, restocks
 // and grants are under way, every unit is counted once.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <atomic>
 #include <thread>
 

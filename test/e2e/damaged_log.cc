@@ -1,7 +1,7 @@
 // An order log that was damaged after the fact is refused with 78 and left as it is; one that a
 // crash cut is repaired.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <filesystem>
 
 #include "harness/random.h"
@@ -171,7 +171,7 @@ TEST_SUITE("e2e/damaged_log") {
     REQUIRE(server.wait_drained());
     REQUIRE(server.terminate() == 0);
     // The whole directory but the database, which remembers how far the log once was.
-    for (const char* ending : {"", "-wal", "-shm"})
+    for (std::string ending : {"", "-wal", "-shm"})
       std::filesystem::remove(older + "/orders.db" + ending);
     std::filesystem::copy_file(server.database_path(), older + "/orders.db");
     std::filesystem::remove_all(server.data());

@@ -1,7 +1,7 @@
 // Orders and every change of their state reach the database exactly once, whatever the database
 // does meanwhile.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <filesystem>
 #include <regex>
 
@@ -106,7 +106,7 @@ TEST_SUITE("e2e/database_rows") {
           database.execute("create trigger refuse before insert on orders when new.user_id='bad' "
                            "begin select raise(abort,'no such customer'); end"));
     }
-    for (const char* user : {"good1", "bad", "good2"}) server.buy({.user = user});
+    for (std::string user : {"good1", "bad", "good2"}) server.buy({.user = user});
     REQUIRE(server.wait_drained());
     Database database(server.database_path());
     CHECK(database.number("select count(*) from orders where user_id like 'good%'") == 2);
@@ -127,7 +127,7 @@ TEST_SUITE("e2e/database_rows") {
     REQUIRE(server.terminate() == 0);
     std::string copy = server.scratch().path("older.db");
     std::filesystem::copy_file(server.database_path(), copy);
-    for (const char* ending : {"-wal", "-shm"})
+    for (std::string ending : {"-wal", "-shm"})
       REQUIRE(!std::filesystem::exists(server.database_path() + ending));
     server.start();
     auto late = rush_until_decided(server.address(), crowd(50, "late"));
@@ -145,7 +145,7 @@ TEST_SUITE("e2e/database_rows") {
     Server server({.catalog = catalog({{.stock = 1'000}}), .shards = 2});
     rush_until_decided(server.address(), crowd(50));
     server.kill9();
-    for (const char* ending : {"", "-wal", "-shm"})
+    for (std::string ending : {"", "-wal", "-shm"})
       std::filesystem::remove(server.database_path() + ending);
     server.start();
     server.check_books();

@@ -1,6 +1,6 @@
 // A reservation that nobody pays for gives its units back once, after its window and not before.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <chrono>
 
 #include "harness/rush.h"

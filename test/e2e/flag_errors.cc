@@ -77,7 +77,7 @@ TEST_SUITE("e2e/flag_errors") {
       write_file(keys, key_file_json(), mode);
       check_refused(serve, keys);
     }
-    for (const char* text : {"", "{", "[]", R"({"tickets":{"k1":"00"}})",
+    for (std::string text : {"", "{", "[]", R"({"tickets":{"k1":"00"}})",
                              R"({"tickets":{"k1":"zz"}})", R"({"tickets":5})"}) {
       write_file(keys, text);
       check_refused(serve, keys);
@@ -116,14 +116,14 @@ TEST_SUITE("e2e/flag_errors") {
   }
 
   TEST_CASE("every subcommand lists its flags and unknown ones are refused") {
-    for (const char* name : {"serve", "load", "drain", "audit", "sign"}) {
+    for (std::string name : {"serve", "load", "drain", "audit", "sign"}) {
       CAPTURE(name);
       Finished help = run_stampede({name, "--help"});
       CHECK(help.exit_code == 0);
       CHECK(help.out.find("--") != std::string::npos);
     }
     std::string serve_help = run_stampede({"serve", "--help"}).out;
-    for (const char* flag :
+    for (std::string flag :
          {"--catalog", "--demo", "--data", "--listen", "--admin", "--shards", "--cpus", "--ledger",
           "--node", "--db", "--durability", "--auth", "--key-file", "--retain", "--lease-max"})
       CHECK_MESSAGE(serve_help.find(flag) != std::string::npos, flag);

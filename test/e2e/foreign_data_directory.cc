@@ -1,7 +1,7 @@
 // A data directory of a newer version, another machine or another node is refused with what to do,
 // and stays as it is.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <algorithm>
 
 #include "harness/server.h"

@@ -155,7 +155,7 @@ TEST_SUITE("e2e/http_pipelining") {
       CHECK(head.header("Content-Type") == get.header("Content-Type"));
     }
     for (std::string path : {"/v1/orders/" + id + "/cancel", "/v1/orders/" + id + "/payment"})
-      for (const char* method : {"GET", "HEAD"})
+      for (std::string method : {"GET", "HEAD"})
         CHECK(server.http().request(method, path, user).status == 405);
     CHECK(server.state_of("u1", id) == "reserved");
     CHECK(server.books().reserved == 1);

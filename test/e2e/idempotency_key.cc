@@ -1,7 +1,7 @@
 // The same key and the same body is the same order, however often, from wherever and whenever it is
 // sent; a key belongs to its user.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <set>
 #include <thread>
 

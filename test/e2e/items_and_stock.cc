@@ -25,7 +25,7 @@ TEST_SUITE("e2e/items_and_stock") {
 
   TEST_CASE("an item that has not changed is 304") {
     Server server({.catalog = catalog({{.ends_in_s = 3600}})});
-    for (const char* path : {"/v1/items", "/v1/items/ticket"}) {
+    for (std::string path : {"/v1/items", "/v1/items/ticket"}) {
       Response first = server.http().get(path);
       std::string etag = first.header("ETag");
       REQUIRE(!etag.empty());

@@ -52,7 +52,7 @@ TEST_SUITE("e2e/log_tool") {
 
   TEST_CASE("a directory without a log is refused") {
     Scratch scratch;
-    for (const char* what : {"verify", "inspect"})
+    for (std::string what : {"verify", "inspect"})
       CHECK(run_stampede({"log", what, "--data", scratch.path()}).exit_code == 2);
     CHECK(run_stampede({"log", "verify", "--data", scratch.path("none")}).exit_code != 0);
     CHECK(run_stampede({"log"}).exit_code == 2);

@@ -109,7 +109,7 @@ TEST_SUITE("e2e/long_poll") {
   TEST_CASE("a wait that is no number is a bad request") {
     Server server({.catalog = catalog({{}})});
     std::string id = server.buy({.user = "u1"});
-    for (const char* wait : {"x", "-1", "", "1.5", "99999999999999999999"}) {
+    for (std::string wait : {"x", "-1", "", "1.5", "99999999999999999999"}) {
       CAPTURE(wait);
       Response response =
           server.http().get("/v1/orders/" + id + "?wait_ms=" + wait, {{"X-User-Id", "u1"}});

@@ -1,8 +1,9 @@
 // The end-to-end tests: the real binary, real sockets, real files. One file per promise; the file's
 // name is the promise.
-//   STAMPEDE=path  the binary under test (default: beside this one)      SEED=n    repeat a run's
-//   chance KEEP=1         keep the directories of failed tests                  ROUNDS=n
-//   repetitions of the tests with chance
+//   STAMPEDE=path   the binary under test (default: beside this one)
+//   SEED=n          repeats the chance of an earlier run
+//   ROUNDS=n        repetitions of the tests with chance in them
+//   KEEP=1          keeps the directories of failed tests
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <signal.h>

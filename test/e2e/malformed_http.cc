@@ -8,10 +8,10 @@ namespace stampede::e2e {
 namespace {
 
 struct Case {
-  const char* what;
+  std::string what;
   std::string request;
   int status;
-  const char* code;
+  std::string code;
 };
 
 std::string get(const std::string& extra, const std::string& line = "GET /v1/time HTTP/1.1") {
@@ -107,7 +107,7 @@ TEST_SUITE("e2e/malformed_http") {
 
   TEST_CASE("a method that is not known is refused") {
     Server server({.catalog = catalog({{}})});
-    for (const char* method : {"BREW", "get", "TRACE", "CONNECT", "PATCH"}) {
+    for (std::string method : {"BREW", "get", "TRACE", "CONNECT", "PATCH"}) {
       CAPTURE(method);
       Response response = server.http().request(method, "/v1/time");
       CHECK((response.status == 405 || response.status == 501 || response.status == 400));

@@ -1,6 +1,6 @@
 // The operators' listener: health, metrics, status, and changes of items while they are sold.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <sstream>
 
 #include "harness/rush.h"
@@ -18,7 +18,7 @@ TEST_SUITE("e2e/operators") {
 
   TEST_CASE("operators' paths are not on the public listener and users' paths are not here") {
     Server server({.catalog = catalog({{}})});
-    for (const char* path : {"/healthz", "/readyz", "/metrics", "/admin/status", "/admin/audit"})
+    for (std::string path : {"/healthz", "/readyz", "/metrics", "/admin/status", "/admin/audit"})
       CHECK(server.http().get(path).status == 404);
     CHECK(server.http().post("/admin/items/ticket/end").status == 404);
     CHECK(server.admin().get("/nowhere").status == 404);
@@ -123,7 +123,7 @@ TEST_SUITE("e2e/operators") {
 
   TEST_CASE("an unknown item cannot be paused or ended or restocked") {
     Server server({.catalog = catalog({{}})});
-    for (const char* action : {"pause", "resume", "end"}) {
+    for (std::string action : {"pause", "resume", "end"}) {
       Response response = server.admin().post(std::string("/admin/items/nothing/") + action);
       CHECK(response.status == 404);
       CHECK(response.code() == "unknown_item");

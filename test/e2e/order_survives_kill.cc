@@ -1,8 +1,8 @@
 // kill -9 at any moment under load: every order that was acknowledged is there after the restart,
 // every request that got no answer can be repeated and gives one order, and the database ends with
 // exactly the orders that exist.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <set>
 
 #include "harness/random.h"

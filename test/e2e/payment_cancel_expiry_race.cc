@@ -1,8 +1,8 @@
 // Payment, cancel and expiry of one order in the same millisecond, the first two delivered three
 // times each: one of them wins, everybody is told the same, and at most one order's units come
 // back.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <chrono>
 #include <thread>
 

@@ -48,7 +48,7 @@ TEST_SUITE("e2e/quantity_over_shards") {
   }
 
   TEST_CASE("the smallest and the largest lookahead sell the same") {
-    for (const char* lease_max : {"1", "256", "100000"}) {
+    for (std::string lease_max : {"1", "256", "100000"}) {
       CAPTURE(lease_max);
       Server server({.catalog = catalog({{.stock = 500}}),
                      .shards = 2,

@@ -1,7 +1,7 @@
 // Stock that is added or withdrawn: once per op_id, never below what is sold, sold like any other
 // unit.
-#include <doctest/doctest.h>
 
+#include <doctest/doctest.h>
 #include <thread>
 
 #include "harness/rush.h"

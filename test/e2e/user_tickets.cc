@@ -85,7 +85,7 @@ TEST_SUITE("e2e/user_tickets") {
     Finished keys = run_stampede({"sign", "keys"});
     REQUIRE(keys.exit_code == 0);
     Json minted = Json::parse(keys.out);
-    for (const char* kind : {"tickets", "links", "payments"}) CHECK(minted[kind].is_object());
+    for (std::string kind : {"tickets", "links", "payments"}) CHECK(minted[kind].is_object());
     CHECK(run_stampede({"sign", "keys"}).out != keys.out);
     std::string path = scratch.path("minted.json");
     write_file(path, keys.out);

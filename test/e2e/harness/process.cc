@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "scratch.h"
 
@@ -92,7 +93,7 @@ std::optional<std::string> Process::read_line(milliseconds patience) {
     char bytes[64 * 1024];
     if (!is_readable(stdout_fd_, deadline)) return std::nullopt;
     ssize_t n = read(stdout_fd_, bytes, sizeof bytes);
-    if (n <= 0) return std::nullopt;
+    if (n <= 0) return output_.empty() ? std::nullopt : std::optional(std::exchange(output_, ""));
     output_.append(bytes, n);
   }
 }

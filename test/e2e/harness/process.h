@@ -27,7 +27,8 @@ class Process {
   void signal(int number);
   // The exit code, or 128 + the signal that ended it; nothing if it has not ended in time.
   std::optional<int> wait(std::chrono::milliseconds patience);
-  // The next line of standard output; nothing at its end or when none comes in time.
+  // The next line of standard output (the last may lack its newline); nothing at its end or when
+  // none comes in time.
   std::optional<std::string> read_line(std::chrono::milliseconds patience);
 
  private:

@@ -1,7 +1,6 @@
 #include "rush.h"
 
 #include <doctest/doctest.h>
-
 #include <algorithm>
 #include <chrono>
 #include <thread>

@@ -69,6 +69,7 @@ class Encoder {
   void put(const Bounded<View>& field) {
     CHECK(field.text.size() <= field.bytes_max);
     put(static_cast<uint8_t>(field.text.size()));
+    if (field.text.empty()) return;  // it may have no address
     std::memcpy(out_, field.text.data(), field.text.size());
     out_ += field.text.size();
   }

@@ -23,8 +23,8 @@ class Line {
     render_hex64(order.value, digits);
     return raw("order_id", {digits.data(), digits.size()});
   }
-  Line& add_money(Money amount, const Currency& currency) {
-    add_signed("amount", amount);
+  Line& add_money(std::string_view key, Money amount, const Currency& currency) {
+    add_signed(key, amount);
     return currency[0] == '\0' ? *this
                                : raw("currency", quoted({currency.data(), currency.size()}));
   }
@@ -66,7 +66,7 @@ class Line {
 
 void describe(Line& line, const Item& r) {
   line.add("item", r.item).add_text("code", r.code).add_text("title", r.title);
-  line.add_money(r.price, r.currency).add("per_user_limit", r.per_user_limit);
+  line.add_money("price", r.price, r.currency).add("per_user_limit", r.per_user_limit);
   if (r.starts_ms != 0) line.add_time("starts", r.starts_ms);
   if (r.ends_ms != 0) line.add_time("ends", r.ends_ms);
   line.add_signed("pay_window_s", r.pay_window_s);
@@ -90,12 +90,14 @@ void describe(Line& line, const Reserve& r) {
   line.add_order(r.order)
       .add("item", r.item)
       .add("qty", r.quantity)
-      .add_money(r.amount, r.currency);
+      .add_money("amount", r.amount, r.currency);
   line.add_text("user", r.user).add_text("key", r.key);
   line.add_time("created", r.created_ms).add_time("pay_before", r.pay_before_ms);
 }
 void describe(Line& line, const Payment& r) {
-  line.add_order(r.order).add_text("payment_id", r.payment_id).add_money(r.amount, r.currency);
+  line.add_order(r.order)
+      .add_text("payment_id", r.payment_id)
+      .add_money("amount", r.amount, r.currency);
   line.add_time("received", r.received_ms);
 }
 void describe(Line& line, const Cancel& r) {

@@ -135,7 +135,7 @@ class Run {
                             .has_foreign = tail->foreign || is_foreign(found_.flaw)};
     switch (judge(evidence)) {
       case RecoveryOutcome::clean:
-        return Ok{};
+        return input_.is_read_only ? Ok{} : sync_segments();
       case RecoveryOutcome::torn:
         return cut(*tail, reader_.describe(found_.flaw).message);
       case RecoveryOutcome::damaged:
@@ -148,6 +148,16 @@ class Run {
       if (Status aside = set_aside(files_, segment, input_.wall_ns); !aside) return aside;
     }
     return cut(*tail, reason);
+  }
+
+  // What an earlier life left with the kernel only (--durability os) is made durable before
+  // anything is written behind it: else a power cut could leave a hole.
+  Status sync_segments() {
+    for (const uint32_t segment : segments_) {
+      if (segment > report_.end.segment) break;
+      if (Status synced = sync_segment(files_, segment); !synced) return synced;
+    }
+    return Ok{};
   }
 
   std::string explain(const Tail& tail, const Witness* witness) const {
@@ -172,7 +182,7 @@ class Run {
     Result<std::string> file = cut_tail(files_, report_.end, tail.bytes, input_.wall_ns);
     if (!file) return file.error();
     report_.torn_file = *file;
-    return Ok{};
+    return sync_segments();
   }
 
   const Witness* find_witness() const {

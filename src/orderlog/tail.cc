@@ -159,6 +159,13 @@ Result<std::string> cut_tail(const StreamFiles& files, const Position& end, uint
   return path;
 }
 
+Status sync_segment(const StreamFiles& files, uint32_t segment) {
+  const std::string path = files.segment_path(segment);
+  Result<File> file = open_for_writing(path, 0);
+  if (!file) return file.error();
+  return sync_file(*file, path);
+}
+
 Status set_aside(const StreamFiles& files, uint32_t segment, int64_t wall_ns) {
   const std::string from = files.segment_path(segment);
   const std::string to = torn_path(files, segment, wall_ns);

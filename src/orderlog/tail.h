@@ -37,6 +37,9 @@ struct Tail {
 [[nodiscard]] Result<std::string> cut_tail(const StreamFiles& files, const Position& end,
                                            uint64_t bytes, int64_t wall_ns);
 
+// Makes everything in a segment durable.
+[[nodiscard]] Status sync_segment(const StreamFiles& files, uint32_t segment);
+
 // Renames a whole segment to <segment>.torn-TIME.
 [[nodiscard]] Status set_aside(const StreamFiles& files, uint32_t segment, int64_t wall_ns);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -212,6 +213,7 @@ struct ChildEnd {
 inline ChildEnd run_in_child(const std::function<void()>& body) {
   int pipe[2];
   if (::pipe(pipe) != 0) std::abort();
+  std::fflush(nullptr);  // or the child would print it again
   const pid_t child = ::fork();
   if (child == 0) {
     ::signal(SIGABRT, SIG_DFL);  // not the test runner's handler

@@ -145,11 +145,15 @@ class DatabaseAudit {
     drained_.assign(node_.manifest.shard_count, 0);
     for (const drain::StreamPosition& position : *positions) {
       const drain::StreamKey& key = position.stream;
+      nodes_.insert(key.node);
       if (key.node == node_.manifest.node && key.generation == node_.manifest.generation && key.shard < drained_.size())
         drained_[key.shard] = position.position.next_lsn - 1;
     }
     return Ok{};
   }
+
+  // Orders of another node, whose own log is the truth of them.
+  bool is_elsewhere(OrderId id) const { return id.node() != node_.manifest.node && nodes_.contains(id.node()); }
 
   bool is_pending(const stock::Order& order) const {
     return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest.shard_count)];
@@ -167,8 +171,11 @@ class DatabaseAudit {
 
   void hold(const drain::StoredOrder& row) {
     const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
-    if (id.node() != node_.manifest.node) return;  // another node's log knows
+    if (is_elsewhere(id)) return;
     ++findings_.rows;
+    if (id.node() != node_.manifest.node)
+      return findings_.differ("order %s: in the database, but no node %u has ever written there", row.order_id.c_str(),
+                              id.node());
     const stock::StreamState& state = node_.home_of(id);
     const uint32_t index = state.find_order(id);
     if (index == kNone) {
@@ -201,6 +208,7 @@ class DatabaseAudit {
         const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
         if (id.node() != node_.manifest.node) continue;
         ++findings_.payments;
+        payments_seen_.insert(row.order_id + " " + row.payment_id);
         const stock::StreamState& state = node_.home_of(id);
         const uint32_t index = state.find_order(id);
         if (index == kNone) continue;
@@ -223,6 +231,12 @@ class DatabaseAudit {
         const stock::Order& order = state.order(index);
         if (!order.is_live) continue;
         ++findings_.orders;
+        for (uint32_t at = order.first_payment; at != kNone && !is_pending(order); at = state.payment(at).next) {
+          const std::string payment(state.text(state.payment(at).id));
+          if (!payments_seen_.contains(id_text(order.id) + " " + payment))
+            findings_.differ("order %s: payment %s in the order log, not in the database", id_text(order.id).c_str(),
+                             payment.c_str());
+        }
         if (seen_.contains(order.id.value)) continue;
         if (is_pending(order))
           ++findings_.pending;
@@ -236,7 +250,9 @@ class DatabaseAudit {
   drain::DatabaseReader& database_;
   Findings& findings_;
   std::vector<Lsn> drained_;
+  std::unordered_set<uint32_t> nodes_;  // that have ever written to the database
   std::unordered_set<uint64_t> seen_;
+  std::unordered_set<std::string> payments_seen_;  // order and payment id
 };
 
 Result<Node> open_node(const Flags& flags, int& exit_code) {

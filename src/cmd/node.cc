@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/diag.h"
+#include "base/hash.h"
 #include "cmd/commands.h"
 #include "net/listener.h"
 
@@ -19,16 +20,11 @@ constexpr int64_t kDrainAtStopNs = 3 * kSecond;
 Ending failure(int exit_code, const std::string& message) { return {.exit_code = exit_code, .message = message}; }
 Ending failure(const Error& error) { return failure(kExitFailure, error.message); }
 
-// The first field in which a live item differs from what the catalog says; null when none does.
-const char* first_difference(const stock::ItemTerms& live, const stock::ItemTerms& entry) {
-  if (live.title.view() != entry.title.view()) return "title";
-  if (live.price != entry.price) return "price";
-  if (live.currency != entry.currency) return "currency";
-  if (live.per_user_limit != entry.per_user_limit) return "per_user_limit";
-  if (live.starts_ms != entry.starts_ms) return "starts_at";
-  if (live.ends_ms != entry.ends_ms) return "ends_at";
-  if (live.pay_window_s != entry.pay_window_s) return "pay_window_s";
-  return nullptr;
+// Equal exactly for entries that say the same, whatever their spelling; the stock is not part of it.
+uint64_t sum_of(const stock::ItemTerms& entry) {
+  std::string json;
+  stock::append_item_json(entry, json);
+  return checksum(std::as_bytes(std::span(json)));
 }
 
 }  // namespace
@@ -55,8 +51,13 @@ void Node::note(const char* format, Args... args) {
 }
 
 uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
-  // Users are dealt out by hash: a shard gets its share, give or take.
   const uint64_t share = settings_.orders_max / shard_count;
+  return static_cast<uint32_t>(std::min<uint64_t>(share, limits::orders_per_shard_max));
+}
+
+// More than a shard takes in by itself: after a change of their number one may have got a larger share.
+uint32_t Node::order_cells(uint32_t shard_count) const {
+  const uint64_t share = orders_max_per_shard(shard_count);
   return static_cast<uint32_t>(std::min<uint64_t>(share + share / 8 + 1024, limits::orders_per_shard_max));
 }
 
@@ -121,7 +122,7 @@ std::vector<Result<shard::RestoredStream>> Node::restore_streams(bool accepts_lo
     threads.emplace_back([&, i] {
       restored[i] = shard::restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
                                            .hash_key = manifest_.hash_key,
-                                           .orders_max = orders_max_per_shard(count),
+                                           .orders_max = order_cells(count),
                                            .boot_id = boot_id_,
                                            .wall_ns = clock_.now().wall_ns,
                                            .witnesses = witnesses[i],
@@ -173,8 +174,7 @@ std::optional<Ending> Node::change_shard_count() {
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (shard::RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
   streams_.clear();
-  if (Status status = shard::reshard(states, settings_.data_dir, next,
-                                     orders_max_per_shard(next.shard_count), boot_id_);
+  if (Status status = shard::reshard(states, settings_.data_dir, next, order_cells(next.shard_count), boot_id_);
       !status)
     return failure(status.error());
   states.clear();
@@ -210,8 +210,9 @@ std::optional<Ending> Node::drain_before_change(const std::vector<shard::Restore
   return std::nullopt;
 }
 
-// Items that are new get the next numbers; shard 0 logs them before any shard may sell them. Known items keep their live
-// terms and stock: a restart must not undo what an operator has changed.
+// Items that are new get the next numbers; shard 0 logs them before any shard may sell them. Of a known item the stock is
+// the ledger's alone. Its terms follow the catalog when the catalog has changed since the last start; otherwise what an
+// operator has changed meanwhile stays, for a restart must not undo it.
 std::optional<Ending> Node::merge_catalog() {
   const std::vector<stock::RegisteredItem>& known = streams_[0].state->items();
   std::unordered_map<std::string_view, const stock::RegisteredItem*> by_code;
@@ -219,31 +220,38 @@ std::optional<Ending> Node::merge_catalog() {
     by_code.emplace(item.terms.code, &item);
     item_names_.set(item.terms.id, item.terms.code);
   }
-  uint32_t same = 0;
+  uint32_t known_entries = 0;
   for (const stock::CatalogEntry& entry : settings_.catalog) {
-    const auto found = by_code.find(entry.terms.code);
-    if (found == by_code.end()) {
-      stock::ItemTerms terms = entry.terms;
-      terms.id = static_cast<ItemId>(known.size() + new_items_.size());
-      if (terms.id >= limits::item_count_max)
-        return failure(kExitUsage, "more than " + std::to_string(limits::item_count_max) + " items");
-      new_items_.push_back(terms);
-      new_stocks_.push_back(entry.stock);
-      item_names_.set(terms.id, terms.code);
+    stock::ItemTerms terms = entry.terms;
+    terms.catalog_sum = sum_of(entry.terms);
+    if (const auto found = by_code.find(entry.terms.code); found != by_code.end()) {
+      ++known_entries;
+      take_over(*found->second, terms, entry.stock);
       continue;
     }
-    ++same;
-    const stock::RegisteredItem& live = *found->second;
-    const char* what = first_difference(live.terms, entry.terms);
-    if (what == nullptr && live.total() != entry.stock) what = "stock";
-    if (what != nullptr)
-      note("item %.*s: %s in the catalog differs from the live sale, which goes on unchanged "
-           "(change it on the operators' listener)",
-           static_cast<int>(entry.terms.code.view().size()), entry.terms.code.view().data(), what);
+    terms.id = static_cast<ItemId>(known.size() + new_items_.size());
+    if (terms.id >= limits::item_count_max)
+      return failure(kExitUsage, "more than " + std::to_string(limits::item_count_max) + " items");
+    new_items_.push_back(terms);
+    new_stocks_.push_back(entry.stock);
+    item_names_.set(terms.id, terms.code);
   }
-  if (same < known.size())
-    note("%zu items of this data directory are not in the catalog; they stay as they are", known.size() - same);
+  if (known_entries < known.size())
+    note("%zu items of this data directory are not in the catalog; they stay as they are", known.size() - known_entries);
   return std::nullopt;
+}
+
+void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, Units stock) {
+  const std::string code(terms.code.view());
+  if (live.total() != stock)
+    note("item %s: stock stays %lu, the catalog's %lu is for a new item (restock on the operators' listener)",
+         code.c_str(), (unsigned long)live.total(), (unsigned long)stock);
+  if (terms.catalog_sum == live.terms.catalog_sum) return;
+  terms.id = live.terms.id;
+  terms.is_paused = live.terms.is_paused;
+  terms.is_ended = live.terms.is_ended;
+  changed_items_.push_back(terms);
+  note("item %s: new terms from the catalog", code.c_str());
 }
 
 std::optional<Ending> Node::open_listeners() {
@@ -282,7 +290,7 @@ std::optional<Ending> Node::make_shards() {
 
   std::vector<orderlog::StreamFiles> files;
   for (uint32_t i = 0; i < count; ++i) files.push_back(orderlog::stream_files(settings_.data_dir, manifest_, i));
-  snapshotter_ = std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, orders_max_per_shard(count), boot_id_);
+  snapshotter_ = std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, order_cells(count), boot_id_);
   keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_, snapshotter_.get());
   for (uint32_t i = 0; i < count; ++i)
     segments_.push_back(&keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
@@ -309,7 +317,7 @@ std::optional<Ending> Node::make_shards() {
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
     for (const stock::RegisteredItem& item : streams_[0].state->items()) seams->catalog->upsert(item.terms);
     for (const stock::ItemTerms& terms : new_items_) seams->catalog->upsert(terms);
-    for (const stock::ItemTerms& terms : paused_items_) seams->catalog->upsert(terms);
+    for (const stock::ItemTerms& terms : changed_items_) seams->catalog->upsert(terms);
     const shard::ShardSettings shard_settings{
         .shard = i,
         .node = settings_.node,
@@ -319,6 +327,7 @@ std::optional<Ending> Node::make_shards() {
                  .shard = i,
                  .shard_count = count,
                  .lease_max = settings_.lease_max,
+                 .orders_max = orders_max_per_shard(count),
                  .retain_ms = settings_.retain_ms}};
     seams->shard = std::make_unique<shard::Shard>(shard_settings, *process_, clock_, seams->net, *seams->disk,
                                                   *seams->writer, *segments_[i], *seams->ledger, *streams_[i].state,
@@ -370,11 +379,14 @@ std::optional<Ending> Node::go_on_after_loss() {
   if (!newest) return failure(newest.error());
   // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
   sequence_in_database_ = newest->sequence() + limits::sequence_gap_after_loss;
-  for (const stock::RegisteredItem& item : streams_[0].state->items())
-    if (!item.terms.is_paused) paused_items_.push_back(item.terms);
-  for (stock::ItemTerms& terms : paused_items_) terms.is_paused = true;
+  for (const stock::RegisteredItem& item : streams_[0].state->items()) {
+    const bool has_changed = std::any_of(changed_items_.begin(), changed_items_.end(),
+                                         [&](const stock::ItemTerms& terms) { return terms.id == item.terms.id; });
+    if (!has_changed) changed_items_.push_back(item.terms);
+  }
+  for (stock::ItemTerms& terms : changed_items_) terms.is_paused = true;
   note("%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
-       paused_items_.size());
+       changed_items_.size());
   return std::nullopt;
 }
 
@@ -396,7 +408,7 @@ void Node::log_new_items() {
     const Lsn lsn = writer.append(record);
     CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
   };
-  for (const stock::ItemTerms& terms : paused_items_) log(stock::record_of(terms));
+  for (const stock::ItemTerms& terms : changed_items_) log(stock::record_of(terms));
   for (size_t i = 0; i < new_items_.size(); ++i) {
     log(stock::record_of(new_items_[i]));
     log(orderlog::Supply{.item = new_items_[i].id, .supplied = new_stocks_[i]});

@@ -104,6 +104,8 @@ class Node {
   void log_new_items();
   void run_shard(uint32_t shard);
   uint32_t orders_max_per_shard(uint32_t shard_count) const;
+  uint32_t order_cells(uint32_t shard_count) const;
+  void take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, Units stock);
   shard::DrainStatus drain_status() const;
   template <typename... Args>
   void note(const char* format, Args... args);
@@ -117,7 +119,7 @@ class Node {
   std::vector<shard::RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
   std::vector<Units> new_stocks_;
-  std::vector<stock::ItemTerms> paused_items_;  // after a loss
+  std::vector<stock::ItemTerms> changed_items_;  // known ones with new terms; after a loss all, paused
   bool has_lost_ = false;
   uint64_t sequence_in_database_ = 0;
   drain::ItemNames item_names_;

@@ -135,7 +135,10 @@ CreateBody parse_create(std::string_view body) {
   for (const auto [key, value] : members) {
     if ((create.error = take_create(key, value, create))) return create;
   }
-  if (create.item.empty()) create.error = "item is missing";
+  if (create.item.empty())
+    create.error = "item is missing";
+  else if (create.quantity == 0)
+    create.error = "qty is missing";
   return create;
 }
 

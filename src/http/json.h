@@ -15,13 +15,13 @@
 
 namespace stampede::http {
 
-// {"item":"ticket","qty":1}; qty may be absent. Views are valid until the next parse_…() of this
+// {"item":"ticket","qty":1}. Views are valid until the next parse_…() of this
 // thread.
 struct CreateBody {
   const char* error =
       nullptr;            // why this is a bad_request, a sentence for the client; null: well-formed
   std::string_view item;  // 1 … limits::item_code_bytes_max bytes of UTF-8; known or not
-  Quantity quantity = 1;  // 1 … limits::quantity_max
+  Quantity quantity = 0;  // 1 … limits::quantity_max
 };
 [[nodiscard]] CreateBody parse_create(std::string_view body);
 

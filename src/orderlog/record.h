@@ -56,6 +56,9 @@ struct Item {
   bool is_paused = false;
   bool is_ended = false;
   bool has_hidden_link = false;
+  // Of the catalog's entry when it was last applied: a start takes over an entry that has changed since, and otherwise
+  // leaves alone what operators have changed.
+  uint64_t catalog_sum = 0;
 };
 
 // Units ever supplied and ever withdrawn, absolute; total = supplied − withdrawn. Only in shard 0's

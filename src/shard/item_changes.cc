@@ -99,6 +99,7 @@ void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemCh
   stock::ItemTerms terms = change.terms;
   terms.id = item;
   terms.is_paused = known.terms.is_paused;
+  terms.catalog_sum = known.terms.catalog_sum;
   record_terms(by, terms, "put", now);
 }
 

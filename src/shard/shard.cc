@@ -225,7 +225,7 @@ void Shard::publish() {
   published_ns_ = now_.boot_ns;
   const stock::DeskStats& stats = desk_.stats();
   metrics_.orders_live.set(state_.orders_live());
-  metrics_.orders_max.set(state_.orders_max());
+  metrics_.orders_max.set(std::min(settings_.desk.orders_max, state_.orders_max()));
   metrics_.orders_expired.set(stats.orders_expired);
   metrics_.orders_forgotten.set(stats.orders_forgotten);
   metrics_.requests_waiting.set(desk_.waiting());

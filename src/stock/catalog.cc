@@ -26,7 +26,8 @@ orderlog::Item record_of(const ItemTerms& terms) {
           .pay_window_s = terms.pay_window_s,
           .is_paused = terms.is_paused,
           .is_ended = terms.is_ended,
-          .has_hidden_link = terms.has_hidden_link};
+          .has_hidden_link = terms.has_hidden_link,
+          .catalog_sum = terms.catalog_sum};
 }
 
 ItemTerms terms_of(const orderlog::Item& record) {
@@ -41,7 +42,8 @@ ItemTerms terms_of(const orderlog::Item& record) {
            .has_hidden_link = record.has_hidden_link},
           record.item,
           record.code,
-          record.title};
+          record.title,
+          record.catalog_sum};
 }
 
 Catalog::Catalog(const HashKey& key) : key_(key), buckets_(limits::item_count_max) {}

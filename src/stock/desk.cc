@@ -132,7 +132,7 @@ Verdict Desk::sale_verdict(const SaleTerms& terms, Moment now) const {
 
 Verdict Desk::room_verdict() const {
   if (refusal_ != Verdict::ok) return refusal_;
-  if (!state_.has_room_for_order() || !journal_.has_room_for_order()) return Verdict::overloaded;
+  if (state_.orders_live() >= settings_.orders_max || !state_.has_room_for_order() || !journal_.has_room_for_order()) return Verdict::overloaded;
   return Verdict::ok;
 }
 

@@ -52,6 +52,7 @@ struct DeskSettings {
   uint32_t shard = 0;
   uint32_t shard_count = 1;
   Units lease_max = 256;
+  uint32_t orders_max = UINT32_MAX;  // in memory; then new ones are refused
   uint32_t answers_held_max = 1u << 17;  // requests inside the desk that have no answer yet
   int64_t retain_ms = 24LL * 3600 * 1000;
 };

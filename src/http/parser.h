@@ -1,9 +1,10 @@
-// A strict HTTP/1.1 request parser (RFC 9110, RFC 9112): one request from the start of a buffer, in
-// one of three ways.
+// A strict HTTP/1.1 request parser (RFC 9110, RFC 9112). It reads one request from the start of a
+// buffer and says one of three things.
 //
-//   complete    the request and its body are here; `consumed` bytes belong to it, the next request
-//   follows them need_more   nothing is wrong so far bad         the refusal is certain: answer it,
-//   close, read nothing more (`refusal`, and `reason` in words)
+// - complete: the request and its body are here; `consumed` bytes belong to it, the next request
+//   follows them.
+// - need_more: nothing is wrong so far.
+// - bad: the refusal is certain. Answer it, close, read nothing more.
 //
 // Two parsers that understand one byte stream differently let an attacker hide a request inside
 // another. So there is one framing only: whatever another parser might read differently is refused,
@@ -15,8 +16,7 @@
 // parse() keeps nothing between calls: it reads the request from its first byte each time. That
 // makes every split of the input give the same result by construction, and it is cheap: nearly
 // every request arrives whole (150 ns with six header lines), the largest head takes 1 µs, the
-// worst body, 4,096 chunks of one byte, 50 µs, and each further look costs the sender a packet, of
-// which his own deadline leaves him few.
+// worst body, 4,096 chunks of one byte, 50 µs, and each further look costs the sender a packet.
 //
 // Pure: no system call, no clock, no allocation, any thread.
 #pragma once

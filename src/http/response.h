@@ -1,5 +1,4 @@
-// Answers as bytes: the one table that says what each verdict is to a client, and the rendering of
-// whole responses.
+// Answers as bytes: whole responses, rendered into a buffer of the caller.
 //
 // Everything that can be known before is text in the table (status line, code, message); what is
 // left is copying and a few digits: 150 ns for an accepted order, 75 ns for "sold out". Nothing is
@@ -16,23 +15,11 @@
 
 #include "http/date_text.h"
 #include "http/parser.h"
+#include "http/verdicts.h"
 #include "http/writer.h"
 #include "order.h"
 
 namespace stampede::http {
-
-// What a verdict is in HTTP. `retry_after_ms` is the default where the answer does not say; 0:
-// waiting does not help.
-struct VerdictInfo {
-  Verdict verdict;
-  uint16_t status;
-  std::string_view status_line;  // "HTTP/1.1 409 Conflict\r\n"
-  std::string_view code;         // "sold_out"; also in metrics
-  std::string_view message;
-  bool is_retryable;
-  uint32_t retry_after_ms;
-};
-[[nodiscard]] const VerdictInfo& info_of(Verdict verdict);
 
 // What the Connection header says. HTTP/1.1 stays open without a word; a client of 1.0 that asked
 // wants to hear it (ab -k).

@@ -98,7 +98,7 @@ TEST_CASE("each verdict has a status line and a code of its own") {
     const VerdictInfo& info = info_of(static_cast<Verdict>(i));
     CAPTURE(info.code);
     CHECK(codes.insert(info.code).second);
-    CHECK(info.status_line.starts_with("HTTP/1.1 " + std::to_string(info.status) + " "));
+    CHECK(info.status_line.starts_with("HTTP/1.1 " + std::to_string(info.status()) + " "));
     CHECK(info.status_line.ends_with("\r\n"));
   }
 }
@@ -127,7 +127,7 @@ TEST_CASE("trying again is offered where it helps and nowhere else") {
     const auto verdict = static_cast<Verdict>(i);
     CAPTURE(info_of(verdict).code);
     CHECK(info_of(verdict).is_retryable == retryable.contains(verdict));
-    if (info_of(verdict).status != 503) continue;
+    if (info_of(verdict).status() != 503) continue;
     const std::string response = render(refusal_of(verdict));
     CHECK(header_of(response, "Retry-After") != "none");
     CHECK(response.find(R"("retry_after_ms":)") != std::string::npos);

@@ -63,11 +63,12 @@ TEST_SUITE("e2e/audit_tool") {
              {"another user", "update orders set user_id='mallory'" + where},
              {"another refund", "update orders set refund_due=5" + where},
              {"an order that nobody acknowledged",
-              "insert into orders select 'ffffffffffffffff',item,user_id,qty,amount,"
+              "insert into orders select '003fffffffffc000',item,user_id,qty,amount,"
               "currency,state,created_at,pay_before,updated_at,payment_id,refund_due "
               "from orders" +
                   where},
              {"a missing payment", "delete from payments" + where},
+             {"a payment of another amount", "update payments set amount=1" + where},
          }) {
       CAPTURE(damage.what);
       {
@@ -81,7 +82,7 @@ TEST_SUITE("e2e/audit_tool") {
       Finished finished = audit(server);
       CHECK(finished.exit_code == 1);
       std::string named =
-          damage.statement.find("ffff") != std::string::npos ? "ffffffffffffffff" : id;
+          damage.statement.find("003f") != std::string::npos ? "003fffffffffc000" : id;
       CHECK((finished.out + finished.err).find(named) != std::string::npos);
       for (std::string ending : {"-wal", "-shm"})
         std::remove((server.database_path() + ending).c_str());

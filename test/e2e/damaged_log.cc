@@ -31,9 +31,9 @@ struct Killed {
     auto segments = files_below(server.data(), ".log");
     REQUIRE(!segments.empty());
     segment = segments[0];
-    std::string bytes = read_file(segment);
+    const std::string bytes = read_file(segment), zeros(kBlock, '\0');
     for (uint64_t at = 0; at + kBlock <= bytes.size(); at += kBlock)
-      if (bytes.find_first_not_of('\0', at) < at + kBlock) end = at + kBlock;
+      if (bytes.compare(at, kBlock, zeros) != 0) end = at + kBlock;
     REQUIRE(end > 10 * kBlock);
   }
 

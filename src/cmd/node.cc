@@ -16,6 +16,7 @@ namespace stampede::cmd {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+constexpr int64_t kDrainPatienceNs = 10 * kSecond;  // with a database that is busy when it must have everything
 
 Ending failure(int exit_code, const std::string& message) { return {.exit_code = exit_code, .message = message}; }
 Ending failure(const Error& error) { return failure(kExitFailure, error.message); }
@@ -201,8 +202,7 @@ std::optional<Ending> Node::drain_before_change(const std::vector<shard::Restore
   drain::Drainer drainer(*sink_, item_names_, clock_, std::move(tails));
   const drain::Drainer::Finding finding = drainer.reconcile(settings_.accepts_loss);
   if (finding.agreement == drain::Drainer::Agreement::contradicts) return failure(kExitLogDamaged, finding.message);
-  while (finding.agreement == drain::Drainer::Agreement::agrees && !drainer.is_drained())
-    if (drainer.step() == drain::Drainer::Step::blocked) break;
+  if (finding.agreement == drain::Drainer::Agreement::agrees) (void)drainer.drain_now(kDrainPatienceNs);
   if (!drainer.is_drained())
     return failure(kExitFailure, "the number of shards cannot change before the database has everything: " +
                                      drainer.problem() + "; start with --shards " +

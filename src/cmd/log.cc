@@ -22,7 +22,7 @@ namespace {
 
 using namespace orderlog;
 
-constexpr int kRestartsMax = 10;  // when segments are used again while we read them
+constexpr int kAttemptsMax = 10;  // when segments are used again while we read them
 
 enum class Show { summary, batches, records };
 
@@ -220,26 +220,31 @@ bool is_sound_by_now(const StreamFiles& files, const Position& position) {
   return found && found->batch;
 }
 
-bool is_still_there(const StreamFiles& files, uint32_t segment) {
+uint32_t oldest_segment(const StreamFiles& files) {
   const Result<SegmentList> list = list_segments(files);
-  return list && std::binary_search(list->segments.begin(), list->segments.end(), segment);
+  return list && !list->segments.empty() ? list->segments.front() : 0;
 }
 
+Result<RecoveryReport> verify_once(const StreamFiles& files,
+                                   const std::map<uint32_t, Position>& snapshots) {
+  const Result<Position> start = start_of(files);
+  if (!start) return start.error();
+  Result<RecoveryReport> report =
+      recover({.files = files, .start = *start, .is_read_only = true}, compare_with(snapshots));
+  if (report && report->outcome == RecoveryOutcome::damaged && is_sound_by_now(files, report->end))
+    report->outcome = RecoveryOutcome::clean;
+  return report;
+}
+
+// Again while segments are used again under our eyes: then the oldest one is another by now.
 Result<RecoveryReport> verify_segments(const StreamFiles& files,
                                        const std::map<uint32_t, Position>& snapshots) {
-  for (int attempt = 0;; ++attempt) {
-    const Result<Position> start = start_of(files);
-    if (!start) return start.error();
-    Result<RecoveryReport> report =
-        recover({.files = files, .start = *start, .is_read_only = true}, compare_with(snapshots));
-    if (report && report->outcome != RecoveryOutcome::damaged) return report;
-    if (report && is_sound_by_now(files, report->end)) {
-      report->outcome = RecoveryOutcome::clean;
+  for (int attempt = 1;; ++attempt) {
+    const uint32_t oldest_before = oldest_segment(files);
+    Result<RecoveryReport> report = verify_once(files, snapshots);
+    const bool is_sound = report && report->outcome != RecoveryOutcome::damaged;
+    if (is_sound || attempt == kAttemptsMax || oldest_segment(files) == oldest_before)
       return report;
-    }
-    // Segments that were used again meanwhile are no damage.
-    const uint32_t reached = report ? report->end.segment : start->segment;
-    if (attempt == kRestartsMax || is_still_there(files, reached)) return report;
   }
 }
 

@@ -14,11 +14,14 @@ namespace stampede::http {
 namespace {
 
 constexpr unsigned kContentLengthDigitsMax = 19;
-constexpr uint64_t kContentLengthMax = uint64_t{1}
-                                       << 53;  // above it not even the number is believed
+constexpr uint64_t kContentLengthMax = 1ull << 53;  // above it not even the number is believed
 constexpr unsigned kChunkSizeDigitsMax = 8;
 static_assert(limits::head_bytes_max + limits::body_bytes_max <= limits::request_bytes_max,
               "a body of a known length always fits");
+static_assert(limits::head_bytes_max == 8192 && limits::header_count_max == 64 &&
+                  limits::target_bytes_max == 2048 && limits::body_bytes_max == 4096 &&
+                  limits::chunk_extension_bytes_max == 64 && limits::trailer_bytes_max == 1024,
+              "the texts of the refusals below name these numbers");
 
 // The first byte that may not stand in a field's value, or `end`. Values are the longest part of a
 // head (cookies, user agents), so sixteen bytes are looked at together.
@@ -79,8 +82,9 @@ class Parser {
     const char* const input_end = std::exchange(end_, window_end);
     const bool done = step();
     end_ = input_end;
-    return done ||
-           (is_full && parsed_.status == ParseStatus::need_more ? refuse(refusal, reason) : false);
+    if (!done && is_full && parsed_.status == ParseStatus::need_more)
+      return refuse(refusal, reason);
+    return done;
   }
 
   bool head() { return empty_line() && request_line() && header_lines(); }

@@ -72,20 +72,17 @@ TEST_CASE("nothing that follows a refusal changes it") {
   }
 }
 
+// Tab, LF and CR have cases of their own in the table.
 TEST_CASE("each control byte is refused in each place of a head") {
   const std::string head = "GET /a?b HTTP/1.1\r\nHost: a\r\nX-Name: value of it\r\n\r\n";
-  for (int byte : {0, 1, 8, 9, 10, 11, 12, 13, 27, 31, 32, 127}) {
+  for (int byte = 0; byte < 128; ++byte) {
+    if ((byte >= 0x20 && byte < 0x7f) || byte == '\t' || byte == '\n' || byte == '\r') continue;
     for (size_t place = 0; place < head.size(); ++place) {
-      const bool is_white_space_in_value = (byte == 9 || byte == 32) && place > 34;
-      if (is_white_space_in_value || head[place] == byte) continue;
       std::string damaged = head;
       damaged[place] = static_cast<char>(byte);
       CAPTURE(byte);
       CAPTURE(place);
-      const ParseStatus status = parse_text(damaged).status;
-      const bool is_space_before_value =
-          (byte == 9 || byte == 32) && (head[place] == ' ' && place > 18);
-      CHECK((status == ParseStatus::bad || is_space_before_value));
+      CHECK(parse_text(damaged).status == ParseStatus::bad);
     }
   }
 }

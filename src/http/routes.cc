@@ -170,8 +170,8 @@ bool take_query(std::string_view query, Route& route) {
   return take_item_code(parameter.value, route);
 }
 
-// What `curl -d` says when nobody tells it otherwise counts as unsaid: the body is read as JSON all the same, and no page
-// of a browser can send a user's identity with it.
+// What `curl -d` says when nobody tells it otherwise counts as unsaid: the body is read as JSON all
+// the same, and no page of a browser can send a user's identity with it.
 bool is_json(std::string_view content_type) {
   const std::string_view type = trim_spaces(content_type.substr(0, content_type.find(';')));
   return equals_ignoring_case(type, "application/json") ||

@@ -57,17 +57,17 @@ std::string nested(size_t depth) {
 TEST_SUITE_BEGIN("http/json");
 
 TEST_CASE("an order names an item and a quantity") {
-  check_all(read_create,
-            {
-                {R"({"item":"ticket","qty":1})", "ticket×1"},
-                {R"({"qty":1000,"item":"a.b-c_D"})", "a.b-c_D×1000"},
-                {R"({"item":"ticket"})", "qty is missing"},
-                {" \r\n\t{ \"item\" : \"t\" , \"qty\" : 2 } \n", "t×2"},
-                {R"({"qty":1,"item":"t\u0069\"\\"})", "ti\"\\×1"},
-                {R"({"it\u0065m":"t","qt\u0079":3})", "t×3"},
-                {R"({"qty":1,"item":"票"})", "票×1"},
-                {R"({"qty":1,"item":")" + std::string(64, 'i') + "\"}", std::string(64, 'i') + "×1"},
-            });
+  check_all(read_create, {
+                             {R"({"item":"ticket","qty":1})", "ticket×1"},
+                             {R"({"qty":1000,"item":"a.b-c_D"})", "a.b-c_D×1000"},
+                             {R"({"item":"ticket"})", "qty is missing"},
+                             {" \r\n\t{ \"item\" : \"t\" , \"qty\" : 2 } \n", "t×2"},
+                             {R"({"qty":1,"item":"t\u0069\"\\"})", "ti\"\\×1"},
+                             {R"({"it\u0065m":"t","qt\u0079":3})", "t×3"},
+                             {R"({"qty":1,"item":"票"})", "票×1"},
+                             {R"({"qty":1,"item":")" + std::string(64, 'i') + "\"}",
+                              std::string(64, 'i') + "×1"},
+                         });
 }
 
 TEST_CASE("a quantity is an integer from 1 to the bound") {

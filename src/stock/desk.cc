@@ -43,6 +43,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
   }
   for (ItemId item = 0; item < state_.stocks().size(); ++item) {
     sale(item).returned_durable = state_.stock(item).returned;
+    sale(item).known_pool = state_.stock(item).pool();
     if (state_.stock(item).pool() > 0) watch_idle(item, now.boot_ns);
   }
 }
@@ -299,10 +300,10 @@ size_t Desk::collect_asks(std::span<LedgerAsk> asks, Moment now) {
     const ItemStock& stock = state_.stock(item);
     sale.is_asking = false;
     sale.is_in_exchange = true;
-    sale.reported_pool = unsold_here(item);
+    sale.known_pool = unsold_here(item);
     asks[count++] = {.item = item,
                      .returned = sale.returned_durable,
-                     .pool = sale.reported_pool,
+                     .pool = sale.known_pool,
                      .want = journal_.has_room_for_change() ? wanted(item, now) : 0};
     CHECK(stock.returned >= sale.returned_durable);
   }
@@ -315,6 +316,7 @@ void Desk::hear(const LedgerTell& tell, Moment now) {
   if (tell.accepted > accepted) {
     stats_.units_leased += tell.accepted - accepted;
     ++stats_.leases;
+    sale.known_pool += tell.accepted - accepted;
     commit(orderlog::Grant{.item = tell.item, .accepted = tell.accepted}, now);
     watch_idle(tell.item, now.boot_ns + ms(limits::idle_pool_ms));
   }
@@ -324,7 +326,7 @@ void Desk::hear(const LedgerTell& tell, Moment now) {
   sale.told_boot_ns = now.boot_ns;
   serve_line(tell.item, now);
   // Scarce: what changed here since the ask decides whether others may say sold_out.
-  if (sale.free == 0 && unsold_here(tell.item) != sale.reported_pool) ask_about(tell.item);
+  if (sale.free == 0 && unsold_here(tell.item) != sale.known_pool) ask_about(tell.item);
 }
 
 StreamCount Desk::count(ItemId item) const {
@@ -358,6 +360,9 @@ void Desk::return_idle(Moment now) {
     idle_checks_.pop();
     Sale& sale = this->sale(item);
     sale.is_idle_queued = false;
+    // Sold by the news of then, when others had more: what the ledger still takes for unsold here would keep everybody
+    // else from hearing sold_out.
+    if (unsold_here(item) != sale.known_pool) ask_about(item);
     if (state_.stock(item).pool() == 0) continue;
     // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
     const int64_t idle_at = sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(limits::idle_pool_ms);

@@ -127,7 +127,7 @@ class Desk final {
     Units pool_elsewhere = 0;
     int64_t told_boot_ns = 0;  // when it came; 0: never
     int64_t demand_boot_ns = 0;
-    Units reported_pool = 0;   // in the last ask
+    Units known_pool = 0;      // unsold units here, as far as the ledger knows
     Units returned_durable = 0;
     bool is_asking = false;      // stands in asking_
     bool is_in_exchange = false;

@@ -137,6 +137,22 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.take().verdict == Verdict::sold_out);
   }
 
+  TEST_CASE("a pool that was sold on old news is reported so that others may hear sold_out") {
+    Fixture f(200, 0, 10, 2);
+    for (int i = 0; f.desk->count(0).pool == 0 && i < 10; ++i) f.buy("warm up " + std::to_string(i));
+    const Units held = f.desk->count(0).pool;
+    REQUIRE(held > 0);
+    (void)f.book.ask(1, {.item = 0, .want = 200});  // the other stream takes all the rest, unheard
+    for (Units i = 0; i < held; ++i) {
+      f.handle(f.create("u" + std::to_string(i)));
+      f.desk->release(f.journal.last);
+    }
+    CHECK(f.desk->count(0).pool == 0);
+    f.pass(limits::idle_pool_ms + 1);
+    f.pass(1);
+    CHECK(f.book.tell_for(1, 0).pool_elsewhere == 0);
+  }
+
   TEST_CASE("an idle pool goes back after its return is durable") {
     Fixture f(10'000);
     f.buy("u1");

@@ -52,12 +52,13 @@ TEST_SUITE("e2e/load_verifies") {
     {
       Database database(server.database_path(), true);
       REQUIRE(
-          database.execute("create trigger lose after insert on orders when new.rowid = 50 "
+          database.execute("create trigger lose after insert on orders when new.user_id like '%5' "
                            "begin delete from orders where order_id = new.order_id; end"));
     }
     Finished finished = run_stampede(load(server, 300));
     CAPTURE(finished.out);
     CHECK(finished.exit_code == 1);
+    CHECK(finished.out.find("✗") != std::string::npos);
   }
 
   TEST_CASE("a server that is not there is a failure") {

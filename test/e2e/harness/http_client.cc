@@ -275,6 +275,10 @@ bool Http::is_closed_by_server(milliseconds patience) {
   return !more && reason != "no answer in time";
 }
 
+bool Http::is_hung_up(milliseconds patience) {
+  return fd_ < 0 || wait_for(POLLRDHUP, Clock::now() + patience);
+}
+
 void Http::shutdown_write() {
   ::shutdown(fd_, SHUT_WR);
 }

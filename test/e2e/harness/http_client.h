@@ -70,6 +70,8 @@ class Http {
   // The server has closed, or does so now, and nothing more came.
   bool is_closed_by_server(milliseconds patience = kPatience);
   bool has_input(milliseconds patience);  // something to read, or a close, within this time
+  // The server has reset or closed, even if there is input that nobody read.
+  bool is_hung_up(milliseconds patience = kPatience);
   void shutdown_write();
   void reset();  // RST instead of FIN
   void close();

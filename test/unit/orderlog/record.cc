@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <random>
 #include <set>
@@ -115,6 +117,20 @@ TEST_SUITE("orderlog/record") {
       CHECK_FALSE(with(0, type));
     }
     CHECK_FALSE(with(2, uint16_t{1}));
+  }
+
+  TEST_CASE("a text longer than its bound is refused even where all lengths add up") {
+    // The user's length grows over the key's length byte, and the key's first byte is the right
+    // length of the rest.
+    const std::string user(64, 'u');
+    const std::string key = "\x3f" + std::string(63, 'k');
+    std::vector<std::byte> bytes = encoded(sample_reserve(1, user, key));
+    const std::array before_user = {std::byte{64}, std::byte{'u'}};
+    const auto length =
+        std::search(bytes.begin(), bytes.end(), before_user.begin(), before_user.end());
+    REQUIRE(length != bytes.end());
+    *length = std::byte{65};
+    CHECK_FALSE(decode(bytes).has_value());
   }
 
   TEST_CASE("what is no boolean or state or outcome is refused") {

@@ -284,6 +284,35 @@ TEST_SUITE("orderlog/recovery") {
     CHECK(report.end == fixture.log.end);
   }
 
+  TEST_CASE("the middle of an old batch at the end of a reused file is a clean end") {
+    Fixture fixture(30, 40);
+    Damage current = fixture.damage(fixture.log.end.segment);
+    const uint64_t end = fixture.log.end.offset;
+    const uint64_t shift =
+        limits::log_block_bytes;  // batches of two blocks: now their second one comes first
+    current.put(end, fixture.damage(1).get(end + shift, kSmallSegment - end - shift));
+    REQUIRE(current.get(end, 100) != std::string(100, '\0'));
+    const RecoveryReport report = fixture.recover();
+    INFO(report.message);
+    CHECK(report.outcome == RecoveryOutcome::clean);
+    CHECK(report.end == fixture.log.end);
+  }
+
+  TEST_CASE("a damaged header at the end of a reused file is kept as torn") {
+    Fixture fixture(30, 40);
+    Damage current = fixture.damage(fixture.log.end.segment);
+    const uint64_t end = fixture.log.end.offset;
+    current.put(end, fixture.damage(1).get(end, kSmallSegment - end));
+    const Position& last = fixture.log.batches.back();
+    REQUIRE(last.segment == fixture.log.end.segment);
+    for (const uint64_t byte : {0, 4, 8, 16, 40, 127}) {
+      current.flip(last.offset + byte, 2);
+      CHECK(fixture.recover().outcome == RecoveryOutcome::torn);
+      CHECK(fixture.recover().end == last);
+      current.flip(last.offset + byte, 2);
+    }
+  }
+
   TEST_CASE("impossible lengths in a header with a right sum are refused without reading them") {
     Fixture fixture(3);
     Damage damage = fixture.damage();

@@ -98,6 +98,19 @@ TEST_SUITE("orderlog/snapshot") {
     CHECK_FALSE(read_all(files, 7));
   }
 
+  TEST_CASE("a snapshot whose header belongs to other batches is refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    const std::string path = dir.path() + "/snapshot-0000000007";
+    REQUIRE(write_snapshot(files, 7, 5));
+    const std::string header = read_file(path).substr(0, 4096);
+    REQUIRE(write_snapshot(files, 7, 6));
+    Damage(path).put(0, header);
+    uint64_t orders = 0;
+    CHECK_FALSE(read_all(files, 7, &orders));
+    CHECK_EQ(orders, 6);  // each batch was sound
+  }
+
   TEST_CASE("a snapshot of another log or stream or number is refused") {
     const ScratchDir dir;
     const StreamFiles files = small_files(dir.path());

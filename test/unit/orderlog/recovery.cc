@@ -267,8 +267,9 @@ TEST_SUITE("orderlog/recovery") {
   }
 
   TEST_CASE("what a reused file held before is a clean end") {
-    Fixture fixture(30, 40);  // several segments
+    Fixture fixture(32, 40);  // several segments
     REQUIRE(fixture.log.end.segment >= 4);
+    REQUIRE(fixture.log.end.offset > 0);
     // The first segment comes back as the one behind the last.
     const uint32_t next = fixture.log.end.segment + 1;
     std::filesystem::copy_file(fixture.files.segment_path(1), fixture.files.segment_path(next),
@@ -285,7 +286,7 @@ TEST_SUITE("orderlog/recovery") {
   }
 
   TEST_CASE("the middle of an old batch at the end of a reused file is a clean end") {
-    Fixture fixture(30, 40);
+    Fixture fixture(32, 40);
     Damage current = fixture.damage(fixture.log.end.segment);
     const uint64_t end = fixture.log.end.offset;
     const uint64_t shift =
@@ -299,7 +300,7 @@ TEST_SUITE("orderlog/recovery") {
   }
 
   TEST_CASE("a damaged header at the end of a reused file is kept as torn") {
-    Fixture fixture(30, 40);
+    Fixture fixture(32, 40);
     Damage current = fixture.damage(fixture.log.end.segment);
     const uint64_t end = fixture.log.end.offset;
     current.put(end, fixture.damage(1).get(end, kSmallSegment - end));

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -13,12 +14,17 @@
 
 namespace stampede {
 
+// Memory that is read at random all over (the heads of a hash table) is given at once and in huge pages: with 4 KiB pages
+// every look-up would miss the TLB too, and begin with a page fault. Only advice; without huge pages all works the same.
+// Everything else fills from its beginning, page by page: a huge page in the middle of a rush can take 100 ms to be found.
+enum class Touch : uint8_t { lazily, at_start };
+
 template <typename T>
 class Reserved {
   static_assert(std::is_trivially_copyable_v<T>, "cells begin as zero bytes and are never destroyed");
 
  public:
-  explicit Reserved(size_t capacity) : capacity_(capacity) {
+  explicit Reserved(size_t capacity, Touch touch = Touch::lazily) : capacity_(capacity) {
     if (capacity == 0) return;
     void* memory = mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -26,6 +32,10 @@ class Reserved {
       fatal(kExitFailure, "cannot reserve %zu bytes of address space: raise the limit (ulimit -v) or lower --orders-max",
             capacity * sizeof(T));
     cells_ = static_cast<T*>(memory);
+    if (touch == Touch::at_start) {
+      madvise(memory, capacity * sizeof(T), MADV_HUGEPAGE);
+      madvise(memory, capacity * sizeof(T), MADV_POPULATE_WRITE);
+    }
   }
   Reserved(Reserved&& other) noexcept
       : cells_(std::exchange(other.cells_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}

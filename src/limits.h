@@ -132,7 +132,8 @@ static_assert(batch_reserve_bytes >= expiries_per_turn_max * 256);
 
 // Drainer
 constexpr size_t drain_records_per_transaction = 8192;   // and what is left of the log batch that reaches it
-constexpr int64_t drain_gather_ms = 10;                  // a smaller transaction waits this long for company
+constexpr int64_t drain_gather_ms = 100;                  // a smaller transaction waits this long for company: its
+                                                         // fsync holds up the order log on the same disk
 constexpr int64_t drain_retry_ms_min = 10;               // after a failure; doubles
 constexpr int64_t drain_retry_ms_max = 1'000;
 

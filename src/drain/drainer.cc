@@ -1,6 +1,8 @@
 #include "drain/drainer.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +13,8 @@
 
 namespace stampede::drain {
 namespace {
+
+constexpr int kNiceness = 5;
 
 Lsn drained_lsn(const std::optional<orderlog::Position>& position) {
   return position ? position->next_lsn - 1 : 0;
@@ -324,6 +328,8 @@ void Drainer::start() {
 
 void Drainer::run() {
   pthread_setname_np(pthread_self(), "drainer");
+  // Where there are no more CPUs than shards, rows wait and not buyers. (In Linux the niceness is the thread's own.)
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
   while (!is_out_of_time()) {
     const bool is_last_round = is_stopping();
     if (step() == Step::drained) continue;

@@ -46,14 +46,14 @@ class SmallDisk {
   bool is_mounted_ = false;
 };
 
-// Buys until the server says that it is full.
+// Buys until every shard says that it is full.
 bool buy_until_overloaded(Server& server) {
   int round = 0;
   return wait_until(
       [&] {
         auto asks = crowd(500, "r" + std::to_string(round++) + "-");
-        return tally(rush(server.address(), asks,
-                          {.connections = 2, .pipeline = 1}))["503 overloaded"] > 0;
+        auto counts = tally(rush(server.address(), asks, {.connections = 2, .pipeline = 1}));
+        return counts["503 overloaded"] == asks.size();
       },
       3 * kPatience);
 }

@@ -2,6 +2,7 @@
 // hears sold_out, and refusals move no counter.
 #include <doctest/doctest.h>
 
+#include "harness/random.h"
 #include "harness/rush.h"
 #include "harness/server.h"
 
@@ -79,6 +80,17 @@ TEST_SUITE("e2e/sells_exactly_the_stock") {
       CHECK(sold == 3);
       server.check_books();
     }
+  }
+
+  TEST_CASE("those who come a moment too late all learn that it is sold") {
+    for (int shards : {2, 5})
+      for (int round = 0; round < rounds(4); ++round) {
+        CAPTURE(shards);
+        Server server({.catalog = catalog({{.stock = 100}}), .shards = shards});
+        auto outcomes = rush_until_decided(server.address(), crowd(120));
+        CHECK(tally(outcomes)["409 sold_out"] == 20);
+        server.check_books();
+      }
   }
 
   TEST_CASE("all buyers on one connection can buy everything") {

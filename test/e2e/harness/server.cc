@@ -196,7 +196,12 @@ void Server::restart() {
 Response Server::order(const Ask& ask) {
   Headers headers{{"X-User-Id", ask.user}};
   if (!ask.key.empty()) headers.emplace_back("Idempotency-Key", ask.key);
-  return http().post("/v1/orders", order_body(ask), headers);
+  Response response;
+  wait_until([&] {
+    response = http().post("/v1/orders", order_body(ask), headers);
+    return response.status != 503 || response.code() != "try_again";
+  });
+  return response;
 }
 
 Response Server::read(const std::string& user, const std::string& order_id) {
@@ -229,9 +234,7 @@ Json Server::stock(const std::string& item) {
 }
 
 std::string Server::buy(const Ask& ask) {
-  // "try again" is honest while idle units travel between shards.
-  Response response;
-  wait_until([&] { return (response = order(ask)).status != 503; });
+  Response response = order(ask);
   REQUIRE_MESSAGE(response.status == 201,
                   response.status << " " << response.error << " " << response.body);
   return response.json()["order_id"].text();

@@ -108,7 +108,8 @@ class Server {
   Http& http() { return *http_; }  // a connection for single questions
   Http& admin() { return *admin_http_; }
 
-  // What users and the payment provider do
+  // What users and the payment provider do. An order that is told to try again does so: that answer
+  // is honest whenever the machine is slow or idle units are on their way between shards.
   Response order(const Ask& ask);
   Response read(const std::string& user, const std::string& order_id);
   Response list(const std::string& user, const std::string& item = "ticket");

@@ -29,8 +29,10 @@ constexpr Command kCommands[] = {
 
 int print_usage(std::FILE* out) {
   std::fprintf(out, "usage: stampede SUBCOMMAND [flags]\n\n");
-  for (const Command& command : kCommands) std::fprintf(out, "  %-9s %s\n", command.name, command.summary);
-  std::fprintf(out, "\n`stampede SUBCOMMAND --help` lists the flags. First steps: stampede serve --demo\n");
+  for (const Command& command : kCommands)
+    std::fprintf(out, "  %-9s %s\n", command.name, command.summary);
+  std::fprintf(
+      out, "\n`stampede SUBCOMMAND --help` lists the flags. First steps: stampede serve --demo\n");
   return out == stdout ? kExitOk : kExitUsage;
 }
 
@@ -39,7 +41,8 @@ int print_usage(std::FILE* out) {
 int main(int argc, char** argv) {
   if (sodium_init() < 0) fatal(kExitFailure, "libsodium could not be initialised");
   if (argc < 2) return print_usage(stderr);
-  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") || !std::strcmp(argv[1], "help"))
+  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") ||
+      !std::strcmp(argv[1], "help"))
     return print_usage(stdout);
   if (!std::strcmp(argv[1], "--version")) return cmd::version({});
   for (const Command& command : kCommands)

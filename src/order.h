@@ -14,9 +14,9 @@ namespace stampede {
 
 using ItemId = uint32_t;    // dense, given by shard 0 when an item becomes known; never reused
 using Quantity = uint32_t;  // units of one order, 1 … limits::quantity_max
-using Units = uint64_t;     // units of stock, up to limits::stock_max; cumulative counters only grow
-using Money = int64_t;      // minor units (cents, fen)
-using Lsn = uint64_t;       // number of a record in one shard's order log, from 1; 0 is "none"
+using Units = uint64_t;  // units of stock, up to limits::stock_max; cumulative counters only grow
+using Money = int64_t;   // minor units (cents, fen)
+using Lsn = uint64_t;    // number of a record in one shard's order log, from 1; 0 is "none"
 using Currency = std::array<char, 3>;  // ISO 4217
 using UserText = Text<limits::user_bytes_max>;
 using KeyText = Text<limits::key_bytes_max>;  // an Idempotency-Key
@@ -39,8 +39,12 @@ struct OrderId {
 };
 
 // A user's slot comes from the keyed hash of the id; slots are dealt out to the shards in turn.
-constexpr uint32_t slot_of(uint64_t user_hash) { return user_hash & (limits::slot_count - 1); }
-constexpr uint32_t shard_of_slot(uint32_t slot, uint32_t shard_count) { return slot % shard_count; }
+constexpr uint32_t slot_of(uint64_t user_hash) {
+  return user_hash & (limits::slot_count - 1);
+}
+constexpr uint32_t shard_of_slot(uint32_t slot, uint32_t shard_count) {
+  return slot % shard_count;
+}
 
 enum class OrderState : uint8_t { reserved, paid, cancelled, expired };
 [[nodiscard]] constexpr std::string_view name_of(OrderState state) {
@@ -122,10 +126,10 @@ struct OrderRequest {
   uint64_t user_hash = 0;        // keyed hash of `user`
   ItemId item = kNoItem;         // create, list
   Quantity quantity = 0;         // create
-  OrderId order;                 // read, watch, cancel, pay; list: orders below this one (0: from the newest)
-  uint64_t body_hash = 0;        // create with a key: of item and quantity
-  Money amount = 0;              // pay
-  Currency currency{};           // pay
+  OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
+  uint64_t body_hash = 0;  // create with a key: of item and quantity
+  Money amount = 0;        // pay
+  Currency currency{};     // pay
   PaymentStatus payment_status = PaymentStatus::succeeded;
   UserText user;        // everything but pay
   KeyText key;          // create; empty: none
@@ -137,12 +141,13 @@ struct OrderAnswer {
   RequestKind kind = RequestKind::create;  // of the request
   Verdict verdict = Verdict::try_again;
   bool has_order = false;
-  bool is_watching = false;  // watch: nothing to tell yet; a second answer follows when the state changes
-  bool is_notice = false;    // that second answer; it was not asked for with a credit
-  bool has_more = false;     // list: older orders follow
-  uint16_t node = 0;         // misdirected
-  int64_t starts_at_ms = 0;  // not_started
-  uint64_t available = 0;    // not_enough
+  bool is_watching =
+      false;  // watch: nothing to tell yet; a second answer follows when the state changes
+  bool is_notice = false;       // that second answer; it was not asked for with a credit
+  bool has_more = false;        // list: older orders follow
+  uint16_t node = 0;            // misdirected
+  int64_t starts_at_ms = 0;     // not_started
+  uint64_t available = 0;       // not_enough
   uint32_t retry_after_ms = 0;  // 0: waiting does not help
   int64_t received_boot_ns = 0;
   int64_t reserved_boot_ns = 0;  // created

@@ -14,7 +14,9 @@ namespace stampede {
 
 class Buckets {
  public:
-  explicit Buckets(uint32_t entries_max) : heads_(std::bit_ceil(size_t{entries_max} + 1), Touch::at_start), mask_(heads_.capacity() - 1) {}
+  explicit Buckets(uint32_t entries_max)
+      : heads_(std::bit_ceil(size_t{entries_max} + 1), Touch::at_start),
+        mask_(heads_.capacity() - 1) {}
 
   // The first entry of the bucket, or kNone. `hash` must be well spread in its low bits.
   uint32_t first(uint64_t hash) const { return heads_[hash & mask_] - 1; }

@@ -24,5 +24,6 @@ enum ExitCode : int {
 
 }  // namespace stampede
 
-#define CHECK(condition) \
-  (__builtin_expect(!!(condition), 1) ? void(0) : ::stampede::check_failed(#condition, __FILE__, __LINE__))
+#define CHECK(condition)                        \
+  (__builtin_expect(!!(condition), 1) ? void(0) \
+                                      : ::stampede::check_failed(#condition, __FILE__, __LINE__))

@@ -16,12 +16,12 @@ void print(const char* priority, const char* level, const char* format, va_list 
 
 }  // namespace
 
-#define STAMPEDE_DIAG(name, priority, level)      \
-  void name(const char* format, ...) {            \
-    va_list args;                                 \
-    va_start(args, format);                       \
-    print(priority, level, format, args);         \
-    va_end(args);                                 \
+#define STAMPEDE_DIAG(name, priority, level) \
+  void name(const char* format, ...) {       \
+    va_list args;                            \
+    va_start(args, format);                  \
+    print(priority, level, format, args);    \
+    va_end(args);                            \
   }
 STAMPEDE_DIAG(notice, "<5>", "")
 STAMPEDE_DIAG(warning, "<4>", "warning: ")

@@ -16,8 +16,8 @@ uint64_t checksum(std::span<const std::byte> bytes, uint64_t seed) {
 
 uint64_t keyed_hash(const HashKey& key, std::string_view text) {
   uint64_t hash;
-  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash), reinterpret_cast<const unsigned char*>(text.data()),
-                   text.size(), key.data());
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash),
+                   reinterpret_cast<const unsigned char*>(text.data()), text.size(), key.data());
   return hash;
 }
 

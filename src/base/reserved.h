@@ -21,7 +21,8 @@ enum class Touch : uint8_t { lazily, at_start };
 
 template <typename T>
 class Reserved {
-  static_assert(std::is_trivially_copyable_v<T>, "cells begin as zero bytes and are never destroyed");
+  static_assert(std::is_trivially_copyable_v<T>,
+                "cells begin as zero bytes and are never destroyed");
 
  public:
   explicit Reserved(size_t capacity, Touch touch = Touch::lazily) : capacity_(capacity) {
@@ -29,7 +30,9 @@ class Reserved {
     void* memory = mmap(nullptr, capacity * sizeof(T), PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
-      fatal(kExitFailure, "cannot reserve %zu bytes of address space: raise the limit (ulimit -v) or lower --orders-max",
+      fatal(kExitFailure,
+            "cannot reserve %zu bytes of address space: raise the limit (ulimit -v) or lower "
+            "--orders-max",
             capacity * sizeof(T));
     cells_ = static_cast<T*>(memory);
     if (touch == Touch::at_start) {
@@ -38,7 +41,8 @@ class Reserved {
     }
   }
   Reserved(Reserved&& other) noexcept
-      : cells_(std::exchange(other.cells_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+      : cells_(std::exchange(other.cells_, nullptr)),
+        capacity_(std::exchange(other.capacity_, 0)) {}
   Reserved& operator=(Reserved&& other) noexcept {
     std::swap(cells_, other.cells_);
     std::swap(capacity_, other.capacity_);

@@ -23,8 +23,9 @@ class TextArena {
   static constexpr unsigned kBytesMax = 64;
 
   explicit TextArena(uint32_t texts_max)
-      : classes_{Class(texts_max, 1), Class(texts_max, 2), Class(texts_max, 3), Class(texts_max, 4),
-                 Class(texts_max, 5), Class(texts_max, 6), Class(texts_max, 7), Class(texts_max, 8)} {}
+      : classes_{Class(texts_max, 1), Class(texts_max, 2), Class(texts_max, 3),
+                 Class(texts_max, 4), Class(texts_max, 5), Class(texts_max, 6),
+                 Class(texts_max, 7), Class(texts_max, 8)} {}
 
   [[nodiscard]] TextRef store(std::string_view text) {
     CHECK(text.size() <= kBytesMax);
@@ -47,7 +48,8 @@ class TextArena {
 
   class Class {
    public:
-    Class(uint32_t capacity, unsigned steps) : bytes_(size_t{capacity} * steps * kCellStep), steps_(steps) {}
+    Class(uint32_t capacity, unsigned steps)
+        : bytes_(size_t{capacity} * steps * kCellStep), steps_(steps) {}
     uint32_t allocate() {
       if (free_ == kNone) return fresh_++;  // at() checks the bound
       const uint32_t cell = free_;

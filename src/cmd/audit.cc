@@ -79,10 +79,11 @@ void audit_ledger(const Node& node, Findings& findings) {
     }
     const std::string code(item.terms.code.view());
     if (held > item.total())
-      findings.differ("item %s: the logs hold %" PRIu64 " units of %" PRIu64, code.c_str(), held, item.total());
+      findings.differ("item %s: the logs hold %" PRIu64 " units of %" PRIu64, code.c_str(), held,
+                      item.total());
     else
-      std::printf("item %s: total %" PRIu64 " = free %" PRIu64 " + leased %" PRIu64 " + reserved %" PRIu64
-                  " + paid %" PRIu64 "\n",
+      std::printf("item %s: total %" PRIu64 " = free %" PRIu64 " + leased %" PRIu64
+                  " + reserved %" PRIu64 " + paid %" PRIu64 "\n",
                   code.c_str(), item.total(), item.total() - held, pool, reserved, paid);
   }
 }
@@ -90,8 +91,8 @@ void audit_ledger(const Node& node, Findings& findings) {
 // ---- log against database ----
 
 // What the database should say of an order; the fields that the log does not decide are taken from the row.
-drain::StoredOrder expected_row(const Node& node, const stock::StreamState& state, const stock::Order& order,
-                                const drain::StoredOrder& row) {
+drain::StoredOrder expected_row(const Node& node, const stock::StreamState& state,
+                                const stock::Order& order, const drain::StoredOrder& row) {
   drain::StoredOrder expected = row;
   expected.order_id = id_text(order.id);
   expected.item = node.code_of(state.item_of(order));
@@ -115,7 +116,8 @@ Difference first_difference(const drain::StoredOrder& log, const drain::StoredOr
   if (log.item != row.item) return {"item", log.item, row.item};
   if (log.user_id != row.user_id) return {"user_id", log.user_id, row.user_id};
   if (log.qty != row.qty) return {"qty", std::to_string(log.qty), std::to_string(row.qty)};
-  if (log.amount != row.amount) return {"amount", std::to_string(log.amount), std::to_string(row.amount)};
+  if (log.amount != row.amount)
+    return {"amount", std::to_string(log.amount), std::to_string(row.amount)};
   if (log.currency != row.currency) return {"currency", log.currency, row.currency};
   if (log.state != row.state) return {"state", log.state, row.state};
   if (log.created_at != row.created_at) return {"created_at", log.created_at, row.created_at};
@@ -146,14 +148,17 @@ class DatabaseAudit {
     for (const drain::StreamPosition& position : *positions) {
       const drain::StreamKey& key = position.stream;
       nodes_.insert(key.node);
-      if (key.node == node_.manifest.node && key.generation == node_.manifest.generation && key.shard < drained_.size())
+      if (key.node == node_.manifest.node && key.generation == node_.manifest.generation &&
+          key.shard < drained_.size())
         drained_[key.shard] = position.position.next_lsn - 1;
     }
     return Ok{};
   }
 
   // Orders of another node, whose own log is the truth of them.
-  bool is_elsewhere(OrderId id) const { return id.node() != node_.manifest.node && nodes_.contains(id.node()); }
+  bool is_elsewhere(OrderId id) const {
+    return id.node() != node_.manifest.node && nodes_.contains(id.node());
+  }
 
   bool is_pending(const stock::Order& order) const {
     return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest.shard_count)];
@@ -174,8 +179,8 @@ class DatabaseAudit {
     if (is_elsewhere(id)) return;
     ++findings_.rows;
     if (id.node() != node_.manifest.node)
-      return findings_.differ("order %s: in the database, but no node %u has ever written there", row.order_id.c_str(),
-                              id.node());
+      return findings_.differ("order %s: in the database, but no node %u has ever written there",
+                              row.order_id.c_str(), id.node());
     const stock::StreamState& state = node_.home_of(id);
     const uint32_t index = state.find_order(id);
     if (index == kNone) {
@@ -194,8 +199,8 @@ class DatabaseAudit {
     if (is_pending(order))
       ++findings_.pending;
     else
-      findings_.differ("order %s: %s differs (log: %s, database: %s)", row.order_id.c_str(), difference.field,
-                       difference.log.c_str(), difference.database.c_str());
+      findings_.differ("order %s: %s differs (log: %s, database: %s)", row.order_id.c_str(),
+                       difference.field, difference.log.c_str(), difference.database.c_str());
   }
 
   Status hold_payments() {
@@ -214,10 +219,11 @@ class DatabaseAudit {
         if (index == kNone) continue;
         const uint32_t payment = state.find_payment(index, row.payment_id);
         if (payment == kNone)
-          findings_.differ("order %s: payment %s in the database, not in the order log", row.order_id.c_str(),
-                           row.payment_id.c_str());
+          findings_.differ("order %s: payment %s in the database, not in the order log",
+                           row.order_id.c_str(), row.payment_id.c_str());
         else if (state.payment(payment).amount != row.amount)
-          findings_.differ("order %s: amount of payment %s differs", row.order_id.c_str(), row.payment_id.c_str());
+          findings_.differ("order %s: amount of payment %s differs", row.order_id.c_str(),
+                           row.payment_id.c_str());
       }
       after_order = page->back().order_id;
       after_payment = page->back().payment_id;
@@ -231,17 +237,19 @@ class DatabaseAudit {
         const stock::Order& order = state.order(index);
         if (!order.is_live) continue;
         ++findings_.orders;
-        for (uint32_t at = order.first_payment; at != kNone && !is_pending(order); at = state.payment(at).next) {
+        for (uint32_t at = order.first_payment; at != kNone && !is_pending(order);
+             at = state.payment(at).next) {
           const std::string payment(state.text(state.payment(at).id));
           if (!payments_seen_.contains(id_text(order.id) + " " + payment))
-            findings_.differ("order %s: payment %s in the order log, not in the database", id_text(order.id).c_str(),
-                             payment.c_str());
+            findings_.differ("order %s: payment %s in the order log, not in the database",
+                             id_text(order.id).c_str(), payment.c_str());
         }
         if (seen_.contains(order.id.value)) continue;
         if (is_pending(order))
           ++findings_.pending;
         else
-          findings_.differ("order %s: in the order log, not in the database", id_text(order.id).c_str());
+          findings_.differ("order %s: in the order log, not in the database",
+                           id_text(order.id).c_str());
       }
     }
   }
@@ -264,7 +272,8 @@ Result<Node> open_node(const Flags& flags, int& exit_code) {
     Result<shard::RestoredStream> stream =
         shard::restore_stream({.files = orderlog::stream_files(flags.data, node.manifest, i),
                                .hash_key = node.manifest.hash_key,
-                               .orders_max = static_cast<uint32_t>(std::min<uint64_t>(flags.orders_max, limits::orders_per_shard_max)),
+                               .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
+                                   flags.orders_max, limits::orders_per_shard_max)),
                                .boot_id = read_boot_id(),
                                .is_read_only = true});
     if (!stream) return stream.error();
@@ -283,13 +292,19 @@ int audit(Arguments arguments) {
   Flags flags;
   CLI::App app;
   prepare(app, "audit");
-  app.description("Holds order log, ledger and database against each other; exit 1 on any difference.");
+  app.description(
+      "Holds order log, ledger and database against each other; exit 1 on any difference.");
   app.add_option("--data", flags.data, "data directory; its server may run")->type_name("DIR");
-  app.add_option("--db", flags.db, "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")->type_name("URL");
-  app.add_option("--orders-max", flags.orders_max, "most orders of one shard in memory")->type_name("N");
-  app.add_option("--show", flags.differences_shown_max, "most differences that are named")->type_name("N");
+  app.add_option("--db", flags.db,
+                 "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")
+      ->type_name("URL");
+  app.add_option("--orders-max", flags.orders_max, "most orders of one shard in memory")
+      ->type_name("N");
+  app.add_option("--show", flags.differences_shown_max, "most differences that are named")
+      ->type_name("N");
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
-  Result<drain::DatabaseUrl> url = drain::parse_database_url(flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
+  Result<drain::DatabaseUrl> url = drain::parse_database_url(
+      flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
   if (!url) return usage_error("audit", "--db: " + url.error().message);
 
   const auto fail = [](const Error& error, int exit_code) {
@@ -310,12 +325,16 @@ int audit(Arguments arguments) {
   Findings findings{.shown_max = flags.differences_shown_max};
   audit_ledger(*node, findings);
   if (database) {
-    if (Status status = DatabaseAudit(*node, *database, findings).run(); !status) return fail(status.error(), kExitFailure);
-    std::printf("%" PRIu64 " orders in the log, %" PRIu64 " rows and %" PRIu64 " payments in the database, %" PRIu64
-                " not drained yet, %" PRIu64 " rows of orders past their retention\n",
-                findings.orders, findings.rows, findings.payments, findings.pending, findings.rows_beyond_memory);
+    if (Status status = DatabaseAudit(*node, *database, findings).run(); !status)
+      return fail(status.error(), kExitFailure);
+    std::printf("%" PRIu64 " orders in the log, %" PRIu64 " rows and %" PRIu64
+                " payments in the database, %" PRIu64 " not drained yet, %" PRIu64
+                " rows of orders past their retention\n",
+                findings.orders, findings.rows, findings.payments, findings.pending,
+                findings.rows_beyond_memory);
   }
-  std::printf("%" PRIu64 " difference%s\n", findings.differences, findings.differences == 1 ? "" : "s");
+  std::printf("%" PRIu64 " difference%s\n", findings.differences,
+              findings.differences == 1 ? "" : "s");
   return findings.differences == 0 ? kExitOk : kExitFailure;
 }
 

@@ -27,7 +27,8 @@ std::optional<int> parse(CLI::App& app, Arguments arguments) {
   } catch (const CLI::ParseError& problem) {
     std::string line = problem.what();
     std::replace(line.begin(), line.end(), '\n', ' ');
-    std::fprintf(stderr, "%s: %s (see %s --help)\n", app.get_name().c_str(), line.c_str(), app.get_name().c_str());
+    std::fprintf(stderr, "%s: %s (see %s --help)\n", app.get_name().c_str(), line.c_str(),
+                 app.get_name().c_str());
     return kExitUsage;
   }
 }

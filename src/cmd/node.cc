@@ -16,10 +16,15 @@ namespace stampede::cmd {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
-constexpr int64_t kDrainPatienceNs = 10 * kSecond;  // with a database that is busy when it must have everything
+constexpr int64_t kDrainPatienceNs =
+    10 * kSecond;  // with a database that is busy when it must have everything
 
-Ending failure(int exit_code, const std::string& message) { return {.exit_code = exit_code, .message = message}; }
-Ending failure(const Error& error) { return failure(kExitFailure, error.message); }
+Ending failure(int exit_code, const std::string& message) {
+  return {.exit_code = exit_code, .message = message};
+}
+Ending failure(const Error& error) {
+  return failure(kExitFailure, error.message);
+}
 
 // Equal exactly for entries that say the same, whatever their spelling; the stock is not part of it.
 uint64_t sum_of(const stock::ItemTerms& entry) {
@@ -59,7 +64,8 @@ uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
 // More than a shard takes in by itself: after a change of their number one may have got a larger share.
 uint32_t Node::order_cells(uint32_t shard_count) const {
   const uint64_t share = orders_max_per_shard(shard_count);
-  return static_cast<uint32_t>(std::min<uint64_t>(share + share / 8 + 1024, limits::orders_per_shard_max));
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(share + share / 8 + 1024, limits::orders_per_shard_max));
 }
 
 // ---- open ----
@@ -78,19 +84,22 @@ std::optional<Ending> Node::open() {
 
 std::optional<Ending> Node::open_directory() {
   orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
-  if (!attempt.lock) return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
+  if (!attempt.lock)
+    return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
   lock_ = std::move(attempt.lock);
   Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir);
   if (!manifest) return failure(kExitUsage, manifest.error().message);
   if (*manifest) {
     manifest_ = **manifest;
     if (manifest_.node != settings_.node)
-      return failure(kExitUsage, settings_.data_dir + " belongs to node " + std::to_string(manifest_.node) +
-                                     ": start with --node " + std::to_string(manifest_.node) +
-                                     ", or give another --data");
+      return failure(kExitUsage, settings_.data_dir + " belongs to node " +
+                                     std::to_string(manifest_.node) + ": start with --node " +
+                                     std::to_string(manifest_.node) + ", or give another --data");
   } else {
-    manifest_ = orderlog::new_manifest(settings_.node, settings_.shard_count, settings_.segment_bytes);
-    if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status) return failure(status.error());
+    manifest_ =
+        orderlog::new_manifest(settings_.node, settings_.shard_count, settings_.segment_bytes);
+    if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
+      return failure(status.error());
   }
   Result<orderlog::DiskPlan> plan = orderlog::plan_disk(settings_.data_dir, settings_.durability);
   if (!plan) return failure(plan.error());
@@ -104,10 +113,12 @@ std::vector<std::vector<orderlog::Witness>> Node::witnesses() {
   std::vector<std::vector<orderlog::Witness>> witnesses(manifest_.shard_count);
   if (sink_ == nullptr) return witnesses;
   Result<std::vector<drain::StreamPosition>> positions = sink_->positions();
-  if (!positions) return witnesses;  // it does not answer; the drainer will hold log and database against each other
+  if (!positions)
+    return witnesses;  // it does not answer; the drainer will hold log and database against each other
   for (const drain::StreamPosition& position : *positions) {
     const drain::StreamKey& key = position.stream;
-    if (key.node == manifest_.node && key.generation == manifest_.generation && key.shard < manifest_.shard_count)
+    if (key.node == manifest_.node && key.generation == manifest_.generation &&
+        key.shard < manifest_.shard_count)
       witnesses[key.shard].push_back({.name = "database", .lsn = position.position.next_lsn - 1});
   }
   return witnesses;
@@ -121,13 +132,14 @@ std::vector<Result<shard::RestoredStream>> Node::restore_streams(bool accepts_lo
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < count; ++i)
     threads.emplace_back([&, i] {
-      restored[i] = shard::restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
-                                           .hash_key = manifest_.hash_key,
-                                           .orders_max = order_cells(count),
-                                           .boot_id = boot_id_,
-                                           .wall_ns = clock_.now().wall_ns,
-                                           .witnesses = witnesses[i],
-                                           .accepts_loss = accepts_loss});
+      restored[i] =
+          shard::restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
+                                 .hash_key = manifest_.hash_key,
+                                 .orders_max = order_cells(count),
+                                 .boot_id = boot_id_,
+                                 .wall_ns = clock_.now().wall_ns,
+                                 .witnesses = witnesses[i],
+                                 .accepts_loss = accepts_loss});
     });
   for (std::thread& thread : threads) thread.join();
   return restored;
@@ -142,8 +154,9 @@ std::optional<Ending> Node::restore() {
   };
   for (const Result<shard::RestoredStream>& stream : restored)
     if (stream && stream->state->has_overflowed())
-      return failure(kExitUsage, "--orders-max " + std::to_string(settings_.orders_max) +
-                                     ": the data directory holds more orders; start with a higher one");
+      return failure(kExitUsage,
+                     "--orders-max " + std::to_string(settings_.orders_max) +
+                         ": the data directory holds more orders; start with a higher one");
   if (settings_.accepts_loss && std::any_of(restored.begin(), restored.end(), is_damaged)) {
     for (const Result<shard::RestoredStream>& stream : restored)
       if (is_damaged(stream)) note("lost: %s", stream->report.message.c_str());
@@ -153,21 +166,25 @@ std::optional<Ending> Node::restore() {
   for (Result<shard::RestoredStream>& stream : restored) {
     if (!stream) return failure(stream.error());
     if (is_damaged(stream)) return failure(kExitLogDamaged, stream->report.message);
-    if (stream->report.outcome == orderlog::RecoveryOutcome::torn) note("%s", stream->report.message.c_str());
+    if (stream->report.outcome == orderlog::RecoveryOutcome::torn)
+      note("%s", stream->report.message.c_str());
     records += stream->records;
     orders += stream->state->orders_live();
     streams_.push_back(std::move(*stream));
   }
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (records > 0)
-    note("recovered %lu records in %.3f s: %lu orders in memory", (unsigned long)records, seconds, (unsigned long)orders);
+    note("recovered %lu records in %.3f s: %lu orders in memory", (unsigned long)records, seconds,
+         (unsigned long)orders);
   return std::nullopt;
 }
 
 // The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
 // nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
 std::optional<Ending> Node::change_shard_count() {
-  note("the data was written by %u shards and is now dealt out to %u", manifest_.shard_count, settings_.shard_count);
+  note("the data was written by %u shards and is now dealt out to %u", manifest_.shard_count,
+       settings_.shard_count);
   if (auto ending = drain_before_change(streams_)) return ending;
   orderlog::Manifest next = manifest_;
   next.shard_count = settings_.shard_count;
@@ -175,25 +192,29 @@ std::optional<Ending> Node::change_shard_count() {
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (shard::RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
   streams_.clear();
-  if (Status status = shard::reshard(states, settings_.data_dir, next, order_cells(next.shard_count), boot_id_);
+  if (Status status =
+          shard::reshard(states, settings_.data_dir, next, order_cells(next.shard_count), boot_id_);
       !status)
     return failure(status.error());
   states.clear();
-  if (Status status = orderlog::write_manifest(settings_.data_dir, next); !status) return failure(status.error());
+  if (Status status = orderlog::write_manifest(settings_.data_dir, next); !status)
+    return failure(status.error());
   manifest_ = next;
   return restore();
 }
 
 std::optional<Ending> Node::drain_before_change(const std::vector<shard::RestoredStream>& streams) {
   if (sink_ == nullptr) return std::nullopt;
-  for (const stock::RegisteredItem& item : streams[0].state->items()) item_names_.set(item.terms.id, item.terms.code);
+  for (const stock::RegisteredItem& item : streams[0].state->items())
+    item_names_.set(item.terms.id, item.terms.code);
   std::vector<std::unique_ptr<orderlog::Marks>> marks;
   std::vector<std::unique_ptr<drain::LogSource>> sources;
   std::vector<drain::Stream> tails;
   for (uint32_t i = 0; i < streams.size(); ++i) {
     marks.push_back(std::make_unique<orderlog::Marks>());
     marks.back()->durable = streams[i].report.last_lsn;
-    sources.push_back(std::make_unique<drain::LogSource>(orderlog::stream_files(settings_.data_dir, manifest_, i)));
+    sources.push_back(std::make_unique<drain::LogSource>(
+        orderlog::stream_files(settings_.data_dir, manifest_, i)));
     tails.push_back({.key = {manifest_.node, manifest_.generation, i},
                      .source = sources.back().get(),
                      .marks = marks.back().get(),
@@ -201,12 +222,15 @@ std::optional<Ending> Node::drain_before_change(const std::vector<shard::Restore
   }
   drain::Drainer drainer(*sink_, item_names_, clock_, std::move(tails));
   const drain::Drainer::Finding finding = drainer.reconcile(settings_.accepts_loss);
-  if (finding.agreement == drain::Drainer::Agreement::contradicts) return failure(kExitLogDamaged, finding.message);
-  if (finding.agreement == drain::Drainer::Agreement::agrees) (void)drainer.drain_now(kDrainPatienceNs);
+  if (finding.agreement == drain::Drainer::Agreement::contradicts)
+    return failure(kExitLogDamaged, finding.message);
+  if (finding.agreement == drain::Drainer::Agreement::agrees)
+    (void)drainer.drain_now(kDrainPatienceNs);
   if (!drainer.is_drained())
-    return failure(kExitFailure, "the number of shards cannot change before the database has everything: " +
-                                     drainer.problem() + "; start with --shards " +
-                                     std::to_string(manifest_.shard_count) + " or bring the database back");
+    return failure(kExitFailure,
+                   "the number of shards cannot change before the database has everything: " +
+                       drainer.problem() + "; start with --shards " +
+                       std::to_string(manifest_.shard_count) + " or bring the database back");
   return std::nullopt;
 }
 
@@ -237,15 +261,18 @@ std::optional<Ending> Node::merge_catalog() {
     item_names_.set(terms.id, terms.code);
   }
   if (known_entries < known.size())
-    note("%zu items of this data directory are not in the catalog; they stay as they are", known.size() - known_entries);
+    note("%zu items of this data directory are not in the catalog; they stay as they are",
+         known.size() - known_entries);
   return std::nullopt;
 }
 
 void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, Units stock) {
   const std::string code(terms.code.view());
   if (live.total() != stock)
-    note("item %s: stock stays %lu, the catalog's %lu is for a new item (restock on the operators' listener)",
-         code.c_str(), (unsigned long)live.total(), (unsigned long)stock);
+    note(
+        "item %s: stock stays %lu, the catalog's %lu is for a new item (restock on the operators' "
+        "listener)",
+        code.c_str(), (unsigned long)live.total(), (unsigned long)stock);
   if (terms.catalog_sum == live.terms.catalog_sum) return;
   terms.id = live.terms.id;
   terms.is_paused = live.terms.is_paused;
@@ -255,7 +282,8 @@ void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, 
 }
 
 std::optional<Ending> Node::open_listeners() {
-  Result<std::vector<net::Socket>> opened = net::open_listeners(settings_.listen, settings_.shard_count);
+  Result<std::vector<net::Socket>> opened =
+      net::open_listeners(settings_.listen, settings_.shard_count);
   if (!opened) return failure(opened.error());
   listeners_ = *opened;
   opened = net::open_listeners(settings_.admin, 1);
@@ -278,7 +306,8 @@ ledger::Book Node::make_book(std::optional<Ending>& problem) const {
                                              ": the logs hold more units than were ever supplied");
   }
   counts.assign(settings_.shard_count, {});
-  for (size_t i = 0; i < new_items_.size(); ++i) (void)book.start(new_items_[i].id, new_stocks_[i], 0, counts);
+  for (size_t i = 0; i < new_items_.size(); ++i)
+    (void)book.start(new_items_[i].id, new_stocks_[i], 0, counts);
   return book;
 }
 
@@ -289,11 +318,15 @@ std::optional<Ending> Node::make_shards() {
   if (settings_.keys) replace_keys(settings_.keys);
 
   std::vector<orderlog::StreamFiles> files;
-  for (uint32_t i = 0; i < count; ++i) files.push_back(orderlog::stream_files(settings_.data_dir, manifest_, i));
-  snapshotter_ = std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, order_cells(count), boot_id_);
-  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_, snapshotter_.get());
   for (uint32_t i = 0; i < count; ++i)
-    segments_.push_back(&keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
+    files.push_back(orderlog::stream_files(settings_.data_dir, manifest_, i));
+  snapshotter_ =
+      std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, order_cells(count), boot_id_);
+  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_,
+                                                      snapshotter_.get());
+  for (uint32_t i = 0; i < count; ++i)
+    segments_.push_back(
+        &keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
   if (Status status = keeper_->start(); !status) return failure(status.error());
 
   uint64_t sequence_max = sequence_in_database_;
@@ -305,8 +338,9 @@ std::optional<Ending> Node::make_shards() {
     Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(disk_plan_);
     if (!disk) return failure(disk.error());
     seams->disk = std::move(*disk);
-    seams->writer = std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
-                                                       *segments_[i], *process_->marks[i]);
+    seams->writer =
+        std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
+                                           *segments_[i], *process_->marks[i]);
     ledger::Book book = make_book(problem);
     if (problem) return problem;
     // The first buyers need not wait for the ledger's first news.
@@ -315,23 +349,27 @@ std::optional<Ending> Node::make_shards() {
       first_news.push_back(book.tell_for(i, item));
     seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
-    for (const stock::RegisteredItem& item : streams_[0].state->items()) seams->catalog->upsert(item.terms);
+    for (const stock::RegisteredItem& item : streams_[0].state->items())
+      seams->catalog->upsert(item.terms);
     for (const stock::ItemTerms& terms : new_items_) seams->catalog->upsert(terms);
     for (const stock::ItemTerms& terms : changed_items_) seams->catalog->upsert(terms);
     const shard::ShardSettings shard_settings{
         .shard = i,
         .node = settings_.node,
         .cpu = settings_.cpus.empty() ? -1 : settings_.cpus[i % settings_.cpus.size()],
-        .front = {.shard = i, .node = settings_.node, .hash_key = manifest_.hash_key, .by_ticket = settings_.by_ticket},
+        .front = {.shard = i,
+                  .node = settings_.node,
+                  .hash_key = manifest_.hash_key,
+                  .by_ticket = settings_.by_ticket},
         .desk = {.node = settings_.node,
                  .shard = i,
                  .shard_count = count,
                  .lease_max = settings_.lease_max,
                  .orders_max = orders_max_per_shard(count),
                  .retain_ms = settings_.retain_ms}};
-    seams->shard = std::make_unique<shard::Shard>(shard_settings, *process_, clock_, seams->net, *seams->disk,
-                                                  *seams->writer, *segments_[i], *seams->ledger, *streams_[i].state,
-                                                  *seams->catalog, sequence_max);
+    seams->shard = std::make_unique<shard::Shard>(
+        shard_settings, *process_, clock_, seams->net, *seams->disk, *seams->writer, *segments_[i],
+        *seams->ledger, *streams_[i].state, *seams->catalog, sequence_max);
     for (const LedgerTell& tell : first_news) seams->shard->desk().hear(tell, clock_.now());
     seams_.push_back(std::move(seams));
   }
@@ -342,7 +380,8 @@ std::optional<Ending> Node::make_shards() {
 std::vector<drain::Stream> Node::drain_streams() {
   std::vector<drain::Stream> tails;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
-    sources_.push_back(std::make_unique<drain::LogSource>(orderlog::stream_files(settings_.data_dir, manifest_, i)));
+    sources_.push_back(std::make_unique<drain::LogSource>(
+        orderlog::stream_files(settings_.data_dir, manifest_, i)));
     tails.push_back({.key = {manifest_.node, manifest_.generation, i},
                      .source = sources_.back().get(),
                      .marks = process_->marks[i].get(),
@@ -356,7 +395,8 @@ std::optional<Ending> Node::look_into_database() {
   process_ = std::make_unique<shard::Process>(settings_.shard_count);
   process_->has_database = sink_ != nullptr;
   if (sink_ == nullptr) return std::nullopt;
-  for (uint32_t i = 0; i < settings_.shard_count; ++i) process_->marks[i]->durable = streams_[i].report.last_lsn;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i)
+    process_->marks[i]->durable = streams_[i].report.last_lsn;
   drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams());
   drain::Drainer::Finding finding = drainer_->reconcile(false);
   if (finding.agreement == drain::Drainer::Agreement::contradicts) {
@@ -373,20 +413,24 @@ std::optional<Ending> Node::look_into_database() {
 // Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again, and
 // what they bought may not be sold again before somebody has looked. So every item is paused, durably, before the start.
 std::optional<Ending> Node::go_on_after_loss() {
-  Result<std::unique_ptr<drain::DatabaseReader>> reader = drain::open_database_reader(settings_.database);
+  Result<std::unique_ptr<drain::DatabaseReader>> reader =
+      drain::open_database_reader(settings_.database);
   if (!reader) return failure(reader.error());
   Result<OrderId> newest = (*reader)->newest_order(manifest_.node);
   if (!newest) return failure(newest.error());
   // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
   sequence_in_database_ = newest->sequence() + limits::sequence_gap_after_loss;
   for (const stock::RegisteredItem& item : streams_[0].state->items()) {
-    const bool has_changed = std::any_of(changed_items_.begin(), changed_items_.end(),
-                                         [&](const stock::ItemTerms& terms) { return terms.id == item.terms.id; });
+    const bool has_changed =
+        std::any_of(changed_items_.begin(), changed_items_.end(),
+                    [&](const stock::ItemTerms& terms) { return terms.id == item.terms.id; });
     if (!has_changed) changed_items_.push_back(item.terms);
   }
   for (stock::ItemTerms& terms : changed_items_) terms.is_paused = true;
-  note("%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
-       changed_items_.size());
+  note(
+      "%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, "
+      "then resume",
+      changed_items_.size());
   return std::nullopt;
 }
 
@@ -420,7 +464,8 @@ void Node::run_shard(uint32_t index) {
   Seams& seams = *seams_[index];
   const orderlog::RecoveryReport& report = streams_[index].report;
   if (report.outcome == orderlog::RecoveryOutcome::torn)
-    seams.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq, .truncated_offset = report.end.offset});
+    seams.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
+                                            .truncated_offset = report.end.offset});
   if (index == 0) {
     log_new_items();
     items_are_durable_.store(true, std::memory_order_release);
@@ -432,21 +477,26 @@ void Node::run_shard(uint32_t index) {
 }
 
 void Node::start() {
-  for (uint32_t i = 0; i < settings_.shard_count; ++i) seams_[i]->shard->front().add_listener(listeners_[i], false);
-  admin_ = std::make_unique<shard::Admin>(*seams_[0]->shard, *process_,
-                                          shard::AdminInfo{.node = settings_.node,
-                                                           .data_dir = settings_.data_dir,
-                                                           .ledger = "embedded",
-                                                           .version = version_text(),
-                                                           .started_wall_ms = clock_.now().wall_ms(),
-                                                           .token = settings_.admin_token},
-                                          [this] { return drain_status(); });
-  process_->on_terms = [this](const stock::ItemTerms& terms) { item_names_.set(terms.id, terms.code); };
+  for (uint32_t i = 0; i < settings_.shard_count; ++i)
+    seams_[i]->shard->front().add_listener(listeners_[i], false);
+  admin_ =
+      std::make_unique<shard::Admin>(*seams_[0]->shard, *process_,
+                                     shard::AdminInfo{.node = settings_.node,
+                                                      .data_dir = settings_.data_dir,
+                                                      .ledger = "embedded",
+                                                      .version = version_text(),
+                                                      .started_wall_ms = clock_.now().wall_ms(),
+                                                      .token = settings_.admin_token},
+                                     [this] { return drain_status(); });
+  process_->on_terms = [this](const stock::ItemTerms& terms) {
+    item_names_.set(terms.id, terms.code);
+  };
   shard::Shard& shard0 = *seams_[0]->shard;
   shard0.front().set_admin(admin_.get());
   shard0.front().add_listener(admin_listeners_[0], true);
   shard0.set_turn_hook([this](Moment now) { admin_->turn(now); });
-  for (uint32_t i = 0; i < settings_.shard_count; ++i) threads_.emplace_back([this, i] { run_shard(i); });
+  for (uint32_t i = 0; i < settings_.shard_count; ++i)
+    threads_.emplace_back([this, i] { run_shard(i); });
   while (process_->shards_running.load() < settings_.shard_count)
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   if (drainer_) drainer_->start();
@@ -472,7 +522,9 @@ void Node::begin_stop() {
   process_->ring(~uint64_t{0} >> (64 - settings_.shard_count));
 }
 
-bool Node::has_stopped() const { return process_->shards_stopped.load() == settings_.shard_count; }
+bool Node::has_stopped() const {
+  return process_->shards_stopped.load() == settings_.shard_count;
+}
 
 bool Node::is_alive() {
   bool all = true;
@@ -487,7 +539,8 @@ bool Node::is_alive() {
 void Node::release_segments() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     uint32_t below = snapshotter_->covered_below(i);
-    if (process_->has_database) below = std::min(below, process_->marks[i]->drained_segment.load(std::memory_order_acquire));
+    if (process_->has_database)
+      below = std::min(below, process_->marks[i]->drained_segment.load(std::memory_order_acquire));
     segments_[i]->release_below(below);
   }
 }
@@ -495,13 +548,18 @@ void Node::release_segments() {
 void Node::finish() {
   for (std::thread& thread : threads_) thread.join();
   if (drainer_ && !drainer_->stop(clock_.now().boot_ns + kDrainAtStopNs))
-    diag::notice("the database does not have everything yet; the next start, or `stampede drain`, goes on");
+    diag::notice(
+        "the database does not have everything yet; the next start, or `stampede drain`, goes on");
   keeper_->stop();
   net::remove_socket_file(settings_.listen);
   net::remove_socket_file(settings_.admin);
 }
 
-net::Address Node::listen_address() const { return net::address_of(listeners_[0]); }
-net::Address Node::admin_address() const { return net::address_of(admin_listeners_[0]); }
+net::Address Node::listen_address() const {
+  return net::address_of(listeners_[0]);
+}
+net::Address Node::admin_address() const {
+  return net::address_of(admin_listeners_[0]);
+}
 
 }  // namespace stampede::cmd

@@ -119,7 +119,8 @@ class Node {
   std::vector<shard::RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
   std::vector<Units> new_stocks_;
-  std::vector<stock::ItemTerms> changed_items_;  // known ones with new terms; after a loss all, paused
+  std::vector<stock::ItemTerms>
+      changed_items_;  // known ones with new terms; after a loss all, paused
   bool has_lost_ = false;
   uint64_t sequence_in_database_ = 0;
   drain::ItemNames item_names_;

@@ -22,7 +22,8 @@ constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 constexpr size_t kTokenBytesMax = 4096;
 
 struct Flags {
-  std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080", admin = "127.0.0.1:8081";
+  std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
+                       admin = "127.0.0.1:8081";
   bool demo = false, trust_gateway = false, accept_loss = false;
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
@@ -36,51 +37,70 @@ struct Flags {
 void declare(CLI::App& app, Flags& flags) {
   app.description("Sells: shards, order log, drainer, operators' listener.");
   app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
-  app.add_flag("--demo", flags.demo, "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
-  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")->type_name("DIR");
-  app.add_option("--listen", flags.listen, "public listener; port 0: any free one")->type_name("ADDR:PORT");
+  app.add_flag("--demo", flags.demo,
+               "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
+  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")
+      ->type_name("DIR");
+  app.add_option("--listen", flags.listen, "public listener; port 0: any free one")
+      ->type_name("ADDR:PORT");
   app.add_option("--admin", flags.admin, "operators' listener")->type_name("ADDR:PORT|unix:PATH");
   app.add_option("--admin-token-file", flags.admin_token_file,
                  "bearer token of operators; required beyond loopback or a Unix socket")
       ->type_name("FILE");
-  app.add_option("--shards", flags.shards, "reactor threads, 1 to 64 (default: one per CPU allowed)")
+  app.add_option("--shards", flags.shards,
+                 "reactor threads, 1 to 64 (default: one per CPU allowed)")
       ->check(CLI::Range(1u, limits::shard_count_max))
       ->type_name("N");
-  app.add_option("--cpus", flags.cpus, "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")->type_name("LIST");
+  app.add_option("--cpus", flags.cpus,
+                 "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
+      ->type_name("LIST");
   app.add_option("--ledger", flags.ledger, "where free units are kept: embedded")->type_name("URL");
-  app.add_option("--node", flags.node, "number of this server, 0 to 1023, unique among those that share a ledger")
+  app.add_option("--node", flags.node,
+                 "number of this server, 0 to 1023, unique among those that share a ledger")
       ->check(CLI::Range(0u, limits::node_max))
       ->type_name("N");
-  app.add_option("--db", flags.db, "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")->type_name("URL");
+  app.add_option("--db", flags.db,
+                 "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")
+      ->type_name("URL");
   app.add_option("--durability", flags.durability,
-                 "an order is acknowledged after fdatasync (fsync) or after write (os: survives kill -9, not power loss)")
+                 "an order is acknowledged after fdatasync (fsync) or after write (os: survives "
+                 "kill -9, not power loss)")
       ->check(CLI::IsMember({"fsync", "os"}))
       ->type_name("fsync|os");
   app.add_option("--auth", flags.auth,
-                 "how a user is known: signed tickets, or X-User-Id from a gateway (default: ticket with --key-file, "
+                 "how a user is known: signed tickets, or X-User-Id from a gateway (default: "
+                 "ticket with --key-file, "
                  "else header)")
       ->check(CLI::IsMember({"ticket", "header"}))
       ->type_name("ticket|header");
   app.add_flag("--trust-gateway", flags.trust_gateway, "allow --auth header beyond loopback");
-  app.add_option("--key-file", flags.key_file, "secrets for tickets and payments; read again on SIGHUP")->type_name("FILE");
-  app.add_option("--retain", flags.retain_hours,
-                 "how long finished orders stay readable after an item's end and pay window, 0 to 8760")
+  app.add_option("--key-file", flags.key_file,
+                 "secrets for tickets and payments; read again on SIGHUP")
+      ->type_name("FILE");
+  app.add_option(
+         "--retain", flags.retain_hours,
+         "how long finished orders stay readable after an item's end and pay window, 0 to 8760")
       ->check(CLI::Range(0.0, 8760.0))
       ->type_name("HOURS");
-  app.add_option("--lease-max", flags.lease_max, "most units one shard holds unsold per item, 1 to 1000000")
+  app.add_option("--lease-max", flags.lease_max,
+                 "most units one shard holds unsold per item, 1 to 1000000")
       ->check(CLI::Range(Units{1}, Units{1'000'000}))
       ->type_name("UNITS");
-  app.add_option("--orders-max", flags.orders_max, "most orders in memory, 1000 to 4000000000; then `overloaded`")
+  app.add_option("--orders-max", flags.orders_max,
+                 "most orders in memory, 1000 to 4000000000; then `overloaded`")
       ->check(CLI::Range(uint64_t{1000}, uint64_t{4'000'000'000}))
       ->type_name("N");
-  app.add_option("--drain-lag-max", flags.drain_lag_max,
-                 "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
+  app.add_option(
+         "--drain-lag-max", flags.drain_lag_max,
+         "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
       ->type_name("N");
-  app.add_option("--segment-bytes", flags.segment_bytes, "size of an order log file, for a new data directory")
+  app.add_option("--segment-bytes", flags.segment_bytes,
+                 "size of an order log file, for a new data directory")
       ->check(CLI::Range(limits::segment_bytes_min, size_t{1} << 30))
       ->type_name("BYTES");
-  app.add_flag("--accept-loss", flags.accept_loss,
-               "start although the log has lost records that the database or a later part knows of");
+  app.add_flag(
+      "--accept-loss", flags.accept_loss,
+      "start although the log has lost records that the database or a later part knows of");
 }
 
 Result<std::vector<int>> allowed_cpus(const std::string& list) {
@@ -93,7 +113,9 @@ Result<std::vector<int>> allowed_cpus(const std::string& list) {
   if (list.empty()) return allowed;
   std::vector<int> cpus;
   const char* at = list.c_str();
-  const auto wrong = [&] { return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"}; };
+  const auto wrong = [&] {
+    return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"};
+  };
   while (*at != '\0') {
     int first, last, used = 0;
     if (std::sscanf(at, "%d%n", &first, &used) != 1 || first < 0) return wrong();
@@ -119,7 +141,8 @@ Result<std::vector<int>> allowed_cpus(const std::string& list) {
 Result<std::string> read_token(const std::string& path) {
   Result<std::string> text = read_file(path, kTokenBytesMax);
   if (!text) return text.error();
-  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))
+    text->pop_back();
   if (text->size() < 16) return Error{path + ": expected a token of at least 16 characters"};
   return *text;
 }
@@ -134,7 +157,8 @@ Result<shard::SharedKeys> load_keys(const std::string& path) {
 Result<NodeSettings> settings_of(const Flags& flags) {
   NodeSettings settings;
   if (flags.demo == !flags.catalog.empty())
-    return Error{flags.demo ? "--demo and --catalog exclude each other" : "--catalog FILE or --demo: say what to sell"};
+    return Error{flags.demo ? "--demo and --catalog exclude each other"
+                            : "--catalog FILE or --demo: say what to sell"};
   if (flags.demo) {
     settings.catalog.push_back(stock::demo_entry());
   } else {
@@ -144,7 +168,8 @@ Result<NodeSettings> settings_of(const Flags& flags) {
     if (!entries) return Error{"--catalog: " + entries.error().message};
     settings.catalog = std::move(*entries);
   }
-  if (flags.ledger != "embedded") return Error{"--ledger: only `embedded` is built, not '" + flags.ledger + "'"};
+  if (flags.ledger != "embedded")
+    return Error{"--ledger: only `embedded` is built, not '" + flags.ledger + "'"};
   Result<net::Address> listen = net::parse_address(flags.listen);
   if (!listen) return Error{"--listen: " + listen.error().message};
   Result<net::Address> admin = net::parse_address(flags.admin);
@@ -160,27 +185,33 @@ Result<NodeSettings> settings_of(const Flags& flags) {
     settings.keys = *keys;
   }
   settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
-  if (settings.by_ticket && settings.keys == nullptr) return Error{"--auth ticket: needs --key-file"};
+  if (settings.by_ticket && settings.keys == nullptr)
+    return Error{"--auth ticket: needs --key-file"};
   if (!settings.by_ticket && !net::is_loopback(*listen) && !flags.trust_gateway)
-    return Error{"--auth header on " + flags.listen + ": anybody could be any user; give --key-file for signed tickets, "
+    return Error{"--auth header on " + flags.listen +
+                 ": anybody could be any user; give --key-file for signed tickets, "
                  "or --trust-gateway when only a gateway can connect"};
   if (!flags.admin_token_file.empty()) {
     Result<std::string> token = read_token(flags.admin_token_file);
     if (!token) return Error{"--admin-token-file: " + token.error().message};
     settings.admin_token = *token;
   } else if (!net::is_loopback(*admin)) {
-    return Error{"--admin " + flags.admin + ": beyond loopback or a Unix socket it needs --admin-token-file"};
+    return Error{"--admin " + flags.admin +
+                 ": beyond loopback or a Unix socket it needs --admin-token-file"};
   }
   if (flags.segment_bytes % limits::log_block_bytes != 0)
-    return Error{"--segment-bytes: expected a multiple of " + std::to_string(limits::log_block_bytes)};
+    return Error{"--segment-bytes: expected a multiple of " +
+                 std::to_string(limits::log_block_bytes)};
   settings.data_dir = flags.data;
   settings.listen = *listen;
   settings.admin = *admin;
   settings.cpus = *cpus;
-  settings.shard_count = flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), limits::shard_count_max);
+  settings.shard_count =
+      flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), limits::shard_count_max);
   settings.node = flags.node;
   settings.database = *database;
-  settings.durability = flags.durability == "os" ? orderlog::Durability::os : orderlog::Durability::fsync;
+  settings.durability =
+      flags.durability == "os" ? orderlog::Durability::os : orderlog::Durability::fsync;
   settings.retain_ms = static_cast<int64_t>(flags.retain_hours * 3600e3);
   settings.lease_max = flags.lease_max;
   settings.segment_bytes = flags.segment_bytes;
@@ -203,7 +234,8 @@ sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // inherited by every thread; only this one waits for them
+  pthread_sigmask(SIG_BLOCK, &signals,
+                  nullptr);  // inherited by every thread; only this one waits for them
   return signals;
 }
 
@@ -215,13 +247,15 @@ std::string url_of(const net::Address& address) {
 void print_start(const Node& node, const NodeSettings& settings) {
   for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
   std::printf("%zu item%s, %u shard%s, data in %s, database %s\n", settings.catalog.size(),
-              settings.catalog.size() == 1 ? "" : "s", settings.shard_count, settings.shard_count == 1 ? "" : "s",
-              settings.data_dir.c_str(), settings.database_text.c_str());
+              settings.catalog.size() == 1 ? "" : "s", settings.shard_count,
+              settings.shard_count == 1 ? "" : "s", settings.data_dir.c_str(),
+              settings.database_text.c_str());
   const std::string url = url_of(node.listen_address());
   std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
   if (!settings.by_ticket && !settings.catalog.empty())
-    std::printf("buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
-                std::string(settings.catalog[0].terms.code.view()).c_str(), url.c_str());
+    std::printf(
+        "buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
+        std::string(settings.catalog[0].terms.code.view()).c_str(), url.c_str());
   std::printf("ready\n");
   std::fflush(stdout);
 }
@@ -245,7 +279,8 @@ void watch_over(Node& node, const sigset_t& signals, const std::string& key_file
     if (signal == SIGHUP) reload_keys(node, key_file);
     if (signal == SIGTERM || signal == SIGINT) {
       if (is_stopping) {
-        diag::warning("second signal: leaving at once; acknowledged orders are safe in the order log");
+        diag::warning(
+            "second signal: leaving at once; acknowledged orders are safe in the order log");
         _exit(kExitFailure);
       }
       is_stopping = true;

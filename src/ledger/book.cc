@@ -19,7 +19,8 @@ bool Book::start(ItemId id, Units supplied, Units withdrawn, std::span<const Str
   Item& item = this->item(id);
   for (uint32_t stream = 0; stream < stream_count_; ++stream) {
     const StreamCount& count = counts[stream];
-    item.lines[stream] = {.granted = count.accepted, .returned = count.returned, .pool = count.pool};
+    item.lines[stream] = {
+        .granted = count.accepted, .returned = count.returned, .pool = count.pool};
     item.pools += count.pool;
     held += count.accepted - count.returned;
   }
@@ -66,7 +67,10 @@ Book::Answer Book::ask(uint32_t stream, const LedgerAsk& ask) {
 LedgerTell Book::tell_for(uint32_t stream, ItemId id) const {
   const Item& item = items_[id];
   const Line& line = item.lines[stream];
-  return {.item = id, .accepted = line.granted, .free = item.free, .pool_elsewhere = item.pools - line.pool};
+  return {.item = id,
+          .accepted = line.granted,
+          .free = item.free,
+          .pool_elsewhere = item.pools - line.pool};
 }
 
 }  // namespace stampede::ledger

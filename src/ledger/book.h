@@ -20,7 +20,8 @@ class Book {
   explicit Book(uint32_t stream_count) : stream_count_(stream_count) {}
 
   // What the logs say at start; `counts` holds one entry per stream. False: more is held than was ever supplied.
-  [[nodiscard]] bool start(ItemId item, Units supplied, Units withdrawn, std::span<const StreamCount> counts);
+  [[nodiscard]] bool start(ItemId item, Units supplied, Units withdrawn,
+                           std::span<const StreamCount> counts);
 
   // A later supply of units, durable already. An item that is new begins here.
   void supply(ItemId item, Units supplied);
@@ -34,14 +35,24 @@ class Book {
   };
   [[nodiscard]] Answer ask(uint32_t stream, const LedgerAsk& ask);
 
-  [[nodiscard]] bool knows(ItemId item) const { return item < items_.size() && items_[item].lines != nullptr; }
+  [[nodiscard]] bool knows(ItemId item) const {
+    return item < items_.size() && items_[item].lines != nullptr;
+  }
   [[nodiscard]] LedgerTell tell_for(uint32_t stream, ItemId item) const;
   // Streams that ever asked about the item hear news of it.
-  [[nodiscard]] bool is_interested(uint32_t stream, ItemId item) const { return line(stream, item).has_asked; }
-  [[nodiscard]] Units total(ItemId item) const { return items_[item].supplied - items_[item].withdrawn; }
+  [[nodiscard]] bool is_interested(uint32_t stream, ItemId item) const {
+    return line(stream, item).has_asked;
+  }
+  [[nodiscard]] Units total(ItemId item) const {
+    return items_[item].supplied - items_[item].withdrawn;
+  }
   [[nodiscard]] Units free(ItemId item) const { return items_[item].free; }
-  [[nodiscard]] Units granted(uint32_t stream, ItemId item) const { return line(stream, item).granted; }
-  [[nodiscard]] Units returned(uint32_t stream, ItemId item) const { return line(stream, item).returned; }
+  [[nodiscard]] Units granted(uint32_t stream, ItemId item) const {
+    return line(stream, item).granted;
+  }
+  [[nodiscard]] Units returned(uint32_t stream, ItemId item) const {
+    return line(stream, item).returned;
+  }
 
  private:
   struct Line {

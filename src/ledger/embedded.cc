@@ -13,11 +13,13 @@ using Kind = LedgerMessage::Kind;
 
 constexpr uint32_t kAuditsUnderWayMax = 64;
 static_assert(limits::shard_count_max <= 64, "touched_ has a bit per shard");
-static_assert(2 * limits::lines_per_exchange_max + 2 * kAuditsUnderWayMax < limits::ledger_slots / 2,
+static_assert(2 * limits::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
+                  limits::ledger_slots / 2,
               "asks, tells and audits always find room; news takes only what is left");
 
 LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
-  return {.kind = kind, .item = tell.item, .values = {tell.accepted, tell.free, tell.pool_elsewhere}};
+  return {
+      .kind = kind, .item = tell.item, .values = {tell.accepted, tell.free, tell.pool_elsewhere}};
 }
 
 }  // namespace
@@ -39,7 +41,8 @@ void EmbeddedLedger::send(uint32_t to, LedgerMessage message) {
 void EmbeddedLedger::exchange(std::span<const LedgerAsk> asks, Moment) {
   CHECK(is_ready());
   for (const LedgerAsk& ask : asks)
-    send(home_of(ask.item), {.kind = Kind::ask, .item = ask.item, .values = {ask.returned, ask.pool, ask.want}});
+    send(home_of(ask.item),
+         {.kind = Kind::ask, .item = ask.item, .values = {ask.returned, ask.pool, ask.want}});
   tells_awaited_ = asks.size();
 }
 
@@ -51,44 +54,62 @@ bool EmbeddedLedger::has_mail() const {
 
 void EmbeddedLedger::poll(Client& client, Moment) {
   for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-    lanes_.lane(from, shard_).take(limits::ledger_slots, [&](const LedgerMessage& message) { take(message, client); });
+    lanes_.lane(from, shard_).take(limits::ledger_slots, [&](const LedgerMessage& message) {
+      take(message, client);
+    });
 }
 
 void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
   const Units* values = message.values;
   switch (message.kind) {
-    case Kind::ask: return answer_ask(message);
+    case Kind::ask:
+      return answer_ask(message);
     case Kind::tell:
       CHECK(tells_awaited_ > 0);
       --tells_awaited_;
       [[fallthrough]];
     case Kind::news:
-      return client.hear({.item = message.item, .accepted = values[0], .free = values[1], .pool_elsewhere = values[2]});
+      return client.hear({.item = message.item,
+                          .accepted = values[0],
+                          .free = values[1],
+                          .pool_elsewhere = values[2]});
     case Kind::supply:
       book_.supply(message.item, values[0]);
       return spread_news(message.item, lanes_.shard_count());
     case Kind::withdraw: {
       const bool is_done = book_.withdraw(message.item, values[0]);
-      send(message.from, {.kind = Kind::withdrawn, .is_ok = is_done, .item = message.item, .ticket = message.ticket,
+      send(message.from, {.kind = Kind::withdrawn,
+                          .is_ok = is_done,
+                          .item = message.item,
+                          .ticket = message.ticket,
                           .values = {book_.free(message.item)}});
       return spread_news(message.item, lanes_.shard_count());
     }
     case Kind::withdrawn:
-      withdrawals_.push_back({.ticket = message.ticket, .is_done = message.is_ok, .free = values[0]});
+      withdrawals_.push_back(
+          {.ticket = message.ticket, .is_done = message.is_ok, .free = values[0]});
       return;
-    case Kind::audit_ask: return begin_audit(message);
+    case Kind::audit_ask:
+      return begin_audit(message);
     case Kind::audit_mark: {
       const StreamCount count = client.count(message.item);
-      return send(message.from,
-                  {.kind = Kind::audit_count, .item = message.item, .ticket = message.ticket,
-                   .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
+      return send(message.from, {.kind = Kind::audit_count,
+                                 .item = message.item,
+                                 .ticket = message.ticket,
+                                 .values = {count.accepted, count.returned, count.reserved,
+                                            count.paid, count.pool}});
     }
-    case Kind::audit_count: return add_count(message);
+    case Kind::audit_count:
+      return add_count(message);
     case Kind::audit_sum:
       --audits_asked_;
       audit_results_.push_back({.ticket = message.ticket,
-                                .line = {.item = message.item, .total = values[0], .free = values[1],
-                                         .leased = values[2], .reserved = values[3], .paid = values[4],
+                                .line = {.item = message.item,
+                                         .total = values[0],
+                                         .free = values[1],
+                                         .leased = values[2],
+                                         .reserved = values[3],
+                                         .paid = values[4],
                                          .is_ok = message.is_ok}});
       return;
   }
@@ -97,9 +118,10 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
 // ---- the book's side ----
 
 void EmbeddedLedger::answer_ask(const LedgerMessage& message) {
-  const Book::Answer answer =
-      book_.ask(message.from, {.item = message.item, .returned = message.values[0], .pool = message.values[1],
-                               .want = message.values[2]});
+  const Book::Answer answer = book_.ask(message.from, {.item = message.item,
+                                                       .returned = message.values[0],
+                                                       .pool = message.values[1],
+                                                       .want = message.values[2]});
   send(message.from, message_of(Kind::tell, answer.tell));
   if (answer.has_news) spread_news(message.item, message.from);
 }
@@ -120,7 +142,8 @@ void EmbeddedLedger::begin_audit(const LedgerMessage& message) {
   audit.counts_awaited = lanes_.shard_count();
   audit.line = {.item = item, .total = book_.total(item), .free = book_.free(item), .is_ok = true};
   for (uint32_t stream = 0; stream < lanes_.shard_count(); ++stream) {
-    audit.noted.push_back({.accepted = book_.granted(stream, item), .returned = book_.returned(stream, item)});
+    audit.noted.push_back(
+        {.accepted = book_.granted(stream, item), .returned = book_.returned(stream, item)});
     send(stream, {.kind = Kind::audit_mark, .item = item, .ticket = message.ticket});
   }
   audits_.push_back(std::move(audit));
@@ -133,14 +156,18 @@ void EmbeddedLedger::add_count(const LedgerMessage& message) {
   const auto [accepted, returned, reserved, paid, pool] = message.values;
   const StreamCount& noted = audit->noted[message.from];
   AuditLine& line = audit->line;
-  const bool adds_up = accepted == noted.accepted && returned >= noted.returned && pool + reserved + paid + returned == accepted;
+  const bool adds_up = accepted == noted.accepted && returned >= noted.returned &&
+                       pool + reserved + paid + returned == accepted;
   line.is_ok = line.is_ok && adds_up;
   line.reserved += reserved;
   line.paid += paid;
   line.leased += pool + (returned - noted.returned);
   if (--audit->counts_awaited > 0) return;
   line.is_ok = line.is_ok && line.free + line.leased + line.reserved + line.paid == line.total;
-  send(0, {.kind = Kind::audit_sum, .is_ok = line.is_ok, .item = line.item, .ticket = audit->ticket,
+  send(0, {.kind = Kind::audit_sum,
+           .is_ok = line.is_ok,
+           .item = line.item,
+           .ticket = audit->ticket,
            .values = {line.total, line.free, line.leased, line.reserved, line.paid}});
   *audit = std::move(audits_.back());
   audits_.pop_back();

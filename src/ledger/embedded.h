@@ -27,16 +27,16 @@ namespace stampede::ledger {
 
 struct LedgerMessage {
   enum class Kind : uint8_t {
-    ask,            // returned, pool, want
-    tell,           // accepted, free, pool_elsewhere: the answer to an ask
-    news,           // the same, unasked
-    supply,         // supplied
-    withdraw,       // units
-    withdrawn,      // whether it was done, free
-    audit_ask,      //
-    audit_mark,     //
-    audit_count,    // accepted, returned, reserved, paid, pool
-    audit_sum,      // total, free, leased, reserved, paid; is_ok
+    ask,          // returned, pool, want
+    tell,         // accepted, free, pool_elsewhere: the answer to an ask
+    news,         // the same, unasked
+    supply,       // supplied
+    withdraw,     // units
+    withdrawn,    // whether it was done, free
+    audit_ask,    //
+    audit_mark,   //
+    audit_count,  // accepted, returned, reserved, paid, pool
+    audit_sum,    // total, free, leased, reserved, paid; is_ok
   };
   Kind kind = Kind::ask;
   bool is_ok = false;
@@ -50,7 +50,9 @@ struct LedgerMessage {
 class LedgerLanes {
  public:
   explicit LedgerLanes(uint32_t shard_count);
-  Lane<LedgerMessage>& lane(uint32_t from, uint32_t to) { return *lanes_[from * shard_count_ + to]; }
+  Lane<LedgerMessage>& lane(uint32_t from, uint32_t to) {
+    return *lanes_[from * shard_count_ + to];
+  }
   uint32_t shard_count() const { return shard_count_; }
 
  private:
@@ -85,7 +87,8 @@ class EmbeddedLedger final : public Ledger {
   }
   void supply(ItemId item, Units supplied);
   void withdraw(ItemId item, Units units, uint32_t ticket);
-  [[nodiscard]] bool audit(ItemId item, uint32_t ticket);  // false: too many under way, try next turn
+  [[nodiscard]] bool audit(ItemId item,
+                           uint32_t ticket);  // false: too many under way, try next turn
   std::vector<Withdrawal> take_withdrawals() { return std::exchange(withdrawals_, {}); }
   std::vector<AuditResult> take_audits() { return std::exchange(audit_results_, {}); }
 

@@ -131,7 +131,8 @@ concept Of = std::same_as<std::remove_const_t<Given>, T>;
 template <typename Archive, Of<Item> R>
 void fields(Archive& archive, R& r) {
   archive(r.item, r.price, r.currency, r.per_user_limit, r.starts_ms, r.ends_ms, r.pay_window_s,
-          r.is_paused, r.is_ended, r.has_hidden_link, r.catalog_sum, Bounded{r.code, limits::item_code_bytes_max},
+          r.is_paused, r.is_ended, r.has_hidden_link, r.catalog_sum,
+          Bounded{r.code, limits::item_code_bytes_max},
           Bounded{r.title, limits::item_title_bytes_max});
 }
 template <typename Archive, Of<Supply> R>

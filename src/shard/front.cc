@@ -14,16 +14,23 @@ namespace {
 
 using http::RouteKind;
 
-constexpr size_t kReadBytes = 32 * 1024;  // one read; what of it cannot be taken yet fits into a large chunk
+constexpr size_t kReadBytes =
+    32 * 1024;  // one read; what of it cannot be taken yet fits into a large chunk
 static_assert(kReadBytes <= net::chunk_capacity(net::ChunkSize::large));
-constexpr uint16_t kStockLooksMax = 10'000;  // turns that a question about stock waits for the ledger
-constexpr int64_t kStopPatienceNs = 3 * kSecond;  // then clients that take no answers are left behind
+constexpr uint16_t kStockLooksMax =
+    10'000;  // turns that a question about stock waits for the ledger
+constexpr int64_t kStopPatienceNs =
+    3 * kSecond;  // then clients that take no answers are left behind
 constexpr int64_t kListenerRestNs = 100 * kMillisecond;
 
-constexpr uint64_t token_of(uint32_t index, uint32_t serial) { return (uint64_t{serial & 0x3fffffff} << 32) | index; }
+constexpr uint64_t token_of(uint32_t index, uint32_t serial) {
+  return (uint64_t{serial & 0x3fffffff} << 32) | index;
+}
 
 // What a repeated Idempotency-Key must agree on: not the spelling of the JSON, but what it asks for.
-uint64_t body_hash_of(ItemId item, Quantity quantity) { return mix((uint64_t{item} << 32) | quantity) | 1; }
+uint64_t body_hash_of(ItemId item, Quantity quantity) {
+  return mix((uint64_t{item} << 32) | quantity) | 1;
+}
 
 bool matches(std::string_view if_none_match, std::string_view tag) {
   return if_none_match == "*" || if_none_match.find(tag) != std::string_view::npos;
@@ -47,8 +54,8 @@ std::string time_json(int64_t wall_ms) {
 
 }  // namespace
 
-Front::Front(const FrontSettings& settings, net::Net& net, const stock::Catalog& catalog, Orders& orders,
-             Metrics& metrics, Moment now)
+Front::Front(const FrontSettings& settings, net::Net& net, const stock::Catalog& catalog,
+             Orders& orders, Metrics& metrics, Moment now)
     : settings_(settings),
       net_(net),
       catalog_(catalog),
@@ -68,8 +75,10 @@ Front::Front(const FrontSettings& settings, net::Net& net, const stock::Catalog&
 
 void Front::add_listener(net::Socket socket, bool is_admin) {
   const uint64_t token = kListenerToken | listeners_.size();
-  listeners_.push_back({.socket = socket, .is_admin = is_admin, .is_watched = true, .rest_until_ns = 0});
-  if (!net_.watch(socket, token, net::Interest::read)) fatal(kExitFailure, "cannot watch a listening socket");
+  listeners_.push_back(
+      {.socket = socket, .is_admin = is_admin, .is_watched = true, .rest_until_ns = 0});
+  if (!net_.watch(socket, token, net::Interest::read))
+    fatal(kExitFailure, "cannot watch a listening socket");
 }
 
 void Front::on_event(const net::Event& event, Moment now) {
@@ -89,10 +98,16 @@ void Front::accept_some(uint32_t listener_index) {
   for (uint32_t budget = limits::accepts_per_turn_max; budget > 0; --budget) {
     const net::Accepted accepted = net_.accept(listener.socket);
     switch (accepted.status) {
-      case net::Accepted::Status::accepted: open_connection(accepted.socket, listener.is_admin); break;
-      case net::Accepted::Status::aborted: break;
-      case net::Accepted::Status::shed: metrics_.connections_shed.add(); break;
-      case net::Accepted::Status::none: return;
+      case net::Accepted::Status::accepted:
+        open_connection(accepted.socket, listener.is_admin);
+        break;
+      case net::Accepted::Status::aborted:
+        break;
+      case net::Accepted::Status::shed:
+        metrics_.connections_shed.add();
+        break;
+      case net::Accepted::Status::none:
+        return;
       case net::Accepted::Status::exhausted:
         // Level-triggered: watching on would spin until a descriptor is free.
         net_.unwatch(listener.socket);
@@ -154,7 +169,8 @@ void Front::read_some(uint32_t index) {
   }
   if (!may_take_request(connection)) return update_interest(index);
   const bool is_kept = !connection.input.empty();
-  const std::span<char> into = is_kept ? connection.input.room(buffers_) : std::span<char>(read_scratch_);
+  const std::span<char> into =
+      is_kept ? connection.input.room(buffers_) : std::span<char>(read_scratch_);
   if (into.empty()) {  // no chunk left in the pool: memory has an end
     metrics_.connections_shed.add();
     return close_connection(index);
@@ -273,15 +289,19 @@ void Front::dispatch_public(uint32_t place, const http::Request& request) {
     case RouteKind::create_order:
     case RouteKind::list_orders:
     case RouteKind::read_order:
-    case RouteKind::cancel_order: return dispatch_order(place, request, route);
-    case RouteKind::pay_order: return dispatch_payment(place, request, route);
-    case RouteKind::list_items: return answer_items(place, request);
+    case RouteKind::cancel_order:
+      return dispatch_order(place, request, route);
+    case RouteKind::pay_order:
+      return dispatch_payment(place, request, route);
+    case RouteKind::list_items:
+      return answer_items(place, request);
     case RouteKind::read_time:
       return complete(reply_to(place),
                       TextAnswer{.headers = "Cache-Control: no-store\r\n",
                                  .body = "{\"server_time\":" + time_json(now_.wall_ms()) +
                                          ",\"unix_ms\":" + std::to_string(now_.wall_ms()) + "}"});
-    default: break;
+    default:
+      break;
   }
   const ItemId item = catalog_.find(route.item_code);
   if (item == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item});
@@ -300,7 +320,8 @@ std::optional<UserText> Front::user_of(const http::Request& request) const {
   }
   constexpr std::string_view kBearer = "Bearer ";
   if (!request.authorization.starts_with(kBearer) || keys_ == nullptr) return std::nullopt;
-  return door::verify_ticket(request.authorization.substr(kBearer.size()), keys_->tickets, now_.wall_ns / kSecond);
+  return door::verify_ticket(request.authorization.substr(kBearer.size()), keys_->tickets,
+                             now_.wall_ns / kSecond);
 }
 
 void Front::dispatch_order(uint32_t place, const http::Request& request, const http::Route& route) {
@@ -323,7 +344,9 @@ void Front::dispatch_order(uint32_t place, const http::Request& request, const h
       order.kind = route.wait_ms > 0 && !is_stopping_ ? RequestKind::watch : RequestKind::read;
       places_[place].wait_ms = static_cast<uint16_t>(route.wait_ms);
       break;
-    default: order.kind = RequestKind::cancel; break;
+    default:
+      order.kind = RequestKind::cancel;
+      break;
   }
   submit(place, order);
 }
@@ -332,7 +355,8 @@ void Front::dispatch_order(uint32_t place, const http::Request& request, const h
 bool Front::fill_create(OrderRequest& order, uint32_t place, const http::Request& request) {
   order.kind = RequestKind::create;
   const http::CreateBody body = http::parse_create(request.body);
-  if (body.error != nullptr) return refuse(place, {.verdict = Verdict::bad_request, .reason = body.error}), false;
+  if (body.error != nullptr)
+    return refuse(place, {.verdict = Verdict::bad_request, .reason = body.error}), false;
   if (!request.idempotency_key.empty()) {
     if (!http::is_idempotency_key(request.idempotency_key))
       return refuse(place, {.verdict = Verdict::bad_request,
@@ -347,13 +371,16 @@ bool Front::fill_create(OrderRequest& order, uint32_t place, const http::Request
   return true;
 }
 
-void Front::dispatch_payment(uint32_t place, const http::Request& request, const http::Route& route) {
-  if (keys_ == nullptr ||
-      !door::verify_signature(request.signature, request.body, keys_->payments, now_.wall_ns / kSecond))
-    return refuse(place, {.verdict = Verdict::unauthenticated,
-                          .reason = "Stampede-Signature is missing, too old or not by a payment key"});
+void Front::dispatch_payment(uint32_t place, const http::Request& request,
+                             const http::Route& route) {
+  if (keys_ == nullptr || !door::verify_signature(request.signature, request.body, keys_->payments,
+                                                  now_.wall_ns / kSecond))
+    return refuse(place,
+                  {.verdict = Verdict::unauthenticated,
+                   .reason = "Stampede-Signature is missing, too old or not by a payment key"});
   const http::PaymentBody body = http::parse_payment(request.body);
-  if (body.error != nullptr) return refuse(place, {.verdict = Verdict::bad_request, .reason = body.error});
+  if (body.error != nullptr)
+    return refuse(place, {.verdict = Verdict::bad_request, .reason = body.error});
   OrderRequest order;
   order.kind = RequestKind::pay;
   order.order = route.order_id;
@@ -400,8 +427,10 @@ void Front::answer_item(uint32_t place, const http::Request& request, ItemId ite
   const std::string tag = stock::entity_tag(body);
   const int64_t ends_ms = catalog_.sale(item).ends_ms;
   // Without an end, an hour: prices and titles may still be changed by an operator.
-  const int64_t age_s = ends_ms == 0 ? 3600 : std::max<int64_t>(0, (ends_ms - now_.wall_ms()) / 1000);
-  TextAnswer answer{.headers = "ETag: " + tag + "\r\nCache-Control: public, max-age=" + std::to_string(age_s) + "\r\n"};
+  const int64_t age_s =
+      ends_ms == 0 ? 3600 : std::max<int64_t>(0, (ends_ms - now_.wall_ms()) / 1000);
+  TextAnswer answer{.headers = "ETag: " + tag + "\r\nCache-Control: public, max-age=" +
+                               std::to_string(age_s) + "\r\n"};
   if (matches(request.if_none_match, tag))
     answer.status = http::StatusCode::not_modified;
   else
@@ -453,10 +482,11 @@ void Front::answer_stock(uint32_t place, ItemId item) {
     state = "paused";
   else if (glance.available == 0)
     state = "sold_out";
-  complete(reply_to(place), TextAnswer{.headers = "Cache-Control: no-store\r\n",
-                                       .body = std::string("{\"state\":\"") + state +
-                                               "\",\"available\":" + std::to_string(glance.available) +
-                                               ",\"server_time\":" + time_json(now_.wall_ms()) + "}"});
+  complete(reply_to(place),
+           TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                      .body = std::string("{\"state\":\"") + state +
+                              "\",\"available\":" + std::to_string(glance.available) +
+                              ",\"server_time\":" + time_json(now_.wall_ms()) + "}"});
 }
 
 // ---- places ----
@@ -494,10 +524,14 @@ void Front::drop_place(uint32_t index) {
 }
 
 ReplyTo Front::reply_to(uint32_t place) const {
-  return {.shard = static_cast<uint16_t>(settings_.shard), .place = place, .serial = places_[place].serial};
+  return {.shard = static_cast<uint16_t>(settings_.shard),
+          .place = place,
+          .serial = places_[place].serial};
 }
 
-bool Front::is_current(const ReplyTo& to) const { return places_[to.place].serial == to.serial; }
+bool Front::is_current(const ReplyTo& to) const {
+  return places_[to.place].serial == to.serial;
+}
 
 void Front::complete(const OrderAnswer& answer) {
   if (!is_current(answer.reply_to)) return;  // the connection has gone
@@ -508,11 +542,13 @@ void Front::complete(const OrderAnswer& answer) {
   if (place.kind == RequestKind::list && answer.verdict == Verdict::ok) {
     if (answer.has_order) lists_[index].append(answer.order, catalog_.code(answer.order.item));
     place.answer.order.id = answer.order.id;
-    if (answer.has_more && ++place.listed < limits::list_orders_max) return continuations_.push_back(answer.reply_to);
+    if (answer.has_more && ++place.listed < limits::list_orders_max)
+      return continuations_.push_back(answer.reply_to);
     return complete(answer.reply_to, TextAnswer{.body = std::string(lists_[index].finish())});
   }
   if (place.kind == RequestKind::create && answer.verdict == Verdict::bad_request)
-    return refuse(index, {.verdict = answer.verdict, .reason = "qty is more than one user may buy of this item"});
+    return refuse(index, {.verdict = answer.verdict,
+                          .reason = "qty is more than one user may buy of this item"});
   place.answer = answer;
   place.state = Place::State::answered;
   settle(index);
@@ -565,18 +601,20 @@ bool Front::render(Connection& connection, uint32_t index) {
   if (room.empty()) return false;
   bool is_whole = true;
   if (place.state == Place::State::answered) {
-    const std::string_view code = place.answer.has_order ? catalog_.code(place.answer.order.item) : std::string_view{};
+    const std::string_view code =
+        place.answer.has_order ? catalog_.code(place.answer.order.item) : std::string_view{};
     connection.output.extend(http::render_answer(place.answer, code, delivery_of(place), room));
     count_answer(place.answer);
   } else {
     const TextAnswer& text = texts_.at(index);
     if (text.refusal != Verdict::ok) {
       const char* reason = text.body.empty() ? nullptr : text.body.c_str();
-      connection.output.extend(http::render_refusal({.verdict = text.refusal, .reason = reason, .allow = text.allow},
-                                                    delivery_of(place), room));
+      connection.output.extend(
+          http::render_refusal({.verdict = text.refusal, .reason = reason, .allow = text.allow},
+                               delivery_of(place), room));
     } else {
-      connection.output.extend(http::render_head(text.status, text.content_type, text.headers, text.body.size(),
-                                                 delivery_of(place), room));
+      connection.output.extend(http::render_head(text.status, text.content_type, text.headers,
+                                                 text.body.size(), delivery_of(place), room));
       if (!place.is_head) is_whole = connection.output.append(buffers_, text.body);
     }
     if (!place.is_admin) metrics_.answers[static_cast<unsigned>(text.refusal)].add();
@@ -587,7 +625,8 @@ bool Front::render(Connection& connection, uint32_t index) {
 
 void Front::count_answer(const OrderAnswer& answer) {
   metrics_.answers[static_cast<unsigned>(answer.verdict)].add();
-  if (answer.verdict == Verdict::created) metrics_.acked_ns.record(now_.boot_ns - answer.received_boot_ns);
+  if (answer.verdict == Verdict::created)
+    metrics_.acked_ns.record(now_.boot_ns - answer.received_boot_ns);
 }
 
 // ---- lists and long polls ----
@@ -653,7 +692,8 @@ void Front::flush() {
       metrics_.bytes_written.add(io.bytes);
       connection.output.consume(buffers_, io.bytes);
       if (io.bytes > 0 && connection.waiting == Connection::Waiting::write)
-        connection.waiting = Connection::Waiting::answer;  // progress: the write deadline begins anew
+        connection.waiting =
+            Connection::Waiting::answer;  // progress: the write deadline begins anew
       if (connection.output.empty()) --connections_with_output_;
     }
     if (!connection.output.empty() && !is_blocked)
@@ -677,11 +717,13 @@ void Front::after_write(uint32_t index) {
     net_.shut_down_write(connection.socket);
     set_deadline(index, Connection::Waiting::linger, limits::linger_deadline_ms);
   } else if (connection.place_count == 0 && connection.input.empty() &&
-             connection.waiting != Connection::Waiting::idle && connection.waiting != Connection::Waiting::head) {
+             connection.waiting != Connection::Waiting::idle &&
+             connection.waiting != Connection::Waiting::head) {
     set_deadline(index, Connection::Waiting::idle, limits::idle_deadline_ms);
   } else if (connection.place_count == 0 && !connection.input.empty()) {
     // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
-    if (connection.waiting == Connection::Waiting::answer || connection.waiting == Connection::Waiting::write)
+    if (connection.waiting == Connection::Waiting::answer ||
+        connection.waiting == Connection::Waiting::write)
       stall(index);
   }
   update_interest(index);
@@ -690,7 +732,8 @@ void Front::after_write(uint32_t index) {
 void Front::update_interest(uint32_t index) {
   Connection& connection = connections_[index];
   const bool is_lingering = connection.waiting == Connection::Waiting::linger;
-  const bool reads = is_lingering || (!connection.input_ended && may_take_request(connection) && !connection.is_stalled);
+  const bool reads = is_lingering || (!connection.input_ended && may_take_request(connection) &&
+                                      !connection.is_stalled);
   const bool writes = !connection.output.empty();
   const net::Interest interest = reads && writes ? net::Interest::read_write
                                  : reads         ? net::Interest::read
@@ -707,7 +750,8 @@ void Front::update_interest(uint32_t index) {
 // new deadline is earlier than the one it holds; a later one is found when the timer fires.
 void Front::set_deadline(uint32_t index, Connection::Waiting waiting, int64_t milliseconds) {
   Connection& connection = connections_[index];
-  const bool is_total = waiting == Connection::Waiting::head || waiting == Connection::Waiting::body;
+  const bool is_total =
+      waiting == Connection::Waiting::head || waiting == Connection::Waiting::body;
   if (is_total && connection.waiting == waiting && connection.deadline_ns != 0) return;
   connection.waiting = waiting;
   if (waiting == Connection::Waiting::answer) {
@@ -730,7 +774,8 @@ void Front::on_deadline(uint32_t index) {
     deadlines_.schedule(index, now_.boot_ns + limits::idle_deadline_ms * kMillisecond);
     return;
   }
-  if (connection.deadline_ns > now_.boot_ns) return deadlines_.schedule(index, connection.deadline_ns);
+  if (connection.deadline_ns > now_.boot_ns)
+    return deadlines_.schedule(index, connection.deadline_ns);
   metrics_.connections_timed_out.add();
   const bool is_half_a_request =
       connection.waiting == Connection::Waiting::body ||
@@ -744,9 +789,11 @@ void Front::pass_time(Moment now) {
   now_ = now;
   date_.refresh(now.wall_ns);
   uint32_t budget = limits::expiries_per_turn_max;
-  for (uint32_t index; (index = deadlines_.next_due(now.boot_ns, budget)) != kNone;) on_deadline(index);
+  for (uint32_t index; (index = deadlines_.next_due(now.boot_ns, budget)) != kNone;)
+    on_deadline(index);
   budget = limits::expiries_per_turn_max;
-  for (uint32_t place; (place = watch_wheel_.next_due(now.boot_ns, budget)) != kNone;) end_watch(place);
+  for (uint32_t place; (place = watch_wheel_.next_due(now.boot_ns, budget)) != kNone;)
+    end_watch(place);
   for (uint32_t i = 0; i < listeners_.size(); ++i) {
     Listener& listener = listeners_[i];
     if (listener.is_watched || is_stopping_ || now.boot_ns < listener.rest_until_ns) continue;
@@ -801,7 +848,8 @@ void Front::begin_stop(Moment now) {
     // A request that has arrived is answered: with the truth that the server stops.
     read_some(index);
     if (!connection.is_open) continue;
-    if (connection.place_count > 0 && places_[connection.last_place].state == Place::State::watching)
+    if (connection.place_count > 0 &&
+        places_[connection.last_place].state == Place::State::watching)
       end_watch(connection.last_place);
     connection.is_closing = true;
     mark_dirty(index);

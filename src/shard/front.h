@@ -75,8 +75,8 @@ using SharedKeys = std::shared_ptr<const door::Keys>;
 
 class Front {
  public:
-  Front(const FrontSettings& settings, net::Net& net, const stock::Catalog& catalog, Orders& orders, Metrics& metrics,
-        Moment now);
+  Front(const FrontSettings& settings, net::Net& net, const stock::Catalog& catalog, Orders& orders,
+        Metrics& metrics, Moment now);
 
   void set_keys(SharedKeys keys) { keys_ = std::move(keys); }
   void set_admin(AdminDesk* admin) { admin_ = admin; }
@@ -96,7 +96,9 @@ class Front {
   // Every answer that was owed has been written.
   bool is_drained() const { return places_.used() == 0 && connections_with_output_ == 0; }
   int64_t quiet_until_ns() const;
-  bool has_work() const { return !stalled_.empty() || !continuations_.empty() || !stock_waits_.empty(); }
+  bool has_work() const {
+    return !stalled_.empty() || !continuations_.empty() || !stock_waits_.empty();
+  }
 
   // Tokens of other descriptors that the shard watches must have this bit set.
   static constexpr uint64_t kForeignToken = uint64_t{1} << 63;
@@ -106,7 +108,8 @@ class Front {
 
   struct Connection {
     net::Socket socket = net::kNoSocket;
-    uint32_t serial = 0;  // part of the token; survives in a free cell, of which only the first word is used
+    uint32_t serial =
+        0;  // part of the token; survives in a free cell, of which only the first word is used
     net::InputBuffer input;
     net::OutputQueue output;
     uint32_t first_place = kNone, last_place = kNone;
@@ -116,15 +119,22 @@ class Front {
     uint8_t place_count = 0;
     net::Interest interest = net::Interest::read;
     // What a passed deadline means.
-    enum class Waiting : uint8_t { idle, head, body, answer, write, linger } waiting = Waiting::idle;
+    enum class Waiting : uint8_t {
+      idle,
+      head,
+      body,
+      answer,
+      write,
+      linger
+    } waiting = Waiting::idle;
     bool is_open = false;
     bool is_admin = false;
-    bool is_dirty = false;        // stands in dirty_
-    bool is_stalled = false;      // stands in stalled_
-    bool input_ended = false;     // the client sends no more
-    bool is_closing = false;      // no further request is taken; close when all is written
-    bool must_linger = false;     // bytes may still come in: a plain close would reset the answer away
-    bool continue_sent = false;   // "100 Continue" for the request at the front of the input
+    bool is_dirty = false;     // stands in dirty_
+    bool is_stalled = false;   // stands in stalled_
+    bool input_ended = false;  // the client sends no more
+    bool is_closing = false;   // no further request is taken; close when all is written
+    bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
+    bool continue_sent = false;  // "100 Continue" for the request at the front of the input
   };
 
   struct Place {
@@ -215,7 +225,7 @@ class Front {
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> stalled_;
   std::vector<StockWait> stock_waits_;
-  std::vector<ReplyTo> continuations_;  // lists that want their next order
+  std::vector<ReplyTo> continuations_;              // lists that want their next order
   std::unordered_map<uint32_t, TextAnswer> texts_;  // by place; not on the path of an order
   std::unordered_map<uint32_t, http::OrderList> lists_;
   uint32_t connections_with_output_ = 0;

@@ -6,10 +6,12 @@
 
 namespace stampede::shard {
 
-static_assert(limits::answer_slots >= 2 * limits::order_credits + 1, "an answer to every credit, and notices beside");
+static_assert(limits::answer_slots >= 2 * limits::order_credits + 1,
+              "an answer to every credit, and notices beside");
 
 OrderLanes::OrderLanes(uint32_t shard_count) : shard_count_(shard_count) {
-  for (uint32_t i = 0; i < shard_count * shard_count; ++i) pairs_.push_back(std::make_unique<Pair>());
+  for (uint32_t i = 0; i < shard_count * shard_count; ++i)
+    pairs_.push_back(std::make_unique<Pair>());
 }
 
 Mailbox::Mailbox(uint32_t shard, OrderLanes& lanes)

@@ -29,7 +29,8 @@ struct Metrics {
   Counter requests;
 
   // Connections
-  Counter connections_open, connections_accepted, connections_shed, connections_timed_out, connections_stalled;
+  Counter connections_open, connections_accepted, connections_shed, connections_timed_out,
+      connections_stalled;
   Counter bytes_read, bytes_written;
   Counter output_buffers_bytes;
 
@@ -44,11 +45,11 @@ struct Metrics {
   Counter log_writes, log_bytes, segments_ready;
   Counter turns, polls_slept;
 
-  Histogram reserved_ns;   // received → reserved: mailbox, ledger
-  Histogram durable_ns;    // reserved → durable: the group commit
-  Histogram acked_ns;      // received → acked, at the shard that has the connection
-  Histogram log_write_ns;  // submitted → completed
-  Histogram batch_records; // records of one group commit
+  Histogram reserved_ns;    // received → reserved: mailbox, ledger
+  Histogram durable_ns;     // reserved → durable: the group commit
+  Histogram acked_ns;       // received → acked, at the shard that has the connection
+  Histogram log_write_ns;   // submitted → completed
+  Histogram batch_records;  // records of one group commit
 };
 
 }  // namespace stampede::shard

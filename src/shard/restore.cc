@@ -14,7 +14,9 @@ Moment moment_of(const BatchHeader& header, BootId now) {
 }
 
 // What apply() must know of an image: whether its deadline belongs to this boot.
-Moment image_moment(BootId snapshot, BootId now) { return {.wall_ns = 0, .boot_ns = snapshot == now ? 1 : 0}; }
+Moment image_moment(BootId snapshot, BootId now) {
+  return {.wall_ns = 0, .boot_ns = snapshot == now ? 1 : 0};
+}
 
 Reserve reserve_of(const stock::StreamState& state, const stock::Order& order) {
   return {.order = order.id,
@@ -41,7 +43,8 @@ OrderImage image_of(const stock::StreamState& state, const stock::Order& order) 
 template <typename Visit>
 Status for_each_payment(const stock::StreamState& state, const stock::Order& order, Visit visit) {
   std::vector<uint32_t> newest_first;
-  for (uint32_t at = order.first_payment; at != kNone; at = state.payment(at).next) newest_first.push_back(at);
+  for (uint32_t at = order.first_payment; at != kNone; at = state.payment(at).next)
+    newest_first.push_back(at);
   for (auto at = newest_first.rbegin(); at != newest_first.rend(); ++at) {
     const stock::DecidedPayment& payment = state.payment(*at);
     const Status status = visit(PaymentImage{{.outcome = payment.outcome,
@@ -61,7 +64,8 @@ std::vector<uint32_t> orders_by_id(const stock::StreamState& state) {
   live.reserve(state.orders_live());
   for (uint32_t index = 0; index < state.orders_touched(); ++index)
     if (state.order(index).is_live) live.push_back(index);
-  std::sort(live.begin(), live.end(), [&](uint32_t a, uint32_t b) { return state.order(a).id < state.order(b).id; });
+  std::sort(live.begin(), live.end(),
+            [&](uint32_t a, uint32_t b) { return state.order(a).id < state.order(b).id; });
   return live;
 }
 
@@ -69,7 +73,8 @@ template <typename Visit>
 Status for_each_item_record(const stock::StreamState& state, Visit visit) {
   for (const stock::RegisteredItem& item : state.items()) {
     if (Status status = visit(record_of(item.terms)); !status) return status;
-    const Supply supply{.item = item.terms.id, .supplied = item.supplied, .withdrawn = item.withdrawn};
+    const Supply supply{
+        .item = item.terms.id, .supplied = item.supplied, .withdrawn = item.withdrawn};
     if (Status status = visit(supply); !status) return status;
   }
   for (const std::string& op_id : state.op_ids())
@@ -118,9 +123,10 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
                                .is_read_only = input.is_read_only,
                                .accepts_loss = input.accepts_loss,
                                .wall_ns = input.wall_ns};
-  Result<RecoveryReport> report = recover(recovery, [&](Lsn lsn, const Record& record, const Batch& batch) {
-    return state.apply(record, lsn, moment_of(batch.header(), input.boot_id));
-  });
+  Result<RecoveryReport> report =
+      recover(recovery, [&](Lsn lsn, const Record& record, const Batch& batch) {
+        return state.apply(record, lsn, moment_of(batch.header(), input.boot_id));
+      });
   if (!report) return report.error();
   return RestoredStream{.state = std::move(snapshot->state),
                         .report = *report,
@@ -128,7 +134,8 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
                         .records = snapshot->facts.record_count + report->records};
 }
 
-Status write_snapshot(const stock::StreamState& state, const StreamFiles& files, SnapshotFacts facts) {
+Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
+                      SnapshotFacts facts) {
   SnapshotWriter writer(files);
   if (Status status = writer.begin(facts.position.segment); !status) return status;
   const auto append = [&](const Record& record) { return writer.append(record); };
@@ -136,10 +143,13 @@ Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
   for (ItemId item = 0; item < state.stocks().size(); ++item) {
     const stock::ItemStock& stock = state.stocks()[item];
     if (stock.accepted == 0) continue;
-    if (Status status = append(Grant{.item = item, .accepted = stock.accepted}); !status) return status;
-    if (Status status = append(GiveBack{.item = item, .returned = stock.returned}); !status) return status;
+    if (Status status = append(Grant{.item = item, .accepted = stock.accepted}); !status)
+      return status;
+    if (Status status = append(GiveBack{.item = item, .returned = stock.returned}); !status)
+      return status;
     if (stock.forgotten == 0) continue;
-    if (Status status = append(SoldImage{.item = item, .units = stock.forgotten}); !status) return status;
+    if (Status status = append(SoldImage{.item = item, .units = stock.forgotten}); !status)
+      return status;
   }
   for (const uint32_t index : orders_by_id(state)) {
     const stock::Order& order = state.order(index);
@@ -152,7 +162,8 @@ Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
 
 // ---- snapshots while the server runs ----
 
-Snapshotter::Snapshotter(std::vector<StreamFiles> files, const HashKey& hash_key, uint32_t orders_max, BootId boot_id)
+Snapshotter::Snapshotter(std::vector<StreamFiles> files, const HashKey& hash_key,
+                         uint32_t orders_max, BootId boot_id)
     : files_(std::move(files)),
       hash_key_(hash_key),
       orders_max_(orders_max),
@@ -167,7 +178,8 @@ void Snapshotter::on_segment_closed(uint32_t stream, uint32_t segment) {
 
 Status Snapshotter::make(uint32_t stream, uint32_t segment) {
   const StreamFiles& files = files_[stream];
-  const RestoreInput input{.files = files, .hash_key = hash_key_, .orders_max = orders_max_, .boot_id = boot_id_};
+  const RestoreInput input{
+      .files = files, .hash_key = hash_key_, .orders_max = orders_max_, .boot_id = boot_id_};
   Result<Snapshot> snapshot = read_newest_snapshot(input);
   if (!snapshot) return snapshot.error();
   stock::StreamState& state = *snapshot->state;
@@ -176,7 +188,8 @@ Status Snapshotter::make(uint32_t stream, uint32_t segment) {
   while (reader.position().segment <= segment) {
     Result<std::optional<Batch>> batch = reader.next(UINT64_MAX);
     if (!batch) return batch.error();
-    if (!batch->has_value()) return Error{"the log ends before segment " + std::to_string(segment) + " does"};
+    if (!batch->has_value())
+      return Error{"the log ends before segment " + std::to_string(segment) + " does"};
     Status applied = Ok{};
     (*batch)->for_each([&](Lsn lsn, const Record& record) {
       if (applied) applied = state.apply(record, lsn, moment_of((*batch)->header(), boot_id_));
@@ -197,18 +210,23 @@ Status Snapshotter::make(uint32_t stream, uint32_t segment) {
 
 // ---- another number of shards ----
 
-Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states, const std::string& data_dir,
-               const Manifest& manifest, uint32_t orders_max, BootId boot_id) {
+Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
+               const std::string& data_dir, const Manifest& manifest, uint32_t orders_max,
+               BootId boot_id) {
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (uint32_t shard = 0; shard < manifest.shard_count; ++shard)
     states.push_back(std::make_unique<stock::StreamState>(manifest.hash_key, orders_max));
   const Moment now_boot{.wall_ns = 0, .boot_ns = 1};
-  const auto put = [&](stock::StreamState& state, const Record& record) { return state.apply(record, 0, now_boot); };
+  const auto put = [&](stock::StreamState& state, const Record& record) {
+    return state.apply(record, 0, now_boot);
+  };
   const auto accept = [&](stock::StreamState& state, ItemId item, Units units) {
     return put(state, Grant{.item = item, .accepted = state.stock(item).accepted + units});
   };
 
-  if (Status status = for_each_item_record(*old_states[0], [&](const Record& r) { return put(*states[0], r); }); !status)
+  if (Status status =
+          for_each_item_record(*old_states[0], [&](const Record& r) { return put(*states[0], r); });
+      !status)
     return status;
   uint64_t sequence_max = 0;
   for (const auto& old : old_states) {
@@ -217,7 +235,8 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
       const Units forgotten = old->stocks()[item].forgotten;
       if (forgotten == 0) continue;
       if (Status status = accept(*states[0], item, forgotten); !status) return status;
-      if (Status status = put(*states[0], SoldImage{.item = item, .units = forgotten}); !status) return status;
+      if (Status status = put(*states[0], SoldImage{.item = item, .units = forgotten}); !status)
+        return status;
     }
     for (const uint32_t index : orders_by_id(*old)) {
       const stock::Order& order = old->order(index);
@@ -225,9 +244,12 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
       if (order.holds_units())
         if (Status status = accept(to, old->item_of(order), order.quantity); !status) return status;
       OrderImage image = image_of(*old, order);
-      image.last_lsn = 0;  // numbers of the old streams mean nothing in the new ones; all of it is durable and drained
+      image.last_lsn =
+          0;  // numbers of the old streams mean nothing in the new ones; all of it is durable and drained
       if (Status status = put(to, image); !status) return status;
-      if (Status status = for_each_payment(*old, order, [&](const Record& r) { return put(to, r); }); !status)
+      if (Status status =
+              for_each_payment(*old, order, [&](const Record& r) { return put(to, r); });
+          !status)
         return status;
     }
   }
@@ -235,7 +257,8 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
     const StreamFiles files = stream_files(data_dir, manifest, shard);
     if (Status status = make_directories(files.dir); !status) return status;
     states[shard]->raise_sequence(sequence_max);
-    if (Status status = write_snapshot(*states[shard], files, {.boot_id = boot_id}); !status) return status;
+    if (Status status = write_snapshot(*states[shard], files, {.boot_id = boot_id}); !status)
+      return status;
   }
   return Ok{};
 }

@@ -23,8 +23,8 @@ struct RestoreInput {
   orderlog::StreamFiles files;
   HashKey hash_key{};
   uint32_t orders_max = 0;
-  BootId boot_id;       // now: deadlines of another boot begin anew
-  int64_t wall_ns = 0;  // now
+  BootId boot_id;                            // now: deadlines of another boot begin anew
+  int64_t wall_ns = 0;                       // now
   std::vector<orderlog::Witness> witnesses;  // who has seen records of this stream
   bool is_read_only = false;
   bool accepts_loss = false;
@@ -41,18 +41,22 @@ struct RestoredStream {
 [[nodiscard]] Result<RestoredStream> restore_stream(const RestoreInput& input);
 
 // Every fact of the state as snapshot records, in an order in which they can be applied.
-[[nodiscard]] Status write_snapshot(const stock::StreamState& state, const orderlog::StreamFiles& files,
+[[nodiscard]] Status write_snapshot(const stock::StreamState& state,
+                                    const orderlog::StreamFiles& files,
                                     orderlog::SnapshotFacts facts);
 
 // Makes the next snapshot whenever a segment is closed: the previous one plus the segments since. The shard is not
 // involved; its log is read back and replayed, so a snapshot can only hold what recovery would find.
 class Snapshotter final : public orderlog::SegmentListener {
  public:
-  Snapshotter(std::vector<orderlog::StreamFiles> files, const HashKey& hash_key, uint32_t orders_max, BootId boot_id);
+  Snapshotter(std::vector<orderlog::StreamFiles> files, const HashKey& hash_key,
+              uint32_t orders_max, BootId boot_id);
 
   void on_segment_closed(uint32_t stream, uint32_t segment) override;
   // Segments below this one are not needed by any snapshot that is kept. Any thread.
-  uint32_t covered_below(uint32_t stream) const { return covered_below_[stream].load(std::memory_order_acquire); }
+  uint32_t covered_below(uint32_t stream) const {
+    return covered_below_[stream].load(std::memory_order_acquire);
+  }
 
  private:
   [[nodiscard]] Status make(uint32_t stream, uint32_t segment);
@@ -68,7 +72,7 @@ class Snapshotter final : public orderlog::SegmentListener {
 // `manifest.generation`. Pools return to the ledger: what a new stream has accepted is what its orders hold, and units of
 // forgotten paid orders stay sold on stream 0. The caller switches the manifest afterwards.
 [[nodiscard]] Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
-                             const std::string& data_dir, const orderlog::Manifest& manifest, uint32_t orders_max,
-                             BootId boot_id);
+                             const std::string& data_dir, const orderlog::Manifest& manifest,
+                             uint32_t orders_max, BootId boot_id);
 
 }  // namespace stampede::shard

@@ -93,7 +93,8 @@ void add_answers(MetricsText& text, const Process& process) {
     const http::VerdictInfo& info = http::info_of(static_cast<Verdict>(verdict));
     uint64_t sum = 0;
     for (const auto& metrics : process.metrics) sum += metrics->answers[verdict].get();
-    text.sample(label("code", info.code) + "," + label("status", std::to_string(info.status())), sum);
+    text.sample(label("code", info.code) + "," + label("status", std::to_string(info.status())),
+                sum);
   }
 }
 

@@ -13,7 +13,8 @@ namespace {
 constexpr uint64_t kDoorbellToken = Front::kForeignToken | 1;
 constexpr uint64_t kDiskToken = Front::kForeignToken | 2;
 constexpr int64_t kSleepMaxNs = kSecond;
-constexpr int64_t kBlockedSleepNs = 10 * kMillisecond;  // the log waits for a segment or a lagging drainer
+constexpr int64_t kBlockedSleepNs =
+    10 * kMillisecond;  // the log waits for a segment or a lagging drainer
 constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
 
 }  // namespace
@@ -32,9 +33,10 @@ void Process::ring(uint64_t shards) {
     if (shards & 1) doorbells[shard]->ring();
 }
 
-Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net, orderlog::Disk& disk,
-             orderlog::Writer& writer, orderlog::StreamSegments& segments, ledger::EmbeddedLedger& ledger,
-             stock::StreamState& state, stock::Catalog& catalog, uint64_t sequence_max)
+Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
+             orderlog::Disk& disk, orderlog::Writer& writer, orderlog::StreamSegments& segments,
+             ledger::EmbeddedLedger& ledger, stock::StreamState& state, stock::Catalog& catalog,
+             uint64_t sequence_max)
     : settings_(settings),
       process_(process),
       clock_(clock),
@@ -103,7 +105,8 @@ void Shard::poll_sockets() {
   if (wait_ns != 0) {
     doorbell_.lie_down();
     // Whoever pushed before it could see us asleep did not ring.
-    if (has_work() || process_.is_stopping.load(std::memory_order_acquire) != is_stopping_) wait_ns = 0;
+    if (has_work() || process_.is_stopping.load(std::memory_order_acquire) != is_stopping_)
+      wait_ns = 0;
     metrics_.polls_slept.add(wait_ns != 0);
   }
   const std::span<const net::Event> events = net_.poll(wait_ns);
@@ -123,8 +126,8 @@ void Shard::poll_sockets() {
 
 // Something can be done now without another event.
 bool Shard::has_work() const {
-  return front_.has_work() || mailbox_.has_mail() || ledger_.has_mail() || (desk_.has_asks() && ledger_.is_ready()) ||
-         process_.terms[settings_.shard]->has_some();
+  return front_.has_work() || mailbox_.has_mail() || ledger_.has_mail() ||
+         (desk_.has_asks() && ledger_.is_ready()) || process_.terms[settings_.shard]->has_some();
 }
 
 int64_t Shard::sleep_ns() {
@@ -139,7 +142,6 @@ int64_t Shard::sleep_ns() {
 void Shard::take_inbox() {
   mailbox_.take_answers([&](const OrderAnswer& answer) { front_.complete(answer); });
   process_.terms[settings_.shard]->take(limits::control_slots, [&](const stock::ItemTerms& terms) {
-    if (settings_.shard == 0 && process_.on_terms) process_.on_terms(terms);
     catalog_.upsert(terms);
     desk_.on_new_terms(terms.id);
   });
@@ -195,11 +197,14 @@ bool Shard::submit(const OrderRequest& request) {
   return true;
 }
 
-Orders::Glance Shard::glance(ItemId item) { return desk_.glance(item, now_); }
+Orders::Glance Shard::glance(ItemId item) {
+  return desk_.glance(item, now_);
+}
 
 // What operators and the rest of the process have set; one look per turn.
 void Shard::pull_levers() {
-  if (const uint64_t number = process_.keys_number.load(std::memory_order_acquire); number != keys_number_) {
+  if (const uint64_t number = process_.keys_number.load(std::memory_order_acquire);
+      number != keys_number_) {
     keys_number_ = number;
     front_.set_keys(process_.keys.load());
   }
@@ -210,7 +215,8 @@ void Shard::pull_levers() {
     front_.begin_stop(now_);
   }
   const bool has_database = process_.has_database.load(std::memory_order_relaxed);
-  const Lsn drained = has_database ? marks_.drained.load(std::memory_order_acquire) : writer_.durable();
+  const Lsn drained =
+      has_database ? marks_.drained.load(std::memory_order_acquire) : writer_.durable();
   desk_.set_drained(drained);
   if (is_stopping_) return;
   const uint64_t lag_max = process_.drain_lag_max.load(std::memory_order_relaxed);
@@ -244,10 +250,12 @@ void Shard::publish() {
 // still need this shard's answers.
 bool Shard::wind_up() {
   if (!is_stopping_) return false;
-  const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() && !mailbox_.has_mail();
+  const bool is_done =
+      desk_.wind_up() && writer_.is_idle() && front_.is_drained() && !mailbox_.has_mail();
   if (is_done && !has_stopped_) {
     has_stopped_ = true;
-    if (process_.shards_stopped.fetch_add(1) + 1 == process_.shard_count) process_.ring(~uint64_t{0} >> (64 - process_.shard_count));
+    if (process_.shards_stopped.fetch_add(1) + 1 == process_.shard_count)
+      process_.ring(~uint64_t{0} >> (64 - process_.shard_count));
   }
   return process_.shards_stopped.load(std::memory_order_acquire) == process_.shard_count;
 }

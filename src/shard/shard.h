@@ -62,12 +62,16 @@ struct ShardSettings {
   stock::DeskSettings desk;
 };
 
-class Shard final : private stock::Journal, private stock::AnswerSink, private Orders, private ledger::Client {
+class Shard final : private stock::Journal,
+                    private stock::AnswerSink,
+                    private Orders,
+                    private ledger::Client {
  public:
   // The references must outlive the shard. `state` is what recovery found; `sequence_max` is over all streams.
-  Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net, orderlog::Disk& disk,
-        orderlog::Writer& writer, orderlog::StreamSegments& segments, ledger::EmbeddedLedger& ledger,
-        stock::StreamState& state, stock::Catalog& catalog, uint64_t sequence_max);
+  Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
+        orderlog::Disk& disk, orderlog::Writer& writer, orderlog::StreamSegments& segments,
+        ledger::EmbeddedLedger& ledger, stock::StreamState& state, stock::Catalog& catalog,
+        uint64_t sequence_max);
 
   Front& front() { return front_; }
   stock::Desk& desk() { return desk_; }
@@ -89,8 +93,13 @@ class Shard final : private stock::Journal, private stock::AnswerSink, private O
  private:
   // stock::Journal
   Lsn append(const orderlog::Record& record) override { return writer_.append(record); }
-  bool has_room_for_order() const override { return writer_.room_for_new_orders() > limits::record_bytes_max; }
-  bool has_room_for_change() const override { return writer_.room() > limits::change_room_bytes; }
+  bool has_room_for_order() const override {
+    return writer_.room_for_new_orders() > limits::record_bytes_max;
+  }
+  // Without a segment to write to, even a payment could only wait: better a 503 now than no answer.
+  bool has_room_for_change() const override {
+    return !writer_.is_blocked() && writer_.room() > limits::change_room_bytes;
+  }
   // stock::AnswerSink
   void deliver(const OrderAnswer& answer) override;
   // Orders

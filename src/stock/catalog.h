@@ -39,7 +39,7 @@ struct ItemTerms : SaleTerms {
   ItemId id = kNoItem;
   Text<limits::item_code_bytes_max> code;    // [A-Za-z0-9._-]
   Text<limits::item_title_bytes_max> title;  // UTF-8 without control characters
-  uint64_t catalog_sum = 0;  // see orderlog::Item; not kept in the table below
+  uint64_t catalog_sum = 0;                  // see orderlog::Item; not kept in the table below
 };
 
 // An item as a catalog names it; it has no id yet.

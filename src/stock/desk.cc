@@ -7,7 +7,9 @@ namespace {
 
 using orderlog::RecordType;
 
-constexpr int64_t ms(int64_t milliseconds) { return milliseconds * kMillisecond; }
+constexpr int64_t ms(int64_t milliseconds) {
+  return milliseconds * kMillisecond;
+}
 
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 constexpr uint32_t kWatcherSweepMs = 1'000;
@@ -19,8 +21,8 @@ constexpr uint32_t kReturnsUnderWayMax = limits::item_count_max;
 
 }  // namespace
 
-Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog, Journal& journal,
-           AnswerSink& answers, uint64_t sequence_max, Moment now)
+Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog,
+           Journal& journal, AnswerSink& answers, uint64_t sequence_max, Moment now)
     : settings_(settings),
       state_(state),
       catalog_(catalog),
@@ -58,12 +60,17 @@ void Desk::handle(const OrderRequest& request, Moment now) {
   if (held_.size() + waiting_count_ >= settings_.answers_held_max)
     return answers_.deliver(answer_to(request, Verdict::overloaded));
   switch (request.kind) {
-    case RequestKind::create: return create(request, now, false);
+    case RequestKind::create:
+      return create(request, now, false);
     case RequestKind::read:
-    case RequestKind::watch: return read(request, now);
-    case RequestKind::list: return list(request);
-    case RequestKind::cancel: return cancel(request, now);
-    case RequestKind::pay: return pay(request, now, false);
+    case RequestKind::watch:
+      return read(request, now);
+    case RequestKind::list:
+      return list(request);
+    case RequestKind::cancel:
+      return cancel(request, now);
+    case RequestKind::pay:
+      return pay(request, now, false);
   }
 }
 
@@ -75,18 +82,23 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   const SaleTerms& terms = catalog_.sale(request.item);
   if (answer_known_key(request)) return;
   if (answer_purchase_limit(request, terms)) return;
-  if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok) return refuse(request, verdict);
+  if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
+    return refuse(request, verdict);
   if (Verdict verdict = room_verdict(); verdict != Verdict::ok) return refuse(request, verdict);
 
   sale(request.item).demand_boot_ns = now.boot_ns;
   switch (supply_of(request.item, request.quantity, now, has_waited)) {
-    case Supply::here: return reserve(request, terms, now);
-    case Supply::unknown: return wait_for_units(request, now);
-    case Supply::gone: break;
+    case Supply::here:
+      return reserve(request, terms, now);
+    case Supply::unknown:
+      return wait_for_units(request, now);
+    case Supply::gone:
+      break;
   }
   const Units left = unsold_here(request.item);
   // News older than half its life is read again, so that a sold-out item costs its ledger one exchange in 50 ms.
-  if (now.boot_ns - sale(request.item).told_boot_ns >= ms(limits::sold_out_reread_ms)) ask_about(request.item);
+  if (now.boot_ns - sale(request.item).told_boot_ns >= ms(limits::sold_out_reread_ms))
+    ask_about(request.item);
   if (left == 0 && sale(request.item).pool_elsewhere == 0 && sale(request.item).free == 0)
     return refuse(request, Verdict::sold_out);
   OrderAnswer answer = answer_to(request, Verdict::not_enough);
@@ -125,7 +137,8 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
 }
 
 Verdict Desk::sale_verdict(const SaleTerms& terms, Moment now) const {
-  if (terms.is_ended || (terms.ends_ms != 0 && now.wall_ms() >= terms.ends_ms)) return Verdict::sale_ended;
+  if (terms.is_ended || (terms.ends_ms != 0 && now.wall_ms() >= terms.ends_ms))
+    return Verdict::sale_ended;
   if (terms.starts_ms != 0 && now.wall_ms() < terms.starts_ms) return Verdict::not_started;
   if (terms.is_paused) return Verdict::sale_paused;
   return Verdict::ok;
@@ -133,7 +146,9 @@ Verdict Desk::sale_verdict(const SaleTerms& terms, Moment now) const {
 
 Verdict Desk::room_verdict() const {
   if (refusal_ != Verdict::ok) return refusal_;
-  if (state_.orders_live() >= settings_.orders_max || !state_.has_room_for_order() || !journal_.has_room_for_order()) return Verdict::overloaded;
+  if (state_.orders_live() >= settings_.orders_max || !state_.has_room_for_order() ||
+      !journal_.has_room_for_order())
+    return Verdict::overloaded;
   return Verdict::ok;
 }
 
@@ -155,7 +170,8 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
   wheel_.schedule(index, state_.order(index).deadline_boot_ns);
   // Lease the next units while there are still some: the exchange takes a turn or more.
   const Units ahead = lookahead(request.item, now);
-  if (state_.stock(request.item).pool() < ahead / 2 || sale(request.item).free == 0) ask_about(request.item);
+  if (state_.stock(request.item).pool() < ahead / 2 || sale(request.item).free == 0)
+    ask_about(request.item);
   watch_idle(request.item, now.boot_ns + ms(limits::idle_pool_ms));
   OrderAnswer answer = answer_to(request, Verdict::created);
   answer.has_order = true;
@@ -169,7 +185,8 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
 // Units this stream holds unsold, those included whose way back is not yet durable: somebody will be able to buy them.
 Units Desk::unsold_here(ItemId item) const {
   const ItemStock& stock = state_.stock(item);
-  const Units on_their_way = item < sales_.size() ? stock.returned - sales_[item].returned_durable : 0;
+  const Units on_their_way =
+      item < sales_.size() ? stock.returned - sales_[item].returned_durable : 0;
   return stock.pool() + on_their_way;
 }
 
@@ -180,7 +197,8 @@ Desk::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool ha
   if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
   const bool is_news_fresh =
       sale.told_boot_ns != 0 && now.boot_ns - sale.told_boot_ns <= ms(limits::sold_out_valid_ms);
-  if (is_news_fresh && unsold_here(item) + sale.free + sale.pool_elsewhere < quantity) return Supply::gone;
+  if (is_news_fresh && unsold_here(item) + sale.free + sale.pool_elsewhere < quantity)
+    return Supply::gone;
   return Supply::unknown;
 }
 
@@ -247,7 +265,8 @@ void Desk::give_up_waiting(Moment now) {
     // Whoever was behind may need fewer units than are here.
     if (sale.line_head != kNone && state_.stock(item).pool() > 0) serve_line(item, now);
     // News that got lost in a crowded lane is made up for.
-    if (sale.line_head != kNone && now.boot_ns - sale.told_boot_ns >= ms(kAskAgainMs)) ask_about(item);
+    if (sale.line_head != kNone && now.boot_ns - sale.told_boot_ns >= ms(kAskAgainMs))
+      ask_about(item);
     if (sale.line_head == kNone) {
       sale.is_in_lines = false;
       lines_[i] = lines_.back();
@@ -281,7 +300,8 @@ void Desk::ask_about(ItemId item) {
 Units Desk::lookahead(ItemId item, Moment now) const {
   const Sale& sale = sales_[item];
   if (refusal_ == Verdict::shutting_down) return 0;
-  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(limits::idle_pool_ms)) return 0;
+  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(limits::idle_pool_ms))
+    return 0;
   return std::min<Units>(sale.free / 50 / settings_.shard_count, settings_.lease_max);
 }
 
@@ -365,7 +385,8 @@ void Desk::return_idle(Moment now) {
     if (unsold_here(item) != sale.known_pool) ask_about(item);
     if (state_.stock(item).pool() == 0) continue;
     // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
-    const int64_t idle_at = sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(limits::idle_pool_ms);
+    const int64_t idle_at =
+        sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(limits::idle_pool_ms);
     if (idle_at <= now.boot_ns || (sale.line_head != kNone && sale.free == 0))
       give_back_pool(item);
     else
@@ -394,7 +415,8 @@ void Desk::read(const OrderRequest& request, Moment now) {
   if (!is_callers(request, index)) return refuse(request, Verdict::unknown_order);
   const Order& order = state_.order(index);
   // A change that is on its way to the disk just now is what a watcher waits for; no room to watch tells at once too.
-  const bool may_watch = request.kind == RequestKind::watch && order.last_lsn <= durable_ && !watchers_.is_full();
+  const bool may_watch =
+      request.kind == RequestKind::watch && order.last_lsn <= durable_ && !watchers_.is_full();
   if (!may_watch) return answer_with_order(request, Verdict::ok, index);
   const uint32_t watcher = watchers_.allocate();
   watchers_[watcher] = {.order = index,
@@ -450,10 +472,13 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
   const uint32_t index = state_.find_order(request.order);
   if (!is_callers(request, index)) return refuse(request, Verdict::unknown_order);
   switch (state_.order(index).state) {
-    case OrderState::paid: return answer_with_order(request, Verdict::already_paid, index);
+    case OrderState::paid:
+      return answer_with_order(request, Verdict::already_paid, index);
     case OrderState::cancelled:
-    case OrderState::expired: return answer_with_order(request, Verdict::ok, index);
-    case OrderState::reserved: break;
+    case OrderState::expired:
+      return answer_with_order(request, Verdict::ok, index);
+    case OrderState::reserved:
+      break;
   }
   if (!journal_.has_room_for_change()) return refuse(request, Verdict::overloaded);
   commit(orderlog::Cancel{.order = request.order, .at_ms = now.wall_ms()}, now);
@@ -468,21 +493,26 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
 void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
   const uint32_t index = state_.find_order(request.order);
   if (index == kNone) return refuse(request, Verdict::unknown_order);
-  if (request.payment_status == PaymentStatus::failed) return answer_with_order(request, Verdict::ok, index);
+  if (request.payment_status == PaymentStatus::failed)
+    return answer_with_order(request, Verdict::ok, index);
   // Decided once: a redelivery gets the same answer and changes nothing.
   if (const uint32_t known = state_.find_payment(index, request.payment); known != kNone) {
     const bool was_rejected = state_.payment(known).outcome == RecordType::payment_rejected;
     return answer_with_order(request, was_rejected ? Verdict::not_payable : Verdict::ok, index);
   }
-  if (!journal_.has_room_for_change() || !state_.has_room_for_payment()) return refuse(request, Verdict::overloaded);
+  if (!journal_.has_room_for_change() || !state_.has_room_for_payment())
+    return refuse(request, Verdict::overloaded);
   const Order& order = state_.order(index);
   if (request.amount != order.amount || request.currency != order.currency)
     return settle(request, index, RecordType::payment_rejected, now);
   switch (order.state) {
-    case OrderState::reserved: return settle(request, index, RecordType::paid, now);
+    case OrderState::reserved:
+      return settle(request, index, RecordType::paid, now);
     case OrderState::paid:
-    case OrderState::cancelled: return settle(request, index, RecordType::refund_due, now);
-    case OrderState::expired: return pay_late(request, index, now, has_waited);
+    case OrderState::cancelled:
+      return settle(request, index, RecordType::refund_due, now);
+    case OrderState::expired:
+      return pay_late(request, index, now, has_waited);
   }
 }
 
@@ -492,9 +522,12 @@ void Desk::pay_late(const OrderRequest& request, uint32_t index, Moment now, boo
   const ItemId item = state_.item_of(order);
   sale(item);
   switch (supply_of(item, order.quantity, now, has_waited)) {
-    case Supply::here: return settle(request, index, RecordType::late_paid, now);
-    case Supply::gone: return settle(request, index, RecordType::refund_due, now);
-    case Supply::unknown: break;
+    case Supply::here:
+      return settle(request, index, RecordType::late_paid, now);
+    case Supply::gone:
+      return settle(request, index, RecordType::refund_due, now);
+    case Supply::unknown:
+      break;
   }
   OrderRequest waiting = request;
   waiting.item = item;
@@ -513,7 +546,8 @@ void Desk::settle(const OrderRequest& request, uint32_t index, RecordType outcom
   if (outcome == RecordType::paid) wheel_.cancel(index);
   if (outcome == RecordType::late_paid) ask_about(state_.item_of(state_.order(index)));
   tell_watchers(index, now);
-  answer_with_order(request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
+  answer_with_order(
+      request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
 }
 
 // ---- time ----
@@ -545,7 +579,8 @@ void Desk::drop_stale_watchers(Moment now) {
   if (now.boot_ns < next_watcher_sweep_ns_ || watchers_.used() == 0) return;
   next_watcher_sweep_ns_ = now.boot_ns + ms(kWatcherSweepMs);
   for (uint32_t at = 0; at < watchers_.touched(); ++at)
-    if (watchers_[at].until_boot_ns != 0 && watchers_[at].until_boot_ns <= now.boot_ns) drop_watcher(at);
+    if (watchers_[at].until_boot_ns != 0 && watchers_[at].until_boot_ns <= now.boot_ns)
+      drop_watcher(at);
 }
 
 void Desk::drop_watcher(uint32_t watcher) {
@@ -557,7 +592,8 @@ void Desk::drop_watcher(uint32_t watcher) {
 
 bool Desk::may_forget(uint32_t index, Moment now) const {
   const Order& order = state_.order(index);
-  if (!order.is_live || order.state == OrderState::reserved || order.last_lsn > drained_) return false;
+  if (!order.is_live || order.state == OrderState::reserved || order.last_lsn > drained_)
+    return false;
   const SaleTerms& terms = catalog_.sale(state_.item_of(order));
   if (terms.ends_ms == 0) return false;
   return now.wall_ms() > terms.ends_ms + terms.pay_window_s * 1000 + settings_.retain_ms;
@@ -584,11 +620,13 @@ void Desk::forget_some(Moment now) {
 
 int64_t Desk::quiet_until_ns() const {
   int64_t until = wheel_.quiet_until_ns();
-  if (!idle_checks_.empty()) until = std::min(until, const_cast<Desk*>(this)->idle_checks_.front().at_boot_ns);
+  if (!idle_checks_.empty())
+    until = std::min(until, const_cast<Desk*>(this)->idle_checks_.front().at_boot_ns);
   for (const ItemId item : lines_) {
     const Sale& sale = sales_[item];
     if (sale.line_head == kNone) continue;
-    const int64_t patience_ends = waiting_slab_[sale.line_head].since_boot_ns + ms(limits::wait_for_units_ms);
+    const int64_t patience_ends =
+        waiting_slab_[sale.line_head].since_boot_ns + ms(limits::wait_for_units_ms);
     until = std::min({until, patience_ends, sale.told_boot_ns + ms(kAskAgainMs)});
   }
   return until;

@@ -36,8 +36,9 @@ class Journal {
  public:
   virtual ~Journal() = default;
   virtual Lsn append(const orderlog::Record& record) = 0;
-  virtual bool has_room_for_order() const = 0;   // new reservations
-  virtual bool has_room_for_change() const = 0;  // payments, cancels, expiries, returns: a reserve is kept for them
+  virtual bool has_room_for_order() const = 0;  // new reservations
+  virtual bool has_room_for_change()
+      const = 0;  // payments, cancels, expiries, returns: a reserve is kept for them
 };
 
 // Where answers go once they may leave.
@@ -52,26 +53,26 @@ struct DeskSettings {
   uint32_t shard = 0;
   uint32_t shard_count = 1;
   Units lease_max = 256;
-  uint32_t orders_max = UINT32_MAX;  // in memory; then new ones are refused
+  uint32_t orders_max = UINT32_MAX;      // in memory; then new ones are refused
   uint32_t answers_held_max = 1u << 17;  // requests inside the desk that have no answer yet
   int64_t retain_ms = 24LL * 3600 * 1000;
 };
 
 struct DeskStats {
-  uint64_t leases = 0;           // grants accepted
+  uint64_t leases = 0;  // grants accepted
   uint64_t units_leased = 0;
   uint64_t units_returned = 0;
   uint64_t orders_expired = 0;
   uint64_t orders_forgotten = 0;
-  uint64_t waits = 0;            // requests that had to wait for units
+  uint64_t waits = 0;  // requests that had to wait for units
   uint64_t waits_timed_out = 0;
 };
 
 class Desk final {
  public:
   // The references must outlive the desk. `sequence_max`: the highest sequence number of any stream of this node.
-  Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog, Journal& journal, AnswerSink& answers,
-       uint64_t sequence_max, Moment now);
+  Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog, Journal& journal,
+       AnswerSink& answers, uint64_t sequence_max, Moment now);
 
   // Decides a request now, or lets it wait; the answer comes through the sink, perhaps within this call.
   void handle(const OrderRequest& request, Moment now);
@@ -123,13 +124,13 @@ class Desk final {
     uint32_t line_head = kNone, line_tail = kNone;  // waiting requests
     uint32_t line_size = 0;
     uint64_t line_units = 0;
-    Units free = 0;            // the ledger's last news
+    Units free = 0;  // the ledger's last news
     Units pool_elsewhere = 0;
     int64_t told_boot_ns = 0;  // when it came; 0: never
     int64_t demand_boot_ns = 0;
-    Units known_pool = 0;      // unsold units here, as far as the ledger knows
+    Units known_pool = 0;  // unsold units here, as far as the ledger knows
     Units returned_durable = 0;
-    bool is_asking = false;      // stands in asking_
+    bool is_asking = false;  // stands in asking_
     bool is_in_exchange = false;
     bool is_idle_queued = false;
     bool is_in_lines = false;
@@ -169,7 +170,8 @@ class Desk final {
   void cancel(const OrderRequest& request, Moment now);
   void pay(const OrderRequest& request, Moment now, bool has_waited);
   void pay_late(const OrderRequest& request, uint32_t index, Moment now, bool has_waited);
-  void settle(const OrderRequest& request, uint32_t index, orderlog::RecordType outcome, Moment now);
+  void settle(const OrderRequest& request, uint32_t index, orderlog::RecordType outcome,
+              Moment now);
 
   // Whether the request's units are in the pool; otherwise whether it is certain that they cannot be had.
   enum class Supply : uint8_t { here, gone, unknown };

@@ -19,10 +19,14 @@ Error refuse_item(const char* why, ItemId item) {
   return {text};
 }
 
-uint64_t bucket_of_holding(uint64_t user_hash, ItemId item) { return mix(user_hash + item * 0x9e3779b97f4a7c15ULL); }
+uint64_t bucket_of_holding(uint64_t user_hash, ItemId item) {
+  return mix(user_hash + item * 0x9e3779b97f4a7c15ULL);
+}
 
 // Texts: a user per holding, a key per order, ids of payments.
-constexpr uint32_t texts_for(uint32_t orders_max) { return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX; }
+constexpr uint32_t texts_for(uint32_t orders_max) {
+  return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX;
+}
 
 }  // namespace
 
@@ -70,7 +74,8 @@ uint32_t StreamState::find_order(OrderId id) const {
   return at;
 }
 
-uint32_t StreamState::find_by_key(uint64_t user_hash, std::string_view user, std::string_view key) const {
+uint32_t StreamState::find_by_key(uint64_t user_hash, std::string_view user,
+                                  std::string_view key) const {
   uint32_t at = by_key_.first(bucket_of_key(user_hash, key));
   for (; at != kNone; at = orders_[at].next_by_key) {
     const Order& order = orders_[at];
@@ -83,7 +88,8 @@ uint32_t StreamState::find_holding(uint64_t user_hash, std::string_view user, It
   uint32_t at = by_holding_.first(bucket_of_holding(user_hash, item));
   for (; at != kNone; at = holdings_[at].next) {
     const Holding& holding = holdings_[at];
-    if (holding.user_hash == user_hash && holding.item == item && texts_.view(holding.user) == user) break;
+    if (holding.user_hash == user_hash && holding.item == item && texts_.view(holding.user) == user)
+      break;
   }
   return at;
 }
@@ -111,16 +117,20 @@ OrderView StreamState::view(uint32_t index) const {
 // ---- stock ----
 
 Status StreamState::apply_one(const orderlog::Grant& record, Lsn, Moment) {
-  if (record.item >= limits::item_count_max) return refuse_item("grant for an impossible item", record.item);
-  if (record.accepted < stock(record.item).accepted) return refuse_item("accepted units went backwards", record.item);
+  if (record.item >= limits::item_count_max)
+    return refuse_item("grant for an impossible item", record.item);
+  if (record.accepted < stock(record.item).accepted)
+    return refuse_item("accepted units went backwards", record.item);
   stock_for(record.item).accepted = record.accepted;
   return Ok{};
 }
 
 Status StreamState::apply_one(const orderlog::GiveBack& record, Lsn, Moment) {
   const ItemStock& now = stock(record.item);
-  if (record.returned < now.returned) return refuse_item("returned units went backwards", record.item);
-  if (record.returned - now.returned > now.pool()) return refuse_item("more units returned than held", record.item);
+  if (record.returned < now.returned)
+    return refuse_item("returned units went backwards", record.item);
+  if (record.returned - now.returned > now.pool())
+    return refuse_item("more units returned than held", record.item);
   if (record.returned == now.returned) return Ok{};
   stock_for(record.item).returned = record.returned;
   return Ok{};
@@ -139,7 +149,8 @@ Status StreamState::apply_one(const orderlog::Item& record, Lsn, Moment) {
 Status StreamState::apply_one(const orderlog::Supply& record, Lsn, Moment) {
   if (record.item >= items_.size()) return refuse_item("supply of an unknown item", record.item);
   RegisteredItem& item = items_[record.item];
-  if (record.supplied < item.supplied || record.withdrawn < item.withdrawn || record.withdrawn > record.supplied)
+  if (record.supplied < item.supplied || record.withdrawn < item.withdrawn ||
+      record.withdrawn > record.supplied)
     return refuse_item("supply went backwards", record.item);
   item.supplied = record.supplied;
   item.withdrawn = record.withdrawn;
@@ -161,7 +172,8 @@ Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment a
   const uint32_t index = insert_order(record, lsn);
   Order& order = orders_[index];
   // A deadline of an earlier boot cannot be compared: the reservation gets its whole time again (late is safe).
-  if (at.boot_ns != 0) order.deadline_boot_ns = at.boot_ns + (record.pay_before_ms - record.created_ms) * kMillisecond;
+  if (at.boot_ns != 0)
+    order.deadline_boot_ns = at.boot_ns + (record.pay_before_ms - record.created_ms) * kMillisecond;
   stocks_[record.item].reserved += record.quantity;
   set_active(index, OrderState::reserved);
   return Ok{};
@@ -235,7 +247,8 @@ Status StreamState::release_reserved(OrderId id, OrderState state, Lsn lsn) {
   const uint32_t index = find_order(id);
   if (index == kNone) return refuse("change of an unknown order", id);
   Order& order = orders_[index];
-  if (order.state != OrderState::reserved) return refuse("cancel or expiry of an order that is not reserved", id);
+  if (order.state != OrderState::reserved)
+    return refuse("cancel or expiry of an order that is not reserved", id);
   ItemStock& stock = stocks_[item_of(order)];
   CHECK(stock.reserved >= order.quantity);
   stock.reserved -= order.quantity;
@@ -255,25 +268,29 @@ Status StreamState::apply_one(const orderlog::Expire& record, Lsn lsn, Moment) {
 Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) {
   const uint32_t index = find_order(record.order);
   if (index == kNone) return refuse("payment of an unknown order", record.order);
-  if (find_payment(index, record.payment_id) != kNone) return refuse("payment decided twice", record.order);
+  if (find_payment(index, record.payment_id) != kNone)
+    return refuse("payment decided twice", record.order);
   if (payments_.is_full()) return refuse("more payments than there is room for", record.order);
   Order& order = orders_[index];
   ItemStock& stock = stocks_[item_of(order)];
   switch (record.outcome) {
     case RecordType::paid:
-      if (order.state != OrderState::reserved) return refuse("payment of an order that is not reserved", record.order);
+      if (order.state != OrderState::reserved)
+        return refuse("payment of an order that is not reserved", record.order);
       stock.reserved -= order.quantity;
       stock.paid += order.quantity;
       order.state = OrderState::paid;
       break;
     case RecordType::late_paid:
-      if (order.state != OrderState::expired) return refuse("late payment of an order in time", record.order);
+      if (order.state != OrderState::expired)
+        return refuse("late payment of an order in time", record.order);
       if (stock.pool() < order.quantity) return refuse("late payment without units", record.order);
       stock.paid += order.quantity;
       set_active(index, OrderState::paid);
       break;
     case RecordType::refund_due:
-      if (order.state == OrderState::reserved) return refuse("refund of an unpaid order", record.order);
+      if (order.state == OrderState::reserved)
+        return refuse("refund of an unpaid order", record.order);
       order.refund_due += record.amount;
       break;
     case RecordType::payment_rejected:
@@ -290,11 +307,11 @@ void StreamState::add_payment(uint32_t order_index, const orderlog::Payment& rec
   const uint32_t index = payments_.allocate();
   CHECK(index != kNone);
   payments_[index] = DecidedPayment{.next = orders_[order_index].first_payment,
-                             .outcome = record.outcome,
-                             .currency = record.currency,
-                             .id = texts_.store(record.payment_id),
-                             .amount = record.amount,
-                             .received_ms = record.received_ms};
+                                    .outcome = record.outcome,
+                                    .currency = record.currency,
+                                    .id = texts_.store(record.payment_id),
+                                    .amount = record.amount,
+                                    .received_ms = record.received_ms};
   orders_[order_index].first_payment = index;
 }
 
@@ -303,7 +320,8 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
   const uint32_t index = find_order(record.order);
   if (index == kNone) return refuse("an unknown order is forgotten", record.order);
   Order& order = orders_[index];
-  if (order.state == OrderState::reserved) return refuse("an open order is forgotten", record.order);
+  if (order.state == OrderState::reserved)
+    return refuse("an open order is forgotten", record.order);
   Holding& holding = holdings_[order.holding];
   for (uint32_t payment = order.first_payment; payment != kNone;) {
     const uint32_t next = payments_[payment].next;
@@ -311,7 +329,8 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
     payments_.release(payment);
     payment = next;
   }
-  by_id_.remove(mix(order.id.value), index, [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
+  by_id_.remove(mix(order.id.value), index,
+                [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
   if (order.key.size != 0) {
     by_key_.remove(bucket_of_key(holding.user_hash, texts_.view(order.key)), index,
                    [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_key; });
@@ -335,8 +354,12 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
   return Ok{};
 }
 
-Status StreamState::apply_one(const orderlog::Recovery&, Lsn, Moment) { return Ok{}; }
-Status StreamState::apply_one(const orderlog::SegmentEnd&, Lsn, Moment) { return Ok{}; }
+Status StreamState::apply_one(const orderlog::Recovery&, Lsn, Moment) {
+  return Ok{};
+}
+Status StreamState::apply_one(const orderlog::SegmentEnd&, Lsn, Moment) {
+  return Ok{};
+}
 
 // ---- snapshots ----
 
@@ -354,7 +377,8 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at)
   order.refund_due = image.refund_due;
   order.deadline_boot_ns = at.boot_ns != 0 ? image.deadline_boot_ns : 0;
   if (!holds) return Ok{};
-  (image.state == OrderState::paid ? stocks_[record.item].paid : stocks_[record.item].reserved) += record.quantity;
+  (image.state == OrderState::paid ? stocks_[record.item].paid : stocks_[record.item].reserved) +=
+      record.quantity;
   set_active(index, image.state);
   return Ok{};
 }
@@ -362,13 +386,15 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at)
 Status StreamState::apply_one(const orderlog::PaymentImage& image, Lsn, Moment) {
   const uint32_t index = find_order(image.payment.order);
   if (index == kNone) return refuse("payment of an unknown order", image.payment.order);
-  if (payments_.is_full()) return refuse("more payments than there is room for", image.payment.order);
+  if (payments_.is_full())
+    return refuse("more payments than there is room for", image.payment.order);
   add_payment(index, image.payment);
   return Ok{};
 }
 
 Status StreamState::apply_one(const orderlog::SoldImage& record, Lsn, Moment) {
-  if (stock(record.item).pool() < record.units) return refuse_item("more units sold than held", record.item);
+  if (stock(record.item).pool() < record.units)
+    return refuse_item("more units sold than held", record.item);
   if (record.units == 0) return Ok{};
   ItemStock& stock = stocks_[record.item];
   stock.paid += record.units;

@@ -30,10 +30,10 @@ namespace stampede::stock {
 
 // The stream's book-keeping of one item.
 struct ItemStock {
-  Units accepted = 0;  // A
-  Units returned = 0;  // R
-  Units reserved = 0;  // H
-  Units paid = 0;      // P
+  Units accepted = 0;   // A
+  Units returned = 0;   // R
+  Units reserved = 0;   // H
+  Units paid = 0;       // P
   Units forgotten = 0;  // of P: units whose orders have left memory
   Units pool() const { return accepted - returned - reserved - paid; }
 };
@@ -46,7 +46,8 @@ struct Order {
   int64_t pay_before_ms = 0;
   int64_t deadline_boot_ns = 0;  // when the reservation expires, on this boot's clock
   uint64_t body_hash = 0;
-  Lsn last_lsn = 0;  // of the last record that changed it; 0 once that is known durable from before a restart
+  Lsn last_lsn =
+      0;  // of the last record that changed it; 0 once that is known durable from before a restart
   uint32_t holding = kNone;
   Quantity quantity = 0;
   TextRef key;
@@ -110,7 +111,9 @@ class StreamState {
   const Holding& holding(uint32_t index) const { return holdings_[index]; }
   const DecidedPayment& payment(uint32_t index) const { return payments_[index]; }
   std::string_view text(TextRef ref) const { return texts_.view(ref); }
-  std::string_view user_of(const Order& order) const { return texts_.view(holdings_[order.holding].user); }
+  std::string_view user_of(const Order& order) const {
+    return texts_.view(holdings_[order.holding].user);
+  }
   ItemId item_of(const Order& order) const { return holdings_[order.holding].item; }
   OrderView view(uint32_t index) const;
 

@@ -4,7 +4,8 @@
 
 namespace stampede::stock {
 
-TimerWheel::TimerWheel(uint32_t timers_max, int64_t now_ns) : links_(timers_max), tick_(uint64_t(now_ns) >> kTickBits) {}
+TimerWheel::TimerWheel(uint32_t timers_max, int64_t now_ns)
+    : links_(timers_max), tick_(uint64_t(now_ns) >> kTickBits) {}
 
 void TimerWheel::schedule(uint32_t timer, int64_t deadline_ns) {
   CHECK(!is_scheduled(timer));

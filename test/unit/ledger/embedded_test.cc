@@ -36,7 +36,9 @@ struct Node {
       for (uint32_t shard = 0; shard < streams.size(); ++shard) poll(shard);
   }
   void ask(uint32_t shard, Units want) {
-    const LedgerAsk ask{.item = 0, .returned = streams[shard].counts.returned, .pool = streams[shard].counts.pool,
+    const LedgerAsk ask{.item = 0,
+                        .returned = streams[shard].counts.returned,
+                        .pool = streams[shard].counts.pool,
                         .want = want};
     if (ledgers[shard]->is_ready()) ledgers[shard]->exchange({&ask, 1}, {});
   }
@@ -88,7 +90,9 @@ TEST_SUITE("ledger/embedded") {
       const uint32_t shard = random() % 4;
       StreamCount& counts = node.streams[shard].counts;
       switch (random() % 6) {
-        case 0: node.ask(shard, random() % 5); break;
+        case 0:
+          node.ask(shard, random() % 5);
+          break;
         case 1:
           if (counts.pool > 0) --counts.pool, ++counts.reserved;
           break;
@@ -99,15 +103,20 @@ TEST_SUITE("ledger/embedded") {
         case 3:
           if (counts.pool > 0) --counts.pool, ++counts.returned;
           break;
-        case 4: (void)node.ledgers[0]->audit(0, ++ticket); break;
-        case 5: node.poll(shard); break;
+        case 4:
+          (void)node.ledgers[0]->audit(0, ++ticket);
+          break;
+        case 5:
+          node.poll(shard);
+          break;
       }
       for (const AuditResult& result : node.ledgers[0]->take_audits()) {
         ++audits;
         CAPTURE(step);
         CHECK(result.line.is_ok);
         CHECK(result.line.total == kStock);
-        REQUIRE(result.line.free + result.line.leased + result.line.reserved + result.line.paid == kStock);
+        REQUIRE(result.line.free + result.line.leased + result.line.reserved + result.line.paid ==
+                kStock);
       }
     }
     CHECK(audits > 100);

@@ -84,7 +84,9 @@ TEST_SUITE("shard/mailbox") {
     while (answered < kRequests) {
       while (sent < kRequests && here.send(1, request_of(RequestKind::create, sent))) ++sent;
       const uint32_t before = answered;
-      here.take_answers([&](const OrderAnswer& answer) { in_order = in_order && answer.reply_to.place == answered++; });
+      here.take_answers([&](const OrderAnswer& answer) {
+        in_order = in_order && answer.reply_to.place == answered++;
+      });
       if (answered == before) std::this_thread::yield();
     }
     home.join();

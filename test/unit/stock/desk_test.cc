@@ -34,7 +34,8 @@ TEST_SUITE("stock/desk") {
     f.buy("warm up");  // the pool now holds units
     f.handle(f.create("u1", 1, "k1"));
     LedgerAsk asks[4];
-    for (size_t i = f.desk->collect_asks(asks, f.now); i > 0; --i) f.desk->hear(f.book.ask(0, asks[i - 1]).tell, f.now);
+    for (size_t i = f.desk->collect_asks(asks, f.now); i > 0; --i)
+      f.desk->hear(f.book.ask(0, asks[i - 1]).tell, f.now);
     const Lsn reserve = f.journal.last;
     f.handle(f.create("u1", 1, "k1"));  // replay
     f.handle(f.create("u1"));           // at the limit: shows the id
@@ -82,12 +83,14 @@ TEST_SUITE("stock/desk") {
     Fixture f(10, 2, 10);
     const OrderAnswer first = f.buy("u1", 2);
     CHECK(f.buy("u1").verdict == Verdict::limit_reached);
-    CHECK(f.ask(f.about(RequestKind::cancel, first.order.id, "u1")).order.state == OrderState::cancelled);
+    CHECK(f.ask(f.about(RequestKind::cancel, first.order.id, "u1")).order.state ==
+          OrderState::cancelled);
     const OrderAnswer second = f.buy("u1", 1);
     CHECK(second.verdict == Verdict::created);
     CHECK(f.buy("u1", 2).verdict == Verdict::limit_reached);
     f.pass(10'100);
-    CHECK(f.ask(f.about(RequestKind::read, second.order.id, "u1")).order.state == OrderState::expired);
+    CHECK(f.ask(f.about(RequestKind::read, second.order.id, "u1")).order.state ==
+          OrderState::expired);
     CHECK(f.buy("u1", 2).verdict == Verdict::created);
     CHECK(f.buy("u1", 3).verdict == Verdict::bad_request);
   }
@@ -139,7 +142,8 @@ TEST_SUITE("stock/desk") {
 
   TEST_CASE("a pool that was sold on old news is reported so that others may hear sold_out") {
     Fixture f(200, 0, 10, 2);
-    for (int i = 0; f.desk->count(0).pool == 0 && i < 10; ++i) f.buy("warm up " + std::to_string(i));
+    for (int i = 0; f.desk->count(0).pool == 0 && i < 10; ++i)
+      f.buy("warm up " + std::to_string(i));
     const Units held = f.desk->count(0).pool;
     REQUIRE(held > 0);
     (void)f.book.ask(1, {.item = 0, .want = 200});  // the other stream takes all the rest, unheard
@@ -173,12 +177,14 @@ TEST_SUITE("stock/desk") {
     CHECK(f.desk->count(0).pool >= 9);
     f.desk.reset();
     DeskSettings settings;
-    f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.state.sequence_max(), f.now);
+    f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.state.sequence_max(),
+                   f.now);
     f.pass(1);
     CHECK(f.desk->count(0).pool == 0);
   }
 
-  TEST_CASE("cancel and payment and expiry of one order are decided once and one unit returns at most") {
+  TEST_CASE(
+      "cancel and payment and expiry of one order are decided once and one unit returns at most") {
     const unsigned seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937 random(seed);
@@ -343,7 +349,8 @@ TEST_SUITE("stock/desk") {
     CHECK(f.buy("u2").verdict == Verdict::created);
   }
 
-  TEST_CASE("orders are forgotten only after end and pay window and retention and only when drained") {
+  TEST_CASE(
+      "orders are forgotten only after end and pay window and retention and only when drained") {
     Fixture f(10, 0, 10);
     const OrderId order = f.buy("u1").order.id;
     f.ask(f.payment(order, "p1"));

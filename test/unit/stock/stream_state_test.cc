@@ -14,9 +14,18 @@ constexpr HashKey kKey{7};
 constexpr Moment kNow{.wall_ns = kSecond, .boot_ns = 5 * kSecond};
 constexpr OrderId kOrder = OrderId::make(0, 1, 3);
 
-Reserve reserve(OrderId id, Quantity quantity = 1, std::string_view user = "u1", std::string_view key = "") {
-  return {.order = id, .item = 0, .quantity = quantity, .amount = 100, .currency = {'C', 'N', 'Y'}, .created_ms = 1'000,
-          .pay_before_ms = 11'000, .body_hash = 1, .user = user, .key = key};
+Reserve reserve(OrderId id, Quantity quantity = 1, std::string_view user = "u1",
+                std::string_view key = "") {
+  return {.order = id,
+          .item = 0,
+          .quantity = quantity,
+          .amount = 100,
+          .currency = {'C', 'N', 'Y'},
+          .created_ms = 1'000,
+          .pay_before_ms = 11'000,
+          .body_hash = 1,
+          .user = user,
+          .key = key};
 }
 stock::StreamState with_units(Units units) {
   StreamState state(kKey, 100);
@@ -24,7 +33,11 @@ stock::StreamState with_units(Units units) {
   return state;
 }
 Payment payment(RecordType outcome, std::string_view id = "p1") {
-  return {.outcome = outcome, .order = kOrder, .amount = 100, .currency = {'C', 'N', 'Y'}, .payment_id = id};
+  return {.outcome = outcome,
+          .order = kOrder,
+          .amount = 100,
+          .currency = {'C', 'N', 'Y'},
+          .payment_id = id};
 }
 
 TEST_SUITE("stock/stream_state") {
@@ -40,17 +53,17 @@ TEST_SUITE("stock/stream_state") {
       CHECK(state.last_lsn() == 2);
       return !status;
     };
-    CHECK(refused(reserve(kOrder)));                             // the number is taken
-    CHECK(refused(reserve(OrderId::make(0, 2, 3), 2)));          // one unit is left
+    CHECK(refused(reserve(kOrder)));                     // the number is taken
+    CHECK(refused(reserve(OrderId::make(0, 2, 3), 2)));  // one unit is left
     CHECK(refused(reserve(OrderId::make(0, 2, 3), 0)));
-    CHECK(refused(Grant{.item = 0, .accepted = 1}));             // backwards
-    CHECK(refused(GiveBack{.item = 0, .returned = 2}));          // more than the pool
-    CHECK(refused(Cancel{.order = OrderId::make(0, 9, 3)}));     // unknown
-    CHECK(refused(payment(RecordType::late_paid)));              // not expired
-    CHECK(refused(payment(RecordType::refund_due)));             // not paid
-    CHECK(refused(Forget{.order = kOrder}));                     // still open
-    CHECK(refused(Supply{.item = 0, .supplied = 1}));            // of an unknown item
-    CHECK(refused(orderlog::Item{.item = 5, .code = "x"}));      // numbers are dense
+    CHECK(refused(Grant{.item = 0, .accepted = 1}));          // backwards
+    CHECK(refused(GiveBack{.item = 0, .returned = 2}));       // more than the pool
+    CHECK(refused(Cancel{.order = OrderId::make(0, 9, 3)}));  // unknown
+    CHECK(refused(payment(RecordType::late_paid)));           // not expired
+    CHECK(refused(payment(RecordType::refund_due)));          // not paid
+    CHECK(refused(Forget{.order = kOrder}));                  // still open
+    CHECK(refused(Supply{.item = 0, .supplied = 1}));         // of an unknown item
+    CHECK(refused(orderlog::Item{.item = 5, .code = "x"}));   // numbers are dense
   }
 
   TEST_CASE("each transition moves its units and no others") {
@@ -74,7 +87,8 @@ TEST_SUITE("stock/stream_state") {
   TEST_CASE("a deadline of an earlier boot is not compared with this one's clock") {
     StreamState state = with_units(2);
     REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
-    REQUIRE(bool(state.apply(reserve(OrderId::make(0, 2, 3)), 3, Moment{.wall_ns = 1, .boot_ns = 0})));
+    REQUIRE(
+        bool(state.apply(reserve(OrderId::make(0, 2, 3)), 3, Moment{.wall_ns = 1, .boot_ns = 0})));
     CHECK(state.order(state.find_order(kOrder)).deadline_boot_ns == 15 * kSecond);
     CHECK(state.order(state.find_order(OrderId::make(0, 2, 3))).deadline_boot_ns == 0);
   }
@@ -101,7 +115,8 @@ TEST_SUITE("stock/stream_state") {
     CHECK(state.sequence_max() == 1'000);
   }
 
-  TEST_CASE("random histories keep every index and every list of a user in step with a plain model") {
+  TEST_CASE(
+      "random histories keep every index and every list of a user in step with a plain model") {
     const unsigned seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937 random(seed);
@@ -118,8 +133,9 @@ TEST_SUITE("stock/stream_state") {
     for (uint64_t step = 1; step < 6'000; ++step) {
       const unsigned what = random() % 10;
       if (what < 4 || known.empty()) {
-        Known one{OrderId::make(0, step, 3), "u" + std::to_string(random() % 50), "k" + std::to_string(step),
-                  OrderState::reserved, 1 + static_cast<Quantity>(random() % 3)};
+        Known one{OrderId::make(0, step, 3), "u" + std::to_string(random() % 50),
+                  "k" + std::to_string(step), OrderState::reserved,
+                  1 + static_cast<Quantity>(random() % 3)};
         if (state.stock(0).pool() < one.quantity) continue;
         REQUIRE(bool(state.apply(reserve(one.id, one.quantity, one.user, one.key), ++lsn, kNow)));
         known.push_back(one);

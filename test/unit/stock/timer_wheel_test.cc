@@ -15,14 +15,16 @@ constexpr int64_t kTickNs = int64_t{1} << TimerWheel::kTickBits;
 
 std::vector<uint32_t> all_due(TimerWheel& wheel, int64_t now_ns) {
   std::vector<uint32_t> due;
-  for (uint32_t budget = UINT32_MAX, timer; (timer = wheel.next_due(now_ns, budget)) != kNone;) due.push_back(timer);
+  for (uint32_t budget = UINT32_MAX, timer; (timer = wheel.next_due(now_ns, budget)) != kNone;)
+    due.push_back(timer);
   return due;
 }
 
 TEST_SUITE("stock/timer_wheel") {
   TEST_CASE("a timer fires after its deadline and at most one tick late") {
-    for (const int64_t deadline : std::initializer_list<int64_t>{1, kTickNs - 1, kTickNs, 3 * kTickNs, 64 * kTickNs, 65 * kTickNs,
-                                   4096 * kTickNs, 4097 * kTickNs + 5, 30LL * 24 * 3600 * kSecond}) {
+    for (const int64_t deadline : std::initializer_list<int64_t>{
+             1, kTickNs - 1, kTickNs, 3 * kTickNs, 64 * kTickNs, 65 * kTickNs, 4096 * kTickNs,
+             4097 * kTickNs + 5, 30LL * 24 * 3600 * kSecond}) {
       CAPTURE(deadline);
       TimerWheel wheel(4, 0);
       wheel.schedule(2, deadline);

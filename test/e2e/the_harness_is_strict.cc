@@ -29,6 +29,11 @@ TEST_SUITE("e2e/the_harness_is_strict") {
     CHECK(problem_of(kOk + kType + kLength) == "not exactly one Date");
   }
 
+  TEST_CASE("a 304 needs no type and no length but a date") {
+    CHECK(problem_of("HTTP/1.1 304 Not Modified\r\n" + kDate) == "");
+    CHECK(problem_of("HTTP/1.1 304 Not Modified\r\n") == "not exactly one Date");
+  }
+
   TEST_CASE("a field that stands twice is noticed") {
     CHECK(problem_of(kOk + kType + kLength + kLength + kDate) == "not exactly one Content-Length");
     CHECK(problem_of(kOk + kType + kLength + kDate + kDate) == "not exactly one Date");

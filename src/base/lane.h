@@ -15,7 +15,9 @@ class Lane {
   static_assert(std::is_trivially_copyable_v<T>, "between shards only plain values");
 
  public:
-  explicit Lane(uint32_t capacity) : queue_(capacity) {}
+  // One cell more: while a value is visited it still takes its cell, and the visit itself may let the producer push the
+  // next one (an answer gives back the credit for a request).
+  explicit Lane(uint32_t capacity) : queue_(capacity + 1) {}
 
   [[nodiscard]] bool push(const T& value) { return queue_.push(value); }  // producer
   [[nodiscard]] uint32_t room() const {

@@ -63,6 +63,20 @@ TEST_SUITE("shard/mailbox") {
     CHECK(notices == 10'000);
   }
 
+  TEST_CASE("a credit that comes back while its request is still visited can be used at once") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    while (here.send(1, request_of(RequestKind::create, 0))) {
+    }
+    bool has_sent = false;
+    there.take_requests([&](const OrderRequest& request) {
+      there.answer(answer_to(request));
+      here.take_answers([](const OrderAnswer&) {});
+      has_sent = here.send(1, request_of(RequestKind::create, 1));  // a CHECK fails here if there is no cell
+    });
+    CHECK(has_sent);
+  }
+
   TEST_CASE("requests and answers between two threads arrive once each and in order") {
     OrderLanes lanes(2);
     constexpr uint32_t kRequests = 200'000;

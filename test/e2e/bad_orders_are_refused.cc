@@ -121,15 +121,14 @@ TEST_SUITE("e2e/bad_orders_are_refused") {
       CHECK(response.code() == "unsupported_media_type");
     }
     Headers headers{{"X-User-Id", "u1"}, {"Content-Type", "application/json; charset=utf-8"}};
-    CHECK(server.http().post("/v1/orders", with_qty("1"), headers).status == 201);
+    CHECK(server.order_with(headers, with_qty("1")).status == 201);
   }
 
   TEST_CASE("identity and price from fields that nobody signed are ignored") {
     Server server({.catalog = catalog({{}})});
-    Response response = server.http().post(
-        "/v1/orders",
-        R"({"item":"ticket","qty":1,"user":"admin","amount":1,"price":1,"currency":"EUR","state":"paid"})",
-        kUser);
+    Response response = server.order_with(
+        kUser,
+        R"({"item":"ticket","qty":1,"user":"admin","amount":1,"price":1,"currency":"EUR","state":"paid"})");
     if (response.status != 400) {  // refusing what it does not know would be honest as well
       REQUIRE(response.status == 201);
       CHECK(response.json()["user"].text() == "u1");

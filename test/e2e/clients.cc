@@ -17,8 +17,8 @@ TEST_SUITE("e2e/clients") {
   TEST_CASE("curl buys and reads and cancels") {
     if (!can_run("curl")) return;
     Server server({.catalog = catalog({{}})});
-    Arguments curl{"curl", "-sS",           "--max-time", "20",
-                   "-H",   "X-User-Id: u1", "-H",         "Content-Type: application/json"};
+    Arguments curl{"curl", "-sS", "--retry",       "5",  "--max-time",
+                   "20",   "-H",  "X-User-Id: u1", "-H", "Content-Type: application/json"};
     auto with = [&](Arguments more) {
       more.insert(more.begin(), curl.begin(), curl.end());
       return run(more);
@@ -45,7 +45,11 @@ TEST_SUITE("e2e/clients") {
     std::string said = server.said();
     size_t at = said.find("curl ");
     REQUIRE(at != std::string::npos);
-    Finished finished = run({"sh", "-c", said.substr(at, said.find('\n', at) - at)});
+    Finished finished;
+    CHECK(wait_until([&] {
+      finished = run({"sh", "-c", said.substr(at, said.find('\n', at) - at)});
+      return finished.out.find("try_again") == std::string::npos;
+    }));
     CAPTURE(finished.out);
     CHECK(finished.exit_code == 0);
     CHECK(Json::parse(finished.out)["state"].text() == "reserved");

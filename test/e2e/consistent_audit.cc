@@ -43,8 +43,8 @@ void audit_under_load(int shards, int64_t stock) {
       trade(server.address(), "t" + std::to_string(i) + "-", chance, stop);
     });
   int64_t total = stock;
-  for (int i = 0; i < 300; ++i) {
-    if (i % 50 == 49) {
+  for (int i = 0; i < 150; ++i) {
+    if (i % 25 == 24) {
       std::string body = "{\"op_id\":\"r" + std::to_string(i) + "\",\"delta\":5}";
       if (server.admin().post("/admin/items/ticket/restock", body).status == 200) total += 5;
     }

@@ -59,7 +59,7 @@ TEST_SUITE("e2e/damaged_log") {
   TEST_CASE("one bit flipped anywhere in acknowledged data is refused with its place") {
     INFO("seed " << seed());
     Killed killed;
-    for (int round = 0; round < rounds(12); ++round) {
+    for (int round = 0; round < rounds(8); ++round) {
       uint64_t offset = random_between(0, killed.end - 1);
       unsigned bit = static_cast<unsigned>(random_between(0, 7));
       CAPTURE(offset);

@@ -41,9 +41,8 @@ TEST_SUITE("e2e/idempotency_key") {
   TEST_CASE("the same body in other words is the same body") {
     Server server({.catalog = catalog({{}})});
     Headers headers{{"X-User-Id", "u1"}, {"Idempotency-Key", "k1"}};
-    Response first = server.http().post("/v1/orders", R"({"item":"ticket","qty":1})", headers);
-    Response second =
-        server.http().post("/v1/orders", R"({ "qty" : 1, "item" : "ticket" })", headers);
+    Response first = server.order_with(headers, R"({"item":"ticket","qty":1})");
+    Response second = server.order_with(headers, R"({ "qty" : 1, "item" : "ticket" })");
     CHECK(first.status == 201);
     CHECK(second.status == 200);
     CHECK(second.json()["order_id"].text() == first.json()["order_id"].text());

@@ -8,7 +8,7 @@ namespace stampede::e2e {
 namespace {
 
 Response order_with(Server& server, const std::string& authorization) {
-  return server.http().post("/v1/orders", order_body({}), {{"Authorization", authorization}});
+  return server.order_with({{"Authorization", authorization}}, order_body({}));
 }
 
 std::string trimmed(std::string text) {
@@ -77,7 +77,7 @@ TEST_SUITE("e2e/user_tickets") {
   TEST_CASE("with a ticket the user header is ignored") {
     Server server({.catalog = catalog({{}}), .flags = {{"--auth", "ticket"}}});
     Headers both{{"Authorization", "Bearer " + ticket("u1")}, {"X-User-Id", "victim"}};
-    CHECK(server.http().post("/v1/orders", order_body({}), both).json()["user"].text() == "u1");
+    CHECK(server.order_with(both, order_body({})).json()["user"].text() == "u1");
   }
 
   TEST_CASE("the sign command mints what the server accepts") {

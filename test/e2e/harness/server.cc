@@ -196,9 +196,13 @@ void Server::restart() {
 Response Server::order(const Ask& ask) {
   Headers headers{{"X-User-Id", ask.user}};
   if (!ask.key.empty()) headers.emplace_back("Idempotency-Key", ask.key);
+  return order_with(headers, order_body(ask));
+}
+
+Response Server::order_with(const Headers& headers, const std::string& body) {
   Response response;
   wait_until([&] {
-    response = http().post("/v1/orders", order_body(ask), headers);
+    response = http().post("/v1/orders", body, headers);
     return response.status != 503 || response.code() != "try_again";
   });
   return response;

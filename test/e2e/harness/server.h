@@ -111,6 +111,7 @@ class Server {
   // What users and the payment provider do. An order that is told to try again does so: that answer
   // is honest whenever the machine is slow or idle units are on their way between shards.
   Response order(const Ask& ask);
+  Response order_with(const Headers& headers, const std::string& body);
   Response read(const std::string& user, const std::string& order_id);
   Response list(const std::string& user, const std::string& item = "ticket");
   Response cancel(const std::string& user, const std::string& order_id);

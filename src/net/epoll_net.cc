@@ -1,6 +1,7 @@
 #include "net/epoll_net.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -100,6 +101,15 @@ std::span<const Event> EpollNet::poll(int64_t wait_ns) {
   ++counters_.polls;
   counters_.events += count;
   return {events_.data(), count};
+}
+
+void EpollNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
+  constexpr size_t kSocketsMax = 4;
+  CHECK(sockets.size() <= kSocketsMax);
+  pollfd watched[kSocketsMax];
+  for (size_t i = 0; i < sockets.size(); ++i) watched[i] = {.fd = sockets[i], .events = POLLIN, .revents = 0};
+  const timespec wait = {.tv_sec = wait_ns / 1'000'000'000, .tv_nsec = wait_ns % 1'000'000'000};
+  ::ppoll(watched, sockets.size(), &wait, nullptr);  // whatever it says, poll() looks
 }
 
 Accepted EpollNet::accept(Socket listener) {

@@ -28,6 +28,7 @@ class EpollNet final : public Net {
   EpollNet& operator=(const EpollNet&) = delete;
 
   std::span<const Event> poll(int64_t wait_ns) override;
+  void wait_for(std::span<const Socket> sockets, int64_t wait_ns) override;
   Accepted accept(Socket listener) override;
   [[nodiscard]] bool watch(Socket socket, uint64_t token, Interest interest) override;
   void rewatch(Socket socket, uint64_t token, Interest interest) override;

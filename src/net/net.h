@@ -77,6 +77,11 @@ class Net {
   // sleep, < 0 sleeps until an event. Returns nothing when the time is over or a signal came.
   virtual std::span<const Event> poll(int64_t wait_ns) = 0;
 
+  // Sleeps until one of a few sockets is readable or the time is over, deaf to all others; what
+  // happened is told by the next poll(). For an owner whose other work can wait a moment and is
+  // cheaper done together.
+  virtual void wait_for(std::span<const Socket> sockets, int64_t wait_ns) = 0;
+
   // Non-blocking, close-on-exec, without Nagle's delay. Not watched yet.
   virtual Accepted accept(Socket listener) = 0;
 

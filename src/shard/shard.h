@@ -111,6 +111,7 @@ class Shard final : private stock::Journal,
 
   void poll_sockets();
   bool has_work() const;
+  int64_t gather(int64_t wait_ns);
   int64_t sleep_ns();
   void take_inbox();
   void exchange_with_ledger();

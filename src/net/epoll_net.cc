@@ -107,7 +107,8 @@ void EpollNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
   constexpr size_t kSocketsMax = 4;
   CHECK(sockets.size() <= kSocketsMax);
   pollfd watched[kSocketsMax];
-  for (size_t i = 0; i < sockets.size(); ++i) watched[i] = {.fd = sockets[i], .events = POLLIN, .revents = 0};
+  for (size_t i = 0; i < sockets.size(); ++i)
+    watched[i] = {.fd = sockets[i], .events = POLLIN, .revents = 0};
   const timespec wait = {.tv_sec = wait_ns / 1'000'000'000, .tv_nsec = wait_ns % 1'000'000'000};
   ::ppoll(watched, sockets.size(), &wait, nullptr);  // whatever it says, poll() looks
 }

@@ -72,7 +72,8 @@ TEST_SUITE("shard/mailbox") {
     there.take_requests([&](const OrderRequest& request) {
       there.answer(answer_to(request));
       here.take_answers([](const OrderAnswer&) {});
-      has_sent = here.send(1, request_of(RequestKind::create, 1));  // a CHECK fails here if there is no cell
+      has_sent = here.send(
+          1, request_of(RequestKind::create, 1));  // a CHECK fails here if there is no cell
     });
     CHECK(has_sent);
   }

@@ -11,7 +11,8 @@
 namespace stampede::e2e {
 namespace {
 
-// An ext4 file system in a file, mounted while this lives.
+// An ext4 file system in a file, mounted while this lives. Its blocks are as large as pages, as those
+// of every disk are today: SQLite, which maps a file beside its database, counts on that.
 class SmallDisk {
  public:
   explicit SmallDisk(int mebibytes) {
@@ -19,7 +20,7 @@ class SmallDisk {
     std::string image = scratch_.path("image");
     write_file(image, "");
     if (truncate(image.c_str(), int64_t{mebibytes} << 20) != 0) return;
-    if (run({"mkfs.ext4", "-q", "-F", "-m", "0", image}).exit_code != 0) return;
+    if (run({"mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", image}).exit_code != 0) return;
     if (run({"mkdir", scratch_.path("disk")}).exit_code != 0) return;
     is_mounted_ = run({"mount", "-o", "loop", image, path()}).exit_code == 0;
   }

@@ -123,7 +123,10 @@ Server::Server(ServerOptions options) : options_(std::move(options)) {
 }
 
 Server::~Server() {
-  if (has_failed()) MESSAGE("the server said:\n" << tail(said()));
+  if (!has_failed()) return;
+  std::optional<int> code = process_ ? process_->wait(milliseconds{0}) : std::nullopt;
+  MESSAGE("the server " << (code ? "ended with " + std::to_string(*code) : "runs") << " and said:\n"
+                        << tail(said()));
 }
 
 Arguments Server::command() const {

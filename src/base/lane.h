@@ -15,9 +15,8 @@ class Lane {
   static_assert(std::is_trivially_copyable_v<T>, "between shards only plain values");
 
  public:
-  // One cell more: while a value is visited it still takes its cell, and the visit itself may let the producer push the
-  // next one (an answer gives back the credit for a request).
-  explicit Lane(uint32_t capacity) : queue_(capacity + 1) {}
+  // While a value is visited it still takes its cell: a producer that may be told to go on within the visit needs one more.
+  explicit Lane(uint32_t capacity) : queue_(capacity) {}
 
   [[nodiscard]] bool push(const T& value) { return queue_.push(value); }  // producer
   [[nodiscard]] uint32_t room() const {

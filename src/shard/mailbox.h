@@ -27,8 +27,9 @@ class OrderLanes {
   explicit OrderLanes(uint32_t shard_count);
 
   struct Pair {  // from one shard to another
-    Lane<OrderRequest> urgent{limits::order_credits};
-    Lane<OrderRequest> creates{limits::order_credits};
+    // One cell more than credits: the answer to the request that is being visited gives its credit back.
+    Lane<OrderRequest> urgent{limits::order_credits + 1};
+    Lane<OrderRequest> creates{limits::order_credits + 1};
     Lane<OrderAnswer> answers{limits::answer_slots};
   };
   Pair& pair(uint32_t from, uint32_t to) const { return *pairs_[from * shard_count_ + to]; }

@@ -18,14 +18,16 @@ MALLOC_debug   := -ljemalloc
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CXXFLAGS += -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
-            -Werror=return-type -pthread -MMD -MP -iquote src $(FLAGS_$(MODE))
-LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lsystemd $(MALLOC_$(MODE)) -pthread
+            -Werror=return-type -pthread -MMD -MP -iquote src -isystem /usr/include/postgresql $(FLAGS_$(MODE))
+LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd $(MALLOC_$(MODE)) -pthread
 
 # -iquote, not -I: src/limits.h must not hide <limits.h>.
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 UNIT_SRCS := $(wildcard test/unit/*.cc test/unit/*/*.cc)
 E2E_SRCS  := $(wildcard test/e2e/*.cc test/e2e/*/*.cc)
+# Real servers that tests start themselves: PostgreSQL, Redis, a relay that cuts; both kinds of tests use them.
+SERVER_SRCS := $(wildcard test/servers/*.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
@@ -44,10 +46,10 @@ $(BUILD)/libstampede.a: $(call objects,$(LIB_SRCS))
 $(BUILD)/stampede: $(BUILD)/src/main.o $(BUILD)/libstampede.a
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS)) $(BUILD)/libstampede.a
+$(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS)) $(BUILD)/libstampede.a
+$(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/floor: $(BUILD)/perf/floor.o

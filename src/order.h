@@ -168,6 +168,7 @@ struct LedgerAsk {
 struct LedgerTell {
   ItemId item = kNoItem;
   Units accepted = 0;        // a: units ever granted to this stream
+  Units returned = 0;        // r: of them, back among the free ones
   Units free = 0;            // units nobody holds
   Units pool_elsewhere = 0;  // units that other streams hold unsold
 };

@@ -69,6 +69,7 @@ LedgerTell Book::tell_for(uint32_t stream, ItemId id) const {
   const Line& line = item.lines[stream];
   return {.item = id,
           .accepted = line.granted,
+          .returned = line.returned,
           .free = item.free,
           .pool_elsewhere = item.pools - line.pool};
 }

@@ -19,7 +19,9 @@ static_assert(2 * limits::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
 
 LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
   return {
-      .kind = kind, .item = tell.item, .values = {tell.accepted, tell.free, tell.pool_elsewhere}};
+      .kind = kind,
+      .item = tell.item,
+      .values = {tell.accepted, tell.returned, tell.free, tell.pool_elsewhere}};
 }
 
 }  // namespace
@@ -71,8 +73,9 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
     case Kind::news:
       return client.hear({.item = message.item,
                           .accepted = values[0],
-                          .free = values[1],
-                          .pool_elsewhere = values[2]});
+                          .returned = values[1],
+                          .free = values[2],
+                          .pool_elsewhere = values[3]});
     case Kind::supply:
       book_.supply(message.item, values[0]);
       return spread_news(message.item, lanes_.shard_count());

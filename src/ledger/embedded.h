@@ -28,7 +28,7 @@ namespace stampede::ledger {
 struct LedgerMessage {
   enum class Kind : uint8_t {
     ask,          // returned, pool, want
-    tell,         // accepted, free, pool_elsewhere: the answer to an ask
+    tell,         // accepted, returned, free, pool_elsewhere: the answer to an ask
     news,         // the same, unasked
     supply,       // supplied
     withdraw,     // units

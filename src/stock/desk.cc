@@ -44,7 +44,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
     wheel_.schedule(index, order.deadline_boot_ns);
   }
   for (ItemId item = 0; item < state_.stocks().size(); ++item) {
-    sale(item).returned_durable = state_.stock(item).returned;
+    sale(item).returned_durable = sale(item).returned_told = state_.stock(item).returned;
     sale(item).known_pool = state_.stock(item).pool();
     if (state_.stock(item).pool() > 0) watch_idle(item, now.boot_ns);
   }
@@ -182,12 +182,20 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
 
 // ---- units ----
 
-// Units this stream holds unsold, those included whose way back is not yet durable: somebody will be able to buy them.
+// Units that the ledger's last news does not count and somebody will be able to buy: the pool, and what is on its way back
+// until the ledger says that it has arrived. Without the latter there would be a moment in which nobody counts them.
 Units Desk::unsold_here(ItemId item) const {
   const ItemStock& stock = state_.stock(item);
   const Units on_their_way =
-      item < sales_.size() ? stock.returned - sales_[item].returned_durable : 0;
+      item < sales_.size() ? stock.returned - sales_[item].returned_told : 0;
   return stock.pool() + on_their_way;
+}
+
+// What the ledger is to take for unsold here: the pool and what is going back but not durably so. What is durable stands in
+// the same ask as returned.
+Units Desk::pool_to_report(ItemId item) const {
+  const ItemStock& stock = state_.stock(item);
+  return stock.pool() + (stock.returned - sales_[item].returned_durable);
 }
 
 Desk::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool has_waited) const {
@@ -319,8 +327,7 @@ size_t Desk::collect_asks(std::span<LedgerAsk> asks, Moment now) {
     Sale& sale = this->sale(item);
     const ItemStock& stock = state_.stock(item);
     sale.is_asking = false;
-    sale.is_in_exchange = true;
-    sale.known_pool = unsold_here(item);
+    sale.known_pool = pool_to_report(item);
     asks[count++] = {.item = item,
                      .returned = sale.returned_durable,
                      .pool = sale.known_pool,
@@ -340,13 +347,13 @@ void Desk::hear(const LedgerTell& tell, Moment now) {
     commit(orderlog::Grant{.item = tell.item, .accepted = tell.accepted}, now);
     watch_idle(tell.item, now.boot_ns + ms(limits::idle_pool_ms));
   }
-  sale.is_in_exchange = false;
+  sale.returned_told = tell.returned;
   sale.free = tell.free;
   sale.pool_elsewhere = tell.pool_elsewhere;
   sale.told_boot_ns = now.boot_ns;
   serve_line(tell.item, now);
   // Scarce: what changed here since the ask decides whether others may say sold_out.
-  if (sale.free == 0 && unsold_here(tell.item) != sale.known_pool) ask_about(tell.item);
+  if (sale.free == 0 && pool_to_report(tell.item) != sale.known_pool) ask_about(tell.item);
 }
 
 StreamCount Desk::count(ItemId item) const {
@@ -382,7 +389,7 @@ void Desk::return_idle(Moment now) {
     sale.is_idle_queued = false;
     // Sold by the news of then, when others had more: what the ledger still takes for unsold here would keep everybody
     // else from hearing sold_out.
-    if (unsold_here(item) != sale.known_pool) ask_about(item);
+    if (pool_to_report(item) != sale.known_pool) ask_about(item);
     if (state_.stock(item).pool() == 0) continue;
     // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
     const int64_t idle_at =

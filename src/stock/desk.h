@@ -129,9 +129,9 @@ class Desk final {
     int64_t told_boot_ns = 0;  // when it came; 0: never
     int64_t demand_boot_ns = 0;
     Units known_pool = 0;  // unsold units here, as far as the ledger knows
-    Units returned_durable = 0;
+    Units returned_durable = 0;  // of R: what the ledger may hear of
+    Units returned_told = 0;     // of R: what the ledger counts as free by its last news
     bool is_asking = false;  // stands in asking_
-    bool is_in_exchange = false;
     bool is_idle_queued = false;
     bool is_in_lines = false;
   };
@@ -177,6 +177,7 @@ class Desk final {
   enum class Supply : uint8_t { here, gone, unknown };
   Supply supply_of(ItemId item, Quantity quantity, Moment now, bool has_waited) const;
   Units unsold_here(ItemId item) const;
+  Units pool_to_report(ItemId item) const;
   void wait_for_units(const OrderRequest& request, Moment now);
   void serve_line(ItemId item, Moment now);
   void give_up_waiting(Moment now);

@@ -169,6 +169,23 @@ TEST_SUITE("stock/desk") {
     CHECK(f.adds_up(10'000));
   }
 
+  TEST_CASE("units on their way back to the ledger are not sold out at any moment") {
+    Fixture f(1);
+    REQUIRE(f.buy("a").verdict == Verdict::created);
+    f.pass(10);  // nothing is free any more and this stream knows it
+    REQUIRE(f.buy("b").verdict == Verdict::sold_out);
+    const OrderId order = {f.state.order(0).id};
+    f.handle(f.about(RequestKind::cancel, order, "a"));
+    f.desk->pass_time(f.now);  // idle: the unit goes back …
+    REQUIRE(f.state.stock(0).returned == 1);
+    f.desk->release(f.journal.last);  // … durably, and the ledger has not heard of it
+    f.answers.answers.clear();
+    f.handle(f.create("c"));
+    CHECK(f.answers.answers.empty());
+    f.turn();
+    CHECK(f.answers.take().verdict == Verdict::created);
+  }
+
   TEST_CASE("stock that a restart finds in the pool is sold or given back") {
     Fixture f(100);
     f.buy("u1");

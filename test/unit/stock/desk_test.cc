@@ -174,7 +174,8 @@ TEST_SUITE("stock/desk") {
     REQUIRE(f.buy("a").verdict == Verdict::created);
     f.pass(10);  // nothing is free any more and this stream knows it
     REQUIRE(f.buy("b").verdict == Verdict::sold_out);
-    const OrderId order = {f.state.order(0).id};
+    const OrderId order = f.state.order(0).id;
+    f.now.boot_ns += (limits::idle_pool_ms + 1) * kMillisecond;
     f.handle(f.about(RequestKind::cancel, order, "a"));
     f.desk->pass_time(f.now);  // idle: the unit goes back …
     REQUIRE(f.state.stock(0).returned == 1);

@@ -12,9 +12,8 @@
 
 #include <cstdio>
 
-#include "harness/process.h"
+#include "harness/binary.h"
 #include "harness/random.h"
-#include "harness/scratch.h"
 
 namespace {
 

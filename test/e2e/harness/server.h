@@ -10,11 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "binary.h"
 #include "database.h"
 #include "http_client.h"
 #include "json.h"
-#include "process.h"
-#include "scratch.h"
 
 namespace stampede::e2e {
 

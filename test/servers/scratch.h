@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace stampede::e2e {
+namespace stampede::servers {
 
 class Scratch {
  public:
@@ -34,4 +34,4 @@ bool is_tmpfs(const std::string& directory);
 bool has_failed();
 void note_failure(bool failed);
 
-}  // namespace stampede::e2e
+}  // namespace stampede::servers

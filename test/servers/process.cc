@@ -9,13 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
+#include <algorithm>
 #include <utility>
 
 #include "scratch.h"
 
-namespace stampede::e2e {
+namespace stampede::servers {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -110,18 +109,8 @@ Finished run(const Arguments& command, milliseconds patience) {
   return finished;
 }
 
-Finished run_stampede(Arguments arguments, milliseconds patience) {
-  arguments.insert(arguments.begin(), stampede_path());
-  return run(arguments, patience);
-}
-
-std::string stampede_path() {
-  if (const char* path = std::getenv("STAMPEDE")) return path;
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "stampede";
-}
-
 bool is_installed(const std::string& command) {
   return run({"sh", "-c", "command -v " + command}).exit_code == 0;
 }
 
-}  // namespace stampede::e2e
+}  // namespace stampede::servers

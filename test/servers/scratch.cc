@@ -15,7 +15,7 @@
 #include <fstream>
 #include <sstream>
 
-namespace stampede::e2e {
+namespace stampede::servers {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,7 +33,7 @@ std::string scratch_root() {
 }  // namespace
 
 Scratch::Scratch() {
-  path_ = scratch_root() + "/stampede-e2e-XXXXXX";
+  path_ = scratch_root() + "/stampede-test-XXXXXX";
   REQUIRE(mkdtemp(path_.data()) != nullptr);
 }
 
@@ -93,4 +93,4 @@ void note_failure(bool failed) {
   current_test_failed.store(failed);
 }
 
-}  // namespace stampede::e2e
+}  // namespace stampede::servers

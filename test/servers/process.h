@@ -1,5 +1,5 @@
 // A process that a test started: its end is waited for with a deadline, and it never outlives its
-// owner.
+// owner. It dies with the thread that started it too, so that thread must last as long.
 #pragma once
 
 #include <sys/types.h>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace stampede::e2e {
+namespace stampede::servers {
 
 using Arguments = std::vector<std::string>;
 
@@ -47,12 +47,6 @@ struct Finished {
 // Runs a command to its end.
 Finished run(const Arguments& command,
              std::chrono::milliseconds patience = std::chrono::seconds{60});
-// The same for the binary under test: run_stampede({"sign", "keys"}).
-Finished run_stampede(Arguments arguments,
-                      std::chrono::milliseconds patience = std::chrono::seconds{60});
-
-// The binary under test: $STAMPEDE, or `stampede` beside this test binary.
-std::string stampede_path();
 bool is_installed(const std::string& command);
 
-}  // namespace stampede::e2e
+}  // namespace stampede::servers

@@ -1,0 +1,18 @@
+#include "binary.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace stampede::e2e {
+
+std::string stampede_path() {
+  if (const char* path = std::getenv("STAMPEDE")) return path;
+  return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "stampede";
+}
+
+Finished run_stampede(Arguments arguments, std::chrono::milliseconds patience) {
+  arguments.insert(arguments.begin(), stampede_path());
+  return run(arguments, patience);
+}
+
+}  // namespace stampede::e2e

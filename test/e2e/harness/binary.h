@@ -1,0 +1,32 @@
+// The binary under test, and the names of what all kinds of tests share.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "../../servers/process.h"
+#include "../../servers/scratch.h"
+
+namespace stampede::e2e {
+
+using servers::Arguments;
+using servers::files_below;
+using servers::Finished;
+using servers::flip_bit;
+using servers::has_failed;
+using servers::is_installed;
+using servers::is_tmpfs;
+using servers::note_failure;
+using servers::Process;
+using servers::read_file;
+using servers::run;
+using servers::Scratch;
+using servers::write_file;
+
+// The binary under test: $STAMPEDE, or `stampede` beside this test binary.
+std::string stampede_path();
+// Runs it to its end: run_stampede({"sign", "keys"}).
+Finished run_stampede(Arguments arguments,
+                      std::chrono::milliseconds patience = std::chrono::seconds{60});
+
+}  // namespace stampede::e2e

@@ -94,14 +94,16 @@ RedisReply RedisClient::exchange(const std::vector<std::string>& words) {
   return from(*static_cast<redisReply*>(answer));
 }
 
-// Connects and gives the password; what says no is the reply.
 RedisReply RedisClient::connect() {
+  disconnect();
   timeval patience = to_timeval(options_.patience);
   connection_ = redisConnectWithTimeout("127.0.0.1", port_, patience);
   if (connection_ == nullptr) return no_reply("out of memory");
   if (connection_->err != 0) return no_reply(connection_->errstr);
   redisSetTimeout(connection_, patience);
-  if (options_.password.empty()) return {.kind = RedisReply::Kind::nil};
+  RedisReply none_needed;
+  none_needed.kind = RedisReply::Kind::nil;
+  if (options_.password.empty()) return none_needed;
   if (options_.user.empty()) return exchange({"AUTH", options_.password});
   return exchange({"AUTH", options_.user, options_.password});
 }

@@ -42,11 +42,12 @@ class RedisClient {
   RedisClient(const RedisClient&) = delete;
 
   RedisReply command(const std::vector<std::string>& words);
+  // Connects without a command and gives the password; what says no is the reply, else nil.
+  RedisReply connect();
   void disconnect();
 
  private:
   RedisReply exchange(const std::vector<std::string>& words);
-  RedisReply connect();
 
   const uint16_t port_;
   const Options options_;

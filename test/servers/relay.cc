@@ -175,9 +175,13 @@ void Relay::inject(const std::string& bytes) {
   });
 }
 
-RelayCounts Relay::counts() const {
-  std::lock_guard lock(counts_mutex_);
-  return counts_;
+RelayCounts Relay::counts() {
+  RelayCounts counts;
+  on_thread([&] {
+    publish();
+    counts = now_;
+  });
+  return counts;
 }
 
 bool Relay::await_counts(const std::function<bool(const RelayCounts&)>& are_so,

@@ -82,7 +82,8 @@ class Relay {
   // Bytes that nobody asked for, to every client now connected.
   void inject(const std::string& bytes);
 
-  RelayCounts counts() const;
+  // With everything in it that a client or server can have noticed.
+  RelayCounts counts();
   // Whether the counts have become so in time.
   bool await_counts(const std::function<bool(const RelayCounts&)>& are_so,
                     std::chrono::milliseconds patience = kPatience) const;

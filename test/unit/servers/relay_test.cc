@@ -66,7 +66,7 @@ TEST_CASE("a delay holds every byte back in its direction") {
   }
 }
 
-TEST_CASE("a delayed reply comes although the client has given up on it before") {
+TEST_CASE("a delayed request arrives although its client has given up") {
   Rig rig;
   rig.relay.delay(Direction::to_server, 3 * kShort);
   CHECK(is_lost(rig.impatient.command({"SET", "k", "late"}).line()));
@@ -78,20 +78,17 @@ TEST_CASE("cut resets the connections and new ones pass") {
   CHECK(rig.ask({"PING"}) == "PONG");
   rig.relay.cut();
   CHECK(rig.relay.counts().open == 0);
-  CHECK(rig.ask({"PING"}) == "(no reply: Connection reset by peer)");
+  CHECK(is_lost(rig.ask({"PING"})));
   CHECK(rig.ask({"PING"}) == "PONG");
 }
 
 TEST_CASE("cut reaches connections that the relay has not accepted yet") {
   Rig rig;
-  for (int i = 0; i < 50; ++i) {
-    RedisClient fresh(rig.relay.port(), {.user = "", .password = "", .patience = kPatience});
-    rig.relay.pause();
-    RedisClient other(rig.relay.port(), {.user = "", .password = "", .patience = milliseconds{1}});
-    CHECK(is_lost(other.command({"PING"}).line()));
+  for (int i = 0; i < 200; ++i) {
+    RedisClient fresh(rig.relay.port());
+    fresh.connect();
     rig.relay.cut();
-    CHECK(rig.relay.counts().open == 0);
-    rig.relay.resume();
+    CHECK(is_lost(fresh.command({"PING"}).line()));
   }
 }
 

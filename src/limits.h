@@ -143,6 +143,14 @@ constexpr int64_t drain_gather_ms = 100;  // a smaller transaction waits this lo
 constexpr int64_t drain_retry_ms_min = 10;  // after a failure; doubles
 constexpr int64_t drain_retry_ms_max = 1'000;
 
+// PostgreSQL
+constexpr int postgres_connect_s = 5;              // for each host of the URL
+constexpr int64_t postgres_statement_ms = 10'000;  // then the server gives a statement up
+constexpr int64_t postgres_lock_ms = 3'000;        // of them, for somebody else's lock
+constexpr int64_t postgres_read_ms = 60'000;       // the same for a checker's statement, which reads a lot
+constexpr int64_t postgres_silence_ms = 2'000;     // beyond that we give the connection up
+static_assert(postgres_lock_ms < postgres_statement_ms);
+
 }  // namespace stampede::limits
 
 #endif  // STAMPEDE_LIMITS_H_

@@ -296,7 +296,7 @@ int audit(Arguments arguments) {
       "Holds order log, ledger and database against each other; exit 1 on any difference.");
   app.add_option("--data", flags.data, "data directory; its server may run")->type_name("DIR");
   app.add_option("--db", flags.db,
-                 "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")
+                 "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
       ->type_name("URL");
   app.add_option("--orders-max", flags.orders_max, "most orders of one shard in memory")
       ->type_name("N");

@@ -141,7 +141,7 @@ int drain_directory(const std::string& data_dir, drain::Sink& sink) {
     return fail(kExitLogDamaged, finding.message);
   Progress progress(drainer, clock, streams);
   if (!drainer.drain_now(kPatienceNs, [&] { progress.turn(); }))
-    return fail(kExitFailure, drainer.problem());
+    return fail(drainer.is_fenced() ? kExitLogDamaged : kExitFailure, drainer.problem());
   return print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
 }
 
@@ -153,7 +153,7 @@ int drain(Arguments arguments) {
   std::string data_dir = "./stampede-data";
   std::string database;
   app.add_option("--data", data_dir, "data directory of a server that does not run");
-  app.add_option("--db", database, "sqlite:PATH (default: sqlite:<data>/orders.db)");
+  app.add_option("--db", database, "sqlite:PATH or postgres://… (default: sqlite:<data>/orders.db)");
   if (const auto exit_code = parse(app, arguments)) return *exit_code;
 
   const Result<drain::DatabaseUrl> url =

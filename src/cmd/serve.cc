@@ -60,7 +60,7 @@ void declare(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(0u, limits::node_max))
       ->type_name("N");
   app.add_option("--db", flags.db,
-                 "database: sqlite:PATH or none (default: sqlite:<data>/orders.db)")
+                 "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
       ->type_name("URL");
   app.add_option("--durability", flags.durability,
                  "an order is acknowledged after fdatasync (fsync) or after write (os: survives "
@@ -176,9 +176,10 @@ Result<NodeSettings> settings_of(const Flags& flags) {
   if (!admin) return Error{"--admin: " + admin.error().message};
   Result<std::vector<int>> cpus = allowed_cpus(flags.cpus);
   if (!cpus) return cpus.error();
-  settings.database_text = flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db;
-  Result<drain::DatabaseUrl> database = drain::parse_database_url(settings.database_text);
+  Result<drain::DatabaseUrl> database = drain::parse_database_url(
+      flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
   if (!database) return Error{"--db: " + database.error().message};
+  settings.database_text = drain::display_name(*database);
   if (!flags.key_file.empty()) {
     Result<shard::SharedKeys> keys = load_keys(flags.key_file);
     if (!keys) return Error{"--key-file: " + keys.error().message};

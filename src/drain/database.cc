@@ -1,29 +1,61 @@
 #include "drain/database.h"
 
+#include "drain/postgres.h"
 #include "drain/sqlite.h"
+#include "postgres/connection.h"
 
 namespace stampede::drain {
 
+using Kind = DatabaseUrl::Kind;
+
 Result<DatabaseUrl> parse_database_url(std::string_view url) {
-  using Kind = DatabaseUrl::Kind;
   if (url == "none") return DatabaseUrl{.kind = Kind::none};
   constexpr std::string_view kSqlite = "sqlite:";
   if (url.starts_with(kSqlite) && url.size() > kSqlite.size())
     return DatabaseUrl{.kind = Kind::sqlite, .path = std::string(url.substr(kSqlite.size()))};
-  for (std::string_view scheme : {"postgres://", "postgresql://", "mysql://"})
-    if (url.starts_with(scheme))
-      return Error{std::string(scheme) + "… is not built yet; expected sqlite:PATH or none"};
-  return Error{"expected sqlite:PATH or none, not '" + std::string(url) + "'"};
+  if (url.starts_with("postgres://") || url.starts_with("postgresql://")) {
+    if (Status status = postgres::check_url(std::string(url)); !status) return status.error();
+    return DatabaseUrl{.kind = Kind::postgres, .url = std::string(url)};
+  }
+  const std::string expected = "expected sqlite:PATH, postgres://… or none";
+  if (url.starts_with("mysql://")) return Error{"mysql://… is not built yet; " + expected};
+  return Error{expected + ", not '" + postgres::without_password(url) + "'"};
+}
+
+std::string display_name(const DatabaseUrl& url) {
+  switch (url.kind) {
+    case Kind::none:
+      return "none";
+    case Kind::sqlite:
+      return "sqlite:" + url.path;
+    case Kind::postgres:
+      return postgres::without_password(url.url);
+  }
+  return "";
 }
 
 std::unique_ptr<Sink> make_sink(const DatabaseUrl& url) {
-  if (url.kind == DatabaseUrl::Kind::none) return nullptr;
-  return std::make_unique<SqliteSink>(url.path);
+  switch (url.kind) {
+    case Kind::none:
+      return nullptr;
+    case Kind::sqlite:
+      return std::make_unique<SqliteSink>(url.path);
+    case Kind::postgres:
+      return std::make_unique<PostgresSink>(url.url);
+  }
+  return nullptr;
 }
 
 Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url) {
-  if (url.kind == DatabaseUrl::Kind::none) return Error{"there is no database to read: --db none"};
-  return open_sqlite_reader(url.path);
+  switch (url.kind) {
+    case Kind::none:
+      break;
+    case Kind::sqlite:
+      return open_sqlite_reader(url.path);
+    case Kind::postgres:
+      return open_postgres_reader(url.url);
+  }
+  return Error{"there is no database to read: --db none"};
 }
 
 }  // namespace stampede::drain

@@ -1,6 +1,9 @@
 // The database as it is named on the command line, and what checkers read from it.
 //
-//   sqlite:PATH   none   (postgres://… and mysql://… are refused until their sinks exist)
+//   sqlite:PATH   postgres://USER@HOST:PORT/NAME (or postgresql://…)   none
+//
+// mysql://… is refused until its sink exists. A PostgreSQL URL is what libpq understands: several
+// hosts, sslmode and other parameters; a password is better kept in ~/.pgpass or PGPASSFILE.
 #pragma once
 
 #include <array>
@@ -15,12 +18,16 @@
 namespace stampede::drain {
 
 struct DatabaseUrl {
-  enum class Kind { none, sqlite };
+  enum class Kind { none, sqlite, postgres };
   Kind kind = Kind::none;
   std::string path;  // sqlite
+  std::string url;   // postgres; not to be shown: it may hold a password
 };
 
 [[nodiscard]] Result<DatabaseUrl> parse_database_url(std::string_view url);
+
+// As it may be shown to the operator.
+[[nodiscard]] std::string display_name(const DatabaseUrl& url);
 
 // Null for `none`. Connects to nothing yet.
 [[nodiscard]] std::unique_ptr<Sink> make_sink(const DatabaseUrl& url);

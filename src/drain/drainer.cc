@@ -157,6 +157,7 @@ void Drainer::settle() {
 // ---- One batch
 
 Drainer::Step Drainer::step() {
+  if (is_fenced()) return Step::blocked;
   const int64_t now_boot_ns = clock_.now().boot_ns;
   if (!is_synced_) {
     if (now_boot_ns < retry_boot_ns_) return Step::blocked;
@@ -236,6 +237,10 @@ Status Drainer::write(Tail& tail) {
                   .records = batch_.records(),
                   .rows = rows,
                   .rejected = written.rejected};
+  if (written.outcome == Outcome::fenced) {
+    diag::error("no more rows go into the database: %s", written.cause.c_str());
+    is_fenced_.store(true, std::memory_order_relaxed);
+  }
   if (written.outcome != Outcome::done) return Error{written.cause};
 
   count(tail, batch_.records(), rows, written.rejected);
@@ -276,7 +281,7 @@ bool Drainer::is_drained() const {
 bool Drainer::drain_now(int64_t patience_ns, const std::function<void()>& on_turn) {
   is_hurried_ = true;
   int64_t written_boot_ns = clock_.now().boot_ns;
-  while (!is_drained()) {
+  while (!is_drained() && !is_fenced()) {
     const Step outcome = step();
     const int64_t now_boot_ns = clock_.now().boot_ns;
     if (outcome == Step::drained)
@@ -330,7 +335,7 @@ void Drainer::run() {
   pthread_setname_np(pthread_self(), "drainer");
   // Where there are no more CPUs than shards, rows wait and not buyers. (In Linux the niceness is the thread's own.)
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNiceness);
-  while (!is_out_of_time()) {
+  while (!is_out_of_time() && !is_fenced()) {
     const bool is_last_round = is_stopping();
     if (step() == Step::drained) continue;
     if (is_last_round && is_drained()) return;

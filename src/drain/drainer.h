@@ -16,7 +16,7 @@
 // may be used again only when a transaction of its own has seen the position behind it.
 //
 // All methods belong to one thread until start(); afterwards only wake(), stats(), problem() and
-// stop() may be called, by any thread.
+// stop() may be called, by any thread, and is_fenced().
 #pragma once
 
 #include <atomic>
@@ -95,6 +95,8 @@ class Drainer {
   bool stop(int64_t deadline_boot_ns);
 
   [[nodiscard]] const DrainStats& stats() const { return stats_; }
+  // The node was retired from its cluster: nothing of it is written any more, and its end is exit 78.
+  [[nodiscard]] bool is_fenced() const { return is_fenced_.load(std::memory_order_relaxed); }
   // Why rows are not being written now; empty when they are.
   [[nodiscard]] std::string problem() const;
 
@@ -149,7 +151,8 @@ class Drainer {
   int64_t retry_ms_ = limits::drain_retry_ms_min;
 
   DrainStats stats_;
-  mutable std::mutex mutex_;  // guards the next three
+  std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread
+  mutable std::mutex mutex_;            // guards the next three
   std::string problem_;
   bool is_warned_ = false;  // the operator was told of the problem
   bool is_woken_ = false;

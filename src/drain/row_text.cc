@@ -21,6 +21,13 @@ class Pairs {
 
 }  // namespace
 
+std::optional<OrderState> parse_state(std::string_view name) {
+  for (OrderState state :
+       {OrderState::reserved, OrderState::paid, OrderState::cancelled, OrderState::expired})
+    if (name_of(state) == name) return state;
+  return std::nullopt;
+}
+
 std::string describe(const NewOrder& order) {
   Pairs pairs;
   pairs.add("order_id", Hex64Text(order.order).view())

@@ -42,6 +42,9 @@ inline std::optional<std::string_view> text_of(const PaymentText& payment) {
   return payment.empty() ? std::nullopt : std::optional(payment.view());
 }
 
+// Nothing when there is no state of that name.
+[[nodiscard]] std::optional<OrderState> parse_state(std::string_view name);
+
 // A refused row as `name=value` pairs, for the `record` column of `rejected`: enough to put it in
 // by hand.
 [[nodiscard]] std::string describe(const NewOrder& order);

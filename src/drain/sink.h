@@ -27,6 +27,7 @@ enum class Outcome : uint8_t {
   conflict,  // not written: the position in the database was not batch.before()
   retry,     // not written: busy, full, read-only, unreachable …; try again later
   unknown,   // the commit was sent and its answer lost: read the positions to learn what happened
+  fenced,    // not written, and nothing of this node ever will be: it was retired from the cluster
 };
 
 struct Written {

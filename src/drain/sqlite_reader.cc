@@ -10,13 +10,6 @@ namespace {
 // Checkers are commands that somebody waits for; they can afford to wait for a lock themselves.
 constexpr int kBusyWaitMs = 5'000;
 
-std::optional<OrderState> parse_state(std::string_view name) {
-  for (OrderState state :
-       {OrderState::reserved, OrderState::paid, OrderState::cancelled, OrderState::expired})
-    if (name_of(state) == name) return state;
-  return std::nullopt;
-}
-
 class SqliteReader final : public DatabaseReader {
  public:
   explicit SqliteReader(SqliteConnection connection) : connection_(std::move(connection)) {}

@@ -8,7 +8,8 @@
 //
 // Calls block for a bounded time (seconds) and belong to one thread, which must not be a shard's.
 // Mutations of all nodes exclude each other. An Error changed nothing, with one exception: when the
-// connection broke during the commit, which its message says; every mutation may be repeated then.
+// connection broke during the commit, which its message says. Every mutation may be repeated then;
+// only a repeated deactivate() answers that the node is not active any more.
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,190 @@
+#include "drain/postgres.h"
+
+#include <span>
+
+#include "drain/postgres_tables.h"
+#include "drain/row_text.h"
+#include "postgres/schema.h"
+
+namespace stampede::drain {
+namespace {
+
+using postgres::Connection;
+using postgres::Failure;
+using postgres::Rows;
+using postgres::Transaction;
+
+// The updates find their orders by key one by one: with a hash join a planner whose statistics are
+// old could read the whole table for each batch.
+constexpr char kPlanByKey[] =
+    "SELECT set_config('enable_hashjoin', 'off', false), "
+    "set_config('enable_mergejoin', 'off', false)";
+
+// The database's word on a row, not on its own state: this row will be refused again, the others
+// need not be. By classes of SQLSTATE (PostgreSQL, appendix A): cardinality, data, constraints,
+// triggers and functions, check options, limits of a row, PL/pgSQL's RAISE; and the classes that the
+// SQL standard leaves to those who RAISE with a code of their own, behind PostgreSQL's own.
+bool is_refusal(const Failure& failure) {
+  if (failure.sqlstate.size() != 5) return false;
+  const std::string_view code = std::string_view(failure.sqlstate).substr(0, 2);
+  for (std::string_view refusal : {"21", "22", "23", "27", "38", "39", "44", "54", "P0"})
+    if (code == refusal) return true;
+  return (code[0] >= '6' && code[0] <= '9') || (code[0] >= 'I' && code != "XX" && code[0] != 'P');
+}
+
+// Nothing that a text column would refuse in its turn.
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    if (c >= ' ' && c <= '~') {
+      shown += c;
+      continue;
+    }
+    std::array<char, 2> digits;
+    const uint8_t byte = static_cast<uint8_t>(c);
+    render_hex({&byte, 1}, digits);
+    shown.append("\\x").append(digits.data(), digits.size());
+  }
+  return shown;
+}
+
+// One attempt to write a batch: at once, or, when a row of it was refused, by halves.
+class Attempt {
+ public:
+  enum class Manner : uint8_t { at_once, by_halves };
+
+  Attempt(Connection& connection, const Batch& batch, int64_t now_ms, Manner manner)
+      : connection_(connection), batch_(batch), now_ms_(now_ms), manner_(manner) {}
+
+  Written run() {
+    Result<Transaction> transaction = Transaction::begin(connection_);
+    if (!transaction) return failed();
+    if (std::optional<Written> ending = move_position()) return *ending;
+    if (!write_all()) return failed();
+    switch (transaction->commit()) {
+      case Transaction::End::committed:
+        return {.rejected = rejected_};
+      case Transaction::End::rolled_back:  // a deferred constraint
+        is_refused_ = is_refusal(connection_.failure());
+        return failed();
+      case Transaction::End::unknown:
+        return {.outcome = Outcome::unknown, .rejected = rejected_, .cause = cause()};
+    }
+    return failed();
+  }
+
+  // A row was refused, so that nothing was written.
+  bool is_refused() const { return is_refused_; }
+
+ private:
+  // First: the loser of a race, and a node that is no more, have written nothing yet.
+  std::optional<Written> move_position() {
+    const Result<bool> retired = is_retired(connection_, batch_.stream().node);
+    if (!retired) return failed();
+    if (*retired)
+      return Written{.outcome = Outcome::fenced,
+                     .cause = connection_.name() + ": node " +
+                              std::to_string(batch_.stream().node) +
+                              " was retired, so nothing of its order log is taken any more"};
+    const Result<bool> moved = drain::move_position(connection_, batch_, now_ms_);
+    if (!moved) return failed();
+    if (!*moved)
+      return Written{.outcome = Outcome::conflict,
+                     .cause = connection_.name() + ": another drainer has moved the position"};
+    return std::nullopt;
+  }
+
+  bool write_all() {
+    // A constraint that waits for the commit could not tell its row.
+    if (manner_ == Manner::by_halves && !execute("SET CONSTRAINTS ALL IMMEDIATE")) return false;
+    return write(std::span(batch_.orders())) && write(std::span(batch_.changes())) &&
+           write(std::span(batch_.payments()));
+  }
+
+  template <typename Row>
+  bool write(std::span<const Row> rows) {
+    if (rows.empty()) return true;
+    if (manner_ == Manner::by_halves) return write_by_halves(rows);
+    const Result<uint64_t> taken = write_rows(connection_, rows, batch_.is_rebuild());
+    is_refused_ = taken ? *taken != rows.size() : is_refusal(connection_.failure());
+    return taken && !is_refused_;
+  }
+
+  template <typename Row>
+  bool write_by_halves(std::span<const Row> rows) {
+    if (!execute("SAVEPOINT part")) return false;
+    const Result<uint64_t> taken = write_rows(connection_, rows, batch_.is_rebuild());
+    if (taken && *taken == rows.size()) return execute("RELEASE SAVEPOINT part");
+    if (!taken && !is_refusal(connection_.failure())) return false;
+    const std::string reason = taken ? not_taken(rows[0]) : connection_.failure().message;
+    if (!execute("ROLLBACK TO SAVEPOINT part") || !execute("RELEASE SAVEPOINT part")) return false;
+    if (rows.size() == 1) return reject(rows[0], reason);
+    const size_t half = rows.size() / 2;
+    return write_by_halves(rows.first(half)) && write_by_halves(rows.subspan(half));
+  }
+
+  static const char* not_taken(const OrderChange&) { return "there is no such order in orders"; }
+  template <typename Row>
+  static const char* not_taken(const Row&) {
+    return "a trigger skipped the row";
+  }
+
+  template <typename Row>
+  bool reject(const Row& row, const std::string& reason) {
+    ++rejected_;
+    const std::string record = printable(describe(row));
+    return static_cast<bool>(write_reject(connection_, {.stream = batch_.stream(),
+                                                        .lsn = row.lsn,
+                                                        .order = row.order,
+                                                        .reason = reason,
+                                                        .record = record,
+                                                        .now_ms = now_ms_}));
+  }
+
+  bool execute(const char* sql) { return static_cast<bool>(connection_.execute(sql)); }
+  Written failed() const { return {.outcome = Outcome::retry, .cause = cause()}; }
+  std::string cause() const { return connection_.name() + ": " + connection_.failure().message; }
+
+  Connection& connection_;
+  const Batch& batch_;
+  int64_t now_ms_;
+  Manner manner_;
+  uint32_t rejected_ = 0;
+  bool is_refused_ = false;
+};
+
+}  // namespace
+
+PostgresSink::PostgresSink(std::string url, const postgres::Options& options)
+    : url_(std::move(url)), options_(options) {}
+
+Status PostgresSink::connect() {
+  Result<Connection> connection = Connection::open(url_, options_);
+  if (!connection) return connection.error();
+  if (Status schema = postgres::ensure_schema(*connection); !schema) return schema;
+  if (const Result<Rows> done = connection->execute(kPlanByKey); !done) return done.error();
+  connection_.emplace(std::move(*connection));
+  return Ok{};
+}
+
+Result<std::vector<StreamPosition>> PostgresSink::positions() {
+  if (!connection_)
+    if (Status status = connect(); !status) return status.error();
+  Result<std::vector<StreamPosition>> positions = read_positions(*connection_);
+  if (!positions) connection_.reset();
+  return positions;
+}
+
+Written PostgresSink::write(const Batch& batch, int64_t now_ms) {
+  if (!connection_)
+    return {.outcome = Outcome::retry,
+            .cause = postgres::without_password(url_) + ": not connected"};
+  Attempt attempt(*connection_, batch, now_ms, Attempt::Manner::at_once);
+  Written written = attempt.run();
+  if (attempt.is_refused() && !connection_->is_broken())
+    written = Attempt(*connection_, batch, now_ms, Attempt::Manner::by_halves).run();
+  if (written.outcome == Outcome::retry || written.outcome == Outcome::unknown) connection_.reset();
+  return written;
+}
+
+}  // namespace stampede::drain

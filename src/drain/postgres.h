@@ -1,0 +1,45 @@
+// The database that many nodes share: PostgreSQL.
+//
+//   BEGIN → the node is not retired → the position moves, if it is the expected one → new orders,
+//   changes, payments: one statement each, with a column of the batch for each parameter → COMMIT
+//
+// A row that the database refuses rolls the transaction back; it is then tried again with savepoints,
+// by halves, until each bad row stands alone and goes into `rejected`. So the usual batch pays
+// nothing for the unusual one, and a bad row costs about 2·log2(rows) statements.
+//
+// Whatever else fails drops the connection: the next one may find another server (a URL may name
+// several hosts; only one that takes writes will do), and the old transaction ends with it. Only a
+// failure of COMMIT itself is unknown.
+//
+// Connection and transaction belong to one thread, the drainer's. No call lasts longer than
+// limits::postgres_statement_ms and a little for each statement.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "drain/database.h"
+#include "drain/sink.h"
+#include "postgres/connection.h"
+
+namespace stampede::drain {
+
+class PostgresSink final : public Sink {
+ public:
+  explicit PostgresSink(std::string url, const postgres::Options& options = {});
+
+  Result<std::vector<StreamPosition>> positions() override;
+  Written write(const Batch& batch, int64_t now_ms) override;
+
+ private:
+  Status connect();
+
+  std::string url_;
+  postgres::Options options_;
+  std::optional<postgres::Connection> connection_;  // none: not connected
+};
+
+[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url);
+
+}  // namespace stampede::drain

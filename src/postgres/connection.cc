@@ -1,0 +1,283 @@
+#include "postgres/connection.h"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace stampede::postgres {
+namespace {
+
+// What we ask of libpq where the URL says nothing. The kernel gives a silent connection up about
+// when we do.
+struct Setting {
+  const char* name;
+  const char* value;
+};
+constexpr Setting kDefaults[] = {{"application_name", "stampede"},
+                                 {"keepalives_idle", "5"},
+                                 {"keepalives_interval", "2"},
+                                 {"keepalives_count", "3"},
+                                 {"tcp_user_timeout", "12000"}};
+static_assert(limits::postgres_statement_ms + limits::postgres_silence_ms == 12'000);
+
+// synchronous_commit is only ever raised: who asked for a copy on a standby first shall have it.
+constexpr char kPrepareSession[] = R"sql(
+  SELECT set_config('statement_timeout', $1::text, false),
+         set_config('lock_timeout', $2::text, false),
+         set_config('idle_in_transaction_session_timeout', $3::text, false),
+         set_config('tcp_keepalives_idle', '5', false),
+         set_config('tcp_keepalives_interval', '2', false),
+         set_config('tcp_keepalives_count', '3', false),
+         set_config('TimeZone', 'UTC', false),
+         set_config('synchronous_commit',
+                    CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+                         ELSE current_setting('synchronous_commit') END, false))sql";
+
+// libpq ends its complaints with a newline and puts one between hosts.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text)
+    if (c != '\n')
+      line += c == '\t' ? ' ' : c;
+    else
+      line += "; ";
+  while (line.ends_with("; ")) line.resize(line.size() - 2);
+  return line;
+}
+
+using Parsed = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
+
+Parsed parse(const std::string& url, std::string& complaint) {
+  char* text = nullptr;
+  Parsed parsed(PQconninfoParse(url.c_str(), &text), PQconninfoFree);
+  if (text != nullptr) complaint = one_line(text);
+  PQfreemem(text);
+  return parsed;
+}
+
+bool is_set(const PQconninfoOption* options, std::string_view name) {
+  for (; options->keyword != nullptr; ++options)
+    if (options->keyword == name) return options->val != nullptr;
+  return false;
+}
+
+bool names_several_hosts(const PQconninfoOption* options) {
+  for (; options->keyword != nullptr; ++options)
+    if (options->val != nullptr && (options->keyword == std::string_view("host") ||
+                                    options->keyword == std::string_view("hostaddr")))
+      if (std::string_view(options->val).find(',') != std::string_view::npos) return true;
+  return false;
+}
+
+int64_t boot_ns() {
+  return SystemClock().now().boot_ns;
+}
+
+}  // namespace
+
+// ---- URLs
+
+Status check_url(const std::string& url) {
+  std::string complaint;
+  if (parse(url, complaint)) return Ok{};
+  // libpq quotes what it could not read, and with a password that is not percent-encoded that is a
+  // part of it.
+  if (without_password(url) != url)
+    complaint =
+        "expected postgres://user:password@host:port/database with the special characters " +
+        std::string("of user and password percent-encoded");
+  return Error{without_password(url) + ": " + complaint};
+}
+
+// Masks rather too much than too little: all from the first colon behind the scheme to the last @ in
+// front of the query, where a password with an @ or a / that should have been encoded would end.
+std::string without_password(std::string_view url) {
+  constexpr std::string_view kMask = "***";
+  std::string shown(url);
+  const size_t scheme = shown.find("://");
+  const size_t user = scheme == std::string::npos ? 0 : scheme + 3;
+  const size_t at = shown.rfind('@', shown.find('?'));
+  const size_t colon = shown.find(':', user);
+  if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, kMask);
+  constexpr std::string_view kKey = "password=";  // sslpassword= too
+  for (size_t key = shown.find(kKey); key != std::string::npos; key = shown.find(kKey, key)) {
+    key += kKey.size();
+    shown.replace(key, std::min(shown.find('&', key), shown.size()) - key, kMask);
+  }
+  return shown;
+}
+
+// ---- Rows
+
+bool Rows::is_null(size_t row, int column) const {
+  return PQgetisnull(result_.get(), static_cast<int>(row), column) != 0;
+}
+
+std::string_view Rows::text(size_t row, int column) const {
+  const int index = static_cast<int>(row);
+  return {PQgetvalue(result_.get(), index, column),
+          static_cast<size_t>(PQgetlength(result_.get(), index, column))};
+}
+
+int64_t Rows::integer(size_t row, int column) const {
+  const std::string_view digits = text(row, column);
+  int64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+uint64_t Rows::affected() const {
+  const std::string_view digits = PQcmdTuples(result_.get());
+  uint64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+// ---- Connection
+
+Result<Connection> Connection::open(const std::string& url, const Options& options) {
+  if (Status status = check_url(url); !status) return status.error();
+  std::string complaint;
+  const Parsed parsed = parse(url, complaint);
+  const std::string connect_s = std::to_string(options.connect_s);
+  std::vector<const char*> names, values;
+  const auto set = [&](const char* name, const char* value) {
+    names.push_back(name);
+    values.push_back(value);
+  };
+  for (const Setting& setting : kDefaults)
+    if (!is_set(parsed.get(), setting.name)) set(setting.name, setting.value);
+  if (!is_set(parsed.get(), "connect_timeout")) set("connect_timeout", connect_s.c_str());
+  if (options.is_writer && names_several_hosts(parsed.get()) &&
+      !is_set(parsed.get(), "target_session_attrs"))
+    set("target_session_attrs", "read-write");
+  set("dbname", url.c_str());
+  set("client_encoding", "UTF8");  // behind the URL: this one is ours to say
+  set(nullptr, nullptr);
+
+  // Blocks, but libpq itself keeps connect_timeout here, for each host, and goes on to the next.
+  PGconn* handle = PQconnectdbParams(names.data(), values.data(), 1);
+  Connection connection(without_password(url), handle,
+                        options.statement_ms + limits::postgres_silence_ms);
+  if (PQstatus(handle) != CONNECTION_OK) return connection.break_off(PQerrorMessage(handle));
+  PQsetNoticeProcessor(
+      handle, [](void*, const char*) {}, nullptr);
+  PQsetnonblocking(handle, 1);
+  if (Status status = connection.prepare_session(options); !status) return status.error();
+  return connection;
+}
+
+Status Connection::prepare_session(const Options& options) {
+  Parameters settings;
+  settings.add(std::to_string(options.statement_ms));
+  settings.add(std::to_string(std::min(options.statement_ms / 2, limits::postgres_lock_ms)));
+  settings.add(std::to_string(options.idle_ms));
+  Result<Rows> done = execute(kPrepareSession, settings);
+  if (!done) return done.error();
+  return Ok{};
+}
+
+Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) {
+  if (is_broken()) return Error{name_ + ": " + failure_.message};
+  failure_ = {};
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  for (const std::string& value : parameters.values()) {
+    values.push_back(value.data());
+    lengths.push_back(static_cast<int>(value.size()));
+  }
+  const std::vector<int> formats(parameters.size(), 1);
+  const int64_t deadline_ns = boot_ns() + patience_ms_ * kMillisecond;
+  if (PQsendQueryParams(handle_.get(), sql, static_cast<int>(parameters.size()),
+                        parameters.types().data(), values.data(), lengths.data(), formats.data(),
+                        0) == 0)
+    return break_off(PQerrorMessage(handle_.get()));
+
+  std::optional<Rows> rows;
+  std::optional<Error> error;
+  for (;;) {
+    if (!await_answer(deadline_ns))
+      return break_off("no answer within " + std::to_string(patience_ms_) + " ms");
+    PGresult* result = PQgetResult(handle_.get());
+    if (result == nullptr) break;
+    Rows answer(result);
+    const ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
+      rows = std::move(answer);
+    else if (!error)  // the first says more than a connection closed behind it
+      error = fail(result);
+  }
+  if (PQstatus(handle_.get()) != CONNECTION_OK) {
+    if (!error) return break_off(PQerrorMessage(handle_.get()));
+    handle_.reset();
+  }
+  if (error) return *error;
+  CHECK(rows.has_value());
+  return std::move(*rows);
+}
+
+// True: PQgetResult() will not block. It also tells of a connection that broke.
+bool Connection::await_answer(int64_t deadline_ns) {
+  PGconn* handle = handle_.get();
+  for (;;) {
+    const int unsent = PQflush(handle);
+    if (unsent < 0 || PQisBusy(handle) == 0) return true;
+    pollfd socket{.fd = PQsocket(handle),
+                  .events = static_cast<short>(POLLIN | (unsent > 0 ? POLLOUT : 0)),
+                  .revents = 0};
+    const int64_t left_ms = (deadline_ns - boot_ns() + kMillisecond - 1) / kMillisecond;
+    if (left_ms <= 0) return false;
+    if (poll(&socket, 1, static_cast<int>(left_ms)) > 0 && (socket.revents & ~POLLOUT) != 0 &&
+        PQconsumeInput(handle) == 0)
+      return true;
+  }
+}
+
+Error Connection::break_off(std::string message) {
+  failure_ = {.sqlstate = "", .message = one_line(message)};
+  handle_.reset();
+  return Error{name_ + ": " + failure_.message};
+}
+
+Error Connection::fail(const PGresult* result) {
+  const auto field = [&](int code) {
+    const char* text = PQresultErrorField(result, code);
+    return std::string(text == nullptr ? "" : text);
+  };
+  failure_ = {.sqlstate = field(PG_DIAG_SQLSTATE), .message = field(PG_DIAG_MESSAGE_PRIMARY)};
+  if (failure_.message.empty()) failure_.message = PQresultErrorMessage(result);
+  if (const std::string detail = field(PG_DIAG_MESSAGE_DETAIL); !detail.empty())
+    failure_.message += ": " + detail;
+  failure_.message = one_line(failure_.message);
+  return Error{name_ + ": " + failure_.message};
+}
+
+// ---- Transaction
+
+Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
+  Result<Rows> begun =
+      connection.execute(mode == Mode::write ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+                                             : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  if (!begun) return begun.error();
+  return Transaction(connection);
+}
+
+Transaction::~Transaction() {
+  if (connection_ == nullptr || connection_->is_broken()) return;
+  const Result<Rows> ignored = connection_->execute("ROLLBACK");
+}
+
+Transaction::End Transaction::commit() {
+  Connection& connection = *std::exchange(connection_, nullptr);
+  const Result<Rows> done = connection.execute("COMMIT");
+  if (done && done->command() == "COMMIT") return End::committed;
+  return connection.is_broken() ? End::unknown : End::rolled_back;
+}
+
+}  // namespace stampede::postgres

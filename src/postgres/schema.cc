@@ -1,0 +1,123 @@
+#include "postgres/schema.h"
+
+#include <string>
+
+namespace stampede::postgres {
+namespace {
+
+constexpr const char* kTables[] = {
+    R"sql(CREATE TABLE IF NOT EXISTS orders(
+      order_id   text COLLATE "C" PRIMARY KEY,
+      item       text NOT NULL,
+      user_id    text NOT NULL,
+      qty        integer NOT NULL,
+      amount     bigint NOT NULL,
+      currency   text NOT NULL,
+      state      text NOT NULL,
+      created_at timestamptz NOT NULL,
+      pay_before timestamptz NOT NULL,
+      updated_at timestamptz NOT NULL,
+      payment_id text,
+      refund_due bigint NOT NULL DEFAULT 0))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS payments(
+      payment_id  text COLLATE "C" NOT NULL,
+      order_id    text COLLATE "C" NOT NULL,
+      amount      bigint NOT NULL,
+      currency    text NOT NULL,
+      outcome     text NOT NULL,
+      received_at timestamptz NOT NULL,
+      PRIMARY KEY (order_id, payment_id)))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS rejected(
+      id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      node       integer NOT NULL,
+      generation bigint NOT NULL,
+      shard      integer NOT NULL,
+      lsn        bigint NOT NULL,
+      order_id   text NOT NULL,
+      reason     text NOT NULL,
+      record     text NOT NULL,
+      at         timestamptz NOT NULL))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS drain_position(
+      node        integer NOT NULL,
+      generation  bigint NOT NULL,
+      shard       integer NOT NULL,
+      lsn         bigint NOT NULL,
+      batch_seq   bigint NOT NULL,
+      segment     bigint NOT NULL,
+      byte_offset bigint NOT NULL,
+      chain       text NOT NULL,
+      updated_at  timestamptz NOT NULL,
+      PRIMARY KEY (node, generation, shard)))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS members(
+      node       integer PRIMARY KEY,
+      uuid       text NOT NULL UNIQUE,
+      state      text NOT NULL CHECK (state IN ('active', 'inactive', 'retired')),
+      epoch      bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+      updated_at timestamptz NOT NULL DEFAULT now()))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS epochs(
+      epoch    bigint PRIMARY KEY,
+      node     integer NOT NULL,
+      begun_at timestamptz NOT NULL DEFAULT now()))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS supply(
+      item      text COLLATE "C" PRIMARY KEY,
+      supplied  bigint NOT NULL CHECK (supplied >= 0),
+      withdrawn bigint NOT NULL CHECK (withdrawn BETWEEN 0 AND supplied)))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS restocks(
+      op_id      text COLLATE "C" PRIMARY KEY,
+      item       text COLLATE "C" NOT NULL,
+      delta      bigint NOT NULL CHECK (delta <> 0),
+      applied_at timestamptz NOT NULL DEFAULT now()))sql",
+    R"sql(CREATE TABLE IF NOT EXISTS frozen(
+      node     integer NOT NULL,
+      stream   text COLLATE "C" NOT NULL,
+      item     text COLLATE "C" NOT NULL,
+      accepted bigint NOT NULL,
+      returned bigint NOT NULL CHECK (returned BETWEEN 0 AND accepted),
+      PRIMARY KEY (node, stream, item)))sql",
+    "CREATE TABLE IF NOT EXISTS schema_version(version integer NOT NULL)",
+    "INSERT INTO schema_version SELECT 1 WHERE NOT EXISTS (SELECT FROM schema_version)",
+};
+static_assert(kSchemaVersion == 1, "the last line above inserts the version");
+
+constexpr char kUndefinedTable[] = "42P01";
+
+}  // namespace
+
+Status take_lock(Connection& connection, Lock lock) {
+  Parameters key;
+  key.add(kLockClass).add(static_cast<int>(lock));
+  const Result<Rows> taken =
+      connection.execute("SELECT pg_advisory_xact_lock($1::int, $2::int)", key);
+  if (!taken) return taken.error();
+  return Ok{};
+}
+
+Status ensure_schema(Connection& connection) {
+  const Status is_there = check_schema(connection);  // the usual case, without a write
+  if (is_there || connection.failure().sqlstate != kUndefinedTable) return is_there;
+  Result<Transaction> transaction = Transaction::begin(connection);
+  if (!transaction) return transaction.error();
+  // IF NOT EXISTS alone is a race: two nodes that look at once both find nothing.
+  if (Status status = take_lock(connection, Lock::schema); !status) return status;
+  for (const char* statement : kTables)
+    if (const Result<Rows> made = connection.execute(statement); !made) return made.error();
+  if (Status status = check_schema(connection); !status) return status;
+  if (transaction->commit() != Transaction::End::committed)
+    return Error{connection.name() + ": " + connection.failure().message};
+  return Ok{};
+}
+
+Status check_schema(Connection& connection) {
+  const Result<Rows> rows = connection.execute("SELECT max(version) FROM schema_version");
+  if (!rows) {
+    if (connection.failure().sqlstate != kUndefinedTable) return rows.error();
+    return Error{connection.name() + ": there are no tables of stampede in this database"};
+  }
+  const int64_t version = rows->integer(0, 0);
+  if (version == kSchemaVersion) return Ok{};
+  return Error{connection.name() + ": the tables are of schema version " + std::to_string(version) +
+               ", this stampede knows " + std::to_string(kSchemaVersion) +
+               ": use the stampede that made them, or another database"};
+}
+
+}  // namespace stampede::postgres

@@ -29,10 +29,11 @@ E2E_SRCS  := $(wildcard test/e2e/*.cc test/e2e/*/*.cc)
 # Real servers that tests start themselves: PostgreSQL, Redis, a relay that cuts; both kinds of tests use them.
 SERVER_SRCS := $(wildcard test/servers/*.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
+MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo test unit e2e sanitize soak perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo test unit e2e sanitize soak model perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -52,6 +53,9 @@ $(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS)) $(BUILD)/libsta
 $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
+$(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
+	$(CXX) $(CXXFLAGS) -o $@ $^ -lxxhash
+
 $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(CXX) $(CXXFLAGS) -o $@ $^
 
@@ -65,6 +69,8 @@ FORCE:
 # Tests are compiled once and run once: the compiler's time counts, not theirs. Not -O0: simdjson lays out its objects
 # otherwise where __OPTIMIZE__ is not defined, and the library has them the optimised way.
 TEST_FLAGS_release := -Og -g1
+# The model is run more than it is compiled.
+$(BUILD)/test/model/%.o: TEST_FLAGS_release := -O2 -g1
 $(BUILD)/test/%.o: test/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(TEST_FLAGS_$(MODE)) -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS -c -o $@ $<
@@ -94,8 +100,8 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 	@scripts/demo $(BUILD)/stampede
 
 test: deps-test  ## everything; ends with `N passed, N failed`
-	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/http_fuzz
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 50000"
+	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/http_fuzz $(BUILD)/ledger_model
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 50000"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
 	@$(compile) $(BUILD)/unit_tests
@@ -113,6 +119,10 @@ sanitize: deps-test  ## unit tests under address, undefined-behaviour and thread
 soak: deps-test  ## a thousand kills under load, and long fuzzing (an hour or more)
 	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests $(BUILD)/http_fuzz
 	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz $$RANDOM 100000000"
+
+model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 8 GB)
+	@$(compile) $(BUILD)/ledger_model
+	@scripts/run-tests "$(BUILD)/ledger_model --no-skip"
 
 perf:  ## build what perf/compare measures
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor

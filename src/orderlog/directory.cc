@@ -83,6 +83,10 @@ class Lines {
       complain(key, "expected " + std::to_string(2 * bytes.size()) + " hexadecimal digits");
     return bytes;
   }
+  template <typename Number>
+  Number optional_number(const std::string& key, Number max) {
+    return values_.contains(key) ? number<Number>(key, max) : Number{};
+  }
   std::string optional_text(const std::string& key) {
     return values_.contains(key) ? take(key) : std::string();
   }
@@ -127,6 +131,7 @@ std::string to_text(const Manifest& manifest) {
   line("shard_count", std::to_string(manifest.shard_count));
   line("generation", std::to_string(manifest.generation));
   line("segment_bytes", std::to_string(manifest.segment_bytes));
+  if (manifest.boot != 0) line("boot", std::to_string(manifest.boot));
   line("hash_key", key);
   if (!manifest.machine_id.empty()) line("machine_id", manifest.machine_id);
   return text;
@@ -155,6 +160,7 @@ Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::str
   manifest.shard_count = lines.number<uint32_t>("shard_count", limits::shard_count_max);
   manifest.generation = lines.number<uint32_t>("generation", UINT32_MAX);
   manifest.segment_bytes = lines.number<size_t>("segment_bytes", limits::segment_bytes_max);
+  manifest.boot = lines.optional_number<uint64_t>("boot", UINT64_MAX);
   manifest.hash_key = lines.hex<HashKey>("hash_key");
   manifest.machine_id = lines.optional_text("machine_id");
   if (manifest.format_version == 0) lines.complain("format_version", "expected a number from 1");

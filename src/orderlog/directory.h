@@ -45,6 +45,9 @@ struct Manifest {
   uint32_t generation =
       1;  // of the distribution of slots to streams; rises when shard_count changes
   size_t segment_bytes = limits::segment_bytes_default;
+  // Which process has the directory, for a ledger that is shared: it must tell this one from those before. Raised durably
+  // before it is used.
+  uint64_t boot = 0;
   HashKey hash_key{};
   std::string machine_id;  // empty: the machine has none
 

@@ -153,6 +153,10 @@ void fields(Archive& archive, R& r) {
           Bounded{r.who, limits::admin_text_bytes_max},
           Bounded{r.what, limits::admin_text_bytes_max});
 }
+template <typename Archive, Of<Epoch> R>
+void fields(Archive& archive, R& r) {
+  archive(r.epoch);
+}
 template <typename Archive, Of<Reserve> R>
 void fields(Archive& archive, R& r) {
   archive(r.order, r.item, r.quantity, r.amount, r.currency, r.created_ms, r.pay_before_ms,
@@ -209,6 +213,8 @@ template <>
 constexpr RecordType kTypeOf<GiveBack> = RecordType::give_back;
 template <>
 constexpr RecordType kTypeOf<Admin> = RecordType::admin;
+template <>
+constexpr RecordType kTypeOf<Epoch> = RecordType::epoch;
 template <>
 constexpr RecordType kTypeOf<Reserve> = RecordType::reserve;
 template <>
@@ -302,6 +308,8 @@ std::string_view name_of(RecordType type) {
       return "give_back";
     case RecordType::admin:
       return "admin";
+    case RecordType::epoch:
+      return "epoch";
     case RecordType::reserve:
       return "reserve";
     case RecordType::paid:

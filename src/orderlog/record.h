@@ -20,13 +20,14 @@
 namespace stampede::orderlog {
 
 // The numbers are the format: never reused. Snapshots hold the *_image records and item, supply,
-// grant, give_back, op.
+// grant, give_back, epoch, op.
 enum class RecordType : uint16_t {
   item = 1,
   supply = 2,
   grant = 3,
   give_back = 4,
   admin = 5,
+  epoch = 6,
   reserve = 10,
   paid = 11,
   late_paid = 12,
@@ -79,6 +80,12 @@ struct Grant {
 struct GiveBack {
   ItemId item = kNoItem;
   Units returned = 0;
+};
+
+// A promise to a ledger that is shared with other nodes: from here on this stream accepts no grant of an epoch before this
+// one. It must be durable before the node joins the epoch.
+struct Epoch {
+  uint64_t epoch = 0;
 };
 
 // An operator's change, for the record: who did what when; `op_id` makes it happen once. Only in
@@ -164,7 +171,7 @@ struct SoldImage {
   Units units = 0;
 };
 
-using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Reserve, Payment, Cancel, Expire,
+using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, Reserve, Payment, Cancel, Expire,
                             Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);

@@ -86,6 +86,9 @@ void describe(Line& line, const Admin& r) {
   if (r.item != kNoItem) line.add("item", r.item);
   line.add_text("op_id", r.op_id).add_text("who", r.who).add_text("what", r.what);
 }
+void describe(Line& line, const Epoch& r) {
+  line.add("epoch", r.epoch);
+}
 void describe(Line& line, const Reserve& r) {
   line.add_order(r.order)
       .add("item", r.item)

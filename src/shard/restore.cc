@@ -140,6 +140,8 @@ Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
   if (Status status = writer.begin(facts.position.segment); !status) return status;
   const auto append = [&](const Record& record) { return writer.append(record); };
   if (Status status = for_each_item_record(state, append); !status) return status;
+  if (state.promised_epoch() != 0)
+    if (Status status = append(Epoch{.epoch = state.promised_epoch()}); !status) return status;
   for (ItemId item = 0; item < state.stocks().size(); ++item) {
     const stock::ItemStock& stock = state.stocks()[item];
     if (stock.accepted == 0) continue;
@@ -228,8 +230,9 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
           for_each_item_record(*old_states[0], [&](const Record& r) { return put(*states[0], r); });
       !status)
     return status;
-  uint64_t sequence_max = 0;
+  uint64_t sequence_max = 0, promised_epoch = 0;
   for (const auto& old : old_states) {
+    promised_epoch = std::max(promised_epoch, old->promised_epoch());
     sequence_max = std::max(sequence_max, old->sequence_max());
     for (ItemId item = 0; item < old->stocks().size(); ++item) {
       const Units forgotten = old->stocks()[item].forgotten;
@@ -257,6 +260,7 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
     const StreamFiles files = stream_files(data_dir, manifest, shard);
     if (Status status = make_directories(files.dir); !status) return status;
     states[shard]->raise_sequence(sequence_max);
+    if (Status status = put(*states[shard], Epoch{.epoch = promised_epoch}); !status) return status;
     if (Status status = write_snapshot(*states[shard], files, {.boot_id = boot_id}); !status)
       return status;
   }

@@ -162,6 +162,12 @@ Status StreamState::apply_one(const orderlog::Admin& record, Lsn, Moment) {
   return Ok{};
 }
 
+Status StreamState::apply_one(const orderlog::Epoch& record, Lsn, Moment) {
+  if (record.epoch < promised_epoch_) return Error{"the promised epoch went backwards"};
+  promised_epoch_ = record.epoch;
+  return Ok{};
+}
+
 // ---- orders ----
 
 Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at) {

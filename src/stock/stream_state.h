@@ -135,6 +135,9 @@ class StreamState {
   bool knows_op(std::string_view op_id) const { return op_ids_.contains(std::string(op_id)); }
   const std::unordered_set<std::string>& op_ids() const { return op_ids_; }
 
+  // The ledger's epoch that this stream has promised last: no grant of an earlier one is accepted.
+  uint64_t promised_epoch() const { return promised_epoch_; }
+
   uint64_t sequence_max() const { return sequence_max_; }
   // Sequence numbers below were given, perhaps to orders that are forgotten.
   void raise_sequence(uint64_t sequence) { sequence_max_ = std::max(sequence_max_, sequence); }
@@ -147,6 +150,7 @@ class StreamState {
   Status apply_one(const orderlog::Grant& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::GiveBack& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Admin& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Epoch& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Payment& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Cancel& record, Lsn lsn, Moment at);
@@ -181,6 +185,7 @@ class StreamState {
   std::vector<ItemStock> stocks_;
   std::vector<RegisteredItem> items_;
   std::unordered_set<std::string> op_ids_;
+  uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;
   bool has_overflowed_ = false;

@@ -54,6 +54,7 @@ inline std::vector<Record> sample_records() {
             .op_id = "r1",
             .who = "127.0.0.1",
             .what = "restock +100"},
+      Epoch{.epoch = (7 << 16) | 3},
       sample_reserve(9),
       sample_payment(RecordType::paid),
       sample_payment(RecordType::late_paid),

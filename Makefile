@@ -66,6 +66,13 @@ $(BUILD)/src/cmd/version.o: $(BUILD)/version.txt
 $(BUILD)/src/cmd/version.o: CXXFLAGS += -DSTAMPEDE_VERSION='"$(VERSION)"' -DSTAMPEDE_COMMIT='"$(COMMIT)"'
 FORCE:
 
+# The scripts that run inside Redis, as C++ literals.
+$(BUILD)/lua_scripts.inc: $(wildcard lua/*.lua)
+	@mkdir -p $(@D)
+	@for f in $^; do printf '{"%s", R"lua(' "$$(basename $$f .lua)"; cat $$f; printf ')lua"},\n'; done > $@
+$(BUILD)/src/ledger/scripts.o: $(BUILD)/lua_scripts.inc
+$(BUILD)/src/ledger/scripts.o: CXXFLAGS += -iquote $(BUILD)
+
 # Tests are compiled once and run once: the compiler's time counts, not theirs. Not -O0: simdjson lays out its objects
 # otherwise where __OPTIMIZE__ is not defined, and the library has them the optimised way.
 TEST_FLAGS_release := -Og -g1

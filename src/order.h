@@ -182,6 +182,7 @@ struct StreamCount {
 struct AuditLine {
   ItemId item = kNoItem;
   Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
+  Units elsewhere = 0;  // shared ledger: what other nodes hold, reserved or sold
   bool is_ok = false;
 };
 

@@ -10,7 +10,11 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "cmd/commands.h"
+#include "ledger/postgres_registry.h"
+#include "ledger/redis_operators.h"
+#include "ledger/solo_registry.h"
 #include "net/listener.h"
+#include "shard/admin_json.h"
 
 namespace stampede::cmd {
 namespace {
@@ -40,7 +44,7 @@ struct Node::Seams {
   net::EpollNet net;
   std::unique_ptr<orderlog::Disk> disk;
   std::unique_ptr<orderlog::Writer> writer;
-  std::unique_ptr<ledger::EmbeddedLedger> ledger;
+  std::unique_ptr<ledger::Ledger> ledger;
   std::unique_ptr<stock::Catalog> catalog;
   std::unique_ptr<shard::Shard> shard;
 };
@@ -77,6 +81,7 @@ std::optional<Ending> Node::open() {
   if (manifest_.shard_count != settings_.shard_count)
     if (auto ending = change_shard_count()) return ending;
   if (auto ending = merge_catalog()) return ending;
+  if (auto ending = agree_on_supply()) return ending;
   if (auto ending = open_listeners()) return ending;
   if (auto ending = look_into_database()) return ending;
   return make_shards();
@@ -98,6 +103,11 @@ std::optional<Ending> Node::open_directory() {
   } else {
     manifest_ =
         orderlog::new_manifest(settings_.node, settings_.shard_count, settings_.segment_bytes);
+    if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
+      return failure(status.error());
+  }
+  if (settings_.redis) {
+    ++manifest_.boot;
     if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
       return failure(status.error());
   }
@@ -257,7 +267,7 @@ std::optional<Ending> Node::merge_catalog() {
     if (terms.id >= limits::item_count_max)
       return failure(kExitUsage, "more than " + std::to_string(limits::item_count_max) + " items");
     new_items_.push_back(terms);
-    new_stocks_.push_back(entry.stock);
+    new_supplies_.push_back({.item = std::string(terms.code.view()), .supplied = entry.stock});
     item_names_.set(terms.id, terms.code);
   }
   if (known_entries < known.size())
@@ -279,6 +289,41 @@ void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, 
   terms.is_ended = live.terms.is_ended;
   changed_items_.push_back(terms);
   note("item %s: new terms from the catalog", code.c_str());
+}
+
+// With a shared ledger the stock of an item is what the first node said, whatever the catalogs of the others say.
+std::optional<Ending> Node::agree_on_supply() {
+  const bool has_shared_before =
+      std::any_of(streams_.begin(), streams_.end(), [](const shard::RestoredStream& stream) {
+        return stream.state->promised_epoch() != 0;
+      });
+  if (!settings_.redis && has_shared_before)
+    return failure(kExitUsage,
+                   settings_.data_dir + " shares its stock with other nodes through Redis: start it with --ledger as before");
+  if (!settings_.redis) return std::nullopt;
+  std::vector<ledger::Supply> known;
+  for (const stock::RegisteredItem& item : streams_[0].state->items())
+    known.push_back({std::string(item.terms.code.view()), item.supplied, item.withdrawn});
+  if (settings_.database.kind == drain::DatabaseUrl::Kind::postgres)
+    registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
+  else
+    registry_ = std::make_unique<ledger::SoloRegistry>(known);
+  // What this log supplied before its stock was shared is news to the registry once.
+  std::vector<ledger::Supply> wanted = new_supplies_;
+  if (!has_shared_before) wanted.insert(wanted.end(), known.begin(), known.end());
+  if (wanted.empty()) return std::nullopt;
+  Result<std::vector<ledger::Supply>> standing = registry_->add_items(wanted);
+  if (!standing)
+    return failure(kExitFailure, "new items need the database that the nodes share: " + standing.error().message);
+  for (size_t i = 0; i < new_supplies_.size(); ++i) {
+    const ledger::Supply& supply = (*standing)[i];
+    if (supply.supplied - supply.withdrawn != new_supplies_[i].supplied)
+      note("item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no node knows yet",
+           supply.item.c_str(), (unsigned long)(supply.supplied - supply.withdrawn),
+           (unsigned long)new_supplies_[i].supplied);
+    new_supplies_[i] = supply;
+  }
+  return std::nullopt;
 }
 
 std::optional<Ending> Node::open_listeners() {
@@ -307,7 +352,7 @@ ledger::Book Node::make_book(std::optional<Ending>& problem) const {
   }
   counts.assign(settings_.shard_count, {});
   for (size_t i = 0; i < new_items_.size(); ++i)
-    (void)book.start(new_items_[i].id, new_stocks_[i], 0, counts);
+    (void)book.start(new_items_[i].id, new_supplies_[i].supplied, 0, counts);
   return book;
 }
 
@@ -341,13 +386,26 @@ std::optional<Ending> Node::make_shards() {
     seams->writer =
         std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
                                            *segments_[i], *process_->marks[i]);
-    ledger::Book book = make_book(problem);
-    if (problem) return problem;
-    // The first buyers need not wait for the ledger's first news.
+    // The first buyers need not wait for the embedded ledger's first news.
     std::vector<LedgerTell> first_news;
-    for (ItemId item = 0; item < streams_[0].state->items().size() + new_items_.size(); ++item)
-      first_news.push_back(book.tell_for(i, item));
-    seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
+    if (settings_.redis) {
+      epoch_links_.push_back(std::make_unique<ledger::EpochLink>(
+          [this, i] { process_->doorbells[i]->ring(); }, [this] { coordinator_->wake(); }));
+      seams->ledger = std::make_unique<ledger::RedisLedger>(
+          ledger::RedisLedgerSettings{.shard = i,
+                                      .node = settings_.node,
+                                      .generation = manifest_.generation,
+                                      .boot = manifest_.boot,
+                                      .token = shard::Shard::kLedgerToken,
+                                      .timeout_ns = settings_.ledger_timeout_ms * kMillisecond},
+          seams->net, *epoch_links_[i], process_->ledger);
+    } else {
+      ledger::Book book = make_book(problem);
+      if (problem) return problem;
+      for (ItemId item = 0; item < streams_[0].state->items().size() + new_items_.size(); ++item)
+        first_news.push_back(book.tell_for(i, item));
+      seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
+    }
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
     for (const stock::RegisteredItem& item : streams_[0].state->items())
       seams->catalog->upsert(item.terms);
@@ -374,7 +432,46 @@ std::optional<Ending> Node::make_shards() {
     seams_.push_back(std::move(seams));
   }
   turns_seen_.resize(count);
+  if (settings_.redis) make_coordinator();
   return std::nullopt;
+}
+
+void Node::make_coordinator() {
+  uint64_t promised = 0;
+  for (const shard::RestoredStream& stream : streams_)
+    promised = std::max(promised, stream.state->promised_epoch());
+  std::vector<ledger::EpochLink*> links;
+  for (const auto& link : epoch_links_) links.push_back(link.get());
+  coordinator_ = std::make_unique<ledger::Coordinator>(
+      ledger::CoordinatorSettings{.node = settings_.node,
+                                  .uuid = orderlog::text_of(manifest_.log_uuid),
+                                  .generation = manifest_.generation,
+                                  .shard_count = settings_.shard_count,
+                                  .boot = manifest_.boot,
+                                  .timeout_ms = settings_.ledger_timeout_ms,
+                                  .url = *settings_.redis,
+                                  .is_solo = settings_.database.kind != drain::DatabaseUrl::Kind::postgres,
+                                  .promised = promised},
+      *registry_, links, clock_, [this] { process_->doorbells[0]->ring(); });
+  shared_operators_ = std::make_unique<ledger::RedisOperators>(
+      static_cast<ledger::RedisLedger&>(*seams_[0]->ledger), *coordinator_);
+}
+
+shard::LedgerStatus Node::ledger_status() const {
+  if (!coordinator_) return {};
+  const ledger::CoordinatorStatus status = coordinator_->status();
+  std::string json = status.is_open ? "\"available\":true" : "\"available\":false";
+  json += ",\"epoch\":" + std::to_string(status.epoch);
+  json += ",\"epochs_begun\":" + std::to_string(status.epochs_begun);
+  json += ",\"epochs_joined\":" + std::to_string(status.epochs_joined);
+  json += ",\"server\":";
+  shard::append_quoted(status.server, json);
+  json += ",\"problem\":";
+  shard::append_quoted(status.problem, json);
+  json += ",\"missing\":[";
+  for (size_t i = 0; i < status.missing.size(); ++i)
+    json += (i > 0 ? "," : "") + std::to_string(status.missing[i]);
+  return {.json = json + "]", .problem = status.problem};
 }
 
 std::vector<drain::Stream> Node::drain_streams() {
@@ -455,7 +552,9 @@ void Node::log_new_items() {
   for (const stock::ItemTerms& terms : changed_items_) log(stock::record_of(terms));
   for (size_t i = 0; i < new_items_.size(); ++i) {
     log(stock::record_of(new_items_[i]));
-    log(orderlog::Supply{.item = new_items_[i].id, .supplied = new_stocks_[i]});
+    log(orderlog::Supply{.item = new_items_[i].id,
+                         .supplied = new_supplies_[i].supplied,
+                         .withdrawn = new_supplies_[i].withdrawn});
   }
   settle();
 }
@@ -480,14 +579,20 @@ void Node::start() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     seams_[i]->shard->front().add_listener(listeners_[i], false);
   admin_ =
-      std::make_unique<shard::Admin>(*seams_[0]->shard, *process_,
+      std::make_unique<shard::Admin>(*seams_[0]->shard,
+                                     shared_operators_ ? *shared_operators_
+                                                       : static_cast<ledger::EmbeddedLedger&>(*seams_[0]->ledger),
+                                     *process_,
                                      shard::AdminInfo{.node = settings_.node,
                                                       .data_dir = settings_.data_dir,
-                                                      .ledger = "embedded",
+                                                      .ledger = settings_.redis
+                                                                    ? ledger::text_of(*settings_.redis)
+                                                                    : "embedded",
                                                       .version = version_text(),
                                                       .started_wall_ms = clock_.now().wall_ms(),
                                                       .token = settings_.admin_token},
-                                     [this] { return drain_status(); });
+                                     [this] { return drain_status(); },
+                                     [this] { return ledger_status(); });
   process_->on_terms = [this](const stock::ItemTerms& terms) {
     item_names_.set(terms.id, terms.code);
   };
@@ -499,6 +604,7 @@ void Node::start() {
     threads_.emplace_back([this, i] { run_shard(i); });
   while (process_->shards_running.load() < settings_.shard_count)
     std::this_thread::sleep_for(std::chrono::microseconds(200));
+  if (coordinator_) coordinator_->start();
   if (drainer_) drainer_->start();
 }
 
@@ -547,6 +653,7 @@ void Node::release_segments() {
 
 void Node::finish() {
   for (std::thread& thread : threads_) thread.join();
+  if (coordinator_) coordinator_->stop();
   if (drainer_ && !drainer_->stop(clock_.now().boot_ns + kDrainAtStopNs))
     diag::notice(
         "the database does not have everything yet; the next start, or `stampede drain`, goes on");

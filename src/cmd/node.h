@@ -19,6 +19,11 @@
 #include "drain/database.h"
 #include "drain/drainer.h"
 #include "drain/log_source.h"
+#include "ledger/coordinator.h"
+#include "ledger/epoch_link.h"
+#include "ledger/ledger.h"
+#include "ledger/redis_url.h"
+#include "ledger/registry.h"
 #include "net/address.h"
 #include "net/epoll_net.h"
 #include "orderlog/directory.h"
@@ -41,7 +46,9 @@ struct NodeSettings {
   std::vector<int> cpus;  // shard i runs on cpus[i mod size]
   uint32_t node = 0;
   drain::DatabaseUrl database;
-  std::string database_text;
+  std::string database_text;              // without a password
+  std::optional<ledger::RedisUrl> redis;  // none: the embedded ledger
+  int64_t ledger_timeout_ms = 1'000;
   orderlog::Durability durability = orderlog::Durability::fsync;
   bool by_ticket = false;
   int64_t retain_ms = 0;
@@ -93,12 +100,16 @@ class Node {
   std::optional<Ending> change_shard_count();
   std::optional<Ending> drain_before_change(const std::vector<shard::RestoredStream>& streams);
   std::optional<Ending> merge_catalog();
+  std::optional<Ending> agree_on_supply();
   std::optional<Ending> look_into_database();
   std::optional<Ending> go_on_after_loss();
   std::vector<std::vector<orderlog::Witness>> witnesses();
   std::vector<Result<shard::RestoredStream>> restore_streams(bool accepts_loss);
   std::optional<Ending> open_listeners();
   std::optional<Ending> make_shards();
+  void make_ledger(uint32_t shard, ledger::Book book);
+  void make_coordinator();
+  shard::LedgerStatus ledger_status() const;
   ledger::Book make_book(std::optional<Ending>& problem) const;
   std::vector<drain::Stream> drain_streams();
   void log_new_items();
@@ -118,7 +129,7 @@ class Node {
   orderlog::DiskPlan disk_plan_;
   std::vector<shard::RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
-  std::vector<Units> new_stocks_;
+  std::vector<ledger::Supply> new_supplies_;  // of new_items_
   std::vector<stock::ItemTerms>
       changed_items_;  // known ones with new terms; after a loss all, paused
   bool has_lost_ = false;
@@ -132,7 +143,11 @@ class Node {
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
   std::unique_ptr<shard::Process> process_;
+  std::unique_ptr<ledger::Registry> registry_;                 // shared ledger only, as the next two
+  std::vector<std::unique_ptr<ledger::EpochLink>> epoch_links_;  // by shard
+  std::unique_ptr<ledger::Coordinator> coordinator_;
   std::vector<std::unique_ptr<Seams>> seams_;
+  std::unique_ptr<ledger::Operators> shared_operators_;  // of the shared ledger
   std::unique_ptr<shard::Admin> admin_;
   std::vector<net::Socket> listeners_, admin_listeners_;
   std::vector<std::thread> threads_;

@@ -27,6 +27,7 @@ struct Flags {
   bool demo = false, trust_gateway = false, accept_loss = false;
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
+  int64_t ledger_timeout_ms = 1'000;
   uint32_t shards = 0, node = 0;
   double retain_hours = 24;
   Units lease_max = 256;
@@ -54,7 +55,15 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--cpus", flags.cpus,
                  "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
       ->type_name("LIST");
-  app.add_option("--ledger", flags.ledger, "where free units are kept: embedded")->type_name("URL");
+  app.add_option("--ledger", flags.ledger,
+                 "where free units are counted: embedded, or shared with other nodes in a Redis: "
+                 "redis://[user:password@]host:port/db, redis+sentinel://h1:p1,h2:p2/master, "
+                 "redis+cluster://h1:p1,…")
+      ->type_name("URL");
+  app.add_option("--ledger-timeout-ms", flags.ledger_timeout_ms,
+                 "how long a shared ledger may take to answer, 10 to 60000; then it counts as gone")
+      ->check(CLI::Range(int64_t{10}, int64_t{60'000}))
+      ->type_name("MS");
   app.add_option("--node", flags.node,
                  "number of this server, 0 to 1023, unique among those that share a ledger")
       ->check(CLI::Range(0u, limits::node_max))
@@ -168,8 +177,12 @@ Result<NodeSettings> settings_of(const Flags& flags) {
     if (!entries) return Error{"--catalog: " + entries.error().message};
     settings.catalog = std::move(*entries);
   }
-  if (flags.ledger != "embedded")
-    return Error{"--ledger: only `embedded` is built, not '" + flags.ledger + "'"};
+  if (flags.ledger != "embedded") {
+    Result<ledger::RedisUrl> redis = ledger::parse_redis_url(flags.ledger);
+    if (!redis) return Error{"--ledger: " + redis.error().message};
+    settings.redis = *redis;
+  }
+  settings.ledger_timeout_ms = flags.ledger_timeout_ms;
   Result<net::Address> listen = net::parse_address(flags.listen);
   if (!listen) return Error{"--listen: " + listen.error().message};
   Result<net::Address> admin = net::parse_address(flags.admin);

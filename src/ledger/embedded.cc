@@ -40,7 +40,7 @@ void EmbeddedLedger::send(uint32_t to, LedgerMessage message) {
   touched_ |= uint64_t{1} << to;
 }
 
-void EmbeddedLedger::exchange(std::span<const LedgerAsk> asks, Moment) {
+void EmbeddedLedger::exchange(Client&, std::span<const LedgerAsk> asks, Moment) {
   CHECK(is_ready());
   for (const LedgerAsk& ask : asks)
     send(home_of(ask.item),
@@ -89,8 +89,10 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
       return spread_news(message.item, lanes_.shard_count());
     }
     case Kind::withdrawn:
-      withdrawals_.push_back(
-          {.ticket = message.ticket, .is_done = message.is_ok, .free = values[0]});
+      changes_.push_back({.ticket = message.ticket,
+                          .outcome = message.is_ok ? StockChange::Outcome::done
+                                                   : StockChange::Outcome::not_enough,
+                          .free = values[0]});
       return;
     case Kind::audit_ask:
       return begin_audit(message);
@@ -104,6 +106,8 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
     }
     case Kind::audit_count:
       return add_count(message);
+    case Kind::audit_release:
+      CHECK(!"a message of the shared ledger");
     case Kind::audit_sum:
       --audits_asked_;
       audit_results_.push_back({.ticket = message.ticket,

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/lane.h"
 #include "ledger/book.h"
@@ -36,6 +37,7 @@ struct LedgerMessage {
     audit_ask,    //
     audit_mark,   //
     audit_count,  // accepted, returned, reserved, paid, pool
+    audit_release,  // shared ledger: exchanges may go on
     audit_sum,    // total, free, leased, reserved, paid; is_ok
   };
   Kind kind = Kind::ask;
@@ -60,41 +62,32 @@ class LedgerLanes {
   std::vector<std::unique_ptr<Lane<LedgerMessage>>> lanes_;
 };
 
-// What shard 0, the operators' shard, hears back.
-struct Withdrawal {
-  uint32_t ticket = 0;
-  bool is_done = false;
-  Units free = 0;
-};
-struct AuditResult {
-  uint32_t ticket = 0;
-  AuditLine line;
-};
-
-class EmbeddedLedger final : public Ledger {
+class EmbeddedLedger final : public Ledger, public Operators {
  public:
   EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book);
 
   bool is_ready() const override { return tells_awaited_ == 0; }
   bool is_available() const override { return true; }
-  void exchange(std::span<const LedgerAsk> asks, Moment now) override;
+  void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;
 
-  // Shard 0 only. Results come out of the take_ functions below after a later poll(). A supply or a withdrawal needs room
-  // in the lane to the item's book, beyond what exchanges and audits may use at once.
-  [[nodiscard]] bool has_room_for_change(ItemId item) const {
+  uint64_t take_touched() override { return std::exchange(touched_, 0); }
+  bool has_mail() const override;
+
+  // Operators; shard 0 only. Room in the lane to the item's book is asked for beyond what exchanges and audits may use.
+  bool is_shared() const override { return false; }
+  bool has_room_for_change(ItemId item) const override {
     return lanes_.lane(shard_, home_of(item)).room() >= limits::ledger_slots / 2;
   }
-  void supply(ItemId item, Units supplied);
-  void withdraw(ItemId item, Units units, uint32_t ticket);
-  [[nodiscard]] bool audit(ItemId item,
-                           uint32_t ticket);  // false: too many under way, try next turn
-  std::vector<Withdrawal> take_withdrawals() { return std::exchange(withdrawals_, {}); }
-  std::vector<AuditResult> take_audits() { return std::exchange(audit_results_, {}); }
-
-  // Shards that were sent something since the last call, a bit each: their doorbells must be rung.
-  uint64_t take_touched() { return std::exchange(touched_, 0); }
-  bool has_mail() const;
+  void supply(ItemId item, Units supplied) override;
+  void withdraw(ItemId item, Units units, uint32_t ticket) override;
+  void add(std::string_view, Units, uint32_t) override { CHECK(!"the book is this process's own"); }
+  void restock(std::string_view, std::string_view, int64_t, uint32_t) override {
+    CHECK(!"the book is this process's own");
+  }
+  bool audit(ItemId item, uint32_t ticket) override;
+  std::vector<StockChange> take_changes() override { return std::exchange(changes_, {}); }
+  std::vector<AuditResult> take_audits() override { return std::exchange(audit_results_, {}); }
 
  private:
   struct Audit {
@@ -119,7 +112,7 @@ class EmbeddedLedger final : public Ledger {
   uint32_t audits_asked_ = 0;
   uint64_t touched_ = 0;
   std::vector<Audit> audits_;
-  std::vector<Withdrawal> withdrawals_;
+  std::vector<StockChange> changes_;
   std::vector<AuditResult> audit_results_;
 };
 

@@ -2,21 +2,42 @@
 //
 // A shard has at most one exchange under way; an exchange names any number of items, each with absolute counters, so it
 // may be repeated without harm. Answers come later, through poll().
+//
+// Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (redis_ledger.h). What only the
+// second needs is marked: a promise before each epoch, and a socket on the shard's reactor.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
+#include "net/net.h"
 #include "order.h"
 
 namespace stampede::ledger {
 
-// The stream that leases units: implemented over the shard's desk.
+// The stream that leases units: implemented over the shard's desk and its order log.
 class Client {
  public:
   virtual ~Client() = default;
   virtual void hear(const LedgerTell& tell) = 0;
   virtual StreamCount count(ItemId item) = 0;  // at this moment, all tells so far included
+
+  // Shared ledger: logs that no grant of an earlier epoch will be accepted; the record's number.
+  virtual Lsn promise(uint64_t epoch) = 0;
+  virtual Lsn durable() const = 0;
+  // Shared ledger: what is durable of an item that the stream has had to do with, and which items these are.
+  virtual StreamCount durable_count(ItemId item) const = 0;
+  virtual ItemId items_touched() const = 0;  // ids below this one may be
+  virtual std::string_view code_of(ItemId item) const = 0;
+  // Shared ledger: exchanges can be made (again). Nothing that was asked before was heard, and the ledger may have granted
+  // what never arrived: ask about every item.
+  virtual void on_open(uint32_t stream_count) = 0;
 };
 
 class Ledger {
@@ -27,9 +48,67 @@ class Ledger {
   [[nodiscard]] virtual bool is_ready() const = 0;
   // False: orders that wait for units are told `ledger_unavailable` instead of `try_again`.
   [[nodiscard]] virtual bool is_available() const = 0;
-  virtual void exchange(std::span<const LedgerAsk> asks, Moment now) = 0;
+  virtual void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) = 0;
   // Hands everything that has arrived to the client.
   virtual void poll(Client& client, Moment now) = 0;
+
+  // Something has arrived that poll() would take.
+  [[nodiscard]] virtual bool has_mail() const = 0;
+  // Shards that were sent something since the last call, a bit each: their doorbells must be rung.
+  virtual uint64_t take_touched() = 0;
+  // Events of the ledger's own socket, for a token that is_mine().
+  [[nodiscard]] virtual bool is_mine(uint64_t) const { return false; }
+  virtual void on_event(const net::Event&) {}
+  // The moment before which poll() has nothing to do without an event.
+  [[nodiscard]] virtual int64_t quiet_until_ns() const { return std::numeric_limits<int64_t>::max(); }
+};
+
+// ---- what operators do ----
+
+// The answer to a change: what stands in the ledger now.
+struct StockChange {
+  enum class Outcome : uint8_t {
+    done,
+    repeated,     // this op_id was applied before
+    not_enough,   // fewer units are free than were to be withdrawn: `free`
+    refused,      // `message`
+    unavailable,  // nobody knows; the same op_id may be sent again
+  };
+  uint32_t ticket = 0;
+  Outcome outcome = Outcome::done;
+  Units free = 0;
+  Units supplied = 0, withdrawn = 0;  // shared ledger: the item's, by now
+  std::string message;
+};
+
+struct AuditResult {
+  uint32_t ticket = 0;
+  bool is_known = true;  // false: the ledger does not answer
+  AuditLine line;
+};
+
+// Belongs to shard 0's thread. Results come out of the take_ functions after a later poll() or turn.
+class Operators {
+ public:
+  virtual ~Operators() = default;
+
+  // Whether the supply of an item is decided by the ledger, with the other nodes: then add() and restock() are used, and
+  // the answer is recorded in the order log. Otherwise this node records it first: supply() and withdraw().
+  [[nodiscard]] virtual bool is_shared() const = 0;
+
+  // A supply or a withdrawal needs room on its way to the item's book.
+  [[nodiscard]] virtual bool has_room_for_change(ItemId item) const = 0;
+  virtual void supply(ItemId item, Units supplied) = 0;
+  virtual void withdraw(ItemId item, Units units, uint32_t ticket) = 0;
+
+  // A new item with its stock, unless the ledger knows it already.
+  virtual void add(std::string_view item, Units stock, uint32_t ticket) = 0;
+  // Once per op_id among all nodes.
+  virtual void restock(std::string_view item, std::string_view op_id, int64_t delta, uint32_t ticket) = 0;
+
+  [[nodiscard]] virtual bool audit(ItemId item, uint32_t ticket) = 0;  // false: too many under way, try next turn
+  virtual std::vector<StockChange> take_changes() = 0;
+  virtual std::vector<AuditResult> take_audits() = 0;
 };
 
 }  // namespace stampede::ledger

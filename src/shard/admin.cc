@@ -55,14 +55,16 @@ std::string drainer_json(const DrainStatus& drain, uint64_t lag_records, int64_t
 
 }  // namespace
 
-Admin::Admin(Shard& shard, Process& process, AdminInfo info, DrainView drain_view)
+Admin::Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
+             DrainView drain_view, LedgerView ledger_view)
     : shard_(shard),
       process_(process),
       info_(std::move(info)),
       token_digest_(digest_of(info_.token)),
       drain_view_(std::move(drain_view)),
-      changes_(*this, shard.state(), shard.catalog(), shard.ledger(), process),
-      audits_(shard.ledger(), shard.catalog(),
+      ledger_view_(std::move(ledger_view)),
+      changes_(*this, shard.state(), shard.catalog(), ledger, process),
+      audits_(ledger, shard.catalog(),
               [this](ReplyTo place, TextAnswer answer) { complete(place, std::move(answer)); }),
       drained_boot_ns_(process.shard_count, shard.now().boot_ns) {}
 
@@ -189,6 +191,9 @@ TextAnswer Admin::readiness() const {
     warnings.push_back("the database is not written to: " + drain.problem);
   if (drain.rejected > 0)
     warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
+  // Not a reason to be sent nobody: what is leased sells on, and payments and reads go on.
+  if (const LedgerStatus ledger = ledger_view_(); !ledger.problem.empty())
+    warnings.push_back("nothing is granted: " + ledger.problem);
   return readiness_answer(reasons_against(), warnings);
 }
 
@@ -224,7 +229,7 @@ TextAnswer Admin::status(ItemId first) const {
   }
   json += "],\"ledger\":{\"kind\":";
   append_quoted(info_.ledger, json);
-  json += ",\"available\":true},\"drainer\":" +
+  json += "," + ledger_view_().json + "},\"drainer\":" +
           drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
   append_items(first, json);
   return {.headers = kNoStore, .body = std::move(json) + "}"};

@@ -34,6 +34,13 @@ namespace stampede::shard {
 // Called on shard 0's thread; must not wait.
 using DrainView = std::function<DrainStatus()>;
 
+// What a shared ledger says of itself, as JSON members behind "kind"; and why nothing is granted, empty if it is.
+struct LedgerStatus {
+  std::string json = "\"available\":true";
+  std::string problem;
+};
+using LedgerView = std::function<LedgerStatus()>;
+
 struct AdminInfo {
   uint32_t node = 0;
   std::string data_dir;
@@ -47,7 +54,8 @@ struct AdminInfo {
 class Admin final : public AdminDesk, private ChangeHost {
  public:
   // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
-  Admin(Shard& shard, Process& process, AdminInfo info, DrainView drain_view);
+  Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info, DrainView drain_view,
+        LedgerView ledger_view);
 
   // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
   // secret.
@@ -85,6 +93,7 @@ class Admin final : public AdminDesk, private ChangeHost {
   AdminInfo info_;
   Digest token_digest_;
   DrainView drain_view_;
+  LedgerView ledger_view_;
   ItemChanges changes_;
   Audits audits_;
   std::vector<int64_t> drained_boot_ns_;  // per stream: when it was last seen without a lag

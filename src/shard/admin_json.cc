@@ -93,7 +93,8 @@ std::string limits_json(Units lease_max, uint64_t drain_lag_max) {
          ",\"drain_lag_max\":" + std::to_string(drain_lag_max) + "}";
 }
 
-void append_audit_line(const AuditLine& line, std::string_view code, std::string& out) {
+void append_audit_line(const AuditLine& line, std::string_view code, bool is_shared,
+                       std::string& out) {
   const auto add = [&](std::string_view name, Units value) {
     out.append(",\"").append(name).append("\":").append(std::to_string(value));
   };
@@ -104,6 +105,7 @@ void append_audit_line(const AuditLine& line, std::string_view code, std::string
   add("leased", line.leased);
   add("reserved", line.reserved);
   add("paid", line.paid);
+  if (is_shared) add("elsewhere", line.elsewhere);
   out += line.is_ok ? ",\"ok\":true}" : ",\"ok\":false}";
 }
 

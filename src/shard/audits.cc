@@ -4,7 +4,7 @@
 
 namespace stampede::shard {
 
-Audits::Audits(ledger::EmbeddedLedger& ledger, const stock::Catalog& catalog,
+Audits::Audits(ledger::Operators& ledger, const stock::Catalog& catalog,
                std::function<void(ReplyTo, TextAnswer)> complete)
     : ledger_(ledger), catalog_(catalog), complete_(std::move(complete)) {}
 
@@ -19,12 +19,14 @@ bool Audits::ask(ReplyTo place, ItemId first, ItemId end, bool has_more) {
 void Audits::start_page() {
   next_ = pages_.front().first;
   answered_ = 0;
+  is_known_ = true;
   lines_.assign(pages_.front().end - pages_.front().first, AuditLine{});
 }
 
 void Audits::turn() {
   for (const ledger::AuditResult& result : ledger_.take_audits()) {
     lines_.at(result.ticket - pages_.front().first) = result.line;
+    is_known_ = is_known_ && result.is_known;
     ++answered_;
   }
   while (!pages_.empty()) {
@@ -39,13 +41,16 @@ void Audits::turn() {
 }
 
 void Audits::finish(const Page& page) {
+  if (!is_known_)
+    return complete_(page.place, refused(Verdict::ledger_unavailable,
+                                         "The shared ledger does not answer, so nobody can say."));
   std::string body;
   bool is_ok = true;
   for (ItemId item = page.first; item < page.end; ++item) {
     const AuditLine& line = lines_[item - page.first];
     is_ok = is_ok && line.is_ok;
     body += body.empty() ? "" : ",";
-    append_audit_line(line, catalog_.code(item), body);
+    append_audit_line(line, catalog_.code(item), ledger_.is_shared(), body);
   }
   body = (is_ok ? "{\"ok\":true,\"items\":[" : "{\"ok\":false,\"items\":[") + body + "]";
   if (page.has_more) {

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/embedded.h"
+#include "ledger/ledger.h"
 #include "shard/front.h"
 #include "stock/catalog.h"
 
@@ -21,7 +21,7 @@ namespace stampede::shard {
 class Audits {
  public:
   // `complete` takes the answers.
-  Audits(ledger::EmbeddedLedger& ledger, const stock::Catalog& catalog,
+  Audits(ledger::Operators& ledger, const stock::Catalog& catalog,
          std::function<void(ReplyTo, TextAnswer)> complete);
 
   // Audits the items from `first` to before `end`; each must be known to the ledger. False: too
@@ -40,13 +40,14 @@ class Audits {
   void start_page();
   void finish(const Page& page);
 
-  ledger::EmbeddedLedger& ledger_;
+  ledger::Operators& ledger_;
   const stock::Catalog& catalog_;
   std::function<void(ReplyTo, TextAnswer)> complete_;
   std::deque<Page> pages_;        // the first one is under way
   std::vector<AuditLine> lines_;  // of that page, by item
   ItemId next_ = 0;               // of that page, to be asked about
   uint32_t answered_ = 0;
+  bool is_known_ = true;  // the ledger could answer for every item so far
 };
 
 }  // namespace stampede::shard

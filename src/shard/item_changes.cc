@@ -7,6 +7,10 @@
 namespace stampede::shard {
 namespace {
 
+TextAnswer not_enough_free(Units free) {
+  return conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available", free);
+}
+
 std::string_view shortened(std::string_view text) {
   return text.substr(0, limits::admin_text_bytes_max);
 }
@@ -14,7 +18,7 @@ std::string_view shortened(std::string_view text) {
 }  // namespace
 
 ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
-                         const stock::Catalog& catalog, ledger::EmbeddedLedger& ledger,
+                         const stock::Catalog& catalog, ledger::Operators& ledger,
                          Process& process)
     : host_(host), state_(state), catalog_(catalog), ledger_(ledger), process_(process) {}
 
@@ -72,17 +76,25 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
     return host_.complete(
         by.place, conflict("too_many_items", "there is no room for another item", "items", item));
   if (!admit(by.place)) return;
-  stock::ItemTerms terms = change.terms;
-  terms.id = item;
   Change& begun = begin(by, item);
-  host_.append(stock::record_of(terms));
-  host_.append(orderlog::Supply{.item = item, .supplied = *change.stock});
-  record(begun, "put, a new item with stock " + std::to_string(*change.stock), now);
   begun.is_new = true;
-  begun.terms = terms;
-  begun.supplied = *change.stock;
-  begun.answer = {.status = http::StatusCode::created,
-                  .body = item_json(terms, *change.stock, now.wall_ms())};
+  begun.terms = change.terms;
+  if (!ledger_.is_shared()) return record_new_item(begun, *change.stock, 0, now);
+  begun.step = Step::agree;
+  begun.ticket = ++last_ticket_;
+  ledger_.add(begun.terms->code.view(), *change.stock, begun.ticket);
+}
+
+// Its id is given here, for only what is recorded has one.
+void ItemChanges::record_new_item(Change& change, Units supplied, Units withdrawn, Moment now) {
+  stock::ItemTerms& terms = *change.terms;
+  terms.id = change.item = static_cast<ItemId>(state_.items().size());
+  host_.append(stock::record_of(terms));
+  host_.append(orderlog::Supply{.item = terms.id, .supplied = supplied, .withdrawn = withdrawn});
+  record(change, "put, a new item with stock " + std::to_string(supplied - withdrawn), now);
+  if (!ledger_.is_shared()) change.supplied = supplied;
+  change.answer = {.status = http::StatusCode::created,
+                   .body = item_json(terms, supplied - withdrawn, now.wall_ms())};
 }
 
 void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemChange& change,
@@ -149,7 +161,11 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
   if (!admit(by.place)) return;
   Change& change = begin(by, item);
   change.restock = *asked;
-  if (asked->delta > 0)
+  if (ledger_.is_shared()) {
+    change.step = Step::agree;
+    change.ticket = ++last_ticket_;
+    ledger_.restock(known.terms.code.view(), asked->op_id.view(), asked->delta, change.ticket);
+  } else if (asked->delta > 0)
     record_restock(change, now);
   else
     change.step = Step::withdraw;
@@ -158,14 +174,19 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
 void ItemChanges::record_restock(Change& change, Moment now) {
   const stock::RegisteredItem& item = state_.items()[change.item];
   const int64_t delta = change.restock.delta;
-  const Result<Supplied> after = restocked({item.supplied, item.withdrawn}, delta);
-  // More units were asked about before, or fewer are on sale than the ledger has just taken:
-  // neither can be.
-  CHECK(bool(after));
-  host_.append(orderlog::Supply{
-      .item = change.item, .supplied = after->supplied, .withdrawn = after->withdrawn});
+  Supplied after{change.agreed.supplied, change.agreed.withdrawn};
+  if (ledger_.is_shared()) {
+    // Answers may come out of order, and what the log says of the supply only grows.
+    after = {std::max(after.supplied, item.supplied), std::max(after.withdrawn, item.withdrawn)};
+  } else {
+    const Result<Supplied> computed = restocked({item.supplied, item.withdrawn}, delta);
+    // More units were asked about before, or fewer are on sale than the ledger has just taken: neither can be.
+    CHECK(bool(computed));
+    after = *computed;
+    if (delta > 0) change.supplied = after.supplied;
+  }
+  host_.append(orderlog::Supply{.item = change.item, .supplied = after.supplied, .withdrawn = after.withdrawn});
   record(change, "restock " + std::to_string(delta), now);
-  if (delta > 0) change.supplied = after->supplied;
   change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
 }
 
@@ -201,7 +222,7 @@ bool ItemChanges::is_under_way(std::string_view new_code) const {
 void ItemChanges::turn(Moment now) {
   if (changes_.empty()) return;
   wants_turn_ = is_supply_blocked_ = is_telling_blocked_ = false;
-  take_withdrawals();
+  take_answers();
   for (Change& change : changes_) {
     advance(change, now);
     // Shards hear of changes in the order of their records, and of items in the order of their ids.
@@ -210,21 +231,46 @@ void ItemChanges::turn(Moment now) {
   std::erase_if(changes_, [](const Change& change) { return change.step == Step::done; });
 }
 
-void ItemChanges::take_withdrawals() {
-  for (const ledger::Withdrawal& withdrawal : ledger_.take_withdrawals()) {
+void ItemChanges::take_answers() {
+  for (const ledger::StockChange& answer : ledger_.take_changes()) {
     const auto change = std::find_if(changes_.begin(), changes_.end(), [&](const Change& one) {
-      return one.ticket == withdrawal.ticket;
+      return one.ticket == answer.ticket;
     });
     CHECK(change != changes_.end());
-    if (change->step == Step::supplied) {
+    if (change->step == Step::agree) {
+      take_agreement(*change, answer);
+    } else if (change->step == Step::supplied) {
       change->step = Step::tell;
-    } else if (withdrawal.is_done) {
+    } else if (answer.outcome == ledger::StockChange::Outcome::done) {
       change->step = Step::record;
     } else {
-      change->answer = conflict("not_enough", "Fewer units are free than are to be withdrawn.",
-                                "available", withdrawal.free);
+      change->answer = not_enough_free(answer.free);
       finish(*change);
     }
+  }
+}
+
+void ItemChanges::take_agreement(Change& change, const ledger::StockChange& answer) {
+  using Outcome = ledger::StockChange::Outcome;
+  change.agreed = answer;
+  switch (answer.outcome) {
+    case Outcome::done:
+      change.step = Step::record;
+      return;
+    case Outcome::repeated:
+      change.answer = {.body = restock_json(state_.items()[change.item].terms.code,
+                                            change.restock.op_id, false,
+                                            answer.supplied - answer.withdrawn)};
+      return finish(change);
+    case Outcome::not_enough:
+      change.answer = not_enough_free(answer.free);
+      return finish(change);
+    case Outcome::refused:
+      change.answer = refused(Verdict::bad_request, answer.message);
+      return finish(change);
+    case Outcome::unavailable:
+      change.answer = refused(Verdict::ledger_unavailable, answer.message);
+      return finish(change);
   }
 }
 
@@ -232,7 +278,9 @@ void ItemChanges::take_withdrawals() {
 void ItemChanges::advance(Change& change, Moment now) {
   if (change.step == Step::withdraw && send_withdrawal(change)) change.step = Step::withdrawn;
   if (change.step == Step::record) {
-    if (host_.has_room())
+    if (host_.has_room() && change.is_new)
+      record_new_item(change, change.agreed.supplied, change.agreed.withdrawn, now);
+    else if (host_.has_room())
       record_restock(change, now);
     else
       wants_turn_ = true;

@@ -10,6 +10,11 @@
 //   more stock   record ─▶ durable ─▶ ledger supplied ─▶ 200
 //   less stock   ledger has taken the units off sale ─▶ record ─▶ durable ─▶ 200
 //
+// With a ledger that other nodes share, how many units there are is decided there and once for all nodes:
+//
+//   new item     ledger knows it ─▶ record ─▶ durable ─▶ shards told ─▶ 201
+//   stock        ledger has added or taken the units ─▶ record ─▶ durable ─▶ 200
+//
 // The order is what keeps the promise. A shard that heard of a new item before its ledger has the
 // units would answer sold_out, which is not true yet. Units are withdrawn from the ledger before
 // the record says so, because only the ledger knows whether they are free; a crash in between
@@ -24,7 +29,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "ledger/embedded.h"
+#include "ledger/ledger.h"
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
 #include "shard/front.h"
@@ -58,7 +63,7 @@ class ItemChanges {
  public:
   // The references outlive this. `catalog` and `state` are shard 0's.
   ItemChanges(ChangeHost& host, const stock::StreamState& state, const stock::Catalog& catalog,
-              ledger::EmbeddedLedger& ledger, Process& process);
+              ledger::Operators& ledger, Process& process);
 
   void put(const Operator& by, std::string_view code, std::string_view body, Moment now);
   // AdminKind::pause, resume or end.
@@ -73,6 +78,7 @@ class ItemChanges {
 
  private:
   enum class Step : uint8_t {
+    agree,      // the shared ledger has answered
     withdraw,   // when the lane to the ledger has room: units off sale, please
     withdrawn,  // the ledger has answered
     record,     // when the log has room: the record
@@ -88,6 +94,7 @@ class ItemChanges {
     Lsn lsn = 0;
     uint32_t ticket = 0;  // of its question to the ledger
     uint64_t untold = 0;  // shards that have not been told, a bit each
+    ledger::StockChange agreed;  // shared ledger: what it has decided
     bool is_new = false;  // the shards are told only when the ledger has the units
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
@@ -109,7 +116,9 @@ class ItemChanges {
   Change* find_restock(std::string_view op_id);
   bool is_under_way(std::string_view new_code) const;
 
-  void take_withdrawals();
+  void take_answers();
+  void take_agreement(Change& change, const ledger::StockChange& answer);
+  void record_new_item(Change& change, Units supplied, Units withdrawn, Moment now);
   void advance(Change& change, Moment now);
   bool send_withdrawal(Change& change);
   bool send_supply(Change& change);
@@ -120,7 +129,7 @@ class ItemChanges {
   ChangeHost& host_;
   const stock::StreamState& state_;
   const stock::Catalog& catalog_;
-  ledger::EmbeddedLedger& ledger_;
+  ledger::Operators& ledger_;
   Process& process_;
   std::vector<Change> changes_;
   uint32_t last_ticket_ = 0;

@@ -16,6 +16,7 @@ constexpr int64_t kSleepMaxNs = kSecond;
 constexpr int64_t kGatherNs = 200'000;
 constexpr int64_t kBlockedSleepNs =
     10 * kMillisecond;  // the log waits for a segment or a lagging drainer
+constexpr int64_t kLastExchangeNs = 2 * kSecond;
 constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
 
 }  // namespace
@@ -36,7 +37,7 @@ void Process::ring(uint64_t shards) {
 
 Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
              orderlog::Disk& disk, orderlog::Writer& writer, orderlog::StreamSegments& segments,
-             ledger::EmbeddedLedger& ledger, stock::StreamState& state, stock::Catalog& catalog,
+             ledger::Ledger& ledger, stock::StreamState& state, stock::Catalog& catalog,
              uint64_t sequence_max)
     : settings_(settings),
       process_(process),
@@ -121,6 +122,8 @@ void Shard::poll_sockets() {
       doorbell_.drain();
     else if (event.token == kDiskToken)
       disk_.drain_events();
+    else if (ledger_.is_mine(event.token))
+      ledger_.on_event(event);
     else
       front_.on_event(event, now_);
   }
@@ -143,7 +146,8 @@ bool Shard::has_work() const {
 
 int64_t Shard::sleep_ns() {
   const int64_t now_ns = clock_.now().boot_ns;
-  int64_t until = std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(), now_ns + kSleepMaxNs,
+  int64_t until = std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(),
+                            ledger_.quiet_until_ns(), now_ns + kSleepMaxNs,
                             std::exchange(look_again_ns_, INT64_MAX)});
   if (writer_.is_blocked() || is_stopping_) until = std::min(until, now_ns + kBlockedSleepNs);
   // A timer whose work is refused for lack of room in the log must not spin.
@@ -162,9 +166,18 @@ void Shard::take_inbox() {
 
 void Shard::exchange_with_ledger() {
   ledger_.poll(*this, now_);
+  desk_.set_ledger_available(ledger_.is_available());
   if (!desk_.has_asks() || !ledger_.is_ready()) return;
   const size_t count = desk_.collect_asks(asks_, now_);
-  ledger_.exchange(std::span(asks_).first(count), now_);
+  ledger_.exchange(*this, std::span(asks_).first(count), now_);
+}
+
+Lsn Shard::promise(uint64_t epoch) {
+  writer_.set_epoch(epoch);
+  const orderlog::Epoch record{.epoch = epoch};
+  const Lsn lsn = writer_.append(record);
+  CHECK(bool(state_.apply(record, lsn, now_)));
+  return lsn;
 }
 
 void Shard::write_log() {
@@ -222,6 +235,7 @@ void Shard::pull_levers() {
   desk_.set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   if (process_.is_stopping.load(std::memory_order_acquire) && !is_stopping_) {
     is_stopping_ = true;
+    stop_began_ns_ = now_.boot_ns;
     desk_.refuse_new_orders(Verdict::shutting_down);
     front_.begin_stop(now_);
   }
@@ -261,8 +275,11 @@ void Shard::publish() {
 // still need this shard's answers.
 bool Shard::wind_up() {
   if (!is_stopping_) return false;
-  const bool is_done =
-      desk_.wind_up() && writer_.is_idle() && front_.is_drained() && !mailbox_.has_mail();
+  // The ledger should hear of what was given back; it will learn of it from the log otherwise.
+  const bool is_ledger_told = (!desk_.has_asks() && ledger_.is_ready()) || !ledger_.is_available() ||
+                              now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
+  const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() &&
+                       !mailbox_.has_mail() && is_ledger_told;
   if (is_done && !has_stopped_) {
     has_stopped_ = true;
     if (process_.shards_stopped.fetch_add(1) + 1 == process_.shard_count)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "ledger/embedded.h"
+#include "ledger/ledger.h"
 #include "net/doorbell.h"
 #include "net/net.h"
 #include "orderlog/disk.h"
@@ -70,16 +71,18 @@ class Shard final : private stock::Journal,
   // The references must outlive the shard. `state` is what recovery found; `sequence_max` is over all streams.
   Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
         orderlog::Disk& disk, orderlog::Writer& writer, orderlog::StreamSegments& segments,
-        ledger::EmbeddedLedger& ledger, stock::StreamState& state, stock::Catalog& catalog,
+        ledger::Ledger& ledger, stock::StreamState& state, stock::Catalog& catalog,
         uint64_t sequence_max);
 
   Front& front() { return front_; }
   stock::Desk& desk() { return desk_; }
   orderlog::Writer& writer() { return writer_; }
-  ledger::EmbeddedLedger& ledger() { return ledger_; }
   stock::StreamState& state() { return state_; }
   stock::Catalog& catalog() { return catalog_; }
   Moment now() const { return now_; }
+  // What the ledger's own socket is watched with.
+  static constexpr uint64_t kLedgerToken = Front::kForeignToken | 3;
+
   // Called once per turn, after the log has been looked at; the operators' side of shard 0.
   void set_turn_hook(std::function<void(Moment)> hook) { turn_hook_ = std::move(hook); }
   // The next turn begins by then, whether or not something happens. For the hook, once per turn.
@@ -108,6 +111,12 @@ class Shard final : private stock::Journal,
   // ledger::Client
   void hear(const LedgerTell& tell) override { desk_.hear(tell, now_); }
   StreamCount count(ItemId item) override { return desk_.count(item); }
+  Lsn promise(uint64_t epoch) override;
+  Lsn durable() const override { return writer_.durable(); }
+  StreamCount durable_count(ItemId item) const override { return desk_.durable_count(item); }
+  ItemId items_touched() const override { return static_cast<ItemId>(state_.stocks().size()); }
+  std::string_view code_of(ItemId item) const override { return catalog_.code(item); }
+  void on_open(uint32_t stream_count) override { desk_.begin_epoch(stream_count); }
 
   void poll_sockets();
   bool has_work() const;
@@ -128,7 +137,7 @@ class Shard final : private stock::Journal,
   orderlog::Disk& disk_;
   orderlog::Writer& writer_;
   orderlog::StreamSegments& segments_;
-  ledger::EmbeddedLedger& ledger_;
+  ledger::Ledger& ledger_;
   stock::StreamState& state_;
   stock::Catalog& catalog_;
   net::Doorbell& doorbell_;
@@ -143,6 +152,7 @@ class Shard final : private stock::Journal,
   std::vector<LedgerAsk> asks_;
   uint64_t keys_number_ = 0;
   int64_t published_ns_ = 0;
+  int64_t stop_began_ns_ = 0;
   int64_t write_started_ns_ = 0;
   Lsn write_first_lsn_ = 0;
   bool is_stopping_ = false;

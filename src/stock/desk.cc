@@ -365,6 +365,21 @@ StreamCount Desk::count(ItemId item) const {
           .pool = stock.pool()};
 }
 
+StreamCount Desk::durable_count(ItemId item) const {
+  StreamCount count = this->count(item);
+  if (item < sales_.size()) {
+    count.returned = sales_[item].returned_durable;
+    count.pool = pool_to_report(item);
+  }
+  return count;
+}
+
+void Desk::begin_epoch(uint32_t stream_count) {
+  settings_.shard_count = stream_count;
+  for (ItemId item = 0; item < catalog_.id_end(); ++item)
+    if (catalog_.contains(item)) ask_about(item);
+}
+
 Desk::Glance Desk::glance(ItemId item, Moment now) {
   Sale& sale = this->sale(item);
   const int64_t age_ns = now.boot_ns - sale.told_boot_ns;

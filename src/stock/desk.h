@@ -85,6 +85,10 @@ class Desk final {
   size_t collect_asks(std::span<LedgerAsk> asks, Moment now);
   void hear(const LedgerTell& tell, Moment now);
   StreamCount count(ItemId item) const;
+  // What of it the disk has: returns that are not durable count as the stream's still.
+  StreamCount durable_count(ItemId item) const;
+  // A shared ledger's exchanges begin (again): every item is asked about, for what was granted last may not have arrived.
+  void begin_epoch(uint32_t stream_count);
   // What a buyer may be told of the stock: at most a second old, or nothing yet.
   struct Glance {
     Units available = 0;

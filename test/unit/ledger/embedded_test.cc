@@ -1,4 +1,5 @@
 #include "ledger/embedded.h"
+#include "embedded_client.h"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +10,7 @@ namespace stampede::ledger {
 namespace {
 
 // A stream that keeps its own counters, as a desk does, and checks what it hears.
-class Stream final : public Client {
+class Stream final : public EmbeddedClient {
  public:
   void hear(const LedgerTell& tell) override {
     CHECK(tell.accepted >= counts.accepted);
@@ -40,7 +41,7 @@ struct Node {
                         .returned = streams[shard].counts.returned,
                         .pool = streams[shard].counts.pool,
                         .want = want};
-    if (ledgers[shard]->is_ready()) ledgers[shard]->exchange({&ask, 1}, {});
+    if (ledgers[shard]->is_ready()) ledgers[shard]->exchange(streams[shard], {&ask, 1}, {});
   }
 
   LedgerLanes lanes;
@@ -141,11 +142,11 @@ TEST_SUITE("ledger/embedded") {
     node.ledgers[0]->withdraw(0, 7, 1);
     node.ledgers[0]->withdraw(0, 6, 2);
     node.settle();
-    const std::vector<Withdrawal> done = node.ledgers[0]->take_withdrawals();
+    const std::vector<StockChange> done = node.ledgers[0]->take_changes();
     REQUIRE(done.size() == 2);
-    CHECK_FALSE(done[0].is_done);
+    CHECK(done[0].outcome == StockChange::Outcome::not_enough);
     CHECK(done[0].free == 6);
-    CHECK(done[1].is_done);
+    CHECK(done[1].outcome == StockChange::Outcome::done);
     CHECK(done[1].free == 0);
     node.ledgers[0]->supply(0, 13);
     node.ask(0, 10);

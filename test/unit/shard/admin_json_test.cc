@@ -88,9 +88,18 @@ TEST_SUITE("shard/admin_json") {
     std::string out;
     append_audit_line(
         {.item = 0, .total = 10, .free = 1, .leased = 2, .reserved = 3, .paid = 4, .is_ok = true},
-        "ticket", out);
+        "ticket", false, out);
     CHECK(out ==
           R"({"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true})");
+  }
+
+  TEST_CASE("a line of a shared ledger's audit also says what is elsewhere") {
+    std::string out;
+    append_audit_line(
+        {.item = 0, .total = 15, .free = 1, .leased = 2, .reserved = 3, .paid = 4, .elsewhere = 5, .is_ok = true},
+        "ticket", true, out);
+    CHECK(out ==
+          R"({"item":"ticket","total":15,"free":1,"leased":2,"reserved":3,"paid":4,"elsewhere":5,"ok":true})");
   }
 }
 

@@ -101,7 +101,7 @@ TEST_SUITE("shard/audits") {
     AuditRig rig(3, 2);
     // A stream got units and says that it never did, as one that has lost its log would.
     const LedgerAsk ask{.item = 1, .want = 1};
-    rig.ledgers[1]->exchange({&ask, 1}, rig.now);
+    rig.ledgers[1]->exchange(rig.streams[1], {&ask, 1}, rig.now);
     for (int turn = 0; turn < 3; ++turn) rig.poll_all();
     REQUIRE(rig.audits->ask({.place = 1}, 0, 3, false));
     rig.turns(10);

@@ -239,7 +239,7 @@ TEST_SUITE("shard/item_changes") {
     const ItemId item = rig.add_item("ticket", 10);
     // Somebody leases eight.
     const LedgerAsk ask{.item = item, .want = 8};
-    rig.ledgers[1]->exchange({&ask, 1}, rig.now);
+    rig.ledgers[1]->exchange(rig.streams[1], {&ask, 1}, rig.now);
     rig.poll_all();
     const Lsn before = rig.appended;
     rig.restock(0, item, "w1", -3);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "../ledger/embedded_client.h"
 #include "ledger/embedded.h"
 #include "shard/item_changes.h"
 
@@ -19,7 +20,7 @@
 namespace stampede::shard {
 
 // A stream that leases nothing: what a shard is to the ledger while nobody buys.
-struct IdleStream final : ledger::Client {
+struct IdleStream final : ledger::EmbeddedClient {
   void hear(const LedgerTell& tell) override { tells.push_back(tell); }
   StreamCount count(ItemId) override { return {}; }
   std::vector<LedgerTell> tells;

@@ -1,0 +1,61 @@
+-- Stands in front of every script: what the scripts share, and the check that this Redis is still the one it was.
+--
+-- Keys, all of one hash tag so that they lie in one slot; P is their common beginning, "stampede:{group}:".
+--   P m              hash: the state of the current epoch
+--                      E            the epoch              rid   identity of the Redis that opened it
+--                      st           R recovering, O open   mem   nodes that must join, "0,3,7"
+--                      J:<node>     has joined; the value is "generation.shards" of its data directory
+--                      boot:<node>  the process that speaks for the node; "-" when it was fenced
+--                      n:<stream>   number of the stream's last exchange
+--   P d              hash: <stream> -> newest record of its order log that was durable; outlives epochs
+--   P i:<E>:<item>   hash: T units supplied, h held by streams = sum of (a - r), p unsold in pools = sum of p:,
+--                      a:<stream> ever granted, r:<stream> ever returned, p:<stream> unsold, w:<op> a withdrawal
+--   P k:<E>          set: the items of the epoch
+--   P e              set: epochs whose items may still have keys
+--
+-- A stream is "node.generation.shard" of an order log; "withdrawn" is the stream of units that operators took off sale.
+--
+-- What an epoch counts lives under its own number and is made from what the members tell when they join, never from what
+-- an older epoch left. Redis is a sequencer here and not a store of truth: it may lose everything at any moment. That it
+-- did shows in master_replid, which is new after each restart and each promotion, or in a missing P m. A script that sees
+-- either changes nothing and says so.
+local P = KEYS[1]
+local M = P .. 'm'
+
+local function identity()
+  local info = redis.call('INFO', 'replication')
+  if not string.find(info, 'role:master', 1, true) then return nil end
+  return string.match(info, 'master_replid:(%x+)')
+end
+
+-- The value of each field of M, or what is wrong: REPLICA, GONE, ROLLED, EPOCH.
+local function look(epoch, ...)
+  local rid = identity()
+  if not rid then return nil, {'REPLICA'} end
+  local m = redis.call('HMGET', M, 'E', 'rid', 'st', ...)
+  if not m[1] then return nil, {'GONE'} end
+  if m[2] ~= rid then return nil, {'ROLLED', tonumber(m[1])} end
+  if epoch and m[1] ~= epoch then return nil, {'EPOCH', tonumber(m[1])} end
+  return m
+end
+
+local function item_key(epoch, item) return P .. 'i:' .. epoch .. ':' .. item end
+
+-- A number that Redis would not print as 1e+15.
+local function text(number) return string.format('%.0f', number) end
+
+-- Sets a stream's counters of an item and keeps the sums: SET and not max, for the order log alone knows what was accepted.
+local function set_counters(key, stream, a, r, pool)
+  local v = redis.call('HMGET', key, 'h', 'p', 'a:' .. stream, 'r:' .. stream, 'p:' .. stream)
+  local held = (tonumber(v[1]) or 0) + (a - r) - ((tonumber(v[3]) or 0) - (tonumber(v[4]) or 0))
+  local unsold = (tonumber(v[2]) or 0) + pool - (tonumber(v[5]) or 0)
+  redis.call('HSET', key, 'h', text(held), 'p', text(unsold), 'a:' .. stream, text(a), 'r:' .. stream, text(r),
+             'p:' .. stream, text(pool))
+end
+
+local function raise_supply(epoch, item, supplied)
+  local key = item_key(epoch, item)
+  if supplied > (tonumber(redis.call('HGET', key, 'T')) or -1) then redis.call('HSET', key, 'T', text(supplied)) end
+  redis.call('SADD', P .. 'k:' .. epoch, item)
+  return key
+end

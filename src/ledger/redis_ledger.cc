@@ -1,0 +1,412 @@
+#include "ledger/redis_ledger.h"
+
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/diag.h"
+
+namespace stampede::ledger {
+namespace {
+
+constexpr int64_t kConnectTimeoutNs = kSecond;
+constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 200 * kMillisecond;
+constexpr uint32_t kAuditsUnderWayMax = 64;
+// How long a stream holds its exchanges back for an audit that nobody finishes.
+constexpr int64_t kHoldNs = 200 * kMillisecond;
+// A call that was lost, a new epoch, a script that must be loaded again: mostly the next attempt is answered.
+constexpr int64_t kAuditPatienceNs = 2 * kSecond;
+
+int64_t integer_of(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_INTEGER) return reply.integer;
+  int64_t number = -1;
+  if (reply.type == REDIS_REPLY_STRING) std::from_chars(reply.str, reply.str + reply.len, number);
+  return number;
+}
+
+// A number in a hash that came as a list of names and values; 0 when the field is not there.
+int64_t field_of(const redisReply& hash, std::string_view name) {
+  for (size_t i = 0; i + 1 < hash.elements; i += 2)
+    if (std::string_view(hash.element[i]->str, hash.element[i]->len) == name)
+      return integer_of(*hash.element[i + 1]);
+  return 0;
+}
+
+}  // namespace
+
+RedisLedger::RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
+                         LedgerLanes& lanes)
+    : settings_(settings),
+      epoch_link_(link),
+      lanes_(lanes),
+      link_(net, settings.token, *this),
+      node_text_(std::to_string(settings.node)),
+      boot_text_(std::to_string(settings.boot)),
+      stream_(stream_name(settings.shard)) {}
+
+std::string RedisLedger::stream_name(uint32_t shard) const {
+  return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
+         std::to_string(shard);
+}
+
+// ---- turns ----
+
+bool RedisLedger::has_mail() const {
+  if (epoch_link_.number() != assignment_number_ || answer_.has_come) return true;
+  for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+    if (lanes_.lane(from, settings_.shard).has_some()) return true;
+  return false;
+}
+
+int64_t RedisLedger::quiet_until_ns() const {
+  int64_t until = std::numeric_limits<int64_t>::max();
+  if (call_.is_under_way && call_.is_sent) until = std::min(until, call_.deadline_ns);
+  if (assignment_.server.address.port != 0) {
+    if (link_.is_down())
+      until = std::min(until, connect_at_ns_);
+    else if (!link_.is_up())
+      until = std::min(until, up_by_ns_);
+  }
+  if (holds_ > 0) until = std::min(until, hold_until_ns_);
+  if (!audits_.empty() || !audits_waiting_.empty()) until = std::min(until, audit_deadline_ns_);
+  return until;
+}
+
+void RedisLedger::poll(Client& client, Moment now) {
+  take_assignment(client);
+  report_promise(client);
+  take_answer(client, now);
+  keep_connected(client, now);
+  take_lane_messages(client, now);
+  count_for_audits(client, now);
+  start_audit(client, now);
+  epoch_link_.set_exchanging(is_available());
+}
+
+// ---- epochs ----
+
+void RedisLedger::take_assignment(Client& client) {
+  const uint64_t number = epoch_link_.number();
+  if (number == assignment_number_) return;
+  assignment_number_ = number;
+  const Assignment before = std::exchange(assignment_, epoch_link_.assignment());
+  if (!(assignment_.server == before.server)) link_.close("the ledger is at another address");
+  if (assignment_.promise > promised_) {
+    // From here on nothing of an earlier epoch is heard, not even what is under way.
+    open_ = 0;
+    answer_.has_come = false;
+    if (call_.is_under_way && call_.is_sent) link_.close("a new epoch begins");
+    call_.is_under_way = false;
+    promised_ = assignment_.promise;
+    promise_lsn_ = client.promise(promised_);
+    is_promise_reported_ = false;
+  }
+  if (assignment_.open != 0 && assignment_.open == promised_ && open_ != promised_) {
+    open_ = promised_;
+    last_number_ = assignment_.last_number;
+    call_.is_first = true;
+    client.on_open(assignment_.stream_count);
+  }
+}
+
+// The counters are those of the promise, for no grant has been heard since; what was returned counts as far as it is durable.
+void RedisLedger::report_promise(Client& client) {
+  if (is_promise_reported_ || client.durable() < promise_lsn_) return;
+  is_promise_reported_ = true;
+  Promise promise{.epoch = promised_, .lsn = client.durable(), .lines = {}};
+  for (ItemId item = 0; item < client.items_touched(); ++item) {
+    const StreamCount count = client.durable_count(item);
+    if (count.accepted == 0) continue;
+    promise.lines.push_back({.item = std::string(client.code_of(item)),
+                             .accepted = count.accepted,
+                             .returned = count.returned,
+                             .pool = count.pool});
+  }
+  epoch_link_.report(std::move(promise));
+}
+
+void RedisLedger::lose_epoch(bool needs_new_one) {
+  open_ = 0;
+  call_.is_under_way = false;
+  is_answering_ = false;
+  epoch_link_.complain(needs_new_one);
+}
+
+// ---- the connection ----
+
+void RedisLedger::keep_connected(Client& client, Moment now) {
+  if (assignment_.server.address.port == 0) return;
+  if (link_.is_down()) {
+    is_answering_ = false;
+    if (is_audit_sent_) repeat_audit(now);
+    if (connect_at_ns_ == 0) {
+      backoff_ns_ = std::clamp(2 * backoff_ns_, kBackoffMinNs, kBackoffMaxNs);
+      connect_at_ns_ = now.boot_ns + backoff_ns_;
+      epoch_link_.complain(false);
+    }
+    if (now.boot_ns < connect_at_ns_) return;
+    connect_at_ns_ = 0;
+    up_by_ns_ = now.boot_ns + kConnectTimeoutNs;
+    call_.is_sent = false;
+    stats_.connects.fetch_add(1, std::memory_order_relaxed);
+    link_.connect(assignment_.server);
+  } else if (!link_.is_up()) {
+    if (now.boot_ns >= up_by_ns_) link_.close("no connection within a second");
+  } else if (call_.is_under_way && !call_.is_sent) {
+    stats_.repeats.fetch_add(1, std::memory_order_relaxed);
+    send_call(client, now);
+  } else if (call_.is_under_way && now.boot_ns >= call_.deadline_ns) {
+    link_.close("no answer within --ledger-timeout-ms");
+    is_answering_ = false;
+  } else if (!call_.is_under_way) {
+    backoff_ns_ = 0;
+    is_answering_ = true;
+  }
+}
+
+// ---- exchanges ----
+
+void RedisLedger::exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) {
+  CHECK(is_ready());
+  call_.asks.assign(asks.begin(), asks.end());
+  call_.number = last_number_ + 1;
+  call_.is_under_way = true;
+  send_call(client, now);
+}
+
+void RedisLedger::send_call(Client& client, Moment now) {
+  words_.clear();
+  words_.push_back(std::to_string(open_));
+  words_.push_back(node_text_);
+  words_.push_back(boot_text_);
+  words_.push_back(stream_);
+  words_.push_back(std::to_string(call_.number));
+  words_.push_back(std::to_string(client.durable()));
+  for (const LedgerAsk& ask : call_.asks) {
+    words_.emplace_back(client.code_of(ask.item));
+    words_.push_back(std::to_string(ask.returned));
+    words_.push_back(std::to_string(ask.pool));
+    words_.push_back(std::to_string(ask.want));
+  }
+  views_.assign(words_.begin(), words_.end());
+  link_.call(Script::sync, views_);
+  call_.is_sent = true;
+  call_.deadline_ns = now.boot_ns + settings_.timeout_ns;
+  stats_.calls.fetch_add(1, std::memory_order_relaxed);
+  stats_.lines.fetch_add(call_.asks.size(), std::memory_order_relaxed);
+}
+
+void RedisLedger::on_answer(Script script, const redisReply& reply) {
+  if (script == Script::read_items) {
+    // An epoch that is over says nothing of these units; the deadline repeats the question.
+    const std::string_view status(reply.element[0]->str, reply.element[0]->len);
+    if (is_audit_sent_ && status == "OK") finish_audit(&reply);
+    return;
+  }
+  answer_.has_come = true;
+  answer_.status = std::string(reply.element[0]->str, reply.element[0]->len);
+  answer_.lines.clear();
+  for (size_t i = 2; answer_.status == "OK" && i + 3 < reply.elements; i += 4)
+    answer_.lines.push_back({.accepted = integer_of(*reply.element[i]),
+                             .returned = integer_of(*reply.element[i + 1]),
+                             .free = integer_of(*reply.element[i + 2]),
+                             .pool_elsewhere = integer_of(*reply.element[i + 3])});
+}
+
+void RedisLedger::take_answer(Client& client, Moment) {
+  if (!std::exchange(answer_.has_come, false) || !call_.is_under_way) return;
+  if (answer_.status == "OK") {
+    if (answer_.lines.size() != call_.asks.size()) return lose_epoch(true);
+    last_number_ = call_.number;
+    call_.is_under_way = false;
+    is_answering_ = true;
+    hear_lines(client);
+    call_.is_first = false;
+    return;
+  }
+  // The epoch has moved on, or Redis is not what it was. A gap can only be a Redis that went back in time in place, and an
+  // old number only one that another process of this node has talked to: both need more than a repeat.
+  const bool needs_new_epoch = answer_.status == "GAP" || answer_.status == "OLD";
+  lose_epoch(needs_new_epoch);
+}
+
+// What Redis says must be possible: never fewer units than were accepted, never more than were asked for. The first answer
+// of an epoch may bring units that were granted to an earlier process of this node, whose log does not know them.
+bool RedisLedger::is_possible(const LedgerAsk& ask, const Line& line, Client& client) {
+  const StreamCount count = client.count(ask.item);
+  const Units accepted = static_cast<Units>(line.accepted);
+  const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
+                        static_cast<Units>(line.returned) <= count.returned &&
+                        (call_.is_first || accepted <= count.accepted + ask.want);
+  if (is_sound) return true;
+  stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+  const std::string item(client.code_of(ask.item));
+  diag::error(
+      "ledger: Redis says that %s was granted %ld and has returned %ld units of %s, the order log says %lu and %lu: "
+      "not accepted; the ledger is built again from the order logs",
+      stream_.c_str(), static_cast<long>(line.accepted), static_cast<long>(line.returned), item.c_str(),
+      static_cast<unsigned long>(count.accepted), static_cast<unsigned long>(count.returned));
+  return false;
+}
+
+void RedisLedger::hear_lines(Client& client) {
+  for (size_t i = 0; i < call_.asks.size(); ++i) {
+    const LedgerAsk& ask = call_.asks[i];
+    const Line& line = answer_.lines[i];
+    if (line.accepted < 0 && line.returned < 0) continue;  // not known there yet: whoever waits goes on waiting
+    if (!is_possible(ask, line, client)) return lose_epoch(true);
+    if (line.free < 0 || line.pool_elsewhere < 0) {
+      stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+      const std::string item(client.code_of(ask.item));
+      diag::error("ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is granted; compare "
+                  "with `stampede audit`", item.c_str(), static_cast<long>(line.free));
+      continue;
+    }
+    client.hear({.item = ask.item,
+                 .accepted = static_cast<Units>(line.accepted),
+                 .returned = static_cast<Units>(line.returned),
+                 .free = static_cast<Units>(line.free),
+                 .pool_elsewhere = static_cast<Units>(line.pool_elsewhere)});
+  }
+}
+
+// ---- audits ----
+
+void RedisLedger::send(uint32_t to, const LedgerMessage& message) {
+  LedgerMessage sent = message;
+  sent.from = static_cast<uint16_t>(settings_.shard);
+  CHECK(lanes_.lane(settings_.shard, to).push(sent));
+  touched_ |= uint64_t{1} << to;
+}
+
+bool RedisLedger::audit(ItemId item, uint32_t ticket) {
+  if (audits_waiting_.size() == kAuditsUnderWayMax) return false;
+  audits_waiting_.emplace_back(item, ticket);
+  return true;
+}
+
+void RedisLedger::start_audit(Client& client, Moment now) {
+  if (audits_waiting_.empty() && audits_.empty()) return;
+  const bool is_late = now.boot_ns >= audit_deadline_ns_;
+  if (!audits_.empty()) {
+    if (counts_awaited_ == 0 && !is_audit_sent_ && !is_late) return send_audit(client, now);
+    if (is_late) repeat_audit(now);
+    return;
+  }
+  if (!is_late) return;
+  if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
+  audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
+  for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
+    audits_.push_back({.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
+    for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
+      send(shard, {.kind = LedgerMessage::Kind::audit_mark, .item = item, .ticket = ticket});
+    counts_awaited_ += lanes_.shard_count();
+  }
+}
+
+void RedisLedger::take_lane_messages(Client&, Moment now) {
+  using Kind = LedgerMessage::Kind;
+  for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+    lanes_.lane(from, settings_.shard).take(limits::ledger_slots, [&](const LedgerMessage& message) {
+      switch (message.kind) {
+        case Kind::audit_mark:
+          marks_.push_back(message);
+          return;
+        case Kind::audit_release:
+          holds_ = 0;
+          return;
+        case Kind::audit_count:
+          for (AuditedItem& audited : audits_)
+            if (audited.ticket == message.ticket && !is_audit_sent_) {
+              audited.counts[message.from] = {message.values[0], message.values[1], message.values[2],
+                                              message.values[3], message.values[4]};
+              if (counts_awaited_ > 0) --counts_awaited_;
+            }
+          return;
+        default:
+          CHECK(!"a message of the embedded ledger");
+      }
+    });
+  if (holds_ > 0 && now.boot_ns >= hold_until_ns_) holds_ = 0;
+}
+
+// Between two exchanges only: then Redis and the log agree on what this stream was granted.
+void RedisLedger::count_for_audits(Client& client, Moment now) {
+  if (marks_.empty() || call_.is_under_way) return;
+  for (const LedgerMessage& mark : marks_) {
+    const StreamCount count = client.count(mark.item);
+    send(mark.from, {.kind = LedgerMessage::Kind::audit_count,
+                     .item = mark.item,
+                     .ticket = mark.ticket,
+                     .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
+  }
+  marks_.clear();
+  holds_ = 1;
+  hold_until_ns_ = now.boot_ns + kHoldNs;
+}
+
+void RedisLedger::send_audit(Client& client, Moment now) {
+  if (!is_open() || !link_.is_up()) return repeat_audit(now);
+  words_.clear();
+  words_.push_back(std::to_string(open_));
+  for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
+  views_.assign(words_.begin(), words_.end());
+  link_.call(Script::read_items, views_);
+  is_audit_sent_ = true;
+}
+
+// Everybody counts again, a moment later; what was counted belongs to a moment that has passed.
+void RedisLedger::repeat_audit(Moment now) {
+  if (now.boot_ns >= audit_give_up_ns_) return finish_audit(nullptr);
+  for (const AuditedItem& audited : audits_) audits_waiting_.emplace_back(audited.item, audited.ticket);
+  audits_.clear();
+  counts_awaited_ = 0;
+  is_audit_sent_ = false;
+  audit_deadline_ns_ = now.boot_ns + kHoldNs / 4;
+}
+
+// Null: nobody could say.
+void RedisLedger::finish_audit(const redisReply* answer) {
+  const bool is_known = answer != nullptr && answer->elements == audits_.size() + 1;
+  for (size_t i = 0; i < audits_.size(); ++i) {
+    AuditResult result{.ticket = audits_[i].ticket, .is_known = is_known, .line = {.item = audits_[i].item}};
+    if (is_known) result.line = audit_line(audits_[i], *answer->element[i + 1]);
+    audit_results_.push_back(result);
+  }
+  audits_.clear();
+  counts_awaited_ = 0;
+  is_audit_sent_ = false;
+  audit_give_up_ns_ = audit_deadline_ns_ = 0;
+  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
+    send(shard, {.kind = LedgerMessage::Kind::audit_release});
+}
+
+AuditLine RedisLedger::audit_line(const AuditedItem& audited, const redisReply& hash) const {
+  AuditLine line{.item = audited.item, .is_ok = true};
+  const int64_t supplied = field_of(hash, "T"), held = field_of(hash, "h"),
+                withdrawn = field_of(hash, "a:withdrawn");
+  int64_t held_here = 0;
+  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard) {
+    const StreamCount& count = audited.counts[shard];
+    const std::string stream = stream_name(shard);
+    const int64_t a = field_of(hash, "a:" + stream), r = field_of(hash, "r:" + stream);
+    const bool adds_up = static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&
+                         count.pool + count.reserved + count.paid + count.returned == count.accepted;
+    line.is_ok = line.is_ok && adds_up;
+    held_here += a - r;
+    line.reserved += count.reserved;
+    line.paid += count.paid;
+    line.leased += count.pool + (count.returned - static_cast<Units>(r));
+  }
+  const int64_t free = supplied - held, elsewhere = held - withdrawn - held_here;
+  line.is_ok = line.is_ok && free >= 0 && elsewhere >= 0;
+  line.total = static_cast<Units>(supplied - withdrawn);
+  line.free = static_cast<Units>(std::max<int64_t>(0, free));
+  line.elsewhere = static_cast<Units>(std::max<int64_t>(0, elsewhere));
+  line.is_ok = line.is_ok &&
+               line.free + line.leased + line.reserved + line.paid + line.elsewhere == line.total;
+  return line;
+}
+
+}  // namespace stampede::ledger

@@ -1,0 +1,153 @@
+// The ledger in Redis, as one shard's stream talks to it: one script call a turn for all items that have anything to say
+// (lua/sync.lua), one call under way at a time, absolute counters, the same number when a call is repeated.
+//
+// Which epoch is open, and where Redis is, the coordinator says (epoch_link.h). A stream accepts grants of one epoch only,
+// the one that its own log has promised; between a promise and the opening it sells what its pools hold.
+//
+//            assignment: promise E          log durable              assignment: E is open
+//   closed ─────────────────────▶ promising ──────────▶ closed, reported ─────────────────▶ open ──exchange()──▶ waiting
+//      ▲                                                                                      ▲  ◀──── answer ─────┘
+//      └───────── another promise; an answer that says the epoch is over ─────────────────────┴── lost: connect, repeat
+//
+// Nothing that goes wrong with Redis is a failure of an order: the call is repeated until it is answered or until a new
+// epoch makes it void, and meanwhile buyers are told to try again.
+//
+// Shard 0's also audits for the operators. Every stream of the node counts its units between two exchanges and makes none
+// until Redis was read, so that what Redis says of the stream and what it says of itself belong to one moment.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/embedded.h"
+#include "ledger/epoch_link.h"
+#include "ledger/ledger.h"
+#include "ledger/redis_link.h"
+
+namespace stampede::ledger {
+
+class Coordinator;
+
+struct RedisLedgerSettings {
+  uint32_t shard = 0;
+  uint32_t node = 0;
+  uint32_t generation = 0;  // of the data directory
+  uint64_t boot = 0;        // which process of the node this is
+  uint64_t token = 0;       // of the link's events
+  int64_t timeout_ns = 0;   // of a call
+};
+
+// Counted by the shard, read by anybody who shows them (relaxed).
+struct RedisLedgerStats {
+  std::atomic<uint64_t> calls{0};      // scripts sent, repeats included
+  std::atomic<uint64_t> repeats{0};    // of them: the answer to the first had not come
+  std::atomic<uint64_t> lines{0};      // items in them
+  std::atomic<uint64_t> connects{0};
+  std::atomic<uint64_t> disputes{0};   // answers that cannot be true
+};
+
+class RedisLedger final : public Ledger, private RedisLink::Owner {
+ public:
+  RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link, LedgerLanes& lanes);
+
+  bool is_ready() const override { return is_open() && link_.is_up() && !call_.is_under_way && holds_ == 0; }
+  bool is_available() const override { return is_open() && is_answering_; }
+  void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
+  void poll(Client& client, Moment now) override;
+  bool has_mail() const override;
+  uint64_t take_touched() override { return std::exchange(touched_, 0); }
+  bool is_mine(uint64_t token) const override { return link_.is_mine(token); }
+  void on_event(const net::Event& event) override { link_.on_event(event); }
+  int64_t quiet_until_ns() const override;
+
+  // Shard 0's: false when too many are under way.
+  [[nodiscard]] bool audit(ItemId item, uint32_t ticket);
+  std::vector<AuditResult> take_audits() { return std::exchange(audit_results_, {}); }
+
+  const RedisLedgerStats& stats() const { return stats_; }
+
+ private:
+  // The exchange that is not answered yet; kept so that it can be repeated.
+  struct Call {
+    bool is_under_way = false;
+    bool is_sent = false;
+    bool is_first = false;  // of the epoch: may bring units that were granted to an earlier process
+    uint64_t number = 0;
+    int64_t deadline_ns = 0;
+    std::vector<LedgerAsk> asks;
+  };
+  struct Line {
+    int64_t accepted, returned, free, pool_elsewhere;
+  };
+  // What the link has brought, until poll() takes it.
+  struct Answer {
+    bool has_come = false;
+    std::string status;
+    std::vector<Line> lines;
+  };
+  struct AuditedItem {
+    uint32_t ticket = 0;
+    ItemId item = kNoItem;
+    std::vector<StreamCount> counts;  // of the node's streams
+  };
+
+  bool is_open() const { return open_ != 0; }
+  void take_assignment(Client& client);
+  void report_promise(Client& client);
+  void keep_connected(Client& client, Moment now);
+  void send_call(Client& client, Moment now);
+  void take_answer(Client& client, Moment now);
+  void hear_lines(Client& client);
+  bool is_possible(const LedgerAsk& ask, const Line& line, Client& client);
+  void lose_epoch(bool needs_new_one);
+
+  // RedisLink::Owner
+  void on_answer(Script script, const redisReply& answer) override;
+
+  void take_lane_messages(Client& client, Moment now);
+  void count_for_audits(Client& client, Moment now);
+  void start_audit(Client& client, Moment now);
+  void send_audit(Client& client, Moment now);
+  void finish_audit(const redisReply* answer);
+  void repeat_audit(Moment now);
+  AuditLine audit_line(const AuditedItem& audited, const redisReply& hash) const;
+  void send(uint32_t to, const LedgerMessage& message);
+  std::string stream_name(uint32_t shard) const;
+
+  RedisLedgerSettings settings_;
+  EpochLink& epoch_link_;
+  LedgerLanes& lanes_;
+  RedisLink link_;
+  std::string node_text_, boot_text_, stream_;
+
+  uint64_t assignment_number_ = 0;
+  Assignment assignment_;
+  uint64_t promised_ = 0, promise_lsn_ = 0;
+  bool is_promise_reported_ = true;
+  uint64_t open_ = 0;
+  uint64_t last_number_ = 0;
+  bool is_answering_ = false;  // since the link was made
+  int64_t connect_at_ns_ = 0, up_by_ns_ = 0, backoff_ns_ = 0;
+  Call call_;
+  Answer answer_;
+  std::vector<std::string> words_;  // of the call being written; kept for their memory
+  std::vector<std::string_view> views_;
+
+  // Audits of which this stream has been asked to count, and how many hold its exchanges back.
+  std::vector<LedgerMessage> marks_;
+  uint32_t holds_ = 0;
+  int64_t hold_until_ns_ = 0;
+  uint64_t touched_ = 0;
+  // Shard 0's audits: those that wait, and those under way.
+  std::vector<std::pair<ItemId, uint32_t>> audits_waiting_;
+  std::vector<AuditedItem> audits_;
+  uint32_t counts_awaited_ = 0;
+  bool is_audit_sent_ = false;
+  int64_t audit_deadline_ns_ = 0;  // of the attempt
+  int64_t audit_give_up_ns_ = 0;   // of all attempts
+  std::vector<AuditResult> audit_results_;
+  RedisLedgerStats stats_;
+};
+
+}  // namespace stampede::ledger

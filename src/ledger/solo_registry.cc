@@ -1,0 +1,54 @@
+#include "ledger/solo_registry.h"
+
+#include <algorithm>
+
+namespace stampede::ledger {
+
+Status SoloRegistry::enroll(uint32_t node, const std::string& uuid) {
+  self_ = {.node = node, .uuid = uuid, .state = MemberState::active, .epoch = 0};
+  return Ok{};
+}
+
+Supply* SoloRegistry::find(const std::string& item) {
+  const auto found = std::find_if(supplies_.begin(), supplies_.end(),
+                                  [&](const Supply& supply) { return supply.item == item; });
+  return found == supplies_.end() ? nullptr : &*found;
+}
+
+Result<std::vector<Supply>> SoloRegistry::add_items(std::span<const Supply> items) {
+  std::vector<Supply> standing;
+  for (const Supply& item : items) {
+    if (find(item.item) == nullptr) supplies_.push_back(item);
+    standing.push_back(*find(item.item));
+  }
+  return standing;
+}
+
+// Numbers of the log's promises only grow, so the next one was never used by this node, and there is no other.
+Result<EpochPlan> SoloRegistry::begin_epoch(uint32_t node, uint64_t above) {
+  self_.epoch = (((std::max(above, self_.epoch) >> 16) + 1) << 16) | node;
+  return EpochPlan{.epoch = self_.epoch, .members = {node}, .frozen = {}, .supplies = supplies_};
+}
+
+Result<std::optional<Restocked>> SoloRegistry::find_restock(const std::string& op_id) {
+  const auto found = restocks_.find(op_id);
+  if (found == restocks_.end()) return std::optional<Restocked>();
+  return std::optional(Restocked{.is_applied = false, .supply = found->second});
+}
+
+Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item, int64_t delta) {
+  Supply* const supply = find(item);
+  if (supply == nullptr) return Error{"no such item: " + item};
+  if (delta >= 0)
+    supply->supplied += static_cast<Units>(delta);
+  else
+    supply->withdrawn += 0 - static_cast<Units>(delta);
+  restocks_.emplace(op_id, *supply);
+  return Restocked{.is_applied = true, .supply = *supply};
+}
+
+Result<std::vector<Member>> SoloRegistry::members() {
+  return std::vector<Member>{self_};
+}
+
+}  // namespace stampede::ledger

@@ -39,15 +39,17 @@ constexpr char kPrepareSession[] = R"sql(
                     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
                          ELSE current_setting('synchronous_commit') END, false))sql";
 
-// libpq ends its complaints with a newline and puts one between hosts.
+// libpq ends its complaints with a newline, and puts one between hosts and before a hint.
 std::string one_line(std::string_view text) {
   std::string line;
-  for (const char c : text)
-    if (c != '\n')
-      line += c == '\t' ? ' ' : c;
-    else
-      line += "; ";
-  while (line.ends_with("; ")) line.resize(line.size() - 2);
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view part = text.substr(0, end);
+    part.remove_prefix(std::min(part.find_first_not_of(" \t"), part.size()));
+    if (!line.empty() && !part.empty()) line += "; ";
+    line += part;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
   return line;
 }
 
@@ -75,6 +77,19 @@ bool names_several_hosts(const PQconninfoOption* options) {
   return false;
 }
 
+size_t authority_of(std::string_view url) {
+  const size_t scheme = url.find("://");
+  return scheme == std::string_view::npos ? 0 : scheme + 3;
+}
+
+// An @ that does not end the user and his password: libpq would take a part of a password that was
+// not encoded for a host or a port, and complain of that by name.
+bool has_stray_at(std::string_view url) {
+  const size_t at = url.find('@');
+  return at != url.rfind('@') ||
+         (at != std::string_view::npos && at > url.find_first_of("/?#", authority_of(url)));
+}
+
 int64_t boot_ns() {
   return SystemClock().now().boot_ns;
 }
@@ -85,25 +100,22 @@ int64_t boot_ns() {
 
 Status check_url(const std::string& url) {
   std::string complaint;
-  if (parse(url, complaint)) return Ok{};
-  // libpq quotes what it could not read, and with a password that is not percent-encoded that is a
-  // part of it.
-  if (without_password(url) != url)
+  if (!has_stray_at(url) && parse(url, complaint)) return Ok{};
+  // libpq quotes what it could not read, and of a password that may be a part.
+  if (without_password(url) != url || has_stray_at(url))
     complaint =
-        "expected postgres://user:password@host:port/database with the special characters " +
-        std::string("of user and password percent-encoded");
+        "expected postgres://user:password@host:port/database with the special characters of user "
+        "and password percent-encoded";
   return Error{without_password(url) + ": " + complaint};
 }
 
-// Masks rather too much than too little: all from the first colon behind the scheme to the last @ in
-// front of the query, where a password with an @ or a / that should have been encoded would end.
+// Masks rather too much than too little: from the first colon behind the scheme to the last @, where
+// a password would end whose special characters should have been encoded.
 std::string without_password(std::string_view url) {
   constexpr std::string_view kMask = "***";
   std::string shown(url);
-  const size_t scheme = shown.find("://");
-  const size_t user = scheme == std::string::npos ? 0 : scheme + 3;
-  const size_t at = shown.rfind('@', shown.find('?'));
-  const size_t colon = shown.find(':', user);
+  const size_t colon = shown.find(':', authority_of(url));
+  const size_t at = shown.rfind('@');
   if (at != std::string::npos && colon < at) shown.replace(colon + 1, at - colon - 1, kMask);
   constexpr std::string_view kKey = "password=";  // sslpassword= too
   for (size_t key = shown.find(kKey); key != std::string::npos; key = shown.find(kKey, key)) {
@@ -163,8 +175,7 @@ Result<Connection> Connection::open(const std::string& url, const Options& optio
 
   // Blocks, but libpq itself keeps connect_timeout here, for each host, and goes on to the next.
   PGconn* handle = PQconnectdbParams(names.data(), values.data(), 1);
-  Connection connection(without_password(url), handle,
-                        options.statement_ms + limits::postgres_silence_ms);
+  Connection connection(without_password(url), handle, options.statement_ms + options.silence_ms);
   if (PQstatus(handle) != CONNECTION_OK) return connection.break_off(PQerrorMessage(handle));
   PQsetNoticeProcessor(
       handle, [](void*, const char*) {}, nullptr);
@@ -262,7 +273,7 @@ Error Connection::fail(const PGresult* result) {
 
 Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
   Result<Rows> begun =
-      connection.execute(mode == Mode::write ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+      connection.execute(mode == Mode::write ? "BEGIN ISOLATION LEVEL READ COMMITTED"
                                              : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   if (!begun) return begun.error();
   return Transaction(connection);

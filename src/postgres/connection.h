@@ -32,6 +32,7 @@ struct Options {
   bool is_writer = true;
   int connect_s = limits::postgres_connect_s;  // for each host
   int64_t statement_ms = limits::postgres_statement_ms;
+  int64_t silence_ms = limits::postgres_silence_ms;  // beyond it we give the connection up
   // How long a transaction of ours may wait for us; 0: for ever.
   int64_t idle_ms = limits::postgres_statement_ms;
 };

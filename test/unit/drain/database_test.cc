@@ -15,18 +15,38 @@ TEST_SUITE("drain/database") {
     CHECK(url->kind == Kind::sqlite);
     CHECK(url->path == "./data/orders.db");
   }
-  TEST_CASE("databases whose sinks do not exist yet are refused by name") {
-    for (const char* text : {"postgres://h/db", "postgresql://h/db", "mysql://h/db"}) {
+  TEST_CASE("both schemes of PostgreSQL are understood and kept as they are") {
+    for (const char* text : {"postgres://h/db", "postgresql://u:p@h1:5432,h2/db?sslmode=require"}) {
       const auto url = parse_database_url(text);
-      REQUIRE_FALSE(url);
-      CHECK(url.error().message.find("not built yet") != std::string::npos);
+      REQUIRE(url);
+      CHECK(url->kind == Kind::postgres);
+      CHECK(url->url == text);
     }
   }
+  TEST_CASE("a database whose sink does not exist yet is refused by name") {
+    const auto url = parse_database_url("mysql://h/db");
+    REQUIRE_FALSE(url);
+    CHECK(url.error().message.find("not built yet") != std::string::npos);
+  }
   TEST_CASE("anything else is told what was expected") {
-    for (const char* text : {"", "sqlite:", "sqlite", "orders.db", "NONE"}) {
+    for (const char* text : {"", "sqlite:", "sqlite", "orders.db", "NONE", "postgres:/h/db"}) {
       const auto url = parse_database_url(text);
       REQUIRE_FALSE(url);
-      CHECK(url.error().message.find("expected sqlite:PATH or none") != std::string::npos);
+      CHECK(url.error().message.find("expected sqlite:PATH, postgres://") != std::string::npos);
+    }
+  }
+  TEST_CASE("what is shown of a database never holds a password") {
+    CHECK(display_name({.kind = Kind::none}) == "none");
+    CHECK(display_name({.kind = Kind::sqlite, .path = "a:b@c"}) == "sqlite:a:b@c");
+    CHECK(display_name({.kind = Kind::postgres, .url = "postgres://u:secret@h/db"}) ==
+          "postgres://u:***@h/db");
+    // A scheme that is misspelt is an error, and errors are shown too.
+    for (const char* text :
+         {"postgre://u:secret@h/db", "mysql://u:secret@h/db", "postgres://u:sec/secret@h/db",
+          "postgres://h/d?password=secret&x=y"}) {
+      const auto url = parse_database_url(text);
+      REQUIRE_FALSE(url);
+      CHECK(url.error().message.find("sec") == std::string::npos);
     }
   }
   TEST_CASE("there is no sink and no reader for none") {

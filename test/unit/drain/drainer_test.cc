@@ -423,4 +423,25 @@ TEST_SUITE("drain/drainer") {
     REQUIRE(sink.orders.size() == kOrders);
     for (uint64_t i = 0; i < kOrders; ++i) REQUIRE(sink.orders[i] == order_id(i + 1));
   }
+
+  TEST_CASE_FIXTURE(Fixture, "a node that was retired writes no more and says so") {
+    append({reserve(1)});
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    sink.plans = {{.outcome = Outcome::fenced, .is_written = false}};
+    CHECK_FALSE(drainer().is_fenced());
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(drainer().is_fenced());
+    CHECK(drainer().problem() == "as planned");
+    for (int i = 0; i < 10; ++i) {
+      clock.pass_ms(limits::drain_retry_ms_max);
+      CHECK(drainer().step() == Step::blocked);
+    }
+    CHECK(sink.writes == 1);
+    CHECK(sink.orders.empty());
+    // Nobody is kept waiting for what will never be written.
+    CHECK_FALSE(drainer().drain_now(INT64_MAX));
+    drainer().start();
+    CHECK_FALSE(drainer().stop(INT64_MAX - 1));
+    CHECK(sink.writes == 1);
+  }
 }

@@ -6,19 +6,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <map>
-#include <random>
-
 #include "drain/drainer.h"
 #include "drain/sqlite.h"
-#include "support.h"
+#include "order_life.h"
 
 namespace {
 
 using namespace stampede;
 using namespace stampede::drain;
 using namespace stampede::drain::testing;
-using orderlog::RecordType;
 using Step = Drainer::Step;
 
 enum class Fault { none, die, no_space, io_error };
@@ -67,95 +63,7 @@ class FaultyWrites {
   }
 };
 
-// What one order should look like, found in the plainest way.
-struct Expected {
-  std::string state = "reserved";
-  std::string payment_id;
-  Money refund_due = 0;
-  size_t payments = 0;
-  friend bool operator==(const Expected&, const Expected&) = default;
-};
-using ExpectedOrders = std::map<std::string, Expected>;
-
-std::string hex(OrderId order) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016lx", order.value);
-  return text;
-}
-
-ExpectedOrders expect(const std::vector<orderlog::Record>& records, Lsn last) {
-  ExpectedOrders orders;
-  for (Lsn lsn = 1; lsn <= last; ++lsn) {
-    const orderlog::Record& record = records[lsn - 1];
-    if (const auto* reserved = std::get_if<orderlog::Reserve>(&record))
-      orders[hex(reserved->order)];
-    if (const auto* cancelled = std::get_if<orderlog::Cancel>(&record))
-      orders[hex(cancelled->order)].state = "cancelled";
-    if (const auto* expired = std::get_if<orderlog::Expire>(&record))
-      orders[hex(expired->order)].state = "expired";
-    if (const auto* money = std::get_if<orderlog::Payment>(&record)) {
-      Expected& order = orders[hex(money->order)];
-      ++order.payments;
-      if (money->outcome == RecordType::paid || money->outcome == RecordType::late_paid)
-        order.state = "paid", order.payment_id = money->payment_id;
-      if (money->outcome == RecordType::refund_due) order.refund_due += money->amount;
-    }
-  }
-  return orders;
-}
-
-ExpectedOrders read_orders(const Contents& contents) {
-  ExpectedOrders orders;
-  for (const StoredOrder& row : contents.orders)
-    orders[row.order_id] = {.state = row.state,
-                            .payment_id = row.payment_id.value_or(""),
-                            .refund_due = row.refund_due,
-                            .payments = 0};
-  for (const StoredPayment& row : contents.payments) ++orders[row.order_id].payments;
-  return orders;
-}
-
-// A life of some orders, cut into log batches at random.
-struct Fixture {
-  Fixture() {
-    set_ticket(names);
-    constexpr uint64_t kOrders = 60;
-    for (int i = 0; i < 100; ++i) payment_ids.push_back("payment-" + std::to_string(i));
-    for (uint64_t number = 1; number <= kOrders; ++number) {
-      records.push_back(reserve(number));
-      const uint64_t older = 1 + random() % number;
-      const std::string& id = payment_ids[random() % payment_ids.size()];
-      if (is_closed[older]++) continue;
-      switch (random() % 5) {
-        case 0:
-          records.push_back(cancel(older));
-          break;
-        case 1:
-          records.push_back(expire(older));
-          records.push_back(payment(RecordType::late_paid, older, id));
-          break;
-        case 2:
-          records.push_back(paid(older, id));
-          break;
-        case 3:
-          records.push_back(expire(older));
-          records.push_back(payment(RecordType::refund_due, older, id, 10));
-          records.push_back(payment(RecordType::refund_due, older, "again", 7));
-          break;
-        case 4:
-          records.push_back(payment(RecordType::payment_rejected, older, id));
-          break;
-      }
-    }
-    for (size_t i = 0; i < records.size();) {
-      const size_t count = std::min<size_t>(1 + random() % 6, records.size() - i);
-      log.append({records.begin() + static_cast<ptrdiff_t>(i),
-                  records.begin() + static_cast<ptrdiff_t>(i + count)},
-                 random() % 4 == 0);
-      i += count;
-    }
-  }
-
+struct Fixture : OrderLife {
   // Some records in a transaction, so that there are many moments to fail in.
   void drain_until(Lsn last) {
     sink.emplace(path);
@@ -213,15 +121,8 @@ struct Fixture {
     REQUIRE(read_contents(path).positions[0].position.next_lsn == records.size() + 1);
   }
 
-  uint64_t seed = std::random_device{}();
-  std::mt19937_64 random{seed};
-  std::map<uint64_t, int> is_closed;
-  std::vector<std::string> payment_ids;
-  std::vector<orderlog::Record> records;
   ScratchDir dir;
   std::string path = dir.file("orders.db");
-  ItemNames names;
-  MemoryLog log;
   orderlog::Marks marks;
   FaultyWrites faulty_writes;
   std::optional<SqliteSink> sink;  // outlives drain_until(): a child dies with it open

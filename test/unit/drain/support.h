@@ -170,14 +170,17 @@ struct Contents {
   std::vector<StreamPosition> positions;
 };
 
-inline Contents read_contents(const std::string& path) {
-  auto reader = open_database_reader({.kind = DatabaseUrl::Kind::sqlite, .path = path});
+inline Contents read_contents(const DatabaseUrl& url) {
+  auto reader = open_database_reader(url);
   REQUIRE_MESSAGE(reader, (reader ? "" : reader.error().message));
   constexpr size_t kAll = 1'000'000;
   return {.orders = *(*reader)->orders_after("", kAll),
           .payments = *(*reader)->payments_after("", "", kAll),
           .rejects = *(*reader)->rejects_after(0, kAll),
           .positions = *(*reader)->positions()};
+}
+inline Contents read_contents(const std::string& path) {
+  return read_contents({.kind = DatabaseUrl::Kind::sqlite, .path = path});
 }
 
 }  // namespace stampede::drain::testing

@@ -1,0 +1,242 @@
+// What is PostgreSQL's own: bad rows found by halves, members that are no more, its schema. What all
+// sinks do is in sink_test.cc.
+#include "drain/postgres.h"
+
+#include <algorithm>
+#include <barrier>
+#include <thread>
+
+#include "postgres/schema.h"
+#include "sink_fixture.h"
+
+namespace {
+
+using namespace stampede;
+using namespace stampede::drain;
+using namespace stampede::drain::testing;
+
+struct Fixture : SinkFixture<PostgresDatabase> {
+  // A refusal that comes with the commit unless somebody asks for it before.
+  void refuse_late(const std::string& user) {
+    database.execute(
+        "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'too late, %', new.user_id; END $$; "
+        "CREATE CONSTRAINT TRIGGER late AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW WHEN (new.user_id='" +
+        user + "') EXECUTE FUNCTION late()");
+  }
+  void set_member(const std::string& state) {
+    database.execute("INSERT INTO members(node, uuid, state) VALUES(3, 'x', '" + state +
+                     "') ON CONFLICT (node) DO UPDATE SET state=excluded.state");
+  }
+};
+
+}  // namespace
+
+TEST_SUITE("drain/postgres") {
+  TEST_CASE_FIXTURE(Fixture, "times are moments and not texts") {
+    connect();
+    write({reserve(1)});
+    CHECK(database.client().text("SELECT created_at AT TIME ZONE 'Asia/Shanghai' FROM orders") ==
+          "2026-12-01 08:00:00.001");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a zero byte is set aside and the others arrive") {
+    connect();
+    const Written written =
+        write({reserve(1), reserve(2, std::string_view("al\0ice", 6)), reserve(3)});
+    CHECK(written.outcome == Outcome::done);
+    CHECK(written.rejected == 1);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 2);
+    REQUIRE(now.rejects.size() == 1);
+    CHECK(now.rejects[0].lsn == 2);
+    CHECK(contains(now.rejects[0].record, "user_id=al\\x00ice qty=1"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "bytes that are no UTF-8 are set aside and the others arrive") {
+    connect();
+    CHECK(write({reserve(1), reserve(2, "\xff\xfe"),
+                 payment(orderlog::RecordType::payment_rejected, 1, "\xc3\x28")})
+              .rejected == 2);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 1);
+    REQUIRE(now.rejects.size() == 2);
+    CHECK(contains(now.rejects[0].record, "\\xff\\xfe"));
+    CHECK(contains(now.rejects[1].record, "\\xc3("));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a column that somebody made too narrow sets rows aside") {
+    connect();
+    database.execute("ALTER TABLE orders ALTER user_id TYPE varchar(5)");
+    CHECK(write({reserve(1, "short"), reserve(2, "longer")}).rejected == 1);
+    CHECK(contents().rejects[0].reason == "value too long for type character varying(5)");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a row that a trigger skips is set aside instead of being lost") {
+    connect();
+    database.execute(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+        "CREATE TRIGGER skip BEFORE INSERT ON orders FOR EACH ROW WHEN (new.user_id='bad') "
+        "EXECUTE FUNCTION skip()");
+    CHECK(write({reserve(1), reserve(2, "bad"), reserve(3)}).rejected == 1);
+    CHECK(contents().orders.size() == 2);
+    CHECK(contents().rejects[0].reason == "a trigger skipped the row");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a constraint that waits for the commit sets its row aside too") {
+    connect();
+    refuse_late("bad");
+    const Written written = write({reserve(1), reserve(2, "bad"), reserve(3)});
+    CHECK(written.outcome == Outcome::done);
+    CHECK(written.rejected == 1);
+    CHECK(contents().orders.size() == 2);
+    CHECK(contents().rejects[0].reason == "too late, bad");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "errors with codes of somebody's own are refusals of a row") {
+    connect();
+    for (const std::string code : {"P0001", "U0001", "90001", "ZZZZZ", "23514", "22000"}) {
+      CAPTURE(code);
+      const uint64_t number = position ? position->next_lsn : 1;
+      database.execute(
+          "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+          "$$ BEGIN RAISE 'no' USING ERRCODE='" +
+          code +
+          "'; END $$; "
+          "DROP TRIGGER IF EXISTS refuse ON orders; "
+          "CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW WHEN (new.user_id='bad') "
+          "EXECUTE FUNCTION refuse()");
+      const Written written = write({reserve(number), reserve(number + 1, "bad")});
+      CHECK(written.outcome == Outcome::done);
+      CHECK(written.rejected == 1);
+    }
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "trouble that is not a row's keeps the whole batch for later") {
+    connect();
+    for (const std::string code :
+         {"40001", "40P01", "53100", "53200", "55P03", "57014", "58030", "XX000", "42501"}) {
+      CAPTURE(code);
+      database.execute(
+          "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+          "$$ BEGIN RAISE 'trouble' USING ERRCODE='" +
+          code +
+          "'; END $$; "
+          "DROP TRIGGER IF EXISTS fail ON orders; "
+          "CREATE TRIGGER fail BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fail()");
+      connect();
+      const Written written = write({reserve(1)});
+      CHECK(written.outcome == Outcome::retry);
+      CHECK(contains(written.cause, "trouble"));
+    }
+    CHECK(contents().orders.empty());
+    CHECK(contents().rejects.empty());
+    CHECK(contents().positions.empty());
+    database.execute("DROP TRIGGER fail ON orders");
+    connect();
+    CHECK(write({reserve(1)}).outcome == Outcome::done);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "many bad rows among many good ones are each found") {
+    connect();
+    database.refuse({"orders", "new.user_id = 'bad'", "no"});
+    std::vector<orderlog::Record> records;
+    size_t bad = 0;
+    for (uint64_t number = 1; number <= 3'000; ++number) {
+      const bool is_bad = number % 97 == 0 || (number > 1'000 && number < 1'020);
+      bad += is_bad;
+      records.push_back(reserve(number, is_bad ? "bad" : "good"));
+    }
+    CHECK(write(records).rejected == bad);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 3'000 - bad);
+    CHECK(now.rejects.size() == bad);
+    CHECK(std::ranges::is_sorted(now.rejects, {}, &StoredReject::lsn));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "the position of a batch without rows moves") {
+    connect();
+    REQUIRE(write({}).outcome == Outcome::done);
+    CHECK(contents().positions[0].position == *position);
+  }
+
+  // ---- Members
+
+  TEST_CASE_FIXTURE(Fixture, "a member that is active or inactive may write") {
+    connect();
+    set_member("active");
+    CHECK(write({reserve(1)}).outcome == Outcome::done);
+    set_member("inactive");
+    CHECK(write({reserve(2)}).outcome == Outcome::done);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "nothing of a retired member is written") {
+    connect();
+    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
+    set_member("retired");
+    const Written fenced = write({reserve(2)});
+    CHECK(fenced.outcome == Outcome::fenced);
+    CHECK(contains(fenced.cause, "node 3 was retired"));
+    CHECK(contents().orders.size() == 1);
+    // Others are not concerned.
+    batch.start({.node = 4}, std::nullopt);
+    batch.advance({.next_lsn = 2}, 0);
+    CHECK(sink->write(batch, kNowMs).outcome == Outcome::done);
+  }
+
+  // ---- Schema
+
+  TEST_CASE_FIXTURE(Fixture, "many nodes that start at once make the tables once") {
+    constexpr int kNodes = 8;
+    std::vector<std::string> problems(kNodes);
+    std::barrier all_are_here(kNodes);
+    std::vector<std::thread> nodes;
+    for (int i = 0; i < kNodes; ++i)
+      nodes.emplace_back([&, i] {
+        const auto node_sink = make_sink(database.url());
+        all_are_here.arrive_and_wait();
+        if (const auto positions = node_sink->positions(); !positions)
+          problems[i] = positions.error().message;
+      });
+    for (std::thread& node : nodes) node.join();
+    for (const std::string& problem : problems) CHECK(problem == "");
+    CHECK(database.client().number("SELECT count(*) FROM schema_version") == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a reader of a database without tables says so and makes none") {
+    const auto reader = open_database_reader(database.url());
+    REQUIRE_FALSE(reader);
+    CHECK(contains(reader.error().message, "no tables of stampede"));
+    CHECK(database.client().number(
+              "SELECT count(*) FROM information_schema.tables WHERE table_schema='public'") == 0);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "tables of a version that is not known are refused with what to do") {
+    connect();
+    database.execute("UPDATE schema_version SET version=2");
+    const auto positions = database.sink()->positions();
+    REQUIRE_FALSE(positions);
+    CHECK(contains(positions.error().message, "schema version 2, this stampede knows 1"));
+    CHECK(contains(positions.error().message, "use the stampede that made them"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "changes find their orders by key whatever the statistics say") {
+    connect();
+    database.execute(
+        "INSERT INTO orders SELECT 'ff' || lpad(to_hex(g), 14, '0'), 'i', 'u', 1, 1, 'CNY', "
+        "'reserved', "
+        "now(), now(), now(), NULL, 0 FROM generate_series(1, 20000) g");
+    REQUIRE(write({reserve(1), reserve(2)}).outcome == Outcome::done);
+    const auto pages_read = [&] {
+      return database.client().number(
+                 "SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()") +
+             database.client().number(
+                 "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname='orders'");
+    };
+    const int64_t before = pages_read();
+    REQUIRE(write({paid(1), paid(2)}).outcome == Outcome::done);
+    sink.reset();  // its statistics are there when it is gone
+    CHECK(pages_read() == before);
+  }
+}

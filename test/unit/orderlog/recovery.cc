@@ -36,7 +36,9 @@ struct Fixture {
 
   // Fewer bytes to scan, for tests that recover some thousand times.
   void remove_ready_segments() {
-    for (const uint32_t segment : list_segments(files)->segments)
+    const Result<SegmentList> list = list_segments(files);
+    REQUIRE(bool(list));
+    for (const uint32_t segment : list->segments)
       if (segment > log.end.segment) std::filesystem::remove(files.segment_path(segment));
   }
 

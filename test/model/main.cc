@@ -248,8 +248,8 @@ TEST_SUITE("model/planted") {
                    with_two_units(with_sold_out(smallest())));
   }
 
-  TEST_CASE("a restarted stream that does not repeat its last call is found") {
-    check_is_found(Planted::no_repeat_after_rejoin, kSoldOutLie,
+  TEST_CASE("units that a restarted stream does not know of and nobody counts are found") {
+    check_is_found(Planted::orphans_not_counted, kSoldOutLie,
                    with_crash(with_sold_out(smallest())));
   }
 

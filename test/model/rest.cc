@@ -78,7 +78,7 @@ void join_all(World& world, int i, const Rules& rules) {
 bool sell_a_round(World& world, int i, const Rules& rules) {
   bool has_sold = false;
   for (int n = 0; n < kNodes; n++) {
-    for (int call = 0; call < 2; call++) {  // the first may be a repeat
+    for (int call = 0; call < 2; call++) {  // the first may repeat one that Redis has executed
       if (!send_call(world, n, rules, 1) || !execute_call(world, n, i, rules)) continue;
       accept_reply(world, n, 0, rules);
       while (sell(world, n, 0, rules)) has_sold = true;

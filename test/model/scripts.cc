@@ -84,7 +84,10 @@ bool sync(Instance& redis, int n, const Call& call, const Rules& rules, Reply& r
 
   set_counters(redis, n, redis.a[n], std::max(redis.r[n], call.returned), redis.p[n]);
   if (is_new || rules.planted == Planted::repeat_counts_pool) {
-    set_counters(redis, n, redis.a[n], redis.r[n], call.pool);
+    // Granted to an earlier process, and the stream does not know yet.
+    Count orphans = std::max<Count>(0, redis.a[n] - call.accepted);
+    if (!is_new || rules.planted == Planted::orphans_not_counted) orphans = 0;
+    set_counters(redis, n, redis.a[n], redis.r[n], call.pool + orphans);
     redis.expired_since &= ~(1 << n);
     if (!call.is_pool_true) redis.expired_since |= 1 << n;
   }

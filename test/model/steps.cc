@@ -17,7 +17,7 @@ bool has(uint8_t set, int n) {
 
 // What a process knows and its log does not.
 void forget_the_epoch(Node& node) {
-  node.is_open = node.must_repeat = false;
+  node.is_open = node.may_have_orphans = false;
   node.call_number = 0;
 }
 
@@ -136,8 +136,10 @@ bool send_join(World& world, int n, int i, const Rules& rules) {
   if (!is_new && rules.planted != Planted::late_join_overwrites) return false;
   Join join{redis.epoch, node.boot, node.accepted, node.returned, pool_of(node), true};
   if (node.join.epoch == join.epoch && node.join.boot == join.boot) return false;
-  bool is_rejoin = node.boot > 1 && rules.planted == Planted::rejoin_without_enter;
-  if (!is_rejoin && !enter_epoch(world.registry, n, redis.epoch, rules)) return false;
+  // Whoever has joined has entered before.
+  bool needs_to_enter = !has(redis.joined, n);
+  if (node.boot > 1 && rules.planted == Planted::rejoin_without_enter) needs_to_enter = false;
+  if (needs_to_enter && !enter_epoch(world.registry, n, redis.epoch, rules)) return false;
   node.join = join;
   return true;
 }
@@ -159,7 +161,7 @@ bool hear_that_it_is_open(World& world, int n, int i, const Rules& rules) {
   if (!redis.is_open || redis.boot[n] != node.boot) return false;
   node.is_open = true;
   node.call_number = redis.last_call[n];
-  node.must_repeat = node.call_number > 0 && rules.planted != Planted::no_repeat_after_rejoin;
+  node.may_have_orphans = node.call_number > 0;
   return true;
 }
 
@@ -169,7 +171,8 @@ bool send_call(World& world, int n, const Rules& rules, Count want) {
   Node& node = world.node[n];
   if (!runs(node) || !node.is_open || node.accepted + want > rules.accepted_max) return false;
   Call call{node.promise, node.boot};
-  call.number = node.must_repeat ? node.call_number : node.call_number + 1;
+  call.number = node.call_number + 1;
+  call.accepted = node.accepted + node.accepted_in_memory;
   call.returned = node.returned + node.returned_in_memory;
   call.pool = pool_of(node);
   call.want = want;
@@ -198,14 +201,14 @@ bool accept_reply(World& world, int n, int, const Rules& rules) {
   if (!runs(node) || reply.epoch == 0 || !is_promised) return false;
   node.reply = {};
   Count accepted = node.accepted + node.accepted_in_memory;
-  if (reply.granted > accepted + 1 && !node.must_repeat) {
+  if (reply.granted > accepted + 1 && !node.may_have_orphans) {
     world.wrong = Wrong::granted_more_than_asked;
   }
   Count news = std::max<Count>(0, reply.granted - accepted);
   (rules.planted == Planted::grant_before_durable ? node.accepted_in_memory : node.accepted) +=
       news;
   node.call_number = std::max(node.call_number, reply.number);
-  node.must_repeat = false;
+  node.may_have_orphans = false;
   bool is_any_on_its_way = node.returned + node.returned_in_memory > reply.returned;
   bool says_sold_out = reply.says_nothing_left && pool_of(node) == 0 &&
                        (!is_any_on_its_way || rules.planted == Planted::own_returns_ignored);

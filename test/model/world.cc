@@ -166,6 +166,14 @@ const char* broken_promise_of(const Registry& registry, const Node& node, int n)
   return nullptr;
 }
 
+// Somebody still accepts what this instance grants. An epoch that all have left may say anything.
+bool is_heard(const World& world, const Instance& redis) {
+  for (const Node& node : world.node) {
+    if (node.fate == Node::runs && node.promise == redis.epoch) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const char* broken_promise(const World& world, const Rules& rules) {
@@ -183,7 +191,7 @@ const char* broken_promise(const World& world, const Rules& rules) {
   if (with_customers > world.registry.supplied) return "OVERSOLD";
   for (const Instance& redis : world.redis) {
     bool is_used = redis.is_intact || rules.planted == Planted::no_identity_check;
-    if (!redis.is_master || !redis.is_open || !is_used) continue;
+    if (!redis.is_master || !redis.is_open || !is_used || !is_heard(world, redis)) continue;
     if (const char* broken = broken_promise_of(redis)) return broken;
   }
   return nullptr;

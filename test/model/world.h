@@ -49,7 +49,7 @@ enum class Planted : uint8_t {
   settle_first,           // SETTLE runs before the registry has the final counters
   own_returns_ignored,    // `sold_out` although units of the stream itself are on their way back
   own_pool_ignored,  // `sold_out` from a call whose own pool was sold while its reply was on the way
-  no_repeat_after_rejoin,  // a restarted stream goes on with a new call and never reads the last one again
+  orphans_not_counted,  // p is what the stream says, without units granted that it does not know of
   rejoin_without_enter,  // a restarted node joins the promised epoch without asking the registry
   bump_sent_twice,       // a proposer repeats a BUMP whose answer it did not hear
   join_before_promise,   // JOIN is sent while grants of the older epoch are still accepted
@@ -98,7 +98,7 @@ struct Join {
 
 struct Call {
   Count epoch;  // 0: no message
-  Count boot, number, returned, pool, want;
+  Count boot, number, accepted, returned, pool, want;
   bool is_pool_true;
 };
 
@@ -125,7 +125,7 @@ struct Node {
   Count promise, accepted, returned, held, paid;  // its order log
   Count boot;
   bool is_open;              // it has heard that the promised epoch is open
-  bool must_repeat;          // the last call of an earlier process is to be read again first
+  bool may_have_orphans;     // an earlier process may have been granted what the log does not know
   Count call_number;         // of the last call that was answered
   Count accepted_in_memory;  // not durable yet, only where a fault is planted
   Count returned_in_memory;

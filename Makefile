@@ -127,7 +127,7 @@ soak: deps-test  ## a thousand kills under load, and long fuzzing (an hour or mo
 	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests $(BUILD)/http_fuzz
 	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz $$RANDOM 100000000"
 
-model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 8 GB)
+model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model
 	@scripts/run-tests "$(BUILD)/ledger_model --no-skip"
 

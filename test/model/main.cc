@@ -285,6 +285,19 @@ TEST_SUITE("model/deep" * doctest::skip()) {
     check_all_worlds(rules, kDeepWorldsMax);
   }
 
+  TEST_CASE("every world of two units and three epochs and a disaster keeps the promises") {
+    Rules rules = with_two_units(with_third_epoch(with_disaster(smallest())));
+    rules.has_sold_out = true;
+    check_all_worlds(rules, kDeepWorldsMax);
+  }
+
+  TEST_CASE("every world of three epochs and returns and a disaster keeps the promises") {
+    Rules rules = with_third_epoch(with_disaster(with_sold_out(smallest())));
+    rules.has_sold_out = false;
+    rules.accepted_max = 2;
+    check_all_worlds(rules, kDeepWorldsMax);
+  }
+
   TEST_CASE("every world of three epochs and two disasters keeps the promises") {
     Rules rules = with_third_epoch(smallest());
     rules.disasters = 2;

@@ -1,5 +1,6 @@
-// Coming to rest: from any world, the members that live get a usable epoch, the dead are reclaimed, and customers buy until
-// nothing is left. Then every unit must be sold: a protocol that is merely safe would pass everything else by selling nothing.
+// Coming to rest: from any world, the members that live get a usable epoch, the dead are reclaimed, and customers buy
+// until nothing is left. Then every unit must be sold: a protocol that is merely safe would pass everything else by
+// selling nothing.
 #include "steps.h"
 #include "world.h"
 
@@ -41,8 +42,8 @@ int usable_instance(const World& world) {
   return -1;
 }
 
-// False: a dead member whose disk is lost was never deactivated and no open epoch knows its counters. Nothing is granted until
-// an operator decides; the protocol promises no more.
+// False: a dead member whose disk is lost was never deactivated and no open epoch knows its counters. Nothing is
+// granted until an operator decides; the protocol promises no more.
 bool retire_the_dead(World& world, const Rules& rules) {
   for (int n = 0; n < kNodes; n++) {
     if (runs(world, n) || world.registry.state[n] == Registry::retired) continue;

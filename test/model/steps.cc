@@ -111,8 +111,8 @@ bool promise_what_is_seen(World& world, int n, int i, const Rules& rules) {
 
 namespace {
 
-// Refused unless the node is active. An epoch that began before the registry's counters changed knows the old ones; whoever
-// has not entered it by then must not: it may have accepted units that were freed by the change.
+// Refused unless the node is active. An epoch that began before the registry's counters changed knows the old ones;
+// whoever has not entered it by then must not: it may have accepted units that were freed by the change.
 bool enter_epoch(Registry& registry, int n, Count epoch, const Rules& rules) {
   if (registry.state[n] != Registry::active) return false;
   bool is_old = epoch <= registry.changed_when && rules.planted != Planted::enter_unchecked;

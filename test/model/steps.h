@@ -1,8 +1,8 @@
 // Everything that can happen in the world, one function each.
 //
-// A step is tried for every node and, where it touches Redis, for every instance. It changes the world and says true, or
-// leaves it and says false when it cannot happen now. Steps take no decisions that time or luck would take: whatever a node
-// may do, it does at any moment or never.
+// A step is tried for every node and, where it touches Redis, for every instance. It changes the world and says true,
+// or leaves it and says false when it cannot happen now. Steps take no decisions that time or luck would take:
+// whatever a node may do, it does at any moment or never.
 #pragma once
 
 #include <span>

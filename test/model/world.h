@@ -1,18 +1,26 @@
-// The model of the shared ledger: a few nodes, the registry in the database, and two Redis instances that lose, copy and
-// fork what they hold. It answers one question: is there any order of events, however unlucky, in which the protocol lies?
+// The model of the shared ledger: a few nodes, the registry in the database, and two Redis instances that lose, copy
+// and fork what they hold. It answers one question: is there any order of events, however unlucky, in which the
+// protocol lies?
 //
-// The world is small on purpose: one item of one or two units, two nodes of one stream each, a handful of epochs. Mistakes of
-// such protocols show in small worlds, and a small world can be explored wholly. Each script in lua/ is one function of
-// scripts.cc; what nodes, operators and bad luck do between scripts is one function each in steps.cc; search.h tries every
-// order of them. A step that ends in a durable record is one step: a crash before the record was durable leaves what a lost
-// reply leaves. (Faults that are planted there make two steps of it.)
+// The world is small on purpose: one item of one or two units, two nodes of one stream each, a handful of epochs.
+// Mistakes of such protocols show in small worlds, and a small world can be explored wholly. Each script in lua/ is
+// one function of scripts.cc; what nodes, operators and bad luck do between scripts is one function each in steps.cc;
+// search.h tries every order of them. A step that ends in a durable record is one step: a crash before the record was
+// durable leaves what a lost reply leaves. (Faults that are planted there make two steps of it.)
 //
-// Messages are slots: the newest JOIN, call and reply of each node. A message stays in its slot until a newer one takes its
-// place, and may be executed there never, once or several times: lost, delayed and repeated messages need no steps of
-// their own. A BUMP is executed at most once, because a proposer never sends an epoch twice.
+// Messages are slots: the newest JOIN, call and reply of each node. A message stays in its slot until a newer one
+// takes its place, and may be executed there never, once or several times: lost, delayed and repeated messages need
+// no steps of their own. A BUMP is executed at most once, because a proposer never sends an epoch twice.
 //
-// Counters have the letters of the protocol: a stream's order log knows A accepted, R returned, H held (unpaid), P paid;
-// Redis knows a granted, r returned, p unsold in its pool.
+// `make test` explores 6.0 million worlds and everything within reach of the planted faults, 4.3 million more, in 15
+// s; `make model` 74 million in four minutes and 2 GB, and ten million random steps where all forces act at once.
+// With three nodes, or with all forces at once, the worlds are too many to be seen wholly.
+//
+// Not modelled: several items and shards of a node, chunks of a JOIN, withdrawals, the pools of streams that are not
+// members (their units are out of reach until they come back or are reclaimed, and count as sold until then).
+//
+// Counters have the letters of the protocol: a stream's order log knows A accepted, R returned, H held (unpaid), P
+// paid; Redis knows a granted, r returned, p unsold in its pool.
 #pragma once
 
 #include <cstdint>
@@ -75,8 +83,8 @@ struct Rules {
   Planted planted = Planted::nothing;
 };
 
-// A Redis instance: what lua/identity.lua calls P m, and the one item. Identity: `is_intact` says that the instance is still
-// the one that executed BUMP; a restart, a promotion or a copy ends that for ever.
+// A Redis instance: what lua/identity.lua calls P m, and the one item. Identity: `is_intact` says that the instance
+// is still the one that executed BUMP; a restart, a promotion or a copy ends that for ever.
 struct Instance {
   Count epoch;  // 0: nothing there
   bool is_master, is_intact, is_open;
@@ -174,15 +182,16 @@ Count pool_of(const Node& node);
 // operator, and a reservation that expired a moment ago is known when its stream has told it.
 Count units_left(const World& world, int instance);
 
-// Removes what no script and no node can ever use again, so that worlds that differ only there are one. Each removal rests
-// on a rule of the protocol and is left out where a planted fault turns that rule off.
+// Removes what no script and no node can ever use again, so that worlds that differ only there are one. Each removal
+// rests on a rule of the protocol and is left out where a planted fault turns that rule off.
 void forget_the_dead(World& world, const Rules& rules);
 
 // What must be true in every world: the name of the broken promise, or null.
 const char* broken_promise(const World& world, const Rules& rules);
 
-// Lets the world come to rest from here: messages are lost, members come back, dead nodes are reclaimed, an epoch opens if
-// none is usable, and customers buy as long as there is anything to buy. Null, or what is wrong: not every unit was sold.
+// Lets the world come to rest from here: messages are lost, members come back, dead nodes are reclaimed, an epoch
+// opens if none is usable, and customers buy as long as there is anything to buy. Null, or what is wrong: not every
+// unit was sold.
 const char* broken_promise_at_rest(World world, const Rules& rules);
 
 }  // namespace stampede::model

@@ -16,6 +16,7 @@ enum ExitCode : int {
   kExitUsage = 2,
   kExitLogWrite = 71,    // a write to the order log failed
   kExitDirInUse = 73,    // another process holds the data directory
+  kExitTryLater = 75,    // nothing is wrong, but it is too early
   kExitLogDamaged = 78,  // the order log is damaged or was rolled back
 };
 

@@ -13,6 +13,7 @@ int load(Arguments arguments);
 int log(Arguments arguments);
 int drain(Arguments arguments);
 int audit(Arguments arguments);
+int ledger(Arguments arguments);
 int sign(Arguments arguments);
 int version(Arguments arguments);
 

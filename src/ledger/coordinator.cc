@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "ledger/inspection.h"
 
 namespace stampede::ledger {
 namespace {
@@ -23,23 +24,6 @@ constexpr unsigned kDuelBackoffMs = 20;
 constexpr size_t kItemsPerChunk = 500;
 constexpr uint32_t kJobsMax = 1024;
 constexpr uint64_t kUnitsExact = uint64_t{1} << 52;  // Lua counts in doubles
-
-std::vector<uint32_t> nodes_of(const std::string& members) {
-  std::vector<uint32_t> nodes;
-  for (const char* at = members.c_str(); *at != '\0';) {
-    char* end = nullptr;
-    nodes.push_back(static_cast<uint32_t>(std::strtoul(at, &end, 10)));
-    at = *end == ',' ? end + 1 : end;
-    if (end == at) break;
-  }
-  return nodes;
-}
-
-std::string text_of(const std::vector<uint32_t>& nodes) {
-  std::string text;
-  for (const uint32_t node : nodes) text += (text.empty() ? "" : ",") + std::to_string(node);
-  return text;
-}
 
 }  // namespace
 
@@ -147,7 +131,7 @@ milliseconds Coordinator::advance() {
     client_.disconnect();
     return fail("the Redis in use is no master any more"), kLookEveryInTrouble;
   }
-  const std::vector<uint32_t> members = nodes_of(view->members);
+  const std::vector<uint32_t> members = parse_nodes(view->members);
   const bool is_others = !members.empty() && members != std::vector<uint32_t>{settings_.node};
   if (settings_.is_solo && is_others)
     return fail("this Redis counts for node " + view->members +
@@ -199,7 +183,7 @@ Result<Coordinator::View> Coordinator::look() {
 }
 
 bool Coordinator::is_member(const std::string& members) const {
-  const std::vector<uint32_t> nodes = nodes_of(members);
+  const std::vector<uint32_t> nodes = parse_nodes(members);
   return std::find(nodes.begin(), nodes.end(), settings_.node) != nodes.end();
 }
 
@@ -231,7 +215,7 @@ milliseconds Coordinator::on_open(const View& view) {
 
 void Coordinator::open(uint64_t epoch, const std::string& members) {
   // Streams share what is plenty; how many shards the other nodes have is not told, and need not be exact.
-  assignment_.stream_count = settings_.shard_count * static_cast<uint32_t>(nodes_of(members).size());
+  assignment_.stream_count = settings_.shard_count * static_cast<uint32_t>(parse_nodes(members).size());
   assignment_.open = epoch;
   assign();
 }
@@ -257,7 +241,7 @@ milliseconds Coordinator::on_recovering(const View& view) {
   Result<std::vector<Member>> members = registry_.members();
   if (!members)
     return fail("the epoch waits for a member, and " + members.error().message), kLookEveryInTrouble;
-  const std::vector<uint32_t> missing = not_joined(nodes_of(view.members));
+  const std::vector<uint32_t> missing = not_joined(parse_nodes(view.members));
   const bool is_somebody_out = std::any_of(members->begin(), members->end(), [&](const Member& member) {
     return member.state != MemberState::active &&
            std::find(missing.begin(), missing.end(), member.node) != missing.end();

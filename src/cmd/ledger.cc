@@ -1,0 +1,289 @@
+// `stampede ledger`: what operators do with a ledger that many nodes share in one Redis.
+//
+//   preheat      items and their stock become known before the first node starts; safe to repeat
+//   status       epoch, members, and of each item what is free, leased and held, by node
+//   rebuild      the nodes build the ledger again from their order logs
+//   deactivate   a node that is down no longer holds up the others
+//   reclaim      what a node that is gone held comes back (reclaim.cc)
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <thread>
+
+#include "cmd/flags.h"
+#include "cmd/input_file.h"
+#include "cmd/reclaim.h"
+#include "drain/database.h"
+#include "ledger/inspection.h"
+#include "ledger/postgres_registry.h"
+#include "stock/catalog_json.h"
+
+namespace stampede::cmd {
+namespace {
+
+using ledger::EpochView;
+
+constexpr size_t kCatalogBytesMax = size_t{1} << 30;
+constexpr int64_t kTimeoutMs = 5'000;
+constexpr std::chrono::milliseconds kLookEvery{50};
+
+struct Flags {
+  std::string ledger, db, catalog, data, item;
+  uint32_t node = 0;
+  int64_t wait_s = 10, pay_window_s = 0;
+};
+
+int fail(const Error& error, int exit_code = kExitFailure) {
+  std::fprintf(stderr, "stampede ledger: %s\n", error.message.c_str());
+  return exit_code;
+}
+
+// What every subcommand works on; the registry only where one is needed.
+struct Tools {
+  std::unique_ptr<ledger::RedisClient> redis;
+  std::unique_ptr<ledger::PostgresRegistry> registry;
+  std::string database_url;
+};
+
+// An exit code when the flags are wrong.
+std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& tools) {
+  Result<ledger::RedisUrl> url = ledger::parse_redis_url(flags.ledger);
+  if (!url) return usage_error("ledger", "--ledger: " + url.error().message);
+  tools.redis = std::make_unique<ledger::RedisClient>(*url, kTimeoutMs);
+  if (!needs_database) return std::nullopt;
+  Result<drain::DatabaseUrl> database = drain::parse_database_url(flags.db);
+  if (!database) return usage_error("ledger", "--db: " + database.error().message);
+  if (database->kind != drain::DatabaseUrl::Kind::postgres)
+    return usage_error("ledger", "--db: expected postgres://…, the database that the nodes share");
+  tools.database_url = database->url;
+  tools.registry = std::make_unique<ledger::PostgresRegistry>(database->url);
+  return std::nullopt;
+}
+
+// ---- preheat ----
+
+Status supply_open_epoch(ledger::RedisClient& redis, const std::vector<ledger::Supply>& supplies) {
+  if (Status status = redis.connect(); !status) return status;
+  Result<EpochView> view = ledger::look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != EpochView::State::open) {
+    std::printf("no epoch is open yet: the first node that starts opens one\n");
+    return Ok{};
+  }
+  constexpr size_t kPerCall = 500;
+  for (size_t first = 0; first < supplies.size(); first += kPerCall) {
+    std::vector<std::string> words = {std::to_string(view->epoch)};
+    for (size_t i = first; i < std::min(supplies.size(), first + kPerCall); ++i)
+      words.insert(words.end(), {supplies[i].item, std::to_string(supplies[i].supplied)});
+    Result<ledger::RedisValue> answer = redis.call(ledger::Script::supply, words);
+    if (!answer) return answer.error();
+    if (answer->values[0].text != "OK")
+      return Error{"the epoch has changed (" + answer->values[0].text + "): run preheat again"};
+  }
+  return Ok{};
+}
+
+int preheat(const Flags& flags) {
+  Tools tools;
+  if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
+  Result<std::string> text = read_file(flags.catalog, kCatalogBytesMax);
+  if (!text) return usage_error("ledger preheat", "--catalog: " + text.error().message);
+  Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
+  if (!entries) return usage_error("ledger preheat", "--catalog: " + entries.error().message);
+  Result<std::vector<ledger::Supply>> before = tools.registry->supplies();
+  if (!before) return fail(before.error());
+  std::map<std::string, ledger::Supply> known;
+  for (const ledger::Supply& supply : *before) known.emplace(supply.item, supply);
+
+  std::vector<ledger::Supply> wanted;
+  for (const stock::CatalogEntry& entry : *entries)
+    wanted.push_back({.item = std::string(entry.terms.code.view()), .supplied = entry.stock});
+  Result<std::vector<ledger::Supply>> standing = tools.registry->add_items(wanted);
+  if (!standing) return fail(standing.error());
+  size_t new_items = 0;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const Units total = (*standing)[i].supplied - (*standing)[i].withdrawn;
+    if (!known.contains(wanted[i].item))
+      ++new_items;
+    else if (total != wanted[i].supplied)
+      std::printf("%s: stays at %" PRIu64 ", the catalog says %" PRIu64
+                  " (POST /admin/items/%s/restock changes it)\n",
+                  wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
+  }
+  if (Status status = supply_open_epoch(*tools.redis, *standing); !status) return fail(status.error());
+  std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
+  return kExitOk;
+}
+
+// ---- status ----
+
+void print_item(const ledger::ItemCounters& item) {
+  std::printf("%s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64 " + reserved or sold %" PRId64
+              "%s\n",
+              item.item.c_str(), item.total(), item.free(), item.unsold,
+              item.held - item.withdrawn - item.unsold,
+              item.free() < 0 ? "   more is held than was ever supplied" : "");
+  std::map<uint32_t, std::pair<int64_t, int64_t>> by_node;  // leased, the rest of what is held
+  for (const ledger::StreamCounters& stream : item.streams) {
+    auto& [leased, sold] = by_node[stream.node];
+    leased += stream.unsold;
+    sold += stream.granted - stream.returned - stream.unsold;
+  }
+  for (const auto& [node, counts] : by_node)
+    if (counts.first + counts.second != 0)
+      std::printf("  node %u: leased %" PRId64 ", reserved or sold %" PRId64 "\n", node, counts.first,
+                  counts.second);
+}
+
+int print_members(ledger::Registry& registry) {
+  Result<std::vector<ledger::Member>> members = registry.members();
+  if (!members) return fail(members.error());
+  constexpr const char* kStates[] = {"active", "inactive", "retired"};
+  for (const ledger::Member& member : *members)
+    std::printf("node %u: %s, last entered epoch %" PRIu64 ", data directory %s\n", member.node,
+                kStates[static_cast<unsigned>(member.state)], member.epoch, member.uuid.c_str());
+  return kExitOk;
+}
+
+int status(const Flags& flags) {
+  Tools tools;
+  if (const auto exit_code = open_tools(flags, !flags.db.empty(), tools)) return *exit_code;
+  if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  Result<EpochView> view = ledger::look_at_epoch(*tools.redis);
+  if (!view) return fail(view.error());
+  std::printf("epoch %" PRIu64 ": %s; members %s; joined %s\n", view->epoch,
+              std::string(ledger::name_of(view->state)).c_str(), ledger::text_of(view->members).c_str(),
+              ledger::text_of(view->joined).c_str());
+  if (tools.registry)
+    if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk) return exit_code;
+  if (view->state != EpochView::State::open) return kExitFailure;
+  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(*tools.redis, view->epoch);
+  if (!items) return fail(items.error());
+  for (const ledger::ItemCounters& item : *items)
+    if (flags.item.empty() || item.item == flags.item) print_item(item);
+  return kExitOk;
+}
+
+// ---- rebuild ----
+
+int rebuild(const Flags& flags) {
+  Tools tools;
+  if (const auto exit_code = open_tools(flags, false, tools)) return *exit_code;
+  if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  Result<EpochView> before = ledger::look_at_epoch(*tools.redis);
+  if (!before) return fail(before.error());
+  // The state of the epoch, not the items: what no node can be asked about is nobody's to lose.
+  if (auto gone = tools.redis->command({"DEL", std::string(ledger::kKeyPrefix) + "m"}); !gone)
+    return fail(gone.error());
+  std::printf("epoch %" PRIu64 " has ended; waiting for the nodes to open the next\n", before->epoch);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.wait_s);
+  EpochView view;
+  do {
+    std::this_thread::sleep_for(kLookEvery);
+    Result<EpochView> seen = ledger::look_at_epoch(*tools.redis);
+    if (!seen) return fail(seen.error());
+    view = *seen;
+    if (view.state == EpochView::State::open) {
+      std::printf("epoch %" PRIu64 " is open; members %s\n", view.epoch,
+                  ledger::text_of(view.members).c_str());
+      return kExitOk;
+    }
+  } while (std::chrono::steady_clock::now() < deadline);
+  std::vector<uint32_t> missing;
+  for (const uint32_t node : view.members)
+    if (std::find(view.joined.begin(), view.joined.end(), node) == view.joined.end())
+      missing.push_back(node);
+  return fail(Error{view.state == EpochView::State::gone
+                        ? "no node has begun an epoch: does one run?"
+                        : "the epoch waits for node " + ledger::text_of(missing) +
+                              ": start it, or `stampede ledger deactivate --node N`"});
+}
+
+// ---- deactivate ----
+
+int deactivate(const Flags& flags) {
+  Tools tools;
+  if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
+  if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  if (Status done = take_out(*tools.redis, *tools.registry, flags.node); !done) return fail(done.error());
+  std::printf(
+      "node %u is inactive: the others do not wait for it, and what it held counts as sold.\n"
+      "It comes back by starting it; if it is gone for good: stampede ledger reclaim --node %u\n",
+      flags.node, flags.node);
+  return kExitOk;
+}
+
+int reclaim(const Flags& flags) {
+  Tools tools;
+  if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
+  if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  const ReclaimSettings settings{.node = flags.node,
+                                 .data_dir = flags.data,
+                                 .pay_window_s = flags.pay_window_s,
+                                 .database_url = tools.database_url};
+  return flags.data.empty() ? reclaim_without_data(settings, *tools.redis, *tools.registry)
+                            : reclaim_with_data(settings, *tools.redis, *tools.registry);
+}
+
+}  // namespace
+
+int ledger(Arguments arguments) {
+  Flags flags;
+  CLI::App app{"Operates a ledger that several nodes share in a Redis."};
+  prepare(app, "ledger");
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* what) {
+    CLI::App* const command = app.add_subcommand(name, what);
+    command->add_option("--ledger", flags.ledger, "redis://…, redis+sentinel://… or redis+cluster://…")
+        ->required()
+        ->type_name("URL");
+    return command;
+  };
+  const auto add_database = [&](CLI::App* command, bool is_required) {
+    command->add_option("--db", flags.db, "postgres://…, the database that the nodes share")
+        ->required(is_required)
+        ->type_name("URL");
+  };
+  const auto add_node = [&](CLI::App* command) {
+    command->add_option("--node", flags.node, "number of the node, 0 to 1023")
+        ->required()
+        ->check(CLI::Range(0u, limits::node_max))
+        ->type_name("N");
+  };
+  CLI::App* const preheats = add("preheat", "make items and their stock known; never changes live stock");
+  add_database(preheats, true);
+  preheats->add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
+  CLI::App* const states = add("status", "epoch, members, and each item's units by node; exit 1 unless open");
+  add_database(states, false);
+  states->add_option("--item", flags.item, "only this item")->type_name("CODE");
+  CLI::App* const rebuilds = add("rebuild", "let the nodes build the ledger again from their order logs");
+  rebuilds->add_option("--wait", flags.wait_s, "how long to wait for it")->type_name("SECONDS");
+  CLI::App* const deactivates =
+      add("deactivate", "a node that is down no longer holds up the others; it may come back");
+  add_database(deactivates, true);
+  add_node(deactivates);
+  CLI::App* const reclaims =
+      add("reclaim", "take a node out for good and put back on sale what it did not sell");
+  add_database(reclaims, true);
+  add_node(reclaims);
+  reclaims->add_option("--data", flags.data,
+                       "data directory of the node, whose server does not run; without it, its disk is lost: "
+                       "what the database does not know counts as sold until the last pay deadline")
+      ->type_name("DIR");
+  reclaims->add_option("--pay-window", flags.pay_window_s,
+                       "longest pay window of its items, when no order in the database tells (without --data)")
+      ->type_name("SECONDS");
+  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+  if (preheats->parsed()) return preheat(flags);
+  if (states->parsed()) return status(flags);
+  if (rebuilds->parsed()) return rebuild(flags);
+  if (deactivates->parsed()) return deactivate(flags);
+  return reclaim(flags);
+}
+
+}  // namespace stampede::cmd

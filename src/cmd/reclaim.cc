@@ -1,0 +1,411 @@
+// The order of the steps is what keeps units from being sold twice: first nobody hears the node any more (its Redis calls
+// and its rows are refused), then its counters are final, then the database knows them, and only then Redis; whoever begins
+// an epoch in between reads the same counters from the database.
+#include "cmd/reclaim.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cmd/commands.h"
+#include "drain/database.h"
+#include "drain/drainer.h"
+#include "drain/log_source.h"
+#include "ledger/inspection.h"
+#include "orderlog/directory.h"
+#include "orderlog/disk.h"
+#include "orderlog/segments.h"
+#include "orderlog/writer.h"
+#include "postgres/connection.h"
+#include "shard/restore.h"
+
+namespace stampede::cmd {
+namespace {
+
+using ledger::EpochView;
+using ledger::FrozenCount;
+
+constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
+constexpr int64_t kDrainPatienceNs = 10 * kSecond;
+constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
+constexpr uint32_t kOrdersMax = 100'000'000;
+
+int fail(const std::string& message, int exit_code = kExitFailure) {
+  std::fprintf(stderr, "stampede ledger: %s\n", message.c_str());
+  return exit_code;
+}
+
+Result<ledger::Member> member_of(ledger::Registry& registry, uint32_t node) {
+  Result<std::vector<ledger::Member>> members = registry.members();
+  if (!members) return members.error();
+  for (const ledger::Member& member : *members)
+    if (member.node == node) return member;
+  return Error{"node " + std::to_string(node) + " has never taken part in this ledger"};
+}
+
+// Final counters, to the database and then to Redis if an epoch is open there. What Redis granted and the counters do not
+// know never arrived.
+Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node,
+              std::vector<FrozenCount> counts) {
+  if (Status retired = registry.retire(node, counts); !retired) return retired;
+  Result<EpochView> view = ledger::look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != EpochView::State::open) {
+    std::printf("the ledger is %s: its next epoch begins with these counters\n",
+                std::string(ledger::name_of(view->state)).c_str());
+    return Ok{};
+  }
+  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  if (!items) return items.error();
+  for (FrozenCount& granted : ledger::counts_of(*items, node)) {
+    const bool is_known = std::any_of(counts.begin(), counts.end(), [&](const FrozenCount& count) {
+      return count.stream == granted.stream && count.item == granted.item;
+    });
+    if (is_known) continue;
+    granted.accepted = granted.returned = 0;
+    counts.push_back(granted);
+  }
+  return ledger::settle(redis, view->epoch, node, counts);
+}
+
+// ---- with the data directory ----
+
+class OfflineNode {
+ public:
+  explicit OfflineNode(const ReclaimSettings& settings) : settings_(settings) {}
+
+  int open();
+  int expire_and_return();
+  int drain();
+  std::vector<FrozenCount> counts() const;
+  const orderlog::Manifest& manifest() const { return manifest_; }
+
+ private:
+  struct Stream {
+    shard::RestoredStream restored;
+    std::unique_ptr<orderlog::Disk> disk;
+    std::unique_ptr<orderlog::Writer> writer;
+    orderlog::Marks marks;
+  };
+
+  Lsn append(Stream& stream, const orderlog::Record& record);
+  void settle(Stream& stream);
+  std::string_view code_of(ItemId item) const {
+    return streams_[0]->restored.state->items()[item].terms.code.view();
+  }
+
+  const ReclaimSettings& settings_;
+  SystemClock clock_;
+  BootId boot_id_ = read_boot_id();
+  std::optional<orderlog::DirectoryLock> lock_;
+  orderlog::Manifest manifest_;
+  orderlog::ZeroedSegmentMaker maker_;
+  std::unique_ptr<orderlog::SegmentKeeper> keeper_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+};
+
+int OfflineNode::open() {
+  if (!std::filesystem::exists(settings_.data_dir))
+    return fail("--data " + settings_.data_dir + ": there is no such directory", kExitUsage);
+  orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
+  if (!attempt.lock) return fail(attempt.message, attempt.is_in_use ? kExitDirInUse : kExitFailure);
+  lock_ = std::move(attempt.lock);
+  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir, true);
+  if (!manifest) return fail(manifest.error().message);
+  if (!*manifest) return fail("--data " + settings_.data_dir + ": there is no order log", kExitUsage);
+  manifest_ = **manifest;
+  if (manifest_.node != settings_.node)
+    return fail("--data " + settings_.data_dir + " belongs to node " + std::to_string(manifest_.node), kExitUsage);
+  Result<orderlog::DiskPlan> plan = orderlog::plan_disk(settings_.data_dir, orderlog::Durability::fsync);
+  if (!plan) return fail(plan.error().message);
+  keeper_ = std::make_unique<orderlog::SegmentKeeper>(plan->open_flags, maker_, nullptr);
+  std::vector<orderlog::StreamSegments*> segments;
+  for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
+    const orderlog::StreamFiles files = orderlog::stream_files(settings_.data_dir, manifest_, shard);
+    Result<shard::RestoredStream> restored = shard::restore_stream({.files = files,
+                                                                    .hash_key = manifest_.hash_key,
+                                                                    .orders_max = kOrdersMax,
+                                                                    .boot_id = boot_id_,
+                                                                    .wall_ns = clock_.now().wall_ns});
+    if (!restored) return fail(restored.error().message);
+    if (restored->report.outcome == orderlog::RecoveryOutcome::damaged)
+      return fail(restored->report.message, kExitLogDamaged);
+    streams_.push_back(std::make_unique<Stream>());
+    streams_.back()->restored = std::move(*restored);
+    segments.push_back(&keeper_->add(files, streams_.back()->restored.report.end.segment,
+                                     streams_.back()->restored.snapshot_segment));
+  }
+  if (Status status = keeper_->start(); !status) return fail(status.error().message);
+  for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
+    Stream& stream = *streams_[shard];
+    Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(*plan);
+    if (!disk) return fail(disk.error().message);
+    stream.disk = std::move(*disk);
+    const orderlog::RecoveryReport& report = stream.restored.report;
+    stream.writer = std::make_unique<orderlog::Writer>(
+        orderlog::stream_files(settings_.data_dir, manifest_, shard), report.end, boot_id_, *stream.disk,
+        *segments[shard], stream.marks);
+    if (report.outcome == orderlog::RecoveryOutcome::torn)
+      stream.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
+                                               .truncated_offset = report.end.offset});
+  }
+  return kExitOk;
+}
+
+void OfflineNode::settle(Stream& stream) {
+  while (!stream.writer->is_idle()) {
+    stream.writer->start_write(clock_.now());
+    if (!stream.writer->poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  stream.disk->drain_events();
+}
+
+Lsn OfflineNode::append(Stream& stream, const orderlog::Record& record) {
+  if (stream.writer->room() < limits::record_bytes_max) settle(stream);
+  const Lsn lsn = stream.writer->append(record);
+  CHECK(bool(stream.restored.state->apply(record, lsn, clock_.now())));
+  return lsn;
+}
+
+int OfflineNode::expire_and_return() {
+  const int64_t now_ms = clock_.now().wall_ms();
+  for (const auto& stream : streams_) {
+    stock::StreamState& state = *stream->restored.state;
+    for (uint32_t index = 0; index < state.orders_touched(); ++index) {
+      const stock::Order order = state.order(index);
+      if (!order.is_live || order.state != OrderState::reserved) continue;
+      const std::string item(code_of(state.item_of(order)));
+      append(*stream, orderlog::Expire{.order = order.id, .at_ms = now_ms});
+      std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value, order.quantity,
+                  item.c_str());
+    }
+    for (ItemId item = 0; item < state.stocks().size(); ++item) {
+      const stock::ItemStock stock = state.stock(item);
+      if (stock.pool() == 0) continue;
+      append(*stream, orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()});
+    }
+    settle(*stream);
+  }
+  return kExitOk;
+}
+
+int OfflineNode::drain() {
+  Result<drain::DatabaseUrl> url = drain::parse_database_url(settings_.database_url);
+  if (!url) return fail(url.error().message, kExitUsage);
+  const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
+  drain::ItemNames names;
+  for (const stock::RegisteredItem& item : streams_[0]->restored.state->items())
+    names.set(item.terms.id, item.terms.code);
+  std::vector<std::unique_ptr<drain::LogSource>> sources;
+  std::vector<drain::Stream> tails;
+  for (uint32_t shard = 0; shard < streams_.size(); ++shard) {
+    sources.push_back(std::make_unique<drain::LogSource>(
+        orderlog::stream_files(settings_.data_dir, manifest_, shard)));
+    tails.push_back({.key = {manifest_.node, manifest_.generation, shard},
+                     .source = sources.back().get(),
+                     .marks = &streams_[shard]->marks,
+                     .log_end = streams_[shard]->restored.report.end});
+  }
+  drain::Drainer drainer(*sink, names, clock_, std::move(tails));
+  const drain::Drainer::Finding finding = drainer.reconcile();
+  if (finding.agreement == drain::Drainer::Agreement::contradicts)
+    return fail(finding.message, kExitLogDamaged);
+  if (!drainer.drain_now(kDrainPatienceNs)) return fail("the database does not have everything yet: " + drainer.problem());
+  return kExitOk;
+}
+
+std::vector<FrozenCount> OfflineNode::counts() const {
+  std::vector<FrozenCount> counts;
+  for (uint32_t shard = 0; shard < streams_.size(); ++shard) {
+    const stock::StreamState& state = *streams_[shard]->restored.state;
+    const std::string stream = std::to_string(manifest_.node) + "." + std::to_string(manifest_.generation) + "." +
+                               std::to_string(shard);
+    for (ItemId item = 0; item < state.stocks().size(); ++item)
+      if (state.stock(item).accepted > 0)
+        counts.push_back({.node = manifest_.node,
+                          .stream = stream,
+                          .item = std::string(code_of(item)),
+                          .accepted = state.stock(item).accepted,
+                          .returned = state.stock(item).returned});
+  }
+  return counts;
+}
+
+void print_sold(const std::vector<FrozenCount>& counts) {
+  std::map<std::string, Units> sold;
+  for (const FrozenCount& count : counts) sold[count.item] += count.accepted - count.returned;
+  for (const auto& [item, units] : sold)
+    std::printf("%s: %" PRIu64 " stay sold, the rest is back on sale\n", item.c_str(), units);
+}
+
+// ---- without it ----
+
+// Texts of the first and the last order id that the node can have given.
+std::pair<std::string, std::string> order_range(uint32_t node) {
+  char first[17], last[17];
+  std::snprintf(first, sizeof first, "%016" PRIx64, OrderId::make(node, 0, 0).value);
+  std::snprintf(last, sizeof last, "%016" PRIx64,
+                OrderId::make(node, 0, 0).value | (OrderId::make(1, 0, 0).value - 1));
+  return {first, last};
+}
+
+struct Known {
+  Units paid = 0, reserved = 0;
+};
+
+Result<std::map<std::string, Known>> known_units(postgres::Connection& connection, uint32_t node) {
+  const auto [first, last] = order_range(node);
+  postgres::Parameters range;
+  range.add(std::string_view(first)).add(std::string_view(last));
+  Result<postgres::Rows> rows = connection.execute(
+      "SELECT item, state, sum(qty)::bigint FROM orders WHERE order_id BETWEEN $1 AND $2 GROUP BY item, state", range);
+  if (!rows) return rows.error();
+  std::map<std::string, Known> known;
+  for (size_t row = 0; row < rows->size(); ++row) {
+    Known& item = known[std::string(rows->text(row, 0))];
+    const auto units = static_cast<Units>(rows->integer(row, 2));
+    if (rows->text(row, 1) == name_of(OrderState::paid)) item.paid = units;
+    if (rows->text(row, 1) == name_of(OrderState::reserved)) item.reserved = units;
+  }
+  return known;
+}
+
+// Seconds until nobody can pay an order of the node any more, that nobody knows.
+Result<int64_t> seconds_to_wait(postgres::Connection& connection, const ReclaimSettings& settings) {
+  const auto [first, last] = order_range(settings.node);
+  postgres::Parameters parameters;
+  parameters.add(int64_t{settings.node}).add(std::string_view(first)).add(std::string_view(last)).add(settings.pay_window_s);
+  Result<postgres::Rows> rows = connection.execute(
+      "SELECT w.window_s, ceil(extract(epoch FROM m.updated_at - now()) + w.window_s)::bigint,"
+      " coalesce(ceil(extract(epoch FROM o.last - now())), 0)::bigint FROM members m,"
+      " (SELECT coalesce(max(extract(epoch FROM pay_before - created_at)), 0)::bigint AS longest,"
+      "  max(pay_before) FILTER (WHERE state = 'reserved' AND order_id BETWEEN $2 AND $3) AS last FROM orders) o,"
+      " LATERAL (SELECT greatest($4, o.longest) AS window_s) w WHERE m.node = $1",
+      parameters);
+  if (!rows) return rows.error();
+  if (rows->size() != 1) return Error{"the node is no member"};
+  if (rows->integer(0, 0) == 0)
+    return Error{"no order tells how long a buyer may take to pay: give --pay-window SECONDS"};
+  return std::max(rows->integer(0, 1), rows->integer(0, 2)) + kSlackS;
+}
+
+Status expire_rows(postgres::Connection& connection, uint32_t node) {
+  const auto [first, last] = order_range(node);
+  postgres::Parameters range;
+  range.add(std::string_view(first)).add(std::string_view(last));
+  Result<postgres::Rows> rows = connection.execute(
+      "UPDATE orders SET state = 'expired', updated_at = now() WHERE state = 'reserved' AND order_id BETWEEN $1 AND $2 "
+      "RETURNING order_id, item, qty::bigint",
+      range);
+  if (!rows) return rows.error();
+  for (size_t row = 0; row < rows->size(); ++row)
+    std::printf("order %s: unpaid, %ld of %s come back\n", std::string(rows->text(row, 0)).c_str(),
+                static_cast<long>(rows->integer(row, 2)), std::string(rows->text(row, 1)).c_str());
+  return Ok{};
+}
+
+// Of each item as many units stay held as are paid; the rest of every stream is returned.
+std::vector<FrozenCount> final_counts(std::vector<FrozenCount> counts, std::map<std::string, Known> known) {
+  for (FrozenCount& count : counts) {
+    Units& paid = known[count.item].paid;
+    const Units kept = std::min(paid, count.accepted - count.returned);
+    paid -= kept;
+    count.returned = count.accepted - kept;
+  }
+  return counts;
+}
+
+void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, Known>& known) {
+  std::map<std::string, Units> held;
+  for (const FrozenCount& count : counts) held[count.item] += count.accepted - count.returned;
+  for (const auto& [item, units] : held) {
+    const Known& item_known = known[item];
+    const Units sum = item_known.paid + item_known.reserved;
+    std::printf("%s: held %" PRIu64 " = paid %" PRIu64 " + reserved %" PRIu64 " + unknown %" PRIu64 "\n", item.c_str(),
+                units, item_known.paid, item_known.reserved, units > sum ? units - sum : 0);
+  }
+}
+
+}  // namespace
+
+Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node) {
+  Result<ledger::Member> member = member_of(registry, node);
+  if (!member) return member.error();
+  if (member->state != ledger::MemberState::active) return Ok{};
+  Result<EpochView> view = ledger::look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != EpochView::State::open)
+    return Error{"the ledger is " + std::string(ledger::name_of(view->state)) +
+                 ", so what node " + std::to_string(node) +
+                 " holds cannot be read there: start the node, or reclaim it with --data DIR, its data directory"};
+  if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
+  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  if (!items) return items.error();
+  return registry.deactivate(node, view->epoch, ledger::counts_of(*items, node));
+}
+
+int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redis, ledger::Registry& registry) {
+  Result<ledger::Member> member = member_of(registry, settings.node);
+  if (!member) return fail(member.error().message);
+  // The directory is locked from here on: no process of the node runs or can be started.
+  OfflineNode node(settings);
+  if (const int exit_code = node.open(); exit_code != kExitOk) return exit_code;
+  if (orderlog::text_of(node.manifest().log_uuid) != member->uuid)
+    return fail("--data " + settings.data_dir + " is not the directory of node " + std::to_string(settings.node) +
+                    ", which has " + member->uuid,
+                kExitUsage);
+  const bool is_repeat = member->state == ledger::MemberState::retired;
+  if (!is_repeat) {
+    if (const int exit_code = node.expire_and_return(); exit_code != kExitOk) return exit_code;
+    if (const int exit_code = node.drain(); exit_code != kExitOk) return exit_code;
+  }
+  const std::vector<FrozenCount> counts = node.counts();
+  if (Status out = take_out(redis, registry, settings.node); !out) {
+    // The ledger cannot be read, perhaps because it waits for this very node; the log knows what it accepted.
+    if (Status frozen = registry.deactivate(settings.node, kAnyEpoch, counts); !frozen) return fail(frozen.error().message);
+  }
+  if (Status done = finish(redis, registry, settings.node, counts); !done) return fail(done.error().message);
+  print_sold(counts);
+  std::printf("node %u is retired\n", settings.node);
+  return kExitOk;
+}
+
+int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis, ledger::Registry& registry) {
+  if (Status out = take_out(redis, registry, settings.node); !out) return fail(out.error().message);
+  Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);
+  if (!connection) return fail(connection.error().message);
+  Result<std::vector<FrozenCount>> frozen = registry.frozen();
+  if (!frozen) return fail(frozen.error().message);
+  std::vector<FrozenCount> counts;
+  for (const FrozenCount& count : *frozen)
+    if (count.node == settings.node) counts.push_back(count);
+  Result<std::map<std::string, Known>> known = known_units(*connection, settings.node);
+  if (!known) return fail(known.error().message);
+  print_units(counts, *known);
+  Result<int64_t> wait_s = seconds_to_wait(*connection, settings);
+  if (!wait_s) return fail(wait_s.error().message);
+  if (*wait_s > 0) {
+    std::printf("until nobody can pay any more all of it counts as sold: run this again in %" PRId64 " s\n", *wait_s);
+    return kExitTryLater;
+  }
+  // Retired twice: the first time refuses every later row of the node, so that what is counted then is final.
+  if (Status fenced = registry.retire(settings.node, counts); !fenced) return fail(fenced.error().message);
+  if (Status expired = expire_rows(*connection, settings.node); !expired) return fail(expired.error().message);
+  known = known_units(*connection, settings.node);
+  if (!known) return fail(known.error().message);
+  const std::vector<FrozenCount> final = final_counts(counts, *known);
+  if (Status done = finish(redis, registry, settings.node, final); !done) return fail(done.error().message);
+  print_sold(final);
+  std::printf("node %u is retired\n", settings.node);
+  return kExitOk;
+}
+
+}  // namespace stampede::cmd

@@ -1,0 +1,62 @@
+// The shared ledger as operators and the audit see it: what its Redis says of the epoch, its members and its items; and the
+// two changes that take a node out of it. Blocking.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ledger/redis_client.h"
+#include "ledger/registry.h"
+
+namespace stampede::ledger {
+
+struct EpochView {
+  enum class State : uint8_t {
+    gone,        // Redis knows of no epoch
+    rolled,      // Redis was restarted or replaced since the epoch was opened: a new one must begin
+    recovering,  // members are missing
+    open,
+  };
+  State state = State::gone;
+  uint64_t epoch = 0;
+  std::vector<uint32_t> members, joined;
+};
+[[nodiscard]] std::string_view name_of(EpochView::State state);
+
+struct StreamCounters {
+  uint32_t node = 0;
+  std::string stream;
+  int64_t granted = 0, returned = 0, unsold = 0;
+};
+
+// One item in the open epoch; signed, for what cannot be must be told too.
+struct ItemCounters {
+  std::string item;
+  int64_t supplied = 0, withdrawn = 0;
+  int64_t held = 0;    // by streams, withdrawn ones included
+  int64_t unsold = 0;  // in the pools of streams, as they last said
+  std::vector<StreamCounters> streams;
+  [[nodiscard]] int64_t free() const { return supplied - held; }
+  [[nodiscard]] int64_t total() const { return supplied - withdrawn; }
+};
+
+[[nodiscard]] Result<EpochView> look_at_epoch(RedisClient& client);
+// Of the open epoch, by code; each item as of one moment, the items one after the other.
+[[nodiscard]] Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch);
+
+// From here on no process of the node is heard in this epoch; its counters stand still.
+[[nodiscard]] Status fence(RedisClient& client, uint64_t epoch, uint32_t node);
+// The final counters of a node that was fenced, or never joined this epoch.
+[[nodiscard]] Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
+                            const std::vector<FrozenCount>& counts);
+
+// What the node's streams were granted and have returned, for the registry.
+[[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items, uint32_t node);
+
+// Nodes of a list such as "0,3,7".
+[[nodiscard]] std::vector<uint32_t> parse_nodes(const std::string& list);
+[[nodiscard]] std::string text_of(const std::vector<uint32_t>& nodes);
+
+}  // namespace stampede::ledger

@@ -90,9 +90,16 @@ bool PostgresClient::execute(const std::string& sql) {
 // ---- PostgresServer
 
 PostgresServer::PostgresServer() : programs_(find_programs()), port_(free_port()) {
-  if (const passwd* user = other_user(); user != nullptr)
-    REQUIRE(chown(scratch_.path().c_str(), user->pw_uid, user->pw_gid) == 0);
-  initialise();
+  make_cluster({programs_ + "/initdb", "--no-sync", "--auth=trust", "--username=tester",
+                "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", scratch_.path("data")});
+  restart();
+}
+
+PostgresServer::PostgresServer(PostgresServer& primary)
+    : programs_(find_programs()), port_(free_port()) {
+  make_cluster({programs_ + "/pg_basebackup", "--no-sync", "--checkpoint=fast",
+                "--write-recovery-conf", "--dbname", primary.url(""), "--pgdata",
+                scratch_.path("data")});
   restart();
 }
 
@@ -103,11 +110,11 @@ PostgresServer& PostgresServer::shared() {
   return server;
 }
 
-void PostgresServer::initialise() {
-  Process initdb({programs_ + "/initdb", "--no-sync", "--auth=trust", "--username=tester",
-                  "--encoding=UTF8", "--locale=C.UTF-8", "--pgdata", scratch_.path("data")},
-                 scratch_.path("log"), become_other_user());
-  const auto code = initdb.wait(kPatience);
+void PostgresServer::make_cluster(Arguments command) {
+  if (const passwd* user = other_user(); user != nullptr)
+    REQUIRE(chown(scratch_.path().c_str(), user->pw_uid, user->pw_gid) == 0);
+  Process maker(command, scratch_.path("log"), become_other_user());
+  const auto code = maker.wait(kPatience);
   REQUIRE_MESSAGE(code == 0, log());
 }
 
@@ -133,6 +140,20 @@ void PostgresServer::restart() {
   });
   INFO(log());
   REQUIRE(has_started);
+}
+
+void PostgresServer::await_in_sync(PostgresServer& primary) {
+  const std::string written =
+      PostgresClient(primary.url("postgres")).text("SELECT pg_current_wal_lsn()");
+  PostgresClient client(url("postgres"));
+  const bool is_in_sync = await(
+      [&] { return client.text("SELECT pg_last_wal_replay_lsn() >= '" + written + "'") == "t"; });
+  REQUIRE_MESSAGE(is_in_sync, log());
+}
+
+void PostgresServer::promote() {
+  PostgresClient client(url("postgres"));
+  REQUIRE(client.text("SELECT pg_promote()") == "t");
 }
 
 bool PostgresServer::answers() const {

@@ -42,6 +42,8 @@ class PostgresClient {
 class PostgresServer {
  public:
   PostgresServer();  // returns when it takes connections
+  // A standby, which has what `primary` has, a little later, and takes only reads.
+  explicit PostgresServer(PostgresServer& primary);
   PostgresServer(const PostgresServer&) = delete;
 
   // The one of this test program, running and not paused.
@@ -61,12 +63,15 @@ class PostgresServer {
   void resume();  // SIGCONT
   void kill();    // SIGKILL to all its processes
   bool is_running() { return process_ != nullptr && process_->is_running(); }
+  // Of a standby: returns when it has everything that `primary` has now.
+  void await_in_sync(PostgresServer& primary);
+  void promote();      // a standby takes writes from now on
   void restart();      // kills it first if it runs
   void begin_start();  // restart() without waiting for it to take connections
 
  private:
   std::vector<pid_t> processes() const;
-  void initialise();
+  void make_cluster(Arguments command);
   bool answers() const;
 
   const Scratch scratch_;

@@ -3,10 +3,12 @@
 #include "drain/postgres.h"
 
 #include <algorithm>
+#include <atomic>
 #include <barrier>
 #include <thread>
 
-#include "postgres/schema.h"
+#include "../../servers/await.h"
+#include "ledger/postgres_registry.h"
 #include "sink_fixture.h"
 
 namespace {
@@ -183,6 +185,35 @@ TEST_SUITE("drain/postgres") {
     batch.start({.node = 4}, std::nullopt);
     batch.advance({.next_lsn = 2}, 0);
     CHECK(sink->write(batch, kNowMs).outcome == Outcome::done);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a retirement waits for a batch under way and fences the next one") {
+    connect();
+    set_member("inactive");
+    servers::PostgresClient other = database.client(), observer = database.client();
+    const auto waiting = [&] {
+      return observer.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type='Lock'");
+    };
+    REQUIRE(other.execute("BEGIN; LOCK TABLE payments"));
+    Outcome outcome = Outcome::retry;
+    std::thread drainer([&] {
+      outcome = write({reserve(1), payment(orderlog::RecordType::refund_due, 1, "p1")}).outcome;
+    });
+    CHECK(servers::await([&] { return waiting() == 1; }));
+    std::atomic<bool> is_retired{false};
+    std::thread operation([&] {
+      ledger::PostgresRegistry registry(database.url().url);
+      CHECK(registry.retire(3, {}));
+      is_retired = true;
+    });
+    CHECK(servers::await([&] { return is_retired || waiting() == 2; }));
+    CHECK_FALSE(is_retired);
+    REQUIRE(other.execute("COMMIT"));
+    drainer.join();
+    operation.join();
+    CHECK(outcome == Outcome::done);
+    CHECK(write({reserve(2)}).outcome == Outcome::fenced);
+    CHECK(contents().orders.size() == 1);
   }
 
   // ---- Schema

@@ -189,6 +189,7 @@ bool execute_call(World& world, int n, int i, const Rules& rules) {
   Node& node = world.node[n];
   Reply reply;
   if (!sync(world.redis[i], n, node.call, rules, reply)) return false;
+  if (node.call.boot != node.boot) return true;  // the process that asked is gone
   reply.was_nothing_left = units_left(world, i) <= 0;
   node.reply = reply;
   return true;

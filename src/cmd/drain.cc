@@ -153,7 +153,8 @@ int drain(Arguments arguments) {
   std::string data_dir = "./stampede-data";
   std::string database;
   app.add_option("--data", data_dir, "data directory of a server that does not run");
-  app.add_option("--db", database, "sqlite:PATH or postgres://… (default: sqlite:<data>/orders.db)");
+  app.add_option("--db", database,
+                 "sqlite:PATH or postgres://… (default: sqlite:<data>/orders.db)");
   if (const auto exit_code = parse(app, arguments)) return *exit_code;
 
   const Result<drain::DatabaseUrl> url =

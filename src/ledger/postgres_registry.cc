@@ -182,8 +182,7 @@ Result<EpochPlan> PostgresRegistry::begin_epoch(uint32_t node, uint64_t above) {
     const Result<Rows> newest = query("SELECT coalesce(max(epoch), 0) FROM epochs");
     if (!newest) return newest.error();
     const uint64_t last = std::max(above, static_cast<uint64_t>(newest->integer(0, 0)));
-    if (last >= kEpochMax)
-      return Error{"there is no epoch above " + std::to_string(last)};
+    if (last >= kEpochMax) return Error{"there is no epoch above " + std::to_string(last)};
     EpochPlan plan{.epoch = ((last >> 16) + 1) << 16 | node};
     if (Status status = change("INSERT INTO epochs(epoch, node) VALUES($1, $2)",
                                with(number(plan.epoch), node));

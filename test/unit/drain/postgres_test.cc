@@ -258,7 +258,12 @@ TEST_SUITE("drain/postgres") {
         "INSERT INTO orders SELECT 'ff' || lpad(to_hex(g), 14, '0'), 'i', 'u', 1, 1, 'CNY', "
         "'reserved', "
         "now(), now(), now(), NULL, 0 FROM generate_series(1, 20000) g");
-    REQUIRE(write({reserve(1), reserve(2)}).outcome == Outcome::done);
+    std::vector<orderlog::Record> orders, payments;
+    for (uint64_t number = 1; number <= 3'000; ++number) {
+      orders.push_back(reserve(number));
+      payments.push_back(paid(number));
+    }
+    REQUIRE(write(orders).outcome == Outcome::done);
     const auto pages_read = [&] {
       return database.client().number(
                  "SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()") +
@@ -266,7 +271,7 @@ TEST_SUITE("drain/postgres") {
                  "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname='orders'");
     };
     const int64_t before = pages_read();
-    REQUIRE(write({paid(1), paid(2)}).outcome == Outcome::done);
+    REQUIRE(write(payments).outcome == Outcome::done);
     sink.reset();  // its statistics are there when it is gone
     CHECK(pages_read() == before);
   }

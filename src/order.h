@@ -159,6 +159,7 @@ struct OrderAnswer {
 // What one stream says of one item; all absolute, so that a message may be repeated.
 struct LedgerAsk {
   ItemId item = kNoItem;
+  Units accepted = 0;  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet
   Units returned = 0;  // R, as far as it is durable
   Units pool = 0;      // units the stream holds unsold, those on their way back included
   Units want = 0;      // more units, please
@@ -171,6 +172,7 @@ struct LedgerTell {
   Units returned = 0;        // r: of them, back among the free ones
   Units free = 0;            // units nobody holds
   Units pool_elsewhere = 0;  // units that other streams hold unsold
+  bool is_news = false;      // told unasked
 };
 
 // A stream's counters of one item at one moment, for the audit.

@@ -75,7 +75,8 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
                           .accepted = values[0],
                           .returned = values[1],
                           .free = values[2],
-                          .pool_elsewhere = values[3]});
+                          .pool_elsewhere = values[3],
+                          .is_news = message.kind == Kind::news});
     case Kind::supply:
       book_.supply(message.item, values[0]);
       return spread_news(message.item, lanes_.shard_count());

@@ -105,7 +105,7 @@ void RedisLedger::take_assignment(Client& client) {
   if (assignment_.open != 0 && assignment_.open == promised_ && open_ != promised_) {
     open_ = promised_;
     last_number_ = assignment_.last_number;
-    call_.is_first = true;
+    ++opening_;
     client.on_open(assignment_.stream_count);
   }
 }
@@ -185,6 +185,7 @@ void RedisLedger::send_call(Client& client, Moment now) {
   words_.push_back(std::to_string(client.durable()));
   for (const LedgerAsk& ask : call_.asks) {
     words_.emplace_back(client.code_of(ask.item));
+    words_.push_back(std::to_string(ask.accepted));
     words_.push_back(std::to_string(ask.returned));
     words_.push_back(std::to_string(ask.pool));
     words_.push_back(std::to_string(ask.want));
@@ -222,7 +223,6 @@ void RedisLedger::take_answer(Client& client, Moment) {
     call_.is_under_way = false;
     is_answering_ = true;
     hear_lines(client);
-    call_.is_first = false;
     return;
   }
   // The epoch has moved on, or Redis is not what it was. A gap can only be a Redis that went back in time in place, and an
@@ -231,14 +231,20 @@ void RedisLedger::take_answer(Client& client, Moment) {
   lose_epoch(needs_new_epoch);
 }
 
+bool RedisLedger::is_first_answer(ItemId item) {
+  if (item >= heard_in_.size()) heard_in_.resize(item + 1);
+  return std::exchange(heard_in_[item], opening_) != opening_;
+}
+
 // What Redis says must be possible: never fewer units than were accepted, never more than were asked for. The first answer
-// of an epoch may bring units that were granted to an earlier process of this node, whose log does not know them.
+// about an item may bring units that were granted to an earlier process of this node, whose log does not know them.
 bool RedisLedger::is_possible(const LedgerAsk& ask, const Line& line, Client& client) {
   const StreamCount count = client.count(ask.item);
   const Units accepted = static_cast<Units>(line.accepted);
+  const bool is_first = is_first_answer(ask.item);
   const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
                         static_cast<Units>(line.returned) <= count.returned &&
-                        (call_.is_first || accepted <= count.accepted + ask.want);
+                        (is_first || accepted <= count.accepted + ask.want);
   if (is_sound) return true;
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));

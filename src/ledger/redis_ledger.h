@@ -72,7 +72,6 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   struct Call {
     bool is_under_way = false;
     bool is_sent = false;
-    bool is_first = false;  // of the epoch: may bring units that were granted to an earlier process
     uint64_t number = 0;
     int64_t deadline_ns = 0;
     std::vector<LedgerAsk> asks;
@@ -99,6 +98,7 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   void send_call(Client& client, Moment now);
   void take_answer(Client& client, Moment now);
   void hear_lines(Client& client);
+  bool is_first_answer(ItemId item);
   bool is_possible(const LedgerAsk& ask, const Line& line, Client& client);
   void lose_epoch(bool needs_new_one);
 
@@ -127,6 +127,9 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   bool is_promise_reported_ = true;
   uint64_t open_ = 0;
   uint64_t last_number_ = 0;
+  // By item: in which opening its first answer came. That one may bring units that were granted before, and lost.
+  std::vector<uint32_t> heard_in_;
+  uint32_t opening_ = 0;
   bool is_answering_ = false;  // since the link was made
   int64_t connect_at_ns_ = 0, up_by_ns_ = 0, backoff_ns_ = 0;
   Call call_;

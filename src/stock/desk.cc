@@ -205,8 +205,10 @@ Desk::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool ha
   if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
   const bool is_news_fresh =
       sale.told_boot_ns != 0 && now.boot_ns - sale.told_boot_ns <= ms(limits::sold_out_valid_ms);
-  if (is_news_fresh && unsold_here(item) + sale.free + sale.pool_elsewhere < quantity)
-    return Supply::gone;
+  // What this stream still held when the ledger spoke counts too, though it is sold by now: in between others may have got
+  // units back, and then there was no moment without one.
+  const Units here = std::max(unsold_here(item), sale.known_pool);
+  if (is_news_fresh && here + sale.free + sale.pool_elsewhere < quantity) return Supply::gone;
   return Supply::unknown;
 }
 
@@ -327,8 +329,10 @@ size_t Desk::collect_asks(std::span<LedgerAsk> asks, Moment now) {
     Sale& sale = this->sale(item);
     const ItemStock& stock = state_.stock(item);
     sale.is_asking = false;
+    sale.is_in_exchange = true;
     sale.known_pool = pool_to_report(item);
     asks[count++] = {.item = item,
+                     .accepted = stock.accepted,
                      .returned = sale.returned_durable,
                      .pool = sale.known_pool,
                      .want = journal_.has_room_for_change() ? wanted(item, now) : 0};
@@ -350,7 +354,9 @@ void Desk::hear(const LedgerTell& tell, Moment now) {
   sale.returned_told = tell.returned;
   sale.free = tell.free;
   sale.pool_elsewhere = tell.pool_elsewhere;
-  sale.told_boot_ns = now.boot_ns;
+  // News that crosses an ask may be older than what the ask says of this stream: it is no proof that nothing was left.
+  if (!tell.is_news || !sale.is_in_exchange) sale.told_boot_ns = now.boot_ns;
+  if (!tell.is_news) sale.is_in_exchange = false;
   serve_line(tell.item, now);
   // Scarce: what changed here since the ask decides whether others may say sold_out.
   if (sale.free == 0 && pool_to_report(tell.item) != sale.known_pool) ask_about(tell.item);

@@ -135,7 +135,8 @@ class Desk final {
     Units known_pool = 0;  // unsold units here, as far as the ledger knows
     Units returned_durable = 0;  // of R: what the ledger may hear of
     Units returned_told = 0;     // of R: what the ledger counts as free by its last news
-    bool is_asking = false;  // stands in asking_
+    bool is_asking = false;       // stands in asking_
+    bool is_in_exchange = false;  // an ask is on its way
     bool is_idle_queued = false;
     bool is_in_lines = false;
   };

@@ -87,6 +87,11 @@ Result<RedisValue> ask(redisContext* context, const std::vector<std::string>& wo
   return value_of(*reply);
 }
 
+// Refused by the access list: a command of ours, or one inside a script.
+bool is_about_rights(const std::string& error) {
+  return error.starts_with("NOPERM") || error.find("The user executing the script can't") != error.npos;
+}
+
 }  // namespace
 
 RedisClient::RedisClient(RedisUrl url, int64_t timeout_ms) : url_(std::move(url)), timeout_ms_(timeout_ms) {}
@@ -101,7 +106,11 @@ void RedisClient::disconnect() {
 
 Error RedisClient::lose(const std::string& what) {
   disconnect();
-  return Error{"Redis at " + text_of(server_.address) + ": " + what};
+  std::string message = "Redis at " + text_of(server_.address) + ": " + what;
+  if (is_about_rights(what))
+    message += ": allow it with ACL SETUSER " + (url_.user.empty() ? "default" : url_.user) + " " +
+               std::string(kRedisRights);
+  return Error{std::move(message)};
 }
 
 Status RedisClient::open(const HostPort& address) {

@@ -67,7 +67,10 @@ Status parse_user(std::string_view text, RedisUrl& url) {
 
 // "host", "host:port", "[::1]", "[::1]:port"
 Result<HostPort> parse_host(std::string_view text, uint16_t default_port) {
-  const Error wrong{"expected host:port, not '" + std::string(text) + "'"};
+  // What follows a colon is not repeated: it is a password where somebody forgot the host.
+  const size_t shown = text.starts_with('[') ? text.npos : text.find(':');
+  const Error wrong{"expected host:port, not '" + std::string(text.substr(0, shown)) +
+                    (shown == text.npos ? "'" : ":…'")};
   HostPort server{.host = {}, .port = default_port};
   size_t host_end = text.find(':');
   if (text.starts_with('[')) {

@@ -33,17 +33,22 @@ Result<EpochPlan> SoloRegistry::begin_epoch(uint32_t node, uint64_t above) {
 Result<std::optional<Restocked>> SoloRegistry::find_restock(const std::string& op_id) {
   const auto found = restocks_.find(op_id);
   if (found == restocks_.end()) return std::optional<Restocked>();
-  return std::optional(Restocked{.is_applied = false, .supply = found->second});
+  return std::optional(Restocked{.is_applied = false, .supply = *find(found->second.item)});
 }
 
 Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item, int64_t delta) {
   Supply* const supply = find(item);
   if (supply == nullptr) return Error{"no such item: " + item};
-  if (delta >= 0)
-    supply->supplied += static_cast<Units>(delta);
-  else
-    supply->withdrawn += 0 - static_cast<Units>(delta);
-  restocks_.emplace(op_id, *supply);
+  if (const auto known = restocks_.find(op_id); known != restocks_.end()) {
+    if (known->second.item != item || known->second.delta != delta)
+      return Error{"op_id " + op_id + " was used for another change"};
+    return Restocked{.is_applied = false, .supply = *supply};
+  }
+  const Units units = delta < 0 ? 0 - static_cast<Units>(delta) : static_cast<Units>(delta);
+  if (delta < 0 && units > supply->supplied - supply->withdrawn)
+    return Error{"no more units of " + item + " can be withdrawn than were supplied"};
+  (delta < 0 ? supply->withdrawn : supply->supplied) += units;
+  restocks_.emplace(op_id, Change{.item = item, .delta = delta});
   return Restocked{.is_applied = true, .supply = *supply};
 }
 

@@ -32,10 +32,14 @@ class SoloRegistry final : public Registry {
   static Error alone() {
     return Error{"this node shares its ledger with no other; several nodes need --db postgres://…"};
   }
+  struct Change {
+    std::string item;
+    int64_t delta = 0;
+  };
   Supply* find(const std::string& item);
 
   std::vector<Supply> supplies_;
-  std::unordered_map<std::string, Supply> restocks_;  // by op_id; the log knows older ones
+  std::unordered_map<std::string, Change> restocks_;  // by op_id; the log knows older ones
   Member self_;
 };
 

@@ -29,7 +29,7 @@ const Guard kGuards[] = {
      [](ScriptRig& rig) {
        rig.open("5", "0");
        rig.server().restart();
-       return rig.sync(kNode0, 1, "ticket 0 0 60");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 60");
      },
      "ROLLED, 5"},
     {"a replica that takes writes grants nothing", Script::sync,
@@ -41,7 +41,7 @@ const Guard kGuards[] = {
        // The state came with the identity of the master, which the replica shares.
        rig.server().command({"HSET", rig.key("m"), "rid", rig.server().info("master_replid")});
        replica.await_in_sync(rig.server());
-       return rig.call_at(replica, Script::sync, rig.sync_text(kNode0, 1, "ticket 0 0 60"));
+       return rig.call_at(replica, Script::sync, rig.sync_text(kNode0, 1, "ticket 0 0 0 60"));
      },
      "REPLICA"},
     {"an exchange of another epoch is refused", Script::sync, "if epoch and m[1] ~= epoch then",
@@ -55,7 +55,7 @@ const Guard kGuards[] = {
      "return tostring(number)",
      [](ScriptRig& rig) {
        rig.open("5", "0", "ticket 4503599627370496 0");
-       rig.sync(kNode0, 1, "ticket 0 0 4503599627370495");
+       rig.sync(kNode0, 1, "ticket 0 0 0 4503599627370495");
        return rig.count("ticket", "h");
      },
      "4503599627370495"},
@@ -112,9 +112,9 @@ const Guard kGuards[] = {
      "if m[5] then return joined('JOINED', m[3]) end", "",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 60");
+       rig.sync(kNode0, 1, "ticket 0 0 0 60");
        rig.join("5", kNode0, "ticket 0 1 0.1.0 0 0 0");
-       return rig.sync(kNode0, 2, "ticket 0 60 60");
+       return rig.sync(kNode0, 2, "ticket 60 0 60 60");
      },
      "OK, 2, 100, 0, 0, 0"},
     {"the epoch opens when every member has joined and no sooner", Script::join,
@@ -146,7 +146,7 @@ const Guard kGuards[] = {
        rig.bump("5 0");
        rig.fill("5", "ticket 100 1 0.1.0 60 0 0");
        rig.join("5", kNode0, "ticket 0 1 0.1.0 20 0 20");
-       return rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 20 0") + ", h " +
+       return rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 20 0 20 0") + ", h " +
               rig.field("i:5:ticket", "h");
      },
      "OK, 1, 20, 0, 80, 0, h 20"},
@@ -166,7 +166,7 @@ const Guard kGuards[] = {
      [](ScriptRig& rig) {
        rig.open("5", "0");
        rig.call(Script::fence, "5 0");
-       return rig.sync(kNode0, 1, "ticket 0 0 60");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 60");
      },
      "FENCED"},
     {"nothing is granted before the epoch is open", Script::sync,
@@ -175,7 +175,7 @@ const Guard kGuards[] = {
        rig.bump("5 0,1");
        rig.fill("5", "ticket 100 0");
        rig.join("5", kNode0);
-       return rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 60");
+       return rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 0 60");
      },
      "RECOVERING"},
     {"an old number is not taken for a repeat", Script::sync,
@@ -198,8 +198,8 @@ const Guard kGuards[] = {
      "local is_new = true",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 10");
-       rig.sync(kNode0, 1, "ticket 0 0 10");
+       rig.sync(kNode0, 1, "ticket 0 0 0 10");
+       rig.sync(kNode0, 1, "ticket 0 0 0 10");
        return ticket(rig);
      },
      "balanced, a 10"},
@@ -207,15 +207,15 @@ const Guard kGuards[] = {
      "if is_new then redis.call('HSET', M, 'n:' .. stream, ARGV[5]) end", "",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 10");
-       rig.sync(kNode0, 1, "ticket 0 0 10");
+       rig.sync(kNode0, 1, "ticket 0 0 0 10");
+       rig.sync(kNode0, 1, "ticket 0 0 0 10");
        return ticket(rig);
      },
      "balanced, a 10"},
     {"no more is granted than is free", Script::sync, "math.min(want, total - held)", "want",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 101");
+       rig.sync(kNode0, 1, "ticket 0 0 0 101");
        return ticket(rig);
      },
      "balanced, a 100"},
@@ -223,31 +223,31 @@ const Guard kGuards[] = {
      "math.max(0, math.min(want, total - held))", "math.min(want, total - held)",
      [](ScriptRig& rig) {
        rig.open("5", "0", "ticket 10 2 0.1.0 9 0 0 2.1.0 9 0 0");
-       return rig.sync(kNode0, 1, "ticket 0 0 5");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 5");
      },
      "OK, 1, 9, 0, -8, 0"},
     {"what was returned never becomes less", Script::sync, "if returned > r then",
      "if returned ~= r then",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 60");
-       rig.sync(kNode0, 2, "ticket 25 0 0");
-       return rig.sync(kNode0, 2, "ticket 0 0 0");
+       rig.sync(kNode0, 1, "ticket 0 0 0 60");
+       rig.sync(kNode0, 2, "ticket 60 25 0 0");
+       return rig.sync(kNode0, 2, "ticket 60 0 0 0");
      },
      "OK, 2, 60, 25, 65, 0"},
     {"what was returned since counts in a repeat too", Script::sync, "if returned > r then",
      "if is_new and returned > r then",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 60");
-       return rig.sync(kNode0, 1, "ticket 25 0 60");
+       rig.sync(kNode0, 1, "ticket 0 0 0 60");
+       return rig.sync(kNode0, 1, "ticket 0 25 0 60");
      },
      "OK, 1, 60, 25, 65, 0"},
     {"returned units are free again", Script::sync, "held = held - (returned - r)", "",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 60");
-       rig.sync(kNode0, 2, "ticket 25 0 0");
+       rig.sync(kNode0, 1, "ticket 0 0 0 60");
+       rig.sync(kNode0, 2, "ticket 60 25 0 0");
        return ticket(rig);
      },
      "balanced, a 60"},
@@ -255,8 +255,8 @@ const Guard kGuards[] = {
      "unsold = unsold + reported",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       rig.sync(kNode0, 1, "ticket 0 0 60");
-       rig.sync(kNode0, 2, "ticket 0 50 0");
+       rig.sync(kNode0, 1, "ticket 0 0 0 60");
+       rig.sync(kNode0, 2, "ticket 60 0 50 0");
        return ticket(rig);
      },
      "balanced, a 60"},
@@ -264,22 +264,31 @@ const Guard kGuards[] = {
      "reported = reported + grant", "",
      [](ScriptRig& rig) {
        rig.open("5", "0,1");
-       rig.sync(kNode0, 1, "ticket 0 0 100");
-       return rig.sync(kNode1, 1, "ticket 0 0 1");
+       rig.sync(kNode0, 1, "ticket 0 0 0 100");
+       return rig.sync(kNode1, 1, "ticket 0 0 0 1");
+     },
+     "OK, 1, 0, 0, 0, 100"},
+    {"granted units that the stream does not know of are in its pool", Script::sync,
+     "+ math.max(0, a - accepted)", "",
+     [](ScriptRig& rig) {
+       rig.open("5", "0,1");
+       rig.sync(kNode0, 1, "ticket 0 0 0 100");
+       rig.sync(kNode0, 2, "ticket 0 0 0 0");
+       return rig.sync(kNode1, 1, "ticket 0 0 0 1");
      },
      "OK, 1, 0, 0, 0, 100"},
     {"the own pool is none of others", Script::sync, "out[#out + 1] = unsold - pool",
      "out[#out + 1] = unsold",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       return rig.sync(kNode0, 1, "ticket 0 0 60");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 60");
      },
      "OK, 1, 60, 0, 40, 0"},
     {"an item without a supply is told apart from one that is sold out", Script::sync,
      "if total then", "total = total or 0 if total then",
      [](ScriptRig& rig) {
        rig.open("5", "0");
-       return rig.sync(kNode0, 1, "ghost 0 0 1");
+       return rig.sync(kNode0, 1, "ghost 0 0 0 1");
      },
      "OK, 1, -1, -1, -1, -1"},
     {"the witness of a log never goes down", Script::sync,
@@ -330,14 +339,14 @@ const Guard kGuards[] = {
      [](ScriptRig& rig) {
        rig.open("5", "0,1");
        rig.call(Script::fence, "5 1");
-       return rig.sync(kNode1, 1, "ticket 0 0 1");
+       return rig.sync(kNode1, 1, "ticket 0 0 0 1");
      },
      "FENCED"},
     {"the counters of a node that lives are its own", Script::settle,
      "if m[4] and m[5] ~= '-' then return {'ALIVE'} end", "",
      [](ScriptRig& rig) {
        rig.open("5", "0,1");
-       rig.sync(kNode1, 1, "ticket 0 0 60");
+       rig.sync(kNode1, 1, "ticket 0 0 0 60");
        return rig.call(Script::settle, "5 1 ticket 1.1.0 60 60");
      },
      "ALIVE"},
@@ -345,10 +354,10 @@ const Guard kGuards[] = {
      "tonumber(ARGV[at + 3]), 7)",
      [](ScriptRig& rig) {
        rig.open("5", "0,1");
-       rig.sync(kNode1, 1, "ticket 0 0 60");
+       rig.sync(kNode1, 1, "ticket 0 0 0 60");
        rig.call(Script::fence, "5 1");
        rig.call(Script::settle, "5 1 ticket 1.1.0 60 0");
-       return rig.sync(kNode0, 1, "ticket 0 0 40");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 40");
      },
      "OK, 1, 40, 0, 0, 0"},
     {"an item that the ledger does not know is not made by settling", Script::settle,

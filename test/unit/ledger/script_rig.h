@@ -1,7 +1,7 @@
 // Calls the ledger's scripts at a real Redis as texts, so that a test reads like the protocol:
 //
 //   rig.open("5", "0,1");                            the epoch is open, 100 tickets supplied
-//   rig.sync(kNode0, 1, "ticket 0 0 10")             item returned pool want
+//   rig.sync(kNode0, 1, "ticket 0 0 0 10")           item accepted returned pool want
 //       == "OK, 1, 10, 0, 90, 0"                     n, then: a r free pool_elsewhere
 //
 // What a script is can be changed for one rig (plant), to see that a test notices.

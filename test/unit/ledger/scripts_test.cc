@@ -56,7 +56,7 @@ TEST_CASE("every script says EPOCH and which one when another has begun") {
 TEST_CASE("every script says ROLLED after a restart that kept the data until a new epoch begins") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 10");
+  rig.sync(kNode0, 1, "ticket 0 0 0 10");
   rig.server().restart();
   REQUIRE(rig.count("ticket", "a:0.1.0") == "10");
   for (const auto& [script, arguments] : calls_of_epoch("5")) {
@@ -67,7 +67,7 @@ TEST_CASE("every script says ROLLED after a restart that kept the data until a n
   CHECK(rig.count("ticket", "a:0.1.0") == "10");
   CHECK(rig.bump("5 0,1") == "STALE, 5");
   rig.open("6", "0,1");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 10") == "OK, 1, 10, 0, 90, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 10") == "OK, 1, 10, 0, 90, 0");
 }
 
 TEST_CASE(
@@ -87,7 +87,7 @@ TEST_CASE(
     CAPTURE(name_of(script));
     CHECK(rig.call_at(pair.replica, script, arguments) == "ROLLED, 5");
   }
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 1") == "OK, 1, 1, 0, 99, 0");  // the old master goes on
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 1") == "OK, 1, 1, 0, 99, 0");  // the old master goes on
 }
 
 // ---- BUMP and CHECK
@@ -104,7 +104,7 @@ TEST_CASE("an epoch begins only above the one that is there") {
 TEST_CASE("a new epoch keeps nothing of the one before but the witness of the logs") {
   ScriptRig rig;
   rig.open("5", "0");
-  rig.sync(kNode0, 1, "ticket 0 0 10", 41);
+  rig.sync(kNode0, 1, "ticket 0 0 0 10", 41);
   CHECK(rig.bump("6 0") == "OK");
   CHECK(rig.check("0") == "OK, 6, R, 0, , , 0");
   CHECK(rig.field("m", "n:0.1.0") == "nil");
@@ -174,14 +174,14 @@ TEST_CASE("what members and the database tell adds up to what is free") {
   rig.join("6", kNode0, "ticket 0 1 0.1.0 30 10 4 seat 0 1 0.1.0 2 0 1");
   rig.join("6", kNode1, "ticket 0 1 1.1.0 8 0 8");
   rig.open("7", "0,1", "ticket 100 2 withdrawn 7 0 0 2.1.0 20 5 0 seat 9 0");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0") == "OK, 1, 0, 0, 78, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 78, 0");
   ScriptRig other;
   other.bump("6 0,1");
   other.fill("6", "ticket 100 2 withdrawn 7 0 0 2.1.0 20 5 0 seat 9 0");
   other.join("6", kNode0, "ticket 0 1 0.1.0 30 10 4 seat 0 1 0.1.0 2 0 1");
   CHECK(other.join("6", kNode1, "ticket 0 1 1.1.0 8 0 8") == "OK, O, 0, 0");
   // free: 100 − 7 − 15 − 20 − 8
-  CHECK(other.call(Script::sync, "6 0 1 0.1.0 1 0 ticket 10 4 0 seat 0 1 0") ==
+  CHECK(other.call(Script::sync, "6 0 1 0.1.0 1 0 ticket 30 10 4 0 seat 2 0 1 0") ==
         "OK, 1, 30, 10, 50, 8, 2, 0, 7, 0");
 }
 
@@ -198,7 +198,7 @@ TEST_CASE(
   CHECK(rig.join("5", kNode0, "ticket 0 1 0.1.0 9 1 3", false) == "OK, R, 0, 0");
   CHECK(rig.check("0") == "OK, 5, R, 0, , 1, 1");
   CHECK(rig.join("5", kNode0, "seat 0 1 0.1.0 4 0 4") == "OK, O, 0, 0");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 1 3 0 seat 0 4 0") ==
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 9 1 3 0 seat 4 0 4 0") ==
         "OK, 1, 9, 1, 92, 0, 4, 0, 36, 0");
 }
 
@@ -211,23 +211,23 @@ TEST_CASE("a newer process starts the chunks again and the older one is not hear
   CHECK(rig.join("5", newer, "ticket 0 1 0.1.0 9 2 2", false) == "OK, R, 0, 0");
   CHECK(rig.join("5", older, "ticket 0 1 0.1.0 9 1 3") == "FENCED");
   CHECK(rig.join("5", newer, "ticket 0 1 0.1.0 9 2 2") == "OK, O, 0, 0");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 1 3 50") == "FENCED");
-  CHECK(rig.call(Script::sync, "5 0 2 0.1.0 1 0 ticket 2 2 0") == "OK, 1, 9, 2, 93, 0");
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 9 1 3 50") == "FENCED");
+  CHECK(rig.call(Script::sync, "5 0 2 0.1.0 1 0 ticket 9 2 2 0") == "OK, 1, 9, 2, 93, 0");
 }
 
 TEST_CASE("a repeated or late join changes no counter and tells where to go on") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 10", 3);
-  rig.sync(kNode0, 2, "ticket 0 10 0", 4);
+  rig.sync(kNode0, 1, "ticket 0 0 0 10", 3);
+  rig.sync(kNode0, 2, "ticket 10 0 10 0", 4);
   CHECK(rig.join("5", kNode0, "ticket 0 1 0.1.0 0 0 0") == "JOINED, O, 2, 4");
   CHECK(rig.join("5", {.node = "0", .boot = "2"}, "ticket 0 1 0.1.0 0 0 0", false) ==
         "JOINED, O, 2, 4");
   CHECK(rig.fill("5", "ticket 500 1 2.1.0 90 0 0") == "JOINED, O");
   CHECK(rig.count("ticket", "a:0.1.0") == "10");
   CHECK(rig.count("ticket", "T") == "100");
-  CHECK(rig.sync(kNode0, 3, "ticket 0 10 0") == "FENCED");
-  CHECK(rig.sync({.node = "0", .boot = "2"}, 3, "ticket 0 10 0") == "OK, 3, 10, 0, 90, 0");
+  CHECK(rig.sync(kNode0, 3, "ticket 10 0 10 0") == "FENCED");
+  CHECK(rig.sync({.node = "0", .boot = "2"}, 3, "ticket 10 0 10 0") == "OK, 3, 10, 0, 90, 0");
 }
 
 TEST_CASE("a join tells the number and the witness of each of the node's shards") {
@@ -245,40 +245,40 @@ TEST_CASE("a join tells the number and the witness of each of the node's shards"
 TEST_CASE("units are granted until there are none") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 60") == "OK, 1, 60, 0, 40, 0");
-  CHECK(rig.sync(kNode1, 1, "ticket 0 0 60") == "OK, 1, 40, 0, 0, 60");
-  CHECK(rig.sync(kNode1, 2, "ticket 0 40 1") == "OK, 2, 40, 0, 0, 60");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 60") == "OK, 1, 60, 0, 40, 0");
+  CHECK(rig.sync(kNode1, 1, "ticket 0 0 0 60") == "OK, 1, 40, 0, 0, 60");
+  CHECK(rig.sync(kNode1, 2, "ticket 40 0 40 1") == "OK, 2, 40, 0, 0, 60");
   CHECK(rig.balance("ticket") == "balanced");
 }
 
 TEST_CASE("a repeat grants nothing more and reads the same") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  const std::string first = rig.sync(kNode0, 1, "ticket 0 0 60");
-  for (int i = 0; i < 3; ++i) CHECK(rig.sync(kNode0, 1, "ticket 0 0 60") == first);
+  const std::string first = rig.sync(kNode0, 1, "ticket 0 0 0 60");
+  for (int i = 0; i < 3; ++i) CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 60") == first);
   CHECK(rig.count("ticket", "p:0.1.0") == "60");
-  CHECK(rig.sync(kNode0, 2, "ticket 0 60 1") == "OK, 2, 61, 0, 39, 0");
+  CHECK(rig.sync(kNode0, 2, "ticket 60 0 60 1") == "OK, 2, 61, 0, 39, 0");
   CHECK(rig.balance("ticket") == "balanced");
 }
 
 TEST_CASE("units returned since count in a repeat too and once only") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 60");
-  CHECK(rig.sync(kNode0, 1, "ticket 25 0 60") == "OK, 1, 60, 25, 65, 0");
-  CHECK(rig.sync(kNode0, 1, "ticket 25 0 60") == "OK, 1, 60, 25, 65, 0");
-  CHECK(rig.sync(kNode0, 1, "ticket 20 0 60") == "OK, 1, 60, 25, 65, 0");
-  CHECK(rig.sync(kNode0, 2, "ticket 20 0 0") == "OK, 2, 60, 25, 65, 0");
+  rig.sync(kNode0, 1, "ticket 0 0 0 60");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 25 0 60") == "OK, 1, 60, 25, 65, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 25 0 60") == "OK, 1, 60, 25, 65, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 20 0 60") == "OK, 1, 60, 25, 65, 0");
+  CHECK(rig.sync(kNode0, 2, "ticket 60 20 0 0") == "OK, 2, 60, 25, 65, 0");
   CHECK(rig.balance("ticket") == "balanced");
 }
 
 TEST_CASE("a number below the last is old and one that leaves some out is a gap") {
   ScriptRig rig;
   rig.open("5", "0");
-  rig.sync(kNode0, 1, "ticket 0 0 1");
-  rig.sync(kNode0, 2, "ticket 0 1 1");
-  CHECK(rig.sync(kNode0, 1, "ticket 9 9 9", 99) == "OLD, 2");
-  CHECK(rig.sync(kNode0, 4, "ticket 9 9 9", 99) == "GAP, 2");
+  rig.sync(kNode0, 1, "ticket 0 0 0 1");
+  rig.sync(kNode0, 2, "ticket 1 0 1 1");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 9 9 9", 99) == "OLD, 2");
+  CHECK(rig.sync(kNode0, 4, "ticket 18 9 9 9", 99) == "GAP, 2");
   CHECK(rig.count("ticket", "a:0.1.0") == "2");
   CHECK(rig.count("ticket", "r:0.1.0") == "0");
   CHECK(rig.field("d", "0.1.0") == "nil");
@@ -287,12 +287,12 @@ TEST_CASE("a number below the last is old and one that leaves some out is a gap"
 TEST_CASE("streams learn what lies unsold in the pools of others") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 60");
-  rig.sync(kNode1, 1, "ticket 0 0 40");
-  CHECK(rig.sync(kNode0, 2, "ticket 0 45 0") == "OK, 2, 60, 0, 0, 40");
-  CHECK(rig.sync(kNode1, 2, "ticket 0 0 0") == "OK, 2, 40, 0, 0, 45");
-  CHECK(rig.sync(kNode0, 3, "ticket 5 0 0") == "OK, 3, 60, 5, 5, 0");
-  CHECK(rig.sync(kNode1, 3, "ticket 0 0 9") == "OK, 3, 45, 0, 0, 0");
+  rig.sync(kNode0, 1, "ticket 0 0 0 60");
+  rig.sync(kNode1, 1, "ticket 0 0 0 40");
+  CHECK(rig.sync(kNode0, 2, "ticket 60 0 45 0") == "OK, 2, 60, 0, 0, 40");
+  CHECK(rig.sync(kNode1, 2, "ticket 40 0 0 0") == "OK, 2, 40, 0, 0, 45");
+  CHECK(rig.sync(kNode0, 3, "ticket 60 5 0 0") == "OK, 3, 60, 5, 5, 0");
+  CHECK(rig.sync(kNode1, 3, "ticket 40 0 0 9") == "OK, 3, 45, 0, 0, 0");
   CHECK(rig.count("ticket", "p") == "5");
   CHECK(rig.balance("ticket") == "balanced");
 }
@@ -300,20 +300,35 @@ TEST_CASE("streams learn what lies unsold in the pools of others") {
 TEST_CASE("the pool of an exchange counts the units that it granted") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 60");
+  rig.sync(kNode0, 1, "ticket 0 0 0 60");
   // The reply of the first is lost: the stream does not know of the 60 and says so.
-  CHECK(rig.sync(kNode1, 1, "ticket 0 0 0") == "OK, 1, 0, 0, 40, 60");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 60") == "OK, 1, 60, 0, 40, 0");
-  CHECK(rig.sync(kNode1, 2, "ticket 0 0 0") == "OK, 2, 0, 0, 40, 60");
+  CHECK(rig.sync(kNode1, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 40, 60");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 60") == "OK, 1, 60, 0, 40, 0");
+  CHECK(rig.sync(kNode1, 2, "ticket 0 0 0 0") == "OK, 2, 0, 0, 40, 60");
+}
+
+TEST_CASE("units that a stream does not know to be its own are unsold in its pool") {
+  ScriptRig rig;
+  rig.open("5", "0,1", "ticket 60 0");
+  rig.sync(kNode0, 1, "ticket 0 0 0 60");
+  // The process that was granted them died before it logged it; the next one has sold none and knows of none.
+  const Caller newer{.node = "0", .boot = "2"};
+  rig.join("5", newer);
+  rig.sync(newer, 2, "ticket 0 0 0 0");
+  CHECK(rig.sync(kNode1, 1, "ticket 0 0 0 1") == "OK, 1, 0, 0, 0, 60");
+  rig.sync(newer, 3, "ticket 60 0 20 0");
+  CHECK(rig.sync(kNode1, 2, "ticket 0 0 0 1") == "OK, 2, 0, 0, 0, 20");
+  CHECK(rig.balance("ticket") == "balanced");
 }
 
 TEST_CASE("an item that the ledger does not know is told so and the others are served") {
   ScriptRig rig;
   rig.open("5", "0");
-  CHECK(rig.sync(kNode0, 1, "ghost 0 0 5 ticket 0 0 5") == "OK, 1, -1, -1, -1, -1, 5, 0, 95, 0");
+  CHECK(rig.sync(kNode0, 1, "ghost 0 0 0 5 ticket 0 0 0 5") ==
+        "OK, 1, -1, -1, -1, -1, 5, 0, 95, 0");
   CHECK(rig.server().command({"EXISTS", rig.key("i:5:ghost")}).line() == "0");
   CHECK(rig.call(Script::supply, "5 ghost 8") == "OK");
-  CHECK(rig.sync(kNode0, 2, "ghost 0 0 5") == "OK, 2, 5, 0, 3, 0");
+  CHECK(rig.sync(kNode0, 2, "ghost 0 0 0 5") == "OK, 2, 5, 0, 3, 0");
 }
 
 TEST_CASE("an item that is held by more than was supplied grants nothing and shows it") {
@@ -321,7 +336,7 @@ TEST_CASE("an item that is held by more than was supplied grants nothing and sho
   rig.bump("5 0");
   rig.fill("5", "ticket 10 1 2.1.0 15 0 0");
   rig.open("6", "0", "ticket 10 1 2.1.0 15 0 0");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 5") == "OK, 1, 0, 0, -5, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 5") == "OK, 1, 0, 0, -5, 0");
   CHECK(rig.count("ticket", "a:0.1.0") == "nil");
   CHECK(rig.call(Script::withdraw, "6 op ticket 1") == "SHORT, -5");
 }
@@ -331,17 +346,17 @@ TEST_CASE("an item that only the members know has no supply and grants nothing")
   rig.bump("5 0");
   rig.fill("5", "");
   rig.join("5", kNode0, "ticket 0 1 0.1.0 3 0 3");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 3 1") == "OK, 1, 3, 0, -3, 0");
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 3 0 3 1") == "OK, 1, 3, 0, -3, 0");
 }
 
 TEST_CASE("nothing is exchanged before the epoch is open") {
   ScriptRig rig;
   rig.bump("5 0,1");
   rig.fill("5", "ticket 100 0");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 5") ==
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 0 5") ==
         "FENCED");  // nobody speaks for it yet
   rig.join("5", kNode0);
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 5") == "RECOVERING");
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 0 0 5") == "RECOVERING");
   CHECK(rig.call(Script::fence, "5 0") == "RECOVERING");
   CHECK(rig.call(Script::settle, "5 0 ticket 0.1.0 5 5") == "RECOVERING");
   CHECK(rig.call(Script::withdraw, "5 op ticket 1") == "RECOVERING");
@@ -365,9 +380,9 @@ TEST_CASE("numbers up to two to the 52nd are kept to the last unit") {
   const uint64_t all = uint64_t{1} << 52;
   const std::string total = std::to_string(all), almost = std::to_string(all - 1);
   rig.open("5", "0,1", "ticket " + total + " 0");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 " + almost, all) == "OK, 1, " + almost + ", 0, 1, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 " + almost, all) == "OK, 1, " + almost + ", 0, 1, 0");
   CHECK(rig.count("ticket", "h") == almost);
-  CHECK(rig.sync(kNode0, 2, "ticket " + almost + " 0 0", all) ==
+  CHECK(rig.sync(kNode0, 2, "ticket " + almost + " " + almost + " 0 0", all) ==
         "OK, 2, " + almost + ", " + almost + ", " + total + ", 0");
   CHECK(rig.call(Script::withdraw, "5 op ticket " + almost) == "OK, 1");
   CHECK(rig.call(Script::supply, "5 ticket " + almost) == "OK");
@@ -384,7 +399,7 @@ TEST_CASE("counters told in a join are kept to the last unit too") {
   const std::string many = std::to_string((uint64_t{1} << 52) - 1);
   rig.open("5", "0", "ticket " + many + " 1 2.1.0 " + many + " 1 0");
   CHECK(rig.count("ticket", "a:2.1.0") == many);
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 5") == "OK, 1, 1, 0, 0, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 5") == "OK, 1, 1, 0, 0, 0");
 }
 
 // ---- SUPPLY and WITHDRAW
@@ -396,23 +411,23 @@ TEST_CASE("a supply never goes down and may come before the epoch is open") {
   rig.fill("5", "ticket 60 0 seat 6 0");
   rig.join("5", kNode0, "ticket 0 1 0.1.0 1 0 1");
   CHECK(rig.call(Script::supply, "5 ticket 10") == "OK");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 0 1 0 seat 0 0 0") ==
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 1 0 1 0 seat 0 0 0 0") ==
         "OK, 1, 1, 0, 69, 0, 0, 0, 6, 0");
   CHECK(rig.call(Script::supply, "5 ticket 80") == "OK");
   CHECK(rig.call(Script::supply, "5 ticket 80") == "OK");
-  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 2 0 ticket 0 1 0") == "OK, 2, 1, 0, 79, 0");
+  CHECK(rig.call(Script::sync, "5 0 1 0.1.0 2 0 ticket 1 0 1 0") == "OK, 2, 1, 0, 79, 0");
 }
 
 TEST_CASE("a withdrawal takes free units only and once per operation") {
   ScriptRig rig;
   rig.open("5", "0");
-  rig.sync(kNode0, 1, "ticket 0 0 60");
+  rig.sync(kNode0, 1, "ticket 0 0 0 60");
   CHECK(rig.call(Script::withdraw, "5 a ticket 41") == "SHORT, 40");
   CHECK(rig.call(Script::withdraw, "5 a ticket 30") == "OK, 10");
   CHECK(rig.call(Script::withdraw, "5 a ticket 30") == "OK, 10");
   CHECK(rig.call(Script::withdraw, "5 b ticket 10") == "OK, 0");
   CHECK(rig.call(Script::withdraw, "5 c ghost 1") == "UNKNOWN");
-  CHECK(rig.sync(kNode0, 2, "ticket 0 60 5") == "OK, 2, 60, 0, 0, 0");
+  CHECK(rig.sync(kNode0, 2, "ticket 60 0 60 5") == "OK, 2, 60, 0, 0, 0");
   CHECK(rig.count("ticket", "a:withdrawn") == "40");
   CHECK(rig.balance("ticket") == "balanced");
 }
@@ -422,16 +437,16 @@ TEST_CASE("a withdrawal takes free units only and once per operation") {
 TEST_CASE("who is fenced is heard no more in this epoch and its counters stand still") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode1, 1, "ticket 0 0 10");
+  rig.sync(kNode1, 1, "ticket 0 0 0 10");
   CHECK(rig.call(Script::fence, "5 1") == "OK, 1.1");
   CHECK(rig.call(Script::fence, "5 7") == "OK, ");
-  CHECK(rig.sync(kNode1, 2, "ticket 4 0 10") == "FENCED");
-  CHECK(rig.sync(kNode1, 1, "ticket 4 0 10") == "FENCED");
+  CHECK(rig.sync(kNode1, 2, "ticket 10 4 0 10") == "FENCED");
+  CHECK(rig.sync(kNode1, 1, "ticket 0 4 0 10") == "FENCED");
   CHECK(rig.join("5", kNode1) == "FENCED");
   CHECK(rig.join("5", {.node = "1", .boot = "2"}) == "FENCED");
   CHECK(rig.count("ticket", "a:1.1.0") == "10");
   CHECK(rig.count("ticket", "r:1.1.0") == "0");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 1") == "OK, 1, 1, 0, 89, 10");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 1") == "OK, 1, 1, 0, 89, 10");
 }
 
 TEST_CASE("who is fenced joins the next epoch") {
@@ -439,18 +454,18 @@ TEST_CASE("who is fenced joins the next epoch") {
   rig.open("5", "0,1");
   rig.call(Script::fence, "5 1");
   rig.open("6", "0,1");
-  CHECK(rig.sync(kNode1, 1, "ticket 0 0 10") == "OK, 1, 10, 0, 90, 0");
+  CHECK(rig.sync(kNode1, 1, "ticket 0 0 0 10") == "OK, 1, 10, 0, 90, 0");
 }
 
 TEST_CASE("final counters of a node that is gone give its units back once") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode1, 1, "ticket 0 0 30");
+  rig.sync(kNode1, 1, "ticket 0 0 0 30");
   CHECK(rig.call(Script::settle, "5 1 ticket 1.1.0 30 20") == "ALIVE");
   rig.call(Script::fence, "5 1");
   for (int i = 0; i < 2; ++i)
     CHECK(rig.call(Script::settle, "5 1 ticket 1.1.0 30 20 ghost 1.1.0 5 5") == "OK");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 100") == "OK, 1, 90, 0, 0, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 100") == "OK, 1, 90, 0, 0, 0");
   CHECK(rig.count("ticket", "p:1.1.0") == "0");
   CHECK(rig.server().command({"EXISTS", rig.key("i:5:ghost")}).line() == "0");
   CHECK(rig.balance("ticket") == "balanced");
@@ -460,7 +475,7 @@ TEST_CASE("a node that is no member of the epoch is settled without a fence") {
   ScriptRig rig;
   rig.open("5", "0", "ticket 100 1 1.1.0 30 0 0");
   CHECK(rig.call(Script::settle, "5 1 ticket 1.1.0 30 30") == "OK");
-  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0") == "OK, 1, 0, 0, 100, 0");
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
 }
 
 // ---- READ and PURGE
@@ -491,7 +506,7 @@ TEST_CASE("items are read page by page and each at least once") {
 TEST_CASE("some items are read as they are at one moment") {
   ScriptRig rig;
   rig.open("5", "0");
-  rig.sync(kNode0, 1, "ticket 0 0 1");
+  rig.sync(kNode0, 1, "ticket 0 0 0 1");
   CHECK(rig.call(Script::read_items, "5 ghost ticket") ==
         "OK, [], [T, 100, h, 1, p, 1, a:0.1.0, 1, r:0.1.0, 0, p:0.1.0, 1]");
 }
@@ -516,7 +531,7 @@ TEST_CASE("items of older epochs are removed some at a time and those of this on
 TEST_CASE("every key begins with the prefix and lies in one slot of a cluster") {
   ScriptRig rig;
   rig.open("5", "0,1");
-  rig.sync(kNode0, 1, "ticket 0 0 5", 9);
+  rig.sync(kNode0, 1, "ticket 0 0 0 5", 9);
   rig.call(Script::withdraw, "5 op ticket 1");
   for (const servers::RedisReply& key : rig.server().command({"KEYS", "*"}).elements)
     CHECK(key.text.starts_with("stampede:{ledger}:"));

@@ -1,0 +1,273 @@
+#include "ledger/redis_client.h"
+
+#include <doctest/doctest.h>
+
+#include "../../servers/redis_sentinel.h"
+#include "../../servers/relay.h"
+#include "shared_redis.h"
+
+namespace {
+
+using namespace stampede;
+using namespace stampede::ledger;
+using servers::await;
+using servers::empty_redis;
+using servers::Forgery;
+using servers::RedisSentinel;
+using servers::Relay;
+using Server = servers::RedisServer;
+
+constexpr int64_t kLong = 30'000, kShort = 50;  // ms
+
+RedisUrl url_of(const std::string& text) {
+  Result<RedisUrl> url = parse_redis_url(text);
+  REQUIRE_MESSAGE(url, text);
+  return *url;
+}
+
+RedisUrl url_of(uint16_t port, const std::string& user = "") {
+  return url_of("redis://" + user + "127.0.0.1:" + std::to_string(port));
+}
+
+template <typename Value>
+std::string complaint(const Result<Value>& result) {
+  return result ? "none" : result.error().message;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
+std::string status_of(const Result<RedisValue>& answer) {
+  return answer ? answer->values.at(0).text : "error: " + answer.error().message;
+}
+
+std::string connect_complaint(const RedisUrl& url) {
+  RedisClient client(url, kLong);
+  const std::string what = complaint(client.connect());
+  if (what != "none") CHECK(!client.is_connected());
+  return what;
+}
+
+}  // namespace
+
+TEST_SUITE_BEGIN("ledger/redis_client");
+
+TEST_CASE("a sound server is taken and scripts are answered") {
+  Server& server = empty_redis();
+  RedisClient client(url_of(server.port()), kLong);
+  CHECK(complaint(client.connect()) == "none");
+  CHECK(client.is_connected());
+  CHECK(client.server().address == HostPort{.host = "127.0.0.1", .port = server.port()});
+  CHECK(!client.has_moved());
+  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
+  CHECK(status_of(client.call(Script::bump, {"65536", "0"})) == "OK");
+  Result<RedisValue> check = client.call(Script::check, {"0"});
+  REQUIRE(check);
+  CHECK(check->values.at(1).integer == 65536);
+  CHECK(check->values.at(2).text == "R");
+}
+
+TEST_CASE("a name is resolved to an address") {
+  RedisClient client(url_of("redis://localhost:" + std::to_string(empty_redis().port())), kLong);
+  if (client.connect()) CHECK(client.server().address.host == "127.0.0.1");
+  const std::string what = connect_complaint(url_of("redis://no-such-host.invalid:1"));
+  CHECK(what.starts_with("no-such-host.invalid: "));
+}
+
+TEST_CASE("scripts that were flushed are loaded again unnoticed") {
+  Server& server = empty_redis();
+  RedisClient client(url_of(server.port()), kLong);
+  REQUIRE(client.connect());
+  REQUIRE(status_of(client.call(Script::check, {"0"})) == "GONE");
+  CHECK(server.command({"SCRIPT", "FLUSH"}).line() == "OK");
+  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
+  CHECK(client.is_connected());
+}
+
+TEST_CASE("a replica and a server that evicts and one that refuses are not taken") {
+  Server& master = empty_redis();
+  Server replica({.replica_of = master.port()});
+  replica.await_in_sync(master);
+  CHECK(contains(connect_complaint(url_of(replica.port())), "is a slave: name the master"));
+  master.command({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  CHECK(contains(connect_complaint(url_of(master.port())),
+                 "(maxmemory-policy allkeys-lru): set maxmemory-policy noeviction"));
+  master.command({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  CHECK(connect_complaint(url_of(master.port())) == "none");
+  replica.kill();
+  CHECK(connect_complaint(url_of(replica.port())) ==
+        "Redis at " + replica.address() + ": Connection refused");
+}
+
+TEST_CASE("the data of another database are another ledger") {
+  Server& server = empty_redis();
+  RedisClient first(url_of(server.port()), kLong);
+  RedisClient third(url_of("redis://" + server.address() + "/3"), kLong);
+  REQUIRE(first.connect());
+  REQUIRE(third.connect());
+  CHECK(status_of(third.call(Script::bump, {"65536", "0"})) == "OK");
+  CHECK(status_of(first.call(Script::check, {"0"})) == "GONE");
+  CHECK(contains(connect_complaint(url_of("redis://" + server.address() + "/99")), "out of range"));
+}
+
+TEST_CASE("a password is given and a wrong one is said to be wrong and never shown") {
+  Server server({.password = "secret"});
+  CHECK(connect_complaint(url_of(server.port(), ":secret@")) == "none");
+  const std::string without = connect_complaint(url_of(server.port()));
+  CHECK(contains(without, "NOAUTH"));
+  const std::string wrong = connect_complaint(url_of(server.port(), "sale:guess@"));
+  CHECK(contains(wrong, "WRONGPASS"));
+  CHECK(!contains(wrong, "guess"));
+}
+
+TEST_CASE("a user with the rights that the ledger names can do all that its scripts do") {
+  const std::string rights(kRedisRights);
+  Server server({.acl_users = {"sale on >word " + rights}});
+  RedisClient client(url_of("redis://sale:word@" + server.address() + "/1"), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  const std::vector<std::pair<Script, std::vector<std::string>>> calls = {
+      {Script::bump, {"5", "0"}},
+      {Script::join, {"5", "*", "0", "0.0", "0", "1", "ticket", "100", "0"}},
+      {Script::join, {"5", "0", "1", "1.1", "1", "1", "ticket", "0", "1", "0.1.0", "5", "1", "2"}},
+      {Script::check, {"0"}},
+      {Script::sync, {"5", "0", "1", "0.1.0", "1", "7", "ticket", "5", "1", "2", "3"}},
+      {Script::supply, {"5", "ticket", "120"}},
+      {Script::withdraw, {"5", "op", "ticket", "3"}},
+      {Script::read, {"5", "0", "10"}},
+      {Script::read_items, {"5", "ticket"}},
+      {Script::fence, {"5", "0"}},
+      {Script::settle, {"5", "0", "ticket", "0.1.0", "5", "5"}},
+      {Script::bump, {"6", "0"}},
+      {Script::purge, {"6", "10"}},
+      {Script::purge, {"6", "10"}}};
+  for (const auto& [script, arguments] : calls) {
+    CAPTURE(name_of(script));
+    CHECK(status_of(client.call(script, arguments)) == "OK");
+  }
+  // What the coordinator asks without a script.
+  CHECK(client.command({"HEXISTS", std::string(kKeyPrefix) + "m", "J:0"}));
+}
+
+TEST_CASE("a user without one of the rights is told what to allow") {
+  const std::string rights(kRedisRights);
+  for (const std::string missing : {"+info ", "+script|load ", "+evalsha ", "+hmget "}) {
+    CAPTURE(missing);
+    std::string fewer = rights;
+    const size_t at = fewer.find(missing);
+    REQUIRE(at != fewer.npos);
+    fewer.erase(at, missing.size());
+    Server server({.acl_users = {"sale on >word " + fewer}});
+    RedisClient client(url_of(server.port(), "sale:word@"), kLong);
+    std::string what = complaint(client.connect());
+    if (what == "none") what = complaint(client.call(Script::check, {"0"}));
+    CHECK(contains(what, "ACL SETUSER sale " + rights));
+    CHECK(!client.is_connected());
+  }
+  Server server({.acl_users = {"sale on >word ~other:* +@all"}});
+  RedisClient client(url_of(server.port(), "sale:word@"), kLong);
+  REQUIRE(client.connect());
+  CHECK(contains(complaint(client.call(Script::check, {"0"})), "ACL SETUSER sale " + rights));
+}
+
+// ---- Sentinels
+
+TEST_CASE("the master is the one that a sentinel names and the new one after a failover") {
+  Server master;
+  Server replica({.replica_of = master.port()});
+  replica.await_in_sync(master);
+  RedisSentinel sentinel(master);
+  sentinel.await_replicas(1);
+  // The first sentinel of the list is down.
+  const std::string hosts = "127.0.0.1:1,127.0.0.1:" + std::to_string(sentinel.port());
+  RedisClient client(url_of("redis+sentinel://" + hosts + "/sale"), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  CHECK(client.server().address.port == master.port());
+  CHECK(!client.has_moved());
+  sentinel.force_failover();
+  sentinel.await_master(replica);
+  CHECK(client.has_moved());
+  CHECK(complaint(client.connect()) == "none");
+  CHECK(client.server().address.port == replica.port());
+  CHECK(!client.has_moved());
+  CHECK(contains(connect_complaint(url_of("redis+sentinel://" + hosts + "/other")),
+                 "knows no master named other"));
+  sentinel.kill();
+  CHECK(!client.has_moved());  // nobody says so
+  CHECK(contains(connect_complaint(url_of("redis+sentinel://" + hosts + "/sale")),
+                 "no sentinel can say where the master is"));
+}
+
+// ---- Servers that answer late or nonsense
+
+TEST_CASE("a server that hangs is an error and not a wait") {
+  Server server;
+  RedisClient client(url_of(server.port()), kShort);
+  REQUIRE(await([&] { return bool(client.connect()); }));
+  server.pause();
+  CHECK(complaint(client.call(Script::check, {"0"})) ==
+        "Redis at " + server.address() + ": no answer in time");
+  CHECK(!client.is_connected());
+  CHECK(complaint(client.call(Script::check, {"0"})) == "not connected");
+  CHECK(contains(complaint(client.connect()), "no answer in time"));
+  server.resume();
+  CHECK(await([&] { return bool(client.connect()); }));
+}
+
+TEST_CASE("a sentinel that hangs is passed over") {
+  Server master;
+  RedisSentinel sentinel(master);
+  Relay relay(sentinel.port());
+  relay.pause();
+  const std::string hosts =
+      "127.0.0.1:" + std::to_string(relay.port()) + ",127.0.0.1:" + std::to_string(sentinel.port());
+  RedisClient client(url_of("redis+sentinel://" + hosts + "/sale"), kShort);
+  CHECK(await([&] { return bool(client.connect()); }));
+}
+
+TEST_CASE("what is no answer of a script is an error and ends the connection") {
+  struct Nonsense {
+    const char* name;
+    Forgery forgery;
+    int64_t timeout_ms;
+  };
+  const Nonsense all[] = {
+      {"garbage", {servers::kGarbage, Forgery::Then::pass}, kLong},
+      {"half a reply and then the end", {servers::kHalfReply, Forgery::Then::close}, kLong},
+      {"half a reply and then silence", {servers::kHalfReply, Forgery::Then::silence}, kShort},
+      {"a reply that is too large", {servers::kHugeBulk, Forgery::Then::silence}, kShort},
+      {"nothing and then the end", {"", Forgery::Then::close}, kLong},
+      {"a number", {":7\r\n", Forgery::Then::pass}, kLong},
+      {"an empty array", {"*0\r\n", Forgery::Then::pass}, kLong},
+      {"nil", {"$-1\r\n", Forgery::Then::pass}, kLong},
+      {"an error", {"-LOADING Redis is loading\r\n", Forgery::Then::pass}, kLong},
+      {"an unknown script twice", {"-NOSCRIPT No\r\n", Forgery::Then::close}, kLong},
+  };
+  Server& server = empty_redis();
+  for (const Nonsense& nonsense : all) {
+    CAPTURE(nonsense.name);
+    Relay relay(server.port());
+    RedisClient client(url_of(relay.port()), nonsense.timeout_ms);
+    REQUIRE(await([&] {
+      return client.connect() && status_of(client.call(Script::check, {"0"})) == "GONE";
+    }));
+    relay.forge_reply(1, nonsense.forgery);
+    const std::string what = complaint(client.call(Script::check, {"0"}));
+    CHECK(what.starts_with("Redis at 127.0.0.1:" + std::to_string(relay.port()) + ": "));
+    CHECK(!client.is_connected());
+  }
+}
+
+TEST_CASE("a reply that is lost is an error and the script may have run") {
+  Server& server = empty_redis();
+  Relay relay(server.port());
+  RedisClient client(url_of(relay.port()), kLong);
+  REQUIRE(client.connect());
+  REQUIRE(client.call(Script::bump, {"5", "0"}));
+  relay.swallow(servers::Direction::to_client, servers::Times::once);
+  CHECK(!client.call(Script::bump, {"6", "0"}));
+  REQUIRE(client.connect());
+  CHECK(status_of(client.call(Script::bump, {"6", "0"})) == "STALE");
+}
+
+TEST_SUITE_END();

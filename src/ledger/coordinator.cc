@@ -513,7 +513,8 @@ StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item, con
     if (!taken) return unavailable(taken.error().message);
     const std::string& status = taken->values[0].text;
     if (status == "SHORT")
-      return {.outcome = Outcome::not_enough, .free = static_cast<Units>(taken->values[1].integer)};
+      return {.outcome = Outcome::not_enough,  // less than none is free when more is held than was supplied
+              .free = static_cast<Units>(std::max<int64_t>(0, taken->values[1].integer))};
     if (status != "OK") return unavailable("the ledger is not open: " + status);
   }
   Result<Restocked> restocked = registry_.restock(op_id, item, delta);

@@ -73,6 +73,7 @@ TEST_CASE("every script says ROLLED after a restart that kept the data until a n
 TEST_CASE(
     "every script says REPLICA at a replica that takes writes and ROLLED when it was promoted") {
   Pair pair;
+  pair.replica.await_in_sync(pair.master);  // before: a master's first replica makes it another
   ScriptRig rig(pair.master);
   rig.open("5", "0,1");
   pair.replica.await_in_sync(pair.master);
@@ -88,6 +89,16 @@ TEST_CASE(
     CHECK(rig.call_at(pair.replica, script, arguments) == "ROLLED, 5");
   }
   CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 1") == "OK, 1, 1, 0, 99, 0");  // the old master goes on
+}
+
+TEST_CASE("a master begins a new history with its first replica and every script says ROLLED") {
+  RedisServer master;
+  ScriptRig rig(master);
+  rig.open("5", "0");
+  RedisServer replica({.replica_of = master.port()});
+  replica.await_in_sync(master);
+  CHECK(rig.sync(kNode0, 1, "ticket 0 0 0 1") == "ROLLED, 5");
+  CHECK(rig.bump("6 0") == "OK");
 }
 
 // ---- BUMP and CHECK

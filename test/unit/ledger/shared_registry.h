@@ -1,0 +1,139 @@
+// The registry of several nodes of one test, in memory: what each of its transactions promises and no database.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ledger/registry.h"
+
+namespace stampede::ledger {
+
+class SharedRegistry final : public Registry {
+ public:
+  // From now on, nothing is answered.
+  void set_down(bool is_down) {
+    const std::lock_guard lock(mutex_);
+    is_down_ = is_down;
+  }
+
+  Status enroll(uint32_t node, const std::string& uuid) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.try_emplace(node, Member{.node = node, .uuid = uuid}).first->second;
+    if (member.uuid != uuid || member.state == MemberState::retired)
+      return Error{"node number is taken"};
+    return Ok{};
+  }
+
+  Result<std::vector<Supply>> add_items(std::span<const Supply> items) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::vector<Supply> standing;
+    for (const Supply& item : items)
+      standing.push_back(supplies_.try_emplace(item.item, item).first->second);
+    return standing;
+  }
+
+  Result<std::vector<Supply>> supplies() override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    return all_supplies();
+  }
+
+  Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const auto found = members_.find(node);
+    if (found == members_.end() || found->second.state == MemberState::retired)
+      return Error{"not a member"};
+    found->second.state = MemberState::active;
+    std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
+    highest_ = (((std::max(above, highest_) >> 16) + 1) << 16) | node;
+    EpochPlan plan{.epoch = highest_, .members = {}, .frozen = frozen_, .supplies = all_supplies()};
+    for (const auto& [number, member] : members_)
+      if (member.state == MemberState::active) plan.members.push_back(number);
+    return plan;
+  }
+
+  Status enter_epoch(uint32_t node, uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.at(node);
+    if (member.state != MemberState::active) return Error{"not active"};
+    member.epoch = std::max(member.epoch, epoch);
+    return Ok{};
+  }
+
+  Result<std::optional<Restocked>> find_restock(const std::string& op_id) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const auto found = restocks_.find(op_id);
+    if (found == restocks_.end()) return std::optional<Restocked>();
+    return std::optional(Restocked{.is_applied = false, .supply = supplies_.at(found->second)});
+  }
+
+  Result<Restocked> restock(const std::string& op_id, const std::string& item,
+                            int64_t delta) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const auto found = supplies_.find(item);
+    if (found == supplies_.end()) return Error{"no such item"};
+    const bool is_new = restocks_.emplace(op_id, item).second;
+    if (is_new && delta > 0) found->second.supplied += static_cast<Units>(delta);
+    if (is_new && delta < 0) found->second.withdrawn += static_cast<Units>(-delta);
+    return Restocked{.is_applied = is_new, .supply = found->second};
+  }
+
+  Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.at(node);
+    if (member.state != MemberState::active || member.epoch > epoch) return Error{"has gone on"};
+    member.state = MemberState::inactive;
+    frozen_.insert(frozen_.end(), counts.begin(), counts.end());
+    return Ok{};
+  }
+
+  Status retire(uint32_t node, std::span<const FrozenCount> counts) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    members_.at(node).state = MemberState::retired;
+    std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
+    frozen_.insert(frozen_.end(), counts.begin(), counts.end());
+    return Ok{};
+  }
+
+  Result<std::vector<Member>> members() override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::vector<Member> all;
+    for (const auto& [number, member] : members_) all.push_back(member);
+    return all;
+  }
+
+  Result<std::vector<FrozenCount>> frozen() override {
+    const std::lock_guard lock(mutex_);
+    return frozen_;
+  }
+
+ private:
+  static Error down() { return Error{"the database does not answer"}; }
+  std::vector<Supply> all_supplies() const {
+    std::vector<Supply> all;
+    for (const auto& [item, supply] : supplies_) all.push_back(supply);
+    return all;
+  }
+
+  std::mutex mutex_;
+  bool is_down_ = false;
+  uint64_t highest_ = 0;
+  std::map<uint32_t, Member> members_;
+  std::map<std::string, Supply> supplies_;
+  std::map<std::string, std::string> restocks_;  // op_id -> item
+  std::vector<FrozenCount> frozen_;
+};
+
+}  // namespace stampede::ledger

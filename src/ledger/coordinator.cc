@@ -413,7 +413,9 @@ void Coordinator::note_numbers(const RedisValue& joined, const std::vector<Promi
     last_numbers_[shard] = static_cast<uint64_t>(joined.values[2 + 2 * shard].integer);
     const Lsn witnessed = static_cast<Lsn>(joined.values[3 + 2 * shard].integer);
     const Lsn durable = promises[shard].lsn;
-    if (witnessed > durable)
+    // When this process joins again, its own exchanges have told of records behind the promise.
+    const bool is_news = joined_ != promises[shard].epoch;
+    if (is_news && witnessed > durable)
       fatal(kExitLogDamaged,
             "shard %zu: Redis has seen record %lu durable, the order log ends at %lu: it was restored from an old copy or "
             "has lost its end",

@@ -28,6 +28,7 @@ constexpr uint64_t sequence_gap_after_loss = 1'000'000'000;  // of 2^40
 
 // Values
 constexpr uint64_t stock_max = uint64_t{1} << 40;
+constexpr uint64_t shared_supply_max = uint64_t{1} << 52;  // of an item, ever: Lua counts in doubles
 constexpr uint32_t quantity_max = 1000;  // units in one order, when the item sets no lower limit
 constexpr int64_t price_max = int64_t{1} << 43;  // minor units of one unit
 constexpr int64_t money_max = int64_t{1} << 53;  // exact in every JSON reader

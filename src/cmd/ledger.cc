@@ -115,7 +115,8 @@ int preheat(const Flags& flags) {
                   " (POST /admin/items/%s/restock changes it)\n",
                   wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
   }
-  if (Status status = supply_open_epoch(*tools.redis, *standing); !status) return fail(status.error());
+  if (Status status = supply_open_epoch(*tools.redis, *standing); !status)
+    return fail(status.error());
   std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
   return kExitOk;
 }
@@ -123,8 +124,8 @@ int preheat(const Flags& flags) {
 // ---- status ----
 
 void print_item(const ledger::ItemCounters& item) {
-  std::printf("%s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64 " + reserved or sold %" PRId64
-              "%s\n",
+  std::printf("%s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64
+              " + reserved or sold %" PRId64 "%s\n",
               item.item.c_str(), item.total(), item.free(), item.unsold,
               item.held - item.withdrawn - item.unsold,
               item.free() < 0 ? "   more is held than was ever supplied" : "");
@@ -136,8 +137,8 @@ void print_item(const ledger::ItemCounters& item) {
   }
   for (const auto& [node, counts] : by_node)
     if (counts.first + counts.second != 0)
-      std::printf("  node %u: leased %" PRId64 ", reserved or sold %" PRId64 "\n", node, counts.first,
-                  counts.second);
+      std::printf("  node %u: leased %" PRId64 ", reserved or sold %" PRId64 "\n", node,
+                  counts.first, counts.second);
 }
 
 int print_members(ledger::Registry& registry) {
@@ -157,10 +158,11 @@ int status(const Flags& flags) {
   Result<EpochView> view = ledger::look_at_epoch(*tools.redis);
   if (!view) return fail(view.error());
   std::printf("epoch %" PRIu64 ": %s; members %s; joined %s\n", view->epoch,
-              std::string(ledger::name_of(view->state)).c_str(), ledger::text_of(view->members).c_str(),
-              ledger::text_of(view->joined).c_str());
+              std::string(ledger::name_of(view->state)).c_str(),
+              ledger::text_of(view->members).c_str(), ledger::text_of(view->joined).c_str());
   if (tools.registry)
-    if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk) return exit_code;
+    if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk)
+      return exit_code;
   if (view->state != EpochView::State::open) return kExitFailure;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(*tools.redis, view->epoch);
   if (!items) return fail(items.error());
@@ -180,7 +182,8 @@ int rebuild(const Flags& flags) {
   // The state of the epoch, not the items: what no node can be asked about is nobody's to lose.
   if (auto gone = tools.redis->command({"DEL", std::string(ledger::kKeyPrefix) + "m"}); !gone)
     return fail(gone.error());
-  std::printf("epoch %" PRIu64 " has ended; waiting for the nodes to open the next\n", before->epoch);
+  std::printf("epoch %" PRIu64 " has ended; waiting for the nodes to open the next\n",
+              before->epoch);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.wait_s);
   EpochView view;
   do {
@@ -210,7 +213,8 @@ int deactivate(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  if (Status done = take_out(*tools.redis, *tools.registry, flags.node); !done) return fail(done.error());
+  if (Status done = take_out(*tools.redis, *tools.registry, flags.node); !done)
+    return fail(done.error());
   std::printf(
       "node %u is inactive: the others do not wait for it, and what it held counts as sold.\n"
       "It comes back by starting it; if it is gone for good: stampede ledger reclaim --node %u\n",
@@ -239,7 +243,8 @@ int ledger(Arguments arguments) {
   app.require_subcommand(1);
   const auto add = [&](const char* name, const char* what) {
     CLI::App* const command = app.add_subcommand(name, what);
-    command->add_option("--ledger", flags.ledger, "redis://…, redis+sentinel://… or redis+cluster://…")
+    command
+        ->add_option("--ledger", flags.ledger, "redis://…, redis+sentinel://… or redis+cluster://…")
         ->required()
         ->type_name("URL");
     return command;
@@ -255,13 +260,16 @@ int ledger(Arguments arguments) {
         ->check(CLI::Range(0u, limits::node_max))
         ->type_name("N");
   };
-  CLI::App* const preheats = add("preheat", "make items and their stock known; never changes live stock");
+  CLI::App* const preheats =
+      add("preheat", "make items and their stock known; never changes live stock");
   add_database(preheats, true);
   preheats->add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
-  CLI::App* const states = add("status", "epoch, members, and each item's units by node; exit 1 unless open");
+  CLI::App* const states =
+      add("status", "epoch, members, and each item's units by node; exit 1 unless open");
   add_database(states, false);
   states->add_option("--item", flags.item, "only this item")->type_name("CODE");
-  CLI::App* const rebuilds = add("rebuild", "let the nodes build the ledger again from their order logs");
+  CLI::App* const rebuilds =
+      add("rebuild", "let the nodes build the ledger again from their order logs");
   rebuilds->add_option("--wait", flags.wait_s, "how long to wait for it")->type_name("SECONDS");
   CLI::App* const deactivates =
       add("deactivate", "a node that is down no longer holds up the others; it may come back");
@@ -271,12 +279,16 @@ int ledger(Arguments arguments) {
       add("reclaim", "take a node out for good and put back on sale what it did not sell");
   add_database(reclaims, true);
   add_node(reclaims);
-  reclaims->add_option("--data", flags.data,
-                       "data directory of the node, whose server does not run; without it, its disk is lost: "
-                       "what the database does not know counts as sold until the last pay deadline")
+  reclaims
+      ->add_option(
+          "--data", flags.data,
+          "data directory of the node, whose server does not run; without it, its disk is lost: "
+          "what the database does not know counts as sold until the last pay deadline")
       ->type_name("DIR");
-  reclaims->add_option("--pay-window", flags.pay_window_s,
-                       "longest pay window of its items, when no order in the database tells (without --data)")
+  reclaims
+      ->add_option(
+          "--pay-window", flags.pay_window_s,
+          "longest pay window of its items, when no order in the database tells (without --data)")
       ->type_name("SECONDS");
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
   if (preheats->parsed()) return preheat(flags);

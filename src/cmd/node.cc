@@ -293,36 +293,54 @@ void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, 
 
 // With a shared ledger the stock of an item is what the first node said, whatever the catalogs of the others say.
 std::optional<Ending> Node::agree_on_supply() {
-  const bool has_shared_before =
-      std::any_of(streams_.begin(), streams_.end(), [](const shard::RestoredStream& stream) {
-        return stream.state->promised_epoch() != 0;
-      });
+  const bool has_shared_before = std::any_of(
+      streams_.begin(), streams_.end(),
+      [](const shard::RestoredStream& stream) { return stream.state->promised_epoch() != 0; });
   if (!settings_.redis && has_shared_before)
-    return failure(kExitUsage,
-                   settings_.data_dir + " shares its stock with other nodes through Redis: start it with --ledger as before");
+    return failure(
+        kExitUsage,
+        settings_.data_dir +
+            " shares its stock with other nodes through Redis: start it with --ledger as before");
   if (!settings_.redis) return std::nullopt;
+  if (auto ending = refuse_retired()) return ending;
   std::vector<ledger::Supply> known;
   for (const stock::RegisteredItem& item : streams_[0].state->items())
     known.push_back({std::string(item.terms.code.view()), item.supplied, item.withdrawn});
-  if (settings_.database.kind == drain::DatabaseUrl::Kind::postgres)
-    registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
-  else
-    registry_ = std::make_unique<ledger::SoloRegistry>(known);
+  if (!registry_) registry_ = std::make_unique<ledger::SoloRegistry>(known);
   // What this log supplied before its stock was shared is news to the registry once.
   std::vector<ledger::Supply> wanted = new_supplies_;
   if (!has_shared_before) wanted.insert(wanted.end(), known.begin(), known.end());
   if (wanted.empty()) return std::nullopt;
   Result<std::vector<ledger::Supply>> standing = registry_->add_items(wanted);
   if (!standing)
-    return failure(kExitFailure, "new items need the database that the nodes share: " + standing.error().message);
+    return failure(kExitFailure,
+                   "new items need the database that the nodes share: " + standing.error().message);
   for (size_t i = 0; i < new_supplies_.size(); ++i) {
     const ledger::Supply& supply = (*standing)[i];
     if (supply.supplied - supply.withdrawn != new_supplies_[i].supplied)
-      note("item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no node knows yet",
-           supply.item.c_str(), (unsigned long)(supply.supplied - supply.withdrawn),
-           (unsigned long)new_supplies_[i].supplied);
+      note(
+          "item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no "
+          "node knows yet",
+          supply.item.c_str(), (unsigned long)(supply.supplied - supply.withdrawn),
+          (unsigned long)new_supplies_[i].supplied);
     new_supplies_[i] = supply;
   }
+  return std::nullopt;
+}
+
+// What a retired node held is back on sale or sold elsewhere. Without an answer the start goes on: Redis and the drainer's
+// transactions refuse such a node too.
+std::optional<Ending> Node::refuse_retired() {
+  if (settings_.database.kind != drain::DatabaseUrl::Kind::postgres) return std::nullopt;
+  registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
+  Result<std::vector<ledger::Member>> members = registry_->members();
+  if (!members) return std::nullopt;
+  const std::string uuid = orderlog::text_of(manifest_.log_uuid);
+  for (const ledger::Member& member : *members)
+    if (member.uuid == uuid && member.state == ledger::MemberState::retired)
+      return failure(kExitLogDamaged,
+                     settings_.data_dir + " was retired as node " + std::to_string(member.node) +
+                         ": start with an empty --data and a --node that no other had");
   return std::nullopt;
 }
 
@@ -404,7 +422,8 @@ std::optional<Ending> Node::make_shards() {
       if (problem) return problem;
       for (ItemId item = 0; item < streams_[0].state->items().size() + new_items_.size(); ++item)
         first_news.push_back(book.tell_for(i, item));
-      seams->ledger = std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
+      seams->ledger =
+          std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
     }
     seams->catalog = std::make_unique<stock::Catalog>(manifest_.hash_key);
     for (const stock::RegisteredItem& item : streams_[0].state->items())
@@ -443,15 +462,16 @@ void Node::make_coordinator() {
   std::vector<ledger::EpochLink*> links;
   for (const auto& link : epoch_links_) links.push_back(link.get());
   coordinator_ = std::make_unique<ledger::Coordinator>(
-      ledger::CoordinatorSettings{.node = settings_.node,
-                                  .uuid = orderlog::text_of(manifest_.log_uuid),
-                                  .generation = manifest_.generation,
-                                  .shard_count = settings_.shard_count,
-                                  .boot = manifest_.boot,
-                                  .timeout_ms = settings_.ledger_timeout_ms,
-                                  .url = *settings_.redis,
-                                  .is_solo = settings_.database.kind != drain::DatabaseUrl::Kind::postgres,
-                                  .promised = promised},
+      ledger::CoordinatorSettings{
+          .node = settings_.node,
+          .uuid = orderlog::text_of(manifest_.log_uuid),
+          .generation = manifest_.generation,
+          .shard_count = settings_.shard_count,
+          .boot = manifest_.boot,
+          .timeout_ms = settings_.ledger_timeout_ms,
+          .url = *settings_.redis,
+          .is_solo = settings_.database.kind != drain::DatabaseUrl::Kind::postgres,
+          .promised = promised},
       *registry_, links, clock_, [this] { process_->doorbells[0]->ring(); });
   shared_operators_ = std::make_unique<ledger::RedisOperators>(
       static_cast<ledger::RedisLedger&>(*seams_[0]->ledger), *coordinator_);
@@ -578,21 +598,18 @@ void Node::run_shard(uint32_t index) {
 void Node::start() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     seams_[i]->shard->front().add_listener(listeners_[i], false);
-  admin_ =
-      std::make_unique<shard::Admin>(*seams_[0]->shard,
-                                     shared_operators_ ? *shared_operators_
-                                                       : static_cast<ledger::EmbeddedLedger&>(*seams_[0]->ledger),
-                                     *process_,
-                                     shard::AdminInfo{.node = settings_.node,
-                                                      .data_dir = settings_.data_dir,
-                                                      .ledger = settings_.redis
-                                                                    ? ledger::text_of(*settings_.redis)
-                                                                    : "embedded",
-                                                      .version = version_text(),
-                                                      .started_wall_ms = clock_.now().wall_ms(),
-                                                      .token = settings_.admin_token},
-                                     [this] { return drain_status(); },
-                                     [this] { return ledger_status(); });
+  admin_ = std::make_unique<shard::Admin>(
+      *seams_[0]->shard,
+      shared_operators_ ? *shared_operators_
+                        : static_cast<ledger::EmbeddedLedger&>(*seams_[0]->ledger),
+      *process_,
+      shard::AdminInfo{.node = settings_.node,
+                       .data_dir = settings_.data_dir,
+                       .ledger = settings_.redis ? ledger::text_of(*settings_.redis) : "embedded",
+                       .version = version_text(),
+                       .started_wall_ms = clock_.now().wall_ms(),
+                       .token = settings_.admin_token},
+      [this] { return drain_status(); }, [this] { return ledger_status(); });
   process_->on_terms = [this](const stock::ItemTerms& terms) {
     item_names_.set(terms.id, terms.code);
   };
@@ -643,6 +660,9 @@ bool Node::is_alive() {
 }
 
 void Node::release_segments() {
+  if (drainer_ && drainer_->is_fenced())
+    fatal(kExitLogDamaged, "%s: this node was retired, and its rows are refused",
+          drainer_->problem().c_str());
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     uint32_t below = snapshotter_->covered_below(i);
     if (process_->has_database)

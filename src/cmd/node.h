@@ -101,6 +101,7 @@ class Node {
   std::optional<Ending> drain_before_change(const std::vector<shard::RestoredStream>& streams);
   std::optional<Ending> merge_catalog();
   std::optional<Ending> agree_on_supply();
+  std::optional<Ending> refuse_retired();
   std::optional<Ending> look_into_database();
   std::optional<Ending> go_on_after_loss();
   std::vector<std::vector<orderlog::Witness>> witnesses();

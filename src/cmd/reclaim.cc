@@ -35,8 +35,8 @@ using ledger::FrozenCount;
 
 constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
-constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
-constexpr uint32_t kOrdersMax = 100'000'000;
+constexpr int64_t kSlackS = 60;                 // clocks of servers and of the database
+constexpr uint32_t kOrdersAtFirst = 4'000'000;  // memory for as many is reserved
 
 int fail(const std::string& message, int exit_code = kExitFailure) {
   std::fprintf(stderr, "stampede ledger: %s\n", message.c_str());
@@ -96,6 +96,7 @@ class OfflineNode {
     orderlog::Marks marks;
   };
 
+  Result<shard::RestoredStream> restore(const orderlog::StreamFiles& files) const;
   Lsn append(Stream& stream, const orderlog::Record& record);
   void settle(Stream& stream);
   std::string_view code_of(ItemId item) const {
@@ -103,7 +104,7 @@ class OfflineNode {
   }
 
   const ReclaimSettings& settings_;
-  SystemClock clock_;
+  mutable SystemClock clock_;
   BootId boot_id_ = read_boot_id();
   std::optional<orderlog::DirectoryLock> lock_;
   orderlog::Manifest manifest_;
@@ -118,23 +119,25 @@ int OfflineNode::open() {
   orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
   if (!attempt.lock) return fail(attempt.message, attempt.is_in_use ? kExitDirInUse : kExitFailure);
   lock_ = std::move(attempt.lock);
-  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir, true);
+  Result<std::optional<orderlog::Manifest>> manifest =
+      orderlog::read_manifest(settings_.data_dir, true);
   if (!manifest) return fail(manifest.error().message);
-  if (!*manifest) return fail("--data " + settings_.data_dir + ": there is no order log", kExitUsage);
+  if (!*manifest)
+    return fail("--data " + settings_.data_dir + ": there is no order log", kExitUsage);
   manifest_ = **manifest;
   if (manifest_.node != settings_.node)
-    return fail("--data " + settings_.data_dir + " belongs to node " + std::to_string(manifest_.node), kExitUsage);
-  Result<orderlog::DiskPlan> plan = orderlog::plan_disk(settings_.data_dir, orderlog::Durability::fsync);
+    return fail(
+        "--data " + settings_.data_dir + " belongs to node " + std::to_string(manifest_.node),
+        kExitUsage);
+  Result<orderlog::DiskPlan> plan =
+      orderlog::plan_disk(settings_.data_dir, orderlog::Durability::fsync);
   if (!plan) return fail(plan.error().message);
   keeper_ = std::make_unique<orderlog::SegmentKeeper>(plan->open_flags, maker_, nullptr);
   std::vector<orderlog::StreamSegments*> segments;
   for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
-    const orderlog::StreamFiles files = orderlog::stream_files(settings_.data_dir, manifest_, shard);
-    Result<shard::RestoredStream> restored = shard::restore_stream({.files = files,
-                                                                    .hash_key = manifest_.hash_key,
-                                                                    .orders_max = kOrdersMax,
-                                                                    .boot_id = boot_id_,
-                                                                    .wall_ns = clock_.now().wall_ns});
+    const orderlog::StreamFiles files =
+        orderlog::stream_files(settings_.data_dir, manifest_, shard);
+    Result<shard::RestoredStream> restored = restore(files);
     if (!restored) return fail(restored.error().message);
     if (restored->report.outcome == orderlog::RecoveryOutcome::damaged)
       return fail(restored->report.message, kExitLogDamaged);
@@ -151,8 +154,8 @@ int OfflineNode::open() {
     stream.disk = std::move(*disk);
     const orderlog::RecoveryReport& report = stream.restored.report;
     stream.writer = std::make_unique<orderlog::Writer>(
-        orderlog::stream_files(settings_.data_dir, manifest_, shard), report.end, boot_id_, *stream.disk,
-        *segments[shard], stream.marks);
+        orderlog::stream_files(settings_.data_dir, manifest_, shard), report.end, boot_id_,
+        *stream.disk, *segments[shard], stream.marks);
     if (report.outcome == orderlog::RecoveryOutcome::torn)
       stream.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
                                                .truncated_offset = report.end.offset});
@@ -160,10 +163,27 @@ int OfflineNode::open() {
   return kExitOk;
 }
 
+// Nobody says here how many orders the node had in memory.
+Result<shard::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& files) const {
+  for (uint64_t orders_max = kOrdersAtFirst;; orders_max *= 8) {
+    const auto cells =
+        static_cast<uint32_t>(std::min<uint64_t>(orders_max, limits::orders_per_shard_max));
+    Result<shard::RestoredStream> restored =
+        shard::restore_stream({.files = files,
+                               .hash_key = manifest_.hash_key,
+                               .orders_max = cells,
+                               .boot_id = boot_id_,
+                               .wall_ns = clock_.now().wall_ns});
+    const bool is_too_small = restored && restored->state->has_overflowed();
+    if (!is_too_small || cells == limits::orders_per_shard_max) return restored;
+  }
+}
+
 void OfflineNode::settle(Stream& stream) {
   while (!stream.writer->is_idle()) {
     stream.writer->start_write(clock_.now());
-    if (!stream.writer->poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    if (!stream.writer->poll(clock_.now()))
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
   stream.disk->drain_events();
 }
@@ -184,8 +204,8 @@ int OfflineNode::expire_and_return() {
       if (!order.is_live || order.state != OrderState::reserved) continue;
       const std::string item(code_of(state.item_of(order)));
       append(*stream, orderlog::Expire{.order = order.id, .at_ms = now_ms});
-      std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value, order.quantity,
-                  item.c_str());
+      std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value,
+                  order.quantity, item.c_str());
     }
     for (ItemId item = 0; item < state.stocks().size(); ++item) {
       const stock::ItemStock stock = state.stock(item);
@@ -218,7 +238,8 @@ int OfflineNode::drain() {
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return fail(finding.message, kExitLogDamaged);
-  if (!drainer.drain_now(kDrainPatienceNs)) return fail("the database does not have everything yet: " + drainer.problem());
+  if (!drainer.drain_now(kDrainPatienceNs))
+    return fail("the database does not have everything yet: " + drainer.problem());
   return kExitOk;
 }
 
@@ -226,8 +247,8 @@ std::vector<FrozenCount> OfflineNode::counts() const {
   std::vector<FrozenCount> counts;
   for (uint32_t shard = 0; shard < streams_.size(); ++shard) {
     const stock::StreamState& state = *streams_[shard]->restored.state;
-    const std::string stream = std::to_string(manifest_.node) + "." + std::to_string(manifest_.generation) + "." +
-                               std::to_string(shard);
+    const std::string stream = std::to_string(manifest_.node) + "." +
+                               std::to_string(manifest_.generation) + "." + std::to_string(shard);
     for (ItemId item = 0; item < state.stocks().size(); ++item)
       if (state.stock(item).accepted > 0)
         counts.push_back({.node = manifest_.node,
@@ -266,7 +287,9 @@ Result<std::map<std::string, Known>> known_units(postgres::Connection& connectio
   postgres::Parameters range;
   range.add(std::string_view(first)).add(std::string_view(last));
   Result<postgres::Rows> rows = connection.execute(
-      "SELECT item, state, sum(qty)::bigint FROM orders WHERE order_id BETWEEN $1 AND $2 GROUP BY item, state", range);
+      "SELECT item, state, sum(qty)::bigint FROM orders WHERE order_id BETWEEN $1 AND $2 GROUP BY "
+      "item, state",
+      range);
   if (!rows) return rows.error();
   std::map<std::string, Known> known;
   for (size_t row = 0; row < rows->size(); ++row) {
@@ -282,12 +305,16 @@ Result<std::map<std::string, Known>> known_units(postgres::Connection& connectio
 Result<int64_t> seconds_to_wait(postgres::Connection& connection, const ReclaimSettings& settings) {
   const auto [first, last] = order_range(settings.node);
   postgres::Parameters parameters;
-  parameters.add(int64_t{settings.node}).add(std::string_view(first)).add(std::string_view(last)).add(settings.pay_window_s);
+  parameters.add(int64_t{settings.node})
+      .add(std::string_view(first))
+      .add(std::string_view(last))
+      .add(settings.pay_window_s);
   Result<postgres::Rows> rows = connection.execute(
       "SELECT w.window_s, ceil(extract(epoch FROM m.updated_at - now()) + w.window_s)::bigint,"
       " coalesce(ceil(extract(epoch FROM o.last - now())), 0)::bigint FROM members m,"
       " (SELECT coalesce(max(extract(epoch FROM pay_before - created_at)), 0)::bigint AS longest,"
-      "  max(pay_before) FILTER (WHERE state = 'reserved' AND order_id BETWEEN $2 AND $3) AS last FROM orders) o,"
+      "  max(pay_before) FILTER (WHERE state = 'reserved' AND order_id BETWEEN $2 AND $3) AS last "
+      "FROM orders) o,"
       " LATERAL (SELECT greatest($4, o.longest) AS window_s) w WHERE m.node = $1",
       parameters);
   if (!rows) return rows.error();
@@ -302,7 +329,8 @@ Status expire_rows(postgres::Connection& connection, uint32_t node) {
   postgres::Parameters range;
   range.add(std::string_view(first)).add(std::string_view(last));
   Result<postgres::Rows> rows = connection.execute(
-      "UPDATE orders SET state = 'expired', updated_at = now() WHERE state = 'reserved' AND order_id BETWEEN $1 AND $2 "
+      "UPDATE orders SET state = 'expired', updated_at = now() WHERE state = 'reserved' AND "
+      "order_id BETWEEN $1 AND $2 "
       "RETURNING order_id, item, qty::bigint",
       range);
   if (!rows) return rows.error();
@@ -313,7 +341,8 @@ Status expire_rows(postgres::Connection& connection, uint32_t node) {
 }
 
 // Of each item as many units stay held as are paid; the rest of every stream is returned.
-std::vector<FrozenCount> final_counts(std::vector<FrozenCount> counts, std::map<std::string, Known> known) {
+std::vector<FrozenCount> final_counts(std::vector<FrozenCount> counts,
+                                      std::map<std::string, Known> known) {
   for (FrozenCount& count : counts) {
     Units& paid = known[count.item].paid;
     const Units kept = std::min(paid, count.accepted - count.returned);
@@ -329,8 +358,9 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
   for (const auto& [item, units] : held) {
     const Known& item_known = known[item];
     const Units sum = item_known.paid + item_known.reserved;
-    std::printf("%s: held %" PRIu64 " = paid %" PRIu64 " + reserved %" PRIu64 " + unknown %" PRIu64 "\n", item.c_str(),
-                units, item_known.paid, item_known.reserved, units > sum ? units - sum : 0);
+    std::printf(
+        "%s: held %" PRIu64 " = paid %" PRIu64 " + reserved %" PRIu64 " + unknown %" PRIu64 "\n",
+        item.c_str(), units, item_known.paid, item_known.reserved, units > sum ? units - sum : 0);
   }
 }
 
@@ -343,24 +373,26 @@ Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t
   Result<EpochView> view = ledger::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state != EpochView::State::open)
-    return Error{"the ledger is " + std::string(ledger::name_of(view->state)) +
-                 ", so what node " + std::to_string(node) +
-                 " holds cannot be read there: start the node, or reclaim it with --data DIR, its data directory"};
+    return Error{"the ledger is " + std::string(ledger::name_of(view->state)) + ", so what node " +
+                 std::to_string(node) +
+                 " holds cannot be read there: start the node, or reclaim it with --data DIR, its "
+                 "data directory"};
   if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
   if (!items) return items.error();
   return registry.deactivate(node, view->epoch, ledger::counts_of(*items, node));
 }
 
-int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redis, ledger::Registry& registry) {
+int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
+                      ledger::Registry& registry) {
   Result<ledger::Member> member = member_of(registry, settings.node);
   if (!member) return fail(member.error().message);
   // The directory is locked from here on: no process of the node runs or can be started.
   OfflineNode node(settings);
   if (const int exit_code = node.open(); exit_code != kExitOk) return exit_code;
   if (orderlog::text_of(node.manifest().log_uuid) != member->uuid)
-    return fail("--data " + settings.data_dir + " is not the directory of node " + std::to_string(settings.node) +
-                    ", which has " + member->uuid,
+    return fail("--data " + settings.data_dir + " is not the directory of node " +
+                    std::to_string(settings.node) + ", which has " + member->uuid,
                 kExitUsage);
   const bool is_repeat = member->state == ledger::MemberState::retired;
   if (!is_repeat) {
@@ -370,15 +402,18 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
   const std::vector<FrozenCount> counts = node.counts();
   if (Status out = take_out(redis, registry, settings.node); !out) {
     // The ledger cannot be read, perhaps because it waits for this very node; the log knows what it accepted.
-    if (Status frozen = registry.deactivate(settings.node, kAnyEpoch, counts); !frozen) return fail(frozen.error().message);
+    if (Status frozen = registry.deactivate(settings.node, kAnyEpoch, counts); !frozen)
+      return fail(frozen.error().message);
   }
-  if (Status done = finish(redis, registry, settings.node, counts); !done) return fail(done.error().message);
+  if (Status done = finish(redis, registry, settings.node, counts); !done)
+    return fail(done.error().message);
   print_sold(counts);
   std::printf("node %u is retired\n", settings.node);
   return kExitOk;
 }
 
-int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis, ledger::Registry& registry) {
+int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
+                         ledger::Registry& registry) {
   if (Status out = take_out(redis, registry, settings.node); !out) return fail(out.error().message);
   Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);
   if (!connection) return fail(connection.error().message);
@@ -393,16 +428,21 @@ int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& r
   Result<int64_t> wait_s = seconds_to_wait(*connection, settings);
   if (!wait_s) return fail(wait_s.error().message);
   if (*wait_s > 0) {
-    std::printf("until nobody can pay any more all of it counts as sold: run this again in %" PRId64 " s\n", *wait_s);
+    std::printf("until nobody can pay any more all of it counts as sold: run this again in %" PRId64
+                " s\n",
+                *wait_s);
     return kExitTryLater;
   }
   // Retired twice: the first time refuses every later row of the node, so that what is counted then is final.
-  if (Status fenced = registry.retire(settings.node, counts); !fenced) return fail(fenced.error().message);
-  if (Status expired = expire_rows(*connection, settings.node); !expired) return fail(expired.error().message);
+  if (Status fenced = registry.retire(settings.node, counts); !fenced)
+    return fail(fenced.error().message);
+  if (Status expired = expire_rows(*connection, settings.node); !expired)
+    return fail(expired.error().message);
   known = known_units(*connection, settings.node);
   if (!known) return fail(known.error().message);
   const std::vector<FrozenCount> final = final_counts(counts, *known);
-  if (Status done = finish(redis, registry, settings.node, final); !done) return fail(done.error().message);
+  if (Status done = finish(redis, registry, settings.node, final); !done)
+    return fail(done.error().message);
   print_sold(final);
   std::printf("node %u is retired\n", settings.node);
   return kExitOk;

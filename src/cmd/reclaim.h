@@ -11,7 +11,8 @@
 namespace stampede::cmd {
 
 // Fences the node in the open epoch and makes it inactive with the counters that it had there. Safe to repeat.
-[[nodiscard]] Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node);
+[[nodiscard]] Status take_out(ledger::RedisClient& redis, ledger::Registry& registry,
+                              uint32_t node);
 
 struct ReclaimSettings {
   uint32_t node = 0;

@@ -14,21 +14,22 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLookEvery{100};       // while all is well; a shard's trouble wakes at once
+constexpr milliseconds kLookEvery{100};  // while all is well; a shard's trouble wakes at once
 constexpr milliseconds kLookEveryInTrouble{20};
-constexpr milliseconds kPollBarrier{3};       // while others join
-constexpr int64_t kStallNs = kSecond;         // an epoch that nobody fills or joins for so long is begun again
+constexpr milliseconds kPollBarrier{3};  // while others join
+constexpr int64_t kStallNs =
+    kSecond;  // an epoch that nobody fills or joins for so long is begun again
 constexpr int64_t kAskSentinelsNs = kSecond / 2;
 constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
 constexpr unsigned kDuelBackoffMs = 20;
 constexpr size_t kItemsPerChunk = 500;
 constexpr uint32_t kJobsMax = 1024;
-constexpr uint64_t kUnitsExact = uint64_t{1} << 52;  // Lua counts in doubles
 
 }  // namespace
 
-Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry, std::vector<EpochLink*> links,
-                         Clock& clock, std::function<void()> wake_shard0)
+Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
+                         std::vector<EpochLink*> links, Clock& clock,
+                         std::function<void()> wake_shard0)
     : settings_(std::move(settings)),
       registry_(registry),
       links_(std::move(links)),
@@ -135,7 +136,8 @@ milliseconds Coordinator::advance() {
   const bool is_others = !members.empty() && members != std::vector<uint32_t>{settings_.node};
   if (settings_.is_solo && is_others)
     return fail("this Redis counts for node " + view->members +
-                ": several nodes need --db postgres://… in common, or each a Redis database of its own"),
+                ": several nodes need --db postgres://… in common, or each a Redis database of its "
+                "own"),
            kLookEvery;
   if (view->status != "OK") return begin_epoch(view->epoch) ? kPollBarrier : kLookEveryInTrouble;
   return view->state == "O" ? on_open(*view) : on_recovering(*view);
@@ -160,8 +162,10 @@ bool Coordinator::connect() {
 
 bool Coordinator::enroll() {
   if (is_enrolled_) return true;
-  if (Status status = registry_.enroll(settings_.node, settings_.uuid); !status)
+  if (Status status = registry_.enroll(settings_.node, settings_.uuid); !status) {
+    end_if_retired();
     return fail(status.error().message);
+  }
   return is_enrolled_ = true;
 }
 
@@ -195,8 +199,10 @@ milliseconds Coordinator::on_open(const View& view) {
   const bool has_joined = view.place == place() && !is_fenced;
   if (has_joined && view.epoch > highest_promise_)
     fatal(kExitLogDamaged,
-          "this node has joined epoch %lu of the ledger, and its order log has promised no more than %lu: the log was "
-          "restored from an old copy or has lost its end; take the node out with `stampede ledger deactivate` and `reclaim`",
+          "this node has joined epoch %lu of the ledger, and its order log has promised no more "
+          "than %lu: the log was "
+          "restored from an old copy or has lost its end; take the node out with `stampede ledger "
+          "deactivate` and `reclaim`",
           static_cast<unsigned long>(view.epoch), static_cast<unsigned long>(highest_promise_));
   if (is_fenced) end_if_retired();
   // A stranger to this epoch, data that was dealt out anew, an epoch before the one that was promised last.
@@ -215,7 +221,8 @@ milliseconds Coordinator::on_open(const View& view) {
 
 void Coordinator::open(uint64_t epoch, const std::string& members) {
   // Streams share what is plenty; how many shards the other nodes have is not told, and need not be exact.
-  assignment_.stream_count = settings_.shard_count * static_cast<uint32_t>(parse_nodes(members).size());
+  assignment_.stream_count =
+      settings_.shard_count * static_cast<uint32_t>(parse_nodes(members).size());
   assignment_.open = epoch;
   assign();
 }
@@ -240,12 +247,14 @@ milliseconds Coordinator::on_recovering(const View& view) {
   stalled_since_ns_ = now_ns;
   Result<std::vector<Member>> members = registry_.members();
   if (!members)
-    return fail("the epoch waits for a member, and " + members.error().message), kLookEveryInTrouble;
+    return fail("the epoch waits for a member, and " + members.error().message),
+           kLookEveryInTrouble;
   const std::vector<uint32_t> missing = not_joined(parse_nodes(view.members));
-  const bool is_somebody_out = std::any_of(members->begin(), members->end(), [&](const Member& member) {
-    return member.state != MemberState::active &&
-           std::find(missing.begin(), missing.end(), member.node) != missing.end();
-  });
+  const bool is_somebody_out =
+      std::any_of(members->begin(), members->end(), [&](const Member& member) {
+        return member.state != MemberState::active &&
+               std::find(missing.begin(), missing.end(), member.node) != missing.end();
+      });
   // Who was taken out meanwhile need not be waited for: an epoch without him can be begun.
   if (is_somebody_out) return begin_epoch(view.epoch) ? kPollBarrier : kLookEveryInTrouble;
   {
@@ -306,7 +315,8 @@ bool Coordinator::fill(const EpochPlan& plan) {
     Entry& item = entry(supply.item);
     item.supplied = supply.supplied;
     if (supply.withdrawn > 0)
-      item.streams.insert(item.streams.end(), {"withdrawn", std::to_string(supply.withdrawn), "0", "0"});
+      item.streams.insert(item.streams.end(),
+                          {"withdrawn", std::to_string(supply.withdrawn), "0", "0"});
   }
   for (const FrozenCount& count : plan.frozen) {
     Entry& item = entry(count.item);
@@ -315,7 +325,7 @@ bool Coordinator::fill(const EpochPlan& plan) {
   }
   for (size_t first = 0; first == 0 || first < entries.size(); first += kItemsPerChunk) {
     const size_t end = std::min(entries.size(), first + kItemsPerChunk);
-    std::vector<std::string> words = {std::to_string(plan.epoch), "*", "0", "0.0", "0",
+    std::vector<std::string> words = {std::to_string(plan.epoch),       "*", "0", "0.0", "0",
                                       end == entries.size() ? "1" : "0"};
     for (size_t i = first; i < end; ++i) {
       words.push_back(entries[i].first);
@@ -352,7 +362,8 @@ bool Coordinator::wait_for_promises(uint64_t epoch) {
   while (!is_there()) {
     if (is_stopping()) return false;
     if (clock_.now().boot_ns >= deadline_ns)
-      return fail("the promise of epoch " + std::to_string(epoch) + " does not become durable: is the disk full?");
+      return fail("the promise of epoch " + std::to_string(epoch) +
+                  " does not become durable: is the disk full?");
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, milliseconds(10), [&] { return is_woken_; });
     is_woken_ = false;
@@ -379,8 +390,8 @@ bool Coordinator::join(uint64_t epoch) {
   std::vector<std::string> lines;  // item T 1 stream a r pool, seven by seven
   for (size_t shard = 0; shard < promises.size(); ++shard) {
     CHECK(promises[shard].epoch == epoch);
-    const std::string stream = std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
-                               std::to_string(shard);
+    const std::string stream = std::to_string(settings_.node) + "." +
+                               std::to_string(settings_.generation) + "." + std::to_string(shard);
     for (const StreamLine& line : promises[shard].lines)
       lines.insert(lines.end(), {line.item, "0", "1", stream, std::to_string(line.accepted),
                                  std::to_string(line.returned), std::to_string(line.pool)});
@@ -388,8 +399,10 @@ bool Coordinator::join(uint64_t epoch) {
   constexpr size_t kWordsPerChunk = 7 * kItemsPerChunk;
   for (size_t first = 0; first == 0 || first < lines.size(); first += kWordsPerChunk) {
     const size_t end = std::min(lines.size(), first + kWordsPerChunk);
-    std::vector<std::string> words = {std::to_string(epoch), std::to_string(settings_.node),
-                                      std::to_string(settings_.boot), place(),
+    std::vector<std::string> words = {std::to_string(epoch),
+                                      std::to_string(settings_.node),
+                                      std::to_string(settings_.boot),
+                                      place(),
                                       std::to_string(settings_.shard_count),
                                       end == lines.size() ? "1" : "0"};
     words.insert(words.end(), lines.begin() + first, lines.begin() + end);
@@ -417,7 +430,8 @@ void Coordinator::note_numbers(const RedisValue& joined, const std::vector<Promi
     const bool is_news = joined_ != promises[shard].epoch;
     if (is_news && witnessed > durable)
       fatal(kExitLogDamaged,
-            "shard %zu: Redis has seen record %lu durable, the order log ends at %lu: it was restored from an old copy or "
+            "shard %zu: Redis has seen record %lu durable, the order log ends at %lu: it was "
+            "restored from an old copy or "
             "has lost its end",
             shard, static_cast<unsigned long>(witnessed), static_cast<unsigned long>(durable));
   }
@@ -436,9 +450,11 @@ void Coordinator::end_if_retired() {
   Result<std::vector<Member>> members = registry_.members();
   if (!members) return;
   for (const Member& member : *members)
-    if (member.node == settings_.node && (member.state == MemberState::retired || member.uuid != settings_.uuid))
+    if (member.node == settings_.node &&
+        (member.state == MemberState::retired || member.uuid != settings_.uuid))
       fatal(kExitLogDamaged,
-            "node %u was taken out of the ledger for good: what it held was given back; start it with a new data directory",
+            "node %u was taken out of the ledger for good: what it held was given back; start it "
+            "with a new data directory",
             settings_.node);
 }
 
@@ -491,18 +507,20 @@ void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
 void Coordinator::restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket) {
   const std::lock_guard lock(mutex_);
   CHECK(jobs_.size() < kJobsMax);
-  jobs_.push_back([this, item = std::move(item), op_id = std::move(op_id), delta, ticket](uint64_t epoch) {
-    StockChange change = do_restock(epoch, item, op_id, delta);
-    change.ticket = ticket;
-    return change;
-  });
+  jobs_.push_back(
+      [this, item = std::move(item), op_id = std::move(op_id), delta, ticket](uint64_t epoch) {
+        StockChange change = do_restock(epoch, item, op_id, delta);
+        change.ticket = ticket;
+        return change;
+      });
   is_woken_ = true;
   wake_.notify_one();
 }
 
 // More units: the database first, for an epoch that begins in between must know of them. Fewer: Redis first, which alone
 // knows whether they are free; a crash in between leaves them on sale when the next epoch begins.
-StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item, const std::string& op_id, int64_t delta) {
+StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item,
+                                    const std::string& op_id, int64_t delta) {
   using Outcome = StockChange::Outcome;
   const auto unavailable = [](const std::string& why) {
     return StockChange{.outcome = Outcome::unavailable, .message = why};
@@ -511,21 +529,24 @@ StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item, con
   if (!known) return unavailable(known.error().message);
   if (!known->has_value() && delta < 0) {
     Result<RedisValue> taken = client_.call(
-        Script::withdraw, {std::to_string(epoch), op_id, item, std::to_string(0 - static_cast<Units>(delta))});
+        Script::withdraw,
+        {std::to_string(epoch), op_id, item, std::to_string(0 - static_cast<Units>(delta))});
     if (!taken) return unavailable(taken.error().message);
     const std::string& status = taken->values[0].text;
     if (status == "SHORT")
-      return {.outcome = Outcome::not_enough,  // less than none is free when more is held than was supplied
-              .free = static_cast<Units>(std::max<int64_t>(0, taken->values[1].integer))};
+      return {
+          .outcome =
+              Outcome::not_enough,  // less than none is free when more is held than was supplied
+          .free = static_cast<Units>(std::max<int64_t>(0, taken->values[1].integer))};
     if (status != "OK") return unavailable("the ledger is not open: " + status);
   }
-  Result<Restocked> restocked = registry_.restock(op_id, item, delta);
-  if (!restocked) return {.outcome = Outcome::refused, .message = restocked.error().message};
+  Result<Restocked> restocked = registry_.restock(op_id, item, delta, epoch);
+  // Perhaps it was done all the same; the same op_id tells.
+  if (!restocked) return unavailable(restocked.error().message);
   const Supply& supply = restocked->supply;
-  if (supply.supplied > kUnitsExact) return {.outcome = Outcome::refused, .message = "too many units"};
   if (delta > 0) {
-    Result<RedisValue> told =
-        client_.call(Script::supply, {std::to_string(epoch), item, std::to_string(supply.supplied)});
+    Result<RedisValue> told = client_.call(
+        Script::supply, {std::to_string(epoch), item, std::to_string(supply.supplied)});
     needs_supplies_ |= !told || told->values[0].text != "OK";
   }
   return {.outcome = restocked->is_applied ? Outcome::done : Outcome::repeated,

@@ -42,7 +42,7 @@ struct CoordinatorSettings {
   uint64_t boot = 0;
   int64_t timeout_ms = 1'000;
   RedisUrl url;
-  bool is_solo = false;  // the registry is this node's own: no other may share the Redis
+  bool is_solo = false;   // the registry is this node's own: no other may share the Redis
   uint64_t promised = 0;  // the highest promise of the logs at start
 };
 
@@ -51,16 +51,16 @@ struct CoordinatorStatus {
   bool is_open = false;
   uint64_t epoch = 0;
   uint64_t epochs_begun = 0, epochs_joined = 0;
-  std::string server;   // address of the Redis in use; empty: none
-  std::string problem;  // why nothing is granted; empty: nothing is wrong
+  std::string server;             // address of the Redis in use; empty: none
+  std::string problem;            // why nothing is granted; empty: nothing is wrong
   std::vector<uint32_t> missing;  // members that the others wait for
 };
 
 class Coordinator {
  public:
   // The references outlive this; `links` has one per shard. `wake_shard0` is called when changes are answered.
-  Coordinator(CoordinatorSettings settings, Registry& registry, std::vector<EpochLink*> links, Clock& clock,
-              std::function<void()> wake_shard0);
+  Coordinator(CoordinatorSettings settings, Registry& registry, std::vector<EpochLink*> links,
+              Clock& clock, std::function<void()> wake_shard0);
   ~Coordinator();
 
   void start();
@@ -104,7 +104,8 @@ class Coordinator {
   std::vector<uint32_t> not_joined(const std::vector<uint32_t>& members);
   void end_if_retired();
   void do_jobs(uint64_t epoch);
-  StockChange do_restock(uint64_t epoch, const std::string& item, const std::string& op_id, int64_t delta);
+  StockChange do_restock(uint64_t epoch, const std::string& item, const std::string& op_id,
+                         int64_t delta);
   void assign();
   bool fail(const std::string& problem);
   void settle(const std::string& problem);
@@ -122,10 +123,10 @@ class Coordinator {
   std::mt19937 random_;
 
   bool is_enrolled_ = false;
-  uint64_t highest_promise_;  // of this node, in any of its logs, ever
-  Assignment assignment_;                 // of all shards but for last_number
-  std::vector<uint64_t> last_numbers_;    // by shard
-  uint64_t promised_ = 0;                 // by every stream of this process, durably
+  uint64_t highest_promise_;            // of this node, in any of its logs, ever
+  Assignment assignment_;               // of all shards but for last_number
+  std::vector<uint64_t> last_numbers_;  // by shard
+  uint64_t promised_ = 0;               // by every stream of this process, durably
   uint64_t entered_ = 0, joined_ = 0;
   uint64_t disputed_ = 0;       // an epoch in which Redis said what cannot be
   bool needs_rejoin_ = true;    // a shard had trouble, or this process has not spoken yet

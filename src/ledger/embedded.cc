@@ -18,10 +18,9 @@ static_assert(2 * limits::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
               "asks, tells and audits always find room; news takes only what is left");
 
 LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
-  return {
-      .kind = kind,
-      .item = tell.item,
-      .values = {tell.accepted, tell.returned, tell.free, tell.pool_elsewhere}};
+  return {.kind = kind,
+          .item = tell.item,
+          .values = {tell.accepted, tell.returned, tell.free, tell.pool_elsewhere}};
 }
 
 }  // namespace
@@ -90,10 +89,10 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
       return spread_news(message.item, lanes_.shard_count());
     }
     case Kind::withdrawn:
-      changes_.push_back({.ticket = message.ticket,
-                          .outcome = message.is_ok ? StockChange::Outcome::done
-                                                   : StockChange::Outcome::not_enough,
-                          .free = values[0]});
+      changes_.push_back(
+          {.ticket = message.ticket,
+           .outcome = message.is_ok ? StockChange::Outcome::done : StockChange::Outcome::not_enough,
+           .free = values[0]});
       return;
     case Kind::audit_ask:
       return begin_audit(message);

@@ -28,17 +28,17 @@ namespace stampede::ledger {
 
 struct LedgerMessage {
   enum class Kind : uint8_t {
-    ask,          // returned, pool, want
-    tell,         // accepted, returned, free, pool_elsewhere: the answer to an ask
-    news,         // the same, unasked
-    supply,       // supplied
-    withdraw,     // units
-    withdrawn,    // whether it was done, free
-    audit_ask,    //
-    audit_mark,   //
-    audit_count,  // accepted, returned, reserved, paid, pool
+    ask,            // returned, pool, want
+    tell,           // accepted, returned, free, pool_elsewhere: the answer to an ask
+    news,           // the same, unasked
+    supply,         // supplied
+    withdraw,       // units
+    withdrawn,      // whether it was done, free
+    audit_ask,      //
+    audit_mark,     //
+    audit_count,    // accepted, returned, reserved, paid, pool
     audit_release,  // shared ledger: exchanges may go on
-    audit_sum,    // total, free, leased, reserved, paid; is_ok
+    audit_sum,      // total, free, leased, reserved, paid; is_ok
   };
   Kind kind = Kind::ask;
   bool is_ok = false;

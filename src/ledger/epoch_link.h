@@ -77,7 +77,9 @@ class EpochLink {
     const std::lock_guard lock(mutex_);
     return std::exchange(trouble_, {});
   }
-  [[nodiscard]] bool is_exchanging() const { return is_exchanging_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_exchanging() const {
+    return is_exchanging_.load(std::memory_order_relaxed);
+  }
 
   // ---- the shard's ----
   [[nodiscard]] uint64_t number() const { return number_.load(std::memory_order_acquire); }

@@ -87,9 +87,9 @@ Result<EpochView> look_at_epoch(RedisClient& client) {
   const std::vector<RedisValue>& values = answer->values;
   if (values[0].text == "REPLICA") return Error{"this Redis is a replica: name the master"};
   if (values[0].text == "GONE") return view;
-  view.state = values[0].text == "ROLLED"  ? EpochView::State::rolled
-               : values[2].text == "O" ? EpochView::State::open
-                                       : EpochView::State::recovering;
+  view.state = values[0].text == "ROLLED" ? EpochView::State::rolled
+               : values[2].text == "O"    ? EpochView::State::open
+                                          : EpochView::State::recovering;
   view.epoch = static_cast<uint64_t>(values[1].integer);
   view.members = parse_nodes(values[view.state == EpochView::State::rolled ? 2 : 3].text);
   for (const uint32_t node : view.members) {
@@ -114,7 +114,9 @@ Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch
   } while (cursor != "0");
   // A cursor may bring an item twice.
   const auto by_code = [](const ItemCounters& a, const ItemCounters& b) { return a.item < b.item; };
-  const auto is_same = [](const ItemCounters& a, const ItemCounters& b) { return a.item == b.item; };
+  const auto is_same = [](const ItemCounters& a, const ItemCounters& b) {
+    return a.item == b.item;
+  };
   std::sort(items.begin(), items.end(), by_code);
   items.erase(std::unique(items.begin(), items.end(), is_same), items.end());
   return items;
@@ -130,10 +132,11 @@ Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
   for (size_t first = 0; first < counts.size(); first += kCountsPerCall) {
     std::vector<std::string> words = {std::to_string(epoch), std::to_string(node)};
     for (size_t i = first; i < std::min(counts.size(), first + kCountsPerCall); ++i)
-      words.insert(words.end(), {counts[i].item, counts[i].stream, std::to_string(counts[i].accepted),
-                                 std::to_string(counts[i].returned)});
-    if (Status status = expect_ok(client.call(Script::settle, words),
-                                  "settling node " + std::to_string(node));
+      words.insert(words.end(),
+                   {counts[i].item, counts[i].stream, std::to_string(counts[i].accepted),
+                    std::to_string(counts[i].returned)});
+    if (Status status =
+            expect_ok(client.call(Script::settle, words), "settling node " + std::to_string(node));
         !status)
       return status;
   }

@@ -53,7 +53,8 @@ struct ItemCounters {
                             const std::vector<FrozenCount>& counts);
 
 // What the node's streams were granted and have returned, for the registry.
-[[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items, uint32_t node);
+[[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items,
+                                                 uint32_t node);
 
 // Nodes of a list such as "0,3,7".
 [[nodiscard]] std::vector<uint32_t> parse_nodes(const std::string& list);

@@ -60,7 +60,9 @@ class Ledger {
   [[nodiscard]] virtual bool is_mine(uint64_t) const { return false; }
   virtual void on_event(const net::Event&) {}
   // The moment before which poll() has nothing to do without an event.
-  [[nodiscard]] virtual int64_t quiet_until_ns() const { return std::numeric_limits<int64_t>::max(); }
+  [[nodiscard]] virtual int64_t quiet_until_ns() const {
+    return std::numeric_limits<int64_t>::max();
+  }
 };
 
 // ---- what operators do ----
@@ -104,9 +106,11 @@ class Operators {
   // A new item with its stock, unless the ledger knows it already.
   virtual void add(std::string_view item, Units stock, uint32_t ticket) = 0;
   // Once per op_id among all nodes.
-  virtual void restock(std::string_view item, std::string_view op_id, int64_t delta, uint32_t ticket) = 0;
+  virtual void restock(std::string_view item, std::string_view op_id, int64_t delta,
+                       uint32_t ticket) = 0;
 
-  [[nodiscard]] virtual bool audit(ItemId item, uint32_t ticket) = 0;  // false: too many under way, try next turn
+  [[nodiscard]] virtual bool audit(
+      ItemId item, uint32_t ticket) = 0;  // false: too many under way, try next turn
   virtual std::vector<StockChange> take_changes() = 0;
   virtual std::vector<AuditResult> take_audits() = 0;
 };

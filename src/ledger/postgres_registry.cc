@@ -174,6 +174,10 @@ Status PostgresRegistry::set_state(uint32_t node, MemberState state) {
 
 // ---- Epochs
 
+Status PostgresRegistry::outdate_plans() {
+  return change("UPDATE epochs SET is_outdated=true WHERE NOT is_outdated", {});
+}
+
 Result<EpochPlan> PostgresRegistry::begin_epoch(uint32_t node, uint64_t above) {
   return run<EpochPlan>(Access::write, [&]() -> Result<EpochPlan> {
     const Result<Member> member = require_member(node);
@@ -212,6 +216,12 @@ Status PostgresRegistry::enter_epoch(uint32_t node, uint64_t epoch) {
     if (member->state != MemberState::active)
       return Error{text_of(node) + " is " + std::string(name_of(member->state)) +
                    ", not active: it must begin an epoch of its own"};
+    const Result<Rows> outdated =
+        query("SELECT FROM epochs WHERE epoch=$1 AND is_outdated", with(number(epoch)));
+    if (!outdated) return outdated.error();
+    if (outdated->size() > 0 && member->epoch != epoch)
+      return Error{"what epoch " + std::to_string(epoch) +
+                   " was to begin with has changed: another must begin"};
     return change("UPDATE members SET epoch=greatest(epoch, $2), updated_at=now() WHERE node=$1",
                   with(node, number(epoch)));
   });
@@ -242,6 +252,7 @@ Status PostgresRegistry::retire(uint32_t node, std::span<const FrozenCount> coun
     if (member->state == MemberState::active)
       return Error{text_of(node) + " is active: deactivate it first"};
     if (Status status = set_state(node, MemberState::retired); !status) return status;
+    if (Status status = outdate_plans(); !status) return status;
     return replace_frozen(node, counts);
   });
 }
@@ -326,7 +337,7 @@ Result<std::optional<Restocked>> PostgresRegistry::find_restock(const std::strin
 }
 
 Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std::string& item,
-                                            int64_t delta) {
+                                            int64_t delta, uint64_t epoch) {
   return run<Restocked>(Access::write, [&]() -> Result<Restocked> {
     const Result<std::optional<Supply>> before = find_supply(item);
     if (!before) return before.error();
@@ -342,8 +353,17 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
     if (delta == 0 || delta < -static_cast<int64_t>(limits::stock_max) ||
         delta > static_cast<int64_t>(limits::stock_max))
       return Error{"a restock of " + std::to_string(delta) + " units is none"};
+    if (delta < 0) {
+      const Result<Rows> later = query("SELECT FROM members WHERE epoch > $1", with(number(epoch)));
+      if (!later) return later.error();
+      if (later->size() > 0)
+        return Error{"the units were taken off sale in epoch " + std::to_string(epoch) +
+                     ", which is over: repeat it"};
+    }
     Supply after = **before;
     (delta > 0 ? after.supplied : after.withdrawn) += static_cast<Units>(std::abs(delta));
+    if (after.supplied > limits::shared_supply_max)
+      return Error{item + ": more units than the ledger can count exactly"};
     if (after.withdrawn > after.supplied)
       return Error{item + ": only " + std::to_string((*before)->supplied - (*before)->withdrawn) +
                    " units are left to withdraw"};
@@ -355,6 +375,7 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
                                with(item, number(after.supplied), number(after.withdrawn)));
         !status)
       return status.error();
+    if (Status status = outdate_plans(); !status) return status.error();
     return Restocked{.is_applied = true, .supply = after};
   });
 }

@@ -27,8 +27,8 @@ class PostgresRegistry final : public Registry {
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t node, uint64_t epoch) override;
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
-  Result<Restocked> restock(const std::string& op_id, const std::string& item,
-                            int64_t delta) override;
+  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
+                            uint64_t epoch) override;
   Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override;
   Status retire(uint32_t node, std::span<const FrozenCount> counts) override;
   Result<std::vector<Member>> members() override;
@@ -52,6 +52,8 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<Supply>> read_supplies();
   Result<std::vector<Member>> read_members();
   Result<std::vector<FrozenCount>> read_frozen();
+  // Plans of epochs that nobody has entered yet do not know what this transaction changes.
+  Status outdate_plans();
   Status set_state(uint32_t node, MemberState state);
   Status replace_frozen(uint32_t node, std::span<const FrozenCount> counts);
 

@@ -40,7 +40,8 @@ RedisValue value_of(const redisReply& reply) {
       std::from_chars(reply.str, reply.str + reply.len, value.integer);
       break;
     case REDIS_REPLY_ARRAY:
-      for (size_t i = 0; i < reply.elements; ++i) value.values.push_back(value_of(*reply.element[i]));
+      for (size_t i = 0; i < reply.elements; ++i)
+        value.values.push_back(value_of(*reply.element[i]));
       break;
     default:
       value.is_nil = true;
@@ -59,13 +60,15 @@ std::string info_field(std::string_view info, std::string_view name) {
 
 // A numeric address, so that shards need not ask a name server.
 Result<HostPort> resolved(const HostPort& server) {
-  const addrinfo hints{.ai_flags = AI_ADDRCONFIG, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  const addrinfo hints{
+      .ai_flags = AI_ADDRCONFIG, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
   if (const int error = ::getaddrinfo(server.host.c_str(), nullptr, &hints, &found); error != 0)
     return Error{server.host + ": " + ::gai_strerror(error)};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list(found, ::freeaddrinfo);
   char text[NI_MAXHOST];
-  if (::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0)
+  if (::getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0,
+                    NI_NUMERICHOST) != 0)
     return Error{server.host + ": has no address"};
   return HostPort{.host = text, .port = server.port};
 }
@@ -89,12 +92,14 @@ Result<RedisValue> ask(redisContext* context, const std::vector<std::string>& wo
 
 // Refused by the access list: a command of ours, or one inside a script.
 bool is_about_rights(const std::string& error) {
-  return error.starts_with("NOPERM") || error.find("The user executing the script can't") != error.npos;
+  return error.starts_with("NOPERM") ||
+         error.find("The user executing the script can't") != error.npos;
 }
 
 }  // namespace
 
-RedisClient::RedisClient(RedisUrl url, int64_t timeout_ms) : url_(std::move(url)), timeout_ms_(timeout_ms) {}
+RedisClient::RedisClient(RedisUrl url, int64_t timeout_ms)
+    : url_(std::move(url)), timeout_ms_(timeout_ms) {}
 
 RedisClient::~RedisClient() {
   disconnect();
@@ -133,8 +138,10 @@ Status RedisClient::connect() {
 }
 
 Result<RedisServer> RedisClient::find_server() {
-  RedisServer server{.address = {}, .user = url_.user, .password = url_.password, .database = url_.database};
-  Result<HostPort> named = url_.kind == RedisUrl::Kind::sentinel ? ask_sentinels() : url_.hosts.front();
+  RedisServer server{
+      .address = {}, .user = url_.user, .password = url_.password, .database = url_.database};
+  Result<HostPort> named =
+      url_.kind == RedisUrl::Kind::sentinel ? ask_sentinels() : url_.hosts.front();
   if (!named) return named.error();
   Result<HostPort> address = resolved(*named);
   if (!address) return address.error();
@@ -189,7 +196,8 @@ Status RedisClient::check() {
   if (!info) return info.error();
   const std::string version = info_field(info->text, "redis_version");
   if (std::atoi(version.c_str()) < static_cast<int>(kRedisMajorMin))
-    return lose("is version " + version + ", the ledger needs " + std::to_string(kRedisMajorMin) + ".0 or later");
+    return lose("is version " + version + ", the ledger needs " + std::to_string(kRedisMajorMin) +
+                ".0 or later");
   if (const std::string role = info_field(info->text, "role"); role != "master")
     return lose("is a " + role + ": name the master, or use redis+sentinel://");
   const std::string policy = info_field(info->text, "maxmemory_policy");

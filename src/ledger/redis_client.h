@@ -21,7 +21,8 @@ namespace stampede::ledger {
 // counts it as @dangerous), and every script asks it whether this Redis is still the one that it was.
 //   ACL SETUSER sale on >password ~stampede:{ledger}:* +info …
 constexpr std::string_view kRedisRights =
-    "~stampede:{ledger}:* +info +select +script|load +evalsha +hget +hmget +hset +hgetall +hexists +del +unlink +exists "
+    "~stampede:{ledger}:* +info +select +script|load +evalsha +hget +hmget +hset +hgetall +hexists "
+    "+del +unlink +exists "
     "+sadd +srem +smembers +spop +sscan";
 
 // What Redis answered: a tree of numbers and texts.

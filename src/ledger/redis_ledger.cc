@@ -249,10 +249,12 @@ bool RedisLedger::is_possible(const LedgerAsk& ask, const Line& line, Client& cl
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));
   diag::error(
-      "ledger: Redis says that %s was granted %ld and has returned %ld units of %s, the order log says %lu and %lu: "
+      "ledger: Redis says that %s was granted %ld and has returned %ld units of %s, the order log "
+      "says %lu and %lu: "
       "not accepted; the ledger is built again from the order logs",
-      stream_.c_str(), static_cast<long>(line.accepted), static_cast<long>(line.returned), item.c_str(),
-      static_cast<unsigned long>(count.accepted), static_cast<unsigned long>(count.returned));
+      stream_.c_str(), static_cast<long>(line.accepted), static_cast<long>(line.returned),
+      item.c_str(), static_cast<unsigned long>(count.accepted),
+      static_cast<unsigned long>(count.returned));
   return false;
 }
 
@@ -260,13 +262,17 @@ void RedisLedger::hear_lines(Client& client) {
   for (size_t i = 0; i < call_.asks.size(); ++i) {
     const LedgerAsk& ask = call_.asks[i];
     const Line& line = answer_.lines[i];
-    if (line.accepted < 0 && line.returned < 0) continue;  // not known there yet: whoever waits goes on waiting
+    if (line.accepted < 0 && line.returned < 0)
+      continue;  // not known there yet: whoever waits goes on waiting
     if (!is_possible(ask, line, client)) return lose_epoch(true);
     if (line.free < 0 || line.pool_elsewhere < 0) {
       stats_.disputes.fetch_add(1, std::memory_order_relaxed);
       const std::string item(client.code_of(ask.item));
-      diag::error("ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is granted; compare "
-                  "with `stampede audit`", item.c_str(), static_cast<long>(line.free));
+      diag::error(
+          "ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is "
+          "granted; compare "
+          "with `stampede audit`",
+          item.c_str(), static_cast<long>(line.free));
       continue;
     }
     client.hear({.item = ask.item,
@@ -304,7 +310,8 @@ void RedisLedger::start_audit(Client& client, Moment now) {
   if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
   audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
   for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
-    audits_.push_back({.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
+    audits_.push_back(
+        {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
     for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
       send(shard, {.kind = LedgerMessage::Kind::audit_mark, .item = item, .ticket = ticket});
     counts_awaited_ += lanes_.shard_count();
@@ -314,26 +321,28 @@ void RedisLedger::start_audit(Client& client, Moment now) {
 void RedisLedger::take_lane_messages(Client&, Moment now) {
   using Kind = LedgerMessage::Kind;
   for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-    lanes_.lane(from, settings_.shard).take(limits::ledger_slots, [&](const LedgerMessage& message) {
-      switch (message.kind) {
-        case Kind::audit_mark:
-          marks_.push_back(message);
-          return;
-        case Kind::audit_release:
-          holds_ = 0;
-          return;
-        case Kind::audit_count:
-          for (AuditedItem& audited : audits_)
-            if (audited.ticket == message.ticket && !is_audit_sent_) {
-              audited.counts[message.from] = {message.values[0], message.values[1], message.values[2],
-                                              message.values[3], message.values[4]};
-              if (counts_awaited_ > 0) --counts_awaited_;
-            }
-          return;
-        default:
-          CHECK(!"a message of the embedded ledger");
-      }
-    });
+    lanes_.lane(from, settings_.shard)
+        .take(limits::ledger_slots, [&](const LedgerMessage& message) {
+          switch (message.kind) {
+            case Kind::audit_mark:
+              marks_.push_back(message);
+              return;
+            case Kind::audit_release:
+              holds_ = 0;
+              return;
+            case Kind::audit_count:
+              for (AuditedItem& audited : audits_)
+                if (audited.ticket == message.ticket && !is_audit_sent_) {
+                  audited.counts[message.from] = {message.values[0], message.values[1],
+                                                  message.values[2], message.values[3],
+                                                  message.values[4]};
+                  if (counts_awaited_ > 0) --counts_awaited_;
+                }
+              return;
+            default:
+              CHECK(!"a message of the embedded ledger");
+          }
+        });
   if (holds_ > 0 && now.boot_ns >= hold_until_ns_) holds_ = 0;
 }
 
@@ -342,10 +351,11 @@ void RedisLedger::count_for_audits(Client& client, Moment now) {
   if (marks_.empty() || call_.is_under_way) return;
   for (const LedgerMessage& mark : marks_) {
     const StreamCount count = client.count(mark.item);
-    send(mark.from, {.kind = LedgerMessage::Kind::audit_count,
-                     .item = mark.item,
-                     .ticket = mark.ticket,
-                     .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
+    send(mark.from,
+         {.kind = LedgerMessage::Kind::audit_count,
+          .item = mark.item,
+          .ticket = mark.ticket,
+          .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
   }
   marks_.clear();
   holds_ = 1;
@@ -365,7 +375,8 @@ void RedisLedger::send_audit(Client& client, Moment now) {
 // Everybody counts again, a moment later; what was counted belongs to a moment that has passed.
 void RedisLedger::repeat_audit(Moment now) {
   if (now.boot_ns >= audit_give_up_ns_) return finish_audit(nullptr);
-  for (const AuditedItem& audited : audits_) audits_waiting_.emplace_back(audited.item, audited.ticket);
+  for (const AuditedItem& audited : audits_)
+    audits_waiting_.emplace_back(audited.item, audited.ticket);
   audits_.clear();
   counts_awaited_ = 0;
   is_audit_sent_ = false;
@@ -376,7 +387,8 @@ void RedisLedger::repeat_audit(Moment now) {
 void RedisLedger::finish_audit(const redisReply* answer) {
   const bool is_known = answer != nullptr && answer->elements == audits_.size() + 1;
   for (size_t i = 0; i < audits_.size(); ++i) {
-    AuditResult result{.ticket = audits_[i].ticket, .is_known = is_known, .line = {.item = audits_[i].item}};
+    AuditResult result{
+        .ticket = audits_[i].ticket, .is_known = is_known, .line = {.item = audits_[i].item}};
     if (is_known) result.line = audit_line(audits_[i], *answer->element[i + 1]);
     audit_results_.push_back(result);
   }
@@ -397,8 +409,9 @@ AuditLine RedisLedger::audit_line(const AuditedItem& audited, const redisReply& 
     const StreamCount& count = audited.counts[shard];
     const std::string stream = stream_name(shard);
     const int64_t a = field_of(hash, "a:" + stream), r = field_of(hash, "r:" + stream);
-    const bool adds_up = static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&
-                         count.pool + count.reserved + count.paid + count.returned == count.accepted;
+    const bool adds_up =
+        static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&
+        count.pool + count.reserved + count.paid + count.returned == count.accepted;
     line.is_ok = line.is_ok && adds_up;
     held_here += a - r;
     line.reserved += count.reserved;

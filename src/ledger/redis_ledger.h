@@ -40,18 +40,21 @@ struct RedisLedgerSettings {
 
 // Counted by the shard, read by anybody who shows them (relaxed).
 struct RedisLedgerStats {
-  std::atomic<uint64_t> calls{0};      // scripts sent, repeats included
-  std::atomic<uint64_t> repeats{0};    // of them: the answer to the first had not come
-  std::atomic<uint64_t> lines{0};      // items in them
+  std::atomic<uint64_t> calls{0};    // scripts sent, repeats included
+  std::atomic<uint64_t> repeats{0};  // of them: the answer to the first had not come
+  std::atomic<uint64_t> lines{0};    // items in them
   std::atomic<uint64_t> connects{0};
-  std::atomic<uint64_t> disputes{0};   // answers that cannot be true
+  std::atomic<uint64_t> disputes{0};  // answers that cannot be true
 };
 
 class RedisLedger final : public Ledger, private RedisLink::Owner {
  public:
-  RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link, LedgerLanes& lanes);
+  RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
+              LedgerLanes& lanes);
 
-  bool is_ready() const override { return is_open() && link_.is_up() && !call_.is_under_way && holds_ == 0; }
+  bool is_ready() const override {
+    return is_open() && link_.is_up() && !call_.is_under_way && holds_ == 0;
+  }
   bool is_available() const override { return is_open() && is_answering_; }
   void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;

@@ -141,7 +141,8 @@ bool RedisLink::is_sound(const redisReply& reply) {
 
 void RedisLink::on_script(const redisReply& reply) {
   if (state_ == State::down || !is_sound(reply)) return;
-  if (reply.type != REDIS_REPLY_STRING) return close("SCRIPT LOAD was answered with something else");
+  if (reply.type != REDIS_REPLY_STRING)
+    return close("SCRIPT LOAD was answered with something else");
   const Script script = kScripts[scripts_loaded_++];
   shas_[static_cast<unsigned>(script)] = std::string(reply.str, reply.len);
   if (scripts_loaded_ == std::size(kScripts)) state_ = State::up;

@@ -72,7 +72,8 @@ class RedisLink {
   net::Net& net_;
   uint64_t token_;
   Owner& owner_;
-  redisAsyncContext* context_ = nullptr;  // owned by hiredis, which frees it when the connection ends
+  redisAsyncContext* context_ =
+      nullptr;  // owned by hiredis, which frees it when the connection ends
   State state_ = State::down;
   uint32_t generation_ = 0;
   bool is_watched_ = false, wants_read_ = false, wants_write_ = false;

@@ -115,8 +115,7 @@ Status parse_path(std::string_view text, RedisUrl& url) {
   }
   if (text.empty()) return Ok{};
   const auto database = parse_number<uint32_t>(text, kDatabaseMax);
-  if (!database)
-    return Error{"expected the number of a database, not '" + std::string(text) + "'"};
+  if (!database) return Error{"expected the number of a database, not '" + std::string(text) + "'"};
   if (url.kind == RedisUrl::Kind::cluster && *database != 0)
     return Error{"a cluster has database 0 only"};
   url.database = *database;
@@ -144,7 +143,8 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
     url.kind = kind;
     rest = text.substr(scheme_of(kind).size());
   }
-  if (rest.empty()) return Error{"expected redis://, redis+sentinel:// or redis+cluster:// and a host"};
+  if (rest.empty())
+    return Error{"expected redis://, redis+sentinel:// or redis+cluster:// and a host"};
   // A password may hold anything but '@' and '/', which are percent-encoded.
   if (const size_t at = rest.rfind('@'); at != rest.npos) {
     if (Status status = parse_user(rest.substr(0, at), url); !status) return status.error();

@@ -86,16 +86,19 @@ class Registry {
   virtual Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) = 0;
 
   // Before the node joins an epoch: remembers it, and never a lower one. An Error unless the node is
-  // active: then it must begin an epoch of its own.
+  // active; and unless it has entered this very epoch before, when the plan of that epoch is out of
+  // date, because since then units were added, withdrawn or given back by a retirement: an epoch that
+  // begins with the old plan would count them twice. Whoever is refused begins an epoch of his own.
   virtual Status enter_epoch(uint32_t node, uint64_t epoch) = 0;
 
   // What was done under this op_id; none: nothing.
   virtual Result<std::optional<Restocked>> find_restock(const std::string& op_id) = 0;
   // delta > 0: `supplied` grows. delta < 0: `withdrawn` grows, and the caller has taken the units
-  // off sale in Redis before. Once per op_id; an op_id that was used with another item or delta, an
+  // off sale in Redis before, in `epoch`: an Error if any member has entered a later one by now, which
+  // does not know of that. Once per op_id; an op_id that was used with another item or delta, an
   // unknown item, or more withdrawn than supplied is an Error.
   virtual Result<Restocked> restock(const std::string& op_id, const std::string& item,
-                                    int64_t delta) = 0;
+                                    int64_t delta, uint64_t epoch) = 0;
 
   // The node becomes inactive, with these counters, in one transaction. An Error unless it is active
   // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name

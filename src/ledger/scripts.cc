@@ -16,19 +16,22 @@ constexpr Source kSources[] = {
 #include "lua_scripts.inc"
 };
 constexpr std::string_view kPrelude = "identity";
-static_assert(std::size(kSources) == kScriptCount + 1, "a script without a name in the header, or the reverse");
+static_assert(std::size(kSources) == kScriptCount + 1,
+              "a script without a name in the header, or the reverse");
 
 std::string_view text_named(std::string_view name) {
   for (const Source& source : kSources)
     if (source.name == name) return source.text;
-  fatal(kExitFailure, "no script named %.*s was built in", static_cast<int>(name.size()), name.data());
+  fatal(kExitFailure, "no script named %.*s was built in", static_cast<int>(name.size()),
+        name.data());
 }
 
 }  // namespace
 
 std::string_view name_of(Script script) {
-  constexpr std::string_view kNames[] = {"bump", "check",      "fence",  "join",   "purge",   "read",
-                                         "read_items", "settle", "supply", "sync", "withdraw"};
+  constexpr std::string_view kNames[] = {"bump",   "check", "fence",      "join",
+                                         "purge",  "read",  "read_items", "settle",
+                                         "supply", "sync",  "withdraw"};
   static_assert(std::size(kNames) == kScriptCount);
   return kNames[static_cast<unsigned>(script)];
 }

@@ -36,7 +36,8 @@ Result<std::optional<Restocked>> SoloRegistry::find_restock(const std::string& o
   return std::optional(Restocked{.is_applied = false, .supply = *find(found->second.item)});
 }
 
-Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item, int64_t delta) {
+Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item,
+                                        int64_t delta, uint64_t) {
   Supply* const supply = find(item);
   if (supply == nullptr) return Error{"no such item: " + item};
   if (const auto known = restocks_.find(op_id); known != restocks_.end()) {
@@ -45,6 +46,8 @@ Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::str
     return Restocked{.is_applied = false, .supply = *supply};
   }
   const Units units = delta < 0 ? 0 - static_cast<Units>(delta) : static_cast<Units>(delta);
+  if (delta > 0 && supply->supplied + units > limits::shared_supply_max)
+    return Error{item + ": more units than the ledger can count exactly"};
   if (delta < 0 && units > supply->supplied - supply->withdrawn)
     return Error{"no more units of " + item + " can be withdrawn than were supplied"};
   (delta < 0 ? supply->withdrawn : supply->supplied) += units;

@@ -22,7 +22,8 @@ class SoloRegistry final : public Registry {
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t, uint64_t) override { return Ok{}; }
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
-  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta) override;
+  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
+                            uint64_t epoch) override;
   Status deactivate(uint32_t, uint64_t, std::span<const FrozenCount>) override { return alone(); }
   Status retire(uint32_t, std::span<const FrozenCount>) override { return alone(); }
   Result<std::vector<Member>> members() override;

@@ -57,6 +57,7 @@ constexpr const char* kTables[] = {
     R"sql(CREATE TABLE IF NOT EXISTS epochs(
       epoch    bigint PRIMARY KEY,
       node     integer NOT NULL,
+      is_outdated boolean NOT NULL DEFAULT false,
       begun_at timestamptz NOT NULL DEFAULT now()))sql",
     R"sql(CREATE TABLE IF NOT EXISTS supply(
       item      text COLLATE "C" PRIMARY KEY,

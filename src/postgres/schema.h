@@ -15,7 +15,8 @@
 //   members(node, uuid, state, epoch, updated_at)
 //       active, inactive or retired; epoch is the last that it entered; a drainer's transaction holds
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
-//   epochs(epoch, node, begun_at)                    every epoch that was begun, and by whom
+//   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by whom; outdated:
+//       what it would begin with has changed since, so no member may enter it any more
 //   supply(item, supplied, withdrawn)                total = supplied − withdrawn; both only grow
 //   restocks(op_id, item, delta, applied_at)         each applied once
 //   frozen(node, stream, item, accepted, returned)   counters of members that are not active

@@ -54,8 +54,8 @@ struct AdminInfo {
 class Admin final : public AdminDesk, private ChangeHost {
  public:
   // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
-  Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info, DrainView drain_view,
-        LedgerView ledger_view);
+  Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
+        DrainView drain_view, LedgerView ledger_view);
 
   // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
   // secret.

@@ -40,6 +40,7 @@ void append_quoted(std::string_view utf8, std::string& out);
 
 // {"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true}
 // Of a shared ledger also "elsewhere", what other nodes hold.
-void append_audit_line(const AuditLine& line, std::string_view code, bool is_shared, std::string& out);
+void append_audit_line(const AuditLine& line, std::string_view code, bool is_shared,
+                       std::string& out);
 
 }  // namespace stampede::shard

@@ -8,7 +8,8 @@ namespace stampede::shard {
 namespace {
 
 TextAnswer not_enough_free(Units free) {
-  return conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available", free);
+  return conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available",
+                  free);
 }
 
 std::string_view shortened(std::string_view text) {
@@ -18,8 +19,7 @@ std::string_view shortened(std::string_view text) {
 }  // namespace
 
 ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
-                         const stock::Catalog& catalog, ledger::Operators& ledger,
-                         Process& process)
+                         const stock::Catalog& catalog, ledger::Operators& ledger, Process& process)
     : host_(host), state_(state), catalog_(catalog), ledger_(ledger), process_(process) {}
 
 // ---- what operators ask for ----
@@ -185,7 +185,8 @@ void ItemChanges::record_restock(Change& change, Moment now) {
     after = *computed;
     if (delta > 0) change.supplied = after.supplied;
   }
-  host_.append(orderlog::Supply{.item = change.item, .supplied = after.supplied, .withdrawn = after.withdrawn});
+  host_.append(orderlog::Supply{
+      .item = change.item, .supplied = after.supplied, .withdrawn = after.withdrawn});
   record(change, "restock " + std::to_string(delta), now);
   change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
 }

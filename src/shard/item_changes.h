@@ -92,10 +92,10 @@ class ItemChanges {
     Step step = Step::sync;  // what it waits for
     ItemId item = kNoItem;
     Lsn lsn = 0;
-    uint32_t ticket = 0;  // of its question to the ledger
-    uint64_t untold = 0;  // shards that have not been told, a bit each
+    uint32_t ticket = 0;         // of its question to the ledger
+    uint64_t untold = 0;         // shards that have not been told, a bit each
     ledger::StockChange agreed;  // shared ledger: what it has decided
-    bool is_new = false;  // the shards are told only when the ledger has the units
+    bool is_new = false;         // the shards are told only when the ledger has the units
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
     LimitsChange limits;

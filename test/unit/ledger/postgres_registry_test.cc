@@ -21,6 +21,8 @@ using servers::await;
 using servers::PostgresClient;
 using servers::PostgresServer;
 
+constexpr uint64_t kSomeEpoch = uint64_t{1} << 40;  // above all that a test begins
+
 template <typename Value>
 Value must(Result<Value> result) {
   REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
@@ -247,13 +249,41 @@ TEST_SUITE("ledger/postgres_registry") {
 
   // ---- Restock
 
+  TEST_CASE_FIXTURE(Fixture, "an epoch whose plan is out of date is entered by nobody new") {
+    activate(1);
+    activate(2);
+    must(registry.add_items(std::vector{Supply{.item = "ticket", .supplied = 10}}));
+    const uint64_t epoch = must(registry.begin_epoch(1, 0)).epoch;
+    must(registry.enter_epoch(1, epoch));
+    must(registry.restock("r1", "ticket", 5, kSomeEpoch));
+    must(registry.enter_epoch(1, epoch));  // again, as after a restart
+    CHECK(contains(complaint(registry.enter_epoch(2, epoch)), "another must begin"));
+    const EpochPlan plan = must(registry.begin_epoch(2, epoch));
+    CHECK(plan.supplies.at(0).supplied == 15);
+    must(registry.enter_epoch(2, plan.epoch));
+    must(registry.deactivate(1, plan.epoch, {}));
+    must(registry.retire(1, {}));
+    CHECK(!registry.enter_epoch(1, plan.epoch));
+    CHECK(contains(complaint(registry.enter_epoch(2, must(registry.begin_epoch(2, 0)).epoch)),
+                   "none"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "units taken off sale in an epoch that is over are not withdrawn") {
+    const uint64_t epoch = activate(1);
+    must(registry.add_items(std::vector{Supply{.item = "ticket", .supplied = 10}}));
+    must(registry.enter_epoch(1, must(registry.begin_epoch(1, 0)).epoch));
+    CHECK(contains(complaint(registry.restock("w1", "ticket", -1, epoch)), "repeat it"));
+    CHECK_FALSE(must(registry.find_restock("w1")).has_value());
+    CHECK(must(registry.restock("w1", "ticket", -1, member(1).epoch)).supply.withdrawn == 1);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "units that come are supplied and units that go are withdrawn") {
     const Supply item[] = {{"ticket", 100, 0}};
     must(registry.add_items(item));
-    Restocked done = must(registry.restock("r1", "ticket", 20));
+    Restocked done = must(registry.restock("r1", "ticket", 20, kSomeEpoch));
     CHECK(done.is_applied);
     CHECK(done.supply == Supply{"ticket", 120, 0});
-    done = must(registry.restock("r2", "ticket", -70));
+    done = must(registry.restock("r2", "ticket", -70, kSomeEpoch));
     CHECK(done.is_applied);
     CHECK(done.supply == Supply{"ticket", 120, 70});
     CHECK(must(registry.supplies()) == std::vector<Supply>{{"ticket", 120, 70}});
@@ -263,10 +293,10 @@ TEST_SUITE("ledger/postgres_registry") {
     const Supply item[] = {{"ticket", 100, 0}};
     must(registry.add_items(item));
     CHECK_FALSE(must(registry.find_restock("r1")).has_value());
-    must(registry.restock("r1", "ticket", 20));
-    must(registry.restock("r2", "ticket", 5));
-    for (const Restocked& again :
-         {must(registry.restock("r1", "ticket", 20)), *must(registry.find_restock("r1"))}) {
+    must(registry.restock("r1", "ticket", 20, kSomeEpoch));
+    must(registry.restock("r2", "ticket", 5, kSomeEpoch));
+    for (const Restocked& again : {must(registry.restock("r1", "ticket", 20, kSomeEpoch)),
+                                   *must(registry.find_restock("r1"))}) {
       CHECK_FALSE(again.is_applied);
       CHECK(again.supply == Supply{"ticket", 125, 0});
     }
@@ -275,20 +305,21 @@ TEST_SUITE("ledger/postgres_registry") {
   TEST_CASE_FIXTURE(Fixture, "an op id for something else is refused and nothing changes") {
     const Supply items[] = {{"ticket", 100, 0}, {"seat", 100, 0}};
     must(registry.add_items(items));
-    must(registry.restock("r1", "ticket", 20));
-    CHECK(contains(complaint(registry.restock("r1", "ticket", 21)), "for ticket and 20 units"));
-    CHECK_FALSE(registry.restock("r1", "seat", 20));
+    must(registry.restock("r1", "ticket", 20, kSomeEpoch));
+    CHECK(contains(complaint(registry.restock("r1", "ticket", 21, kSomeEpoch)),
+                   "for ticket and 20 units"));
+    CHECK_FALSE(registry.restock("r1", "seat", 20, kSomeEpoch));
     CHECK(must(registry.supplies()) == std::vector<Supply>{{"seat", 100, 0}, {"ticket", 120, 0}});
   }
 
   TEST_CASE_FIXTURE(Fixture, "a restock that cannot be is refused and its op id stays free") {
     const Supply item[] = {{"ticket", 100, 90}};
     must(registry.add_items(item));
-    CHECK(contains(complaint(registry.restock("r1", "ticket", -11)), "only 10 units"));
-    CHECK(contains(complaint(registry.restock("r1", "nothing", 1)), "no item nothing"));
+    CHECK(contains(complaint(registry.restock("r1", "ticket", -11, kSomeEpoch)), "only 10 units"));
+    CHECK(contains(complaint(registry.restock("r1", "nothing", 1, kSomeEpoch)), "no item nothing"));
     for (const int64_t delta : {int64_t{0}, INT64_MIN, INT64_MAX})
-      CHECK_FALSE(registry.restock("r1", "ticket", delta));
-    CHECK(must(registry.restock("r1", "ticket", -10)).is_applied);
+      CHECK_FALSE(registry.restock("r1", "ticket", delta, kSomeEpoch));
+    CHECK(must(registry.restock("r1", "ticket", -10, kSomeEpoch)).is_applied);
   }
 
   TEST_CASE_FIXTURE(Fixture, "restocks at once lose none and a repeated one counts once") {
@@ -298,8 +329,10 @@ TEST_SUITE("ledger/postgres_registry") {
     std::atomic<int> applied{0};
     at_once(kNodes, [&](PostgresRegistry& own, int node) {
       for (int i = 0; i < kEach; ++i) {
-        must(own.restock("own" + std::to_string(node) + "." + std::to_string(i), "ticket", 3));
-        applied += must(own.restock("shared" + std::to_string(i), "ticket", 1000)).is_applied;
+        must(own.restock("own" + std::to_string(node) + "." + std::to_string(i), "ticket", 3,
+                         kSomeEpoch));
+        applied +=
+            must(own.restock("shared" + std::to_string(i), "ticket", 1000, kSomeEpoch)).is_applied;
       }
     });
     CHECK(applied == kEach);
@@ -466,8 +499,9 @@ TEST_SUITE("ledger/postgres_registry") {
         "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$; "
         "CREATE CONSTRAINT TRIGGER leave AFTER INSERT ON restocks DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION leave()"));
-    CHECK(contains(complaint(registry.restock("r1", "ticket", 5)), "is not known, repeat it"));
+    CHECK(contains(complaint(registry.restock("r1", "ticket", 5, kSomeEpoch)),
+                   "is not known, repeat it"));
     REQUIRE(other.execute("DROP TRIGGER leave ON restocks"));
-    CHECK(must(registry.restock("r1", "ticket", 5)).supply == Supply{"ticket", 105, 0});
+    CHECK(must(registry.restock("r1", "ticket", 5, kSomeEpoch)).supply == Supply{"ticket", 105, 0});
   }
 }

@@ -63,6 +63,7 @@ class SharedRegistry final : public Registry {
     if (is_down_) return down();
     Member& member = members_.at(node);
     if (member.state != MemberState::active) return Error{"not active"};
+    if (member.epoch != epoch && epoch <= changed_in_) return Error{"the plan is out of date"};
     member.epoch = std::max(member.epoch, epoch);
     return Ok{};
   }
@@ -75,13 +76,16 @@ class SharedRegistry final : public Registry {
     return std::optional(Restocked{.is_applied = false, .supply = supplies_.at(found->second)});
   }
 
-  Result<Restocked> restock(const std::string& op_id, const std::string& item,
-                            int64_t delta) override {
+  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
+                            uint64_t epoch) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
+    for (const auto& [number, member] : members_)
+      if (delta < 0 && member.epoch > epoch) return Error{"a later epoch has begun"};
     const auto found = supplies_.find(item);
     if (found == supplies_.end()) return Error{"no such item"};
     const bool is_new = restocks_.emplace(op_id, item).second;
+    if (is_new) changed_in_ = highest_;
     if (is_new && delta > 0) found->second.supplied += static_cast<Units>(delta);
     if (is_new && delta < 0) found->second.withdrawn += static_cast<Units>(-delta);
     return Restocked{.is_applied = is_new, .supply = found->second};
@@ -100,6 +104,7 @@ class SharedRegistry final : public Registry {
   Status retire(uint32_t node, std::span<const FrozenCount> counts) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
+    changed_in_ = highest_;
     members_.at(node).state = MemberState::retired;
     std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
     frozen_.insert(frozen_.end(), counts.begin(), counts.end());
@@ -130,6 +135,8 @@ class SharedRegistry final : public Registry {
   std::mutex mutex_;
   bool is_down_ = false;
   uint64_t highest_ = 0;
+  // The newest epoch when counters last changed: plans up to it are out of date.
+  uint64_t changed_in_ = 0;
   std::map<uint32_t, Member> members_;
   std::map<std::string, Supply> supplies_;
   std::map<std::string, std::string> restocks_;  // op_id -> item

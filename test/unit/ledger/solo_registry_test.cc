@@ -19,6 +19,8 @@ Supply supply(const std::string& item, Units supplied, Units withdrawn = 0) {
 
 }  // namespace
 
+constexpr uint64_t kSomeEpoch = 65536;
+
 TEST_SUITE_BEGIN("ledger/solo_registry");
 
 TEST_CASE("the node is the only member of each epoch and brings what the log says") {
@@ -59,31 +61,31 @@ TEST_CASE("a known item keeps its supply and a new one gets what it is given") {
 TEST_CASE("a restock counts and what was done under its id is known") {
   SoloRegistry registry({supply("ticket", 100)});
   CHECK(!must(registry.find_restock("a")).has_value());
-  CHECK(must(registry.restock("a", "ticket", 50)).is_applied);
-  CHECK(must(registry.restock("b", "ticket", -30)).supply == supply("ticket", 150, 30));
+  CHECK(must(registry.restock("a", "ticket", 50, kSomeEpoch)).is_applied);
+  CHECK(must(registry.restock("b", "ticket", -30, kSomeEpoch)).supply == supply("ticket", 150, 30));
   const std::optional<Restocked> known = must(registry.find_restock("a"));
   REQUIRE(known.has_value());
   CHECK(!known->is_applied);
-  CHECK(!registry.restock("c", "ghost", 1));
+  CHECK(!registry.restock("c", "ghost", 1, kSomeEpoch));
 }
 
 TEST_CASE("a restock is applied once per id") {
   SoloRegistry registry({supply("ticket", 100)});
-  must(registry.restock("a", "ticket", 50));
-  const Restocked again = must(registry.restock("a", "ticket", 50));
+  must(registry.restock("a", "ticket", 50, kSomeEpoch));
+  const Restocked again = must(registry.restock("a", "ticket", 50, kSomeEpoch));
   CHECK(!again.is_applied);
   CHECK(again.supply == supply("ticket", 150));
-  CHECK(!registry.restock("a", "ticket", 51));
+  CHECK(!registry.restock("a", "ticket", 51, kSomeEpoch));
   must(registry.add_items(std::vector<Supply>{supply("seat", 5)}));
-  CHECK(!registry.restock("a", "seat", 50));
+  CHECK(!registry.restock("a", "seat", 50, kSomeEpoch));
   CHECK(must(registry.supplies()) == std::vector<Supply>{supply("ticket", 150), supply("seat", 5)});
 }
 
 TEST_CASE("no more is withdrawn than was supplied") {
   SoloRegistry registry({supply("ticket", 100)});
-  CHECK(!registry.restock("a", "ticket", -101));
-  CHECK(must(registry.restock("b", "ticket", -100)).supply == supply("ticket", 100, 100));
-  CHECK(!registry.restock("c", "ticket", -1));
+  CHECK(!registry.restock("a", "ticket", -101, kSomeEpoch));
+  CHECK(must(registry.restock("b", "ticket", -100, kSomeEpoch)).supply == supply("ticket", 100, 100));
+  CHECK(!registry.restock("c", "ticket", -1, kSomeEpoch));
 }
 
 TEST_CASE("who has no other members can take none out") {

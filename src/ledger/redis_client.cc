@@ -140,8 +140,9 @@ Status RedisClient::connect() {
 Result<RedisServer> RedisClient::find_server() {
   RedisServer server{
       .address = {}, .user = url_.user, .password = url_.password, .database = url_.database};
-  Result<HostPort> named =
-      url_.kind == RedisUrl::Kind::sentinel ? ask_sentinels() : url_.hosts.front();
+  Result<HostPort> named = url_.hosts.front();
+  if (url_.kind == RedisUrl::Kind::sentinel) named = ask_hosts(&RedisClient::ask_sentinel);
+  if (url_.kind == RedisUrl::Kind::cluster) named = ask_hosts(&RedisClient::ask_cluster);
   if (!named) return named.error();
   Result<HostPort> address = resolved(*named);
   if (!address) return address.error();
@@ -149,30 +150,56 @@ Result<RedisServer> RedisClient::find_server() {
   return server;
 }
 
-// The first sentinel that answers decides; one that is down or knows no such master is passed over.
-Result<HostPort> RedisClient::ask_sentinels() {
+// The first of the hosts that answers decides; one that is down or does not know is passed over.
+Result<HostPort> RedisClient::ask_hosts(Result<HostPort> (RedisClient::*ask_one)(redisContext*)) {
   std::string problem;
-  for (const HostPort& sentinel : url_.hosts) {
+  for (const HostPort& host : url_.hosts) {
     const std::unique_ptr<redisContext, FreeContext> context(
-        redisConnectWithTimeout(sentinel.host.c_str(), sentinel.port, to_timeval(timeout_ms_)));
+        redisConnectWithTimeout(host.host.c_str(), host.port, to_timeval(timeout_ms_)));
     if (context == nullptr || context->err != 0) {
-      problem = text_of(sentinel) + ": " + (context == nullptr ? "out of memory" : context->errstr);
+      problem = text_of(host) + ": " + (context == nullptr ? "out of memory" : context->errstr);
       continue;
     }
     redisSetTimeout(context.get(), to_timeval(timeout_ms_));
-    Result<RedisValue> answer =
-        ask(context.get(), {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", url_.master});
-    if (answer && answer->values.size() == 2)
-      return HostPort{.host = answer->values[0].text,
-                      .port = static_cast<uint16_t>(answer->values[1].integer)};
-    problem = text_of(sentinel) + ": " +
-              (answer ? "knows no master named " + url_.master : answer.error().message);
+    Result<HostPort> answer = (this->*ask_one)(context.get());
+    if (answer) return answer;
+    problem = text_of(host) + ": " + answer.error().message;
   }
-  return Error{"no sentinel can say where the master is; the last one asked, " + problem};
+  return Error{"nobody can say where the ledger's master is; the last one asked, " + problem};
+}
+
+Result<HostPort> RedisClient::ask_sentinel(redisContext* context) {
+  Result<RedisValue> answer = ask(context, {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", url_.master});
+  if (!answer) return answer.error();
+  if (answer->values.size() != 2) return Error{"knows no master named " + url_.master};
+  return HostPort{.host = answer->values[0].text,
+                  .port = static_cast<uint16_t>(answer->values[1].integer)};
+}
+
+// All keys of the ledger share a hash tag, so one master of the cluster has all of them.
+Result<HostPort> RedisClient::ask_cluster(redisContext* context) {
+  if (!url_.password.empty()) {
+    std::vector<std::string> words = {"AUTH"};
+    if (!url_.user.empty()) words.push_back(url_.user);
+    words.push_back(url_.password);
+    if (Result<RedisValue> greeted = ask(context, words); !greeted) return greeted.error();
+  }
+  Result<RedisValue> slot = ask(context, {"CLUSTER", "KEYSLOT", std::string(kKeyPrefix)});
+  if (!slot) return slot.error();
+  Result<RedisValue> ranges = ask(context, {"CLUSTER", "SLOTS"});
+  if (!ranges) return ranges.error();
+  for (const RedisValue& range : ranges->values) {
+    if (range.values.size() < 3 || range.values[2].values.size() < 2) continue;
+    if (slot->integer < range.values[0].integer || slot->integer > range.values[1].integer) continue;
+    const RedisValue& master = range.values[2];
+    return HostPort{.host = master.values[0].text,
+                    .port = static_cast<uint16_t>(master.values[1].integer)};
+  }
+  return Error{"no master of the cluster serves slot " + slot->text};
 }
 
 bool RedisClient::has_moved() {
-  if (url_.kind != RedisUrl::Kind::sentinel) return false;
+  if (url_.kind == RedisUrl::Kind::single) return false;
   Result<RedisServer> server = find_server();
   return server && !(*server == server_);
 }

@@ -45,7 +45,9 @@ class RedisClient {
   [[nodiscard]] bool is_connected() const { return context_ != nullptr; }
   // Where connect() has found it.
   [[nodiscard]] const RedisServer& server() const { return server_; }
-  // Asks the sentinels whether another server is the master now; false when that cannot be said.
+  // Asks the sentinels or the cluster whether another server is the master now; false when that cannot be said. A slot that
+  // is moved while it is used shows as an error (MOVED, ASK, TRYAGAIN) of a call; connect() finds its new place, and the
+  // other identity of the Redis there begins a new epoch.
   [[nodiscard]] bool has_moved();
 
   // An array whose first value is the script's status. An Error leaves the client disconnected: whether the script ran is
@@ -55,7 +57,9 @@ class RedisClient {
 
  private:
   Result<RedisServer> find_server();
-  Result<HostPort> ask_sentinels();
+  Result<HostPort> ask_hosts(Result<HostPort> (RedisClient::*ask_one)(redisContext*));
+  Result<HostPort> ask_sentinel(redisContext* context);
+  Result<HostPort> ask_cluster(redisContext* context);
   Status open(const HostPort& address);
   Status greet();
   Status check();

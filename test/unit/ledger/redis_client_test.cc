@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "../../servers/redis_cluster.h"
 #include "../../servers/redis_sentinel.h"
 #include "../../servers/relay.h"
 #include "shared_redis.h"
@@ -268,6 +269,26 @@ TEST_CASE("a reply that is lost is an error and the script may have run") {
   CHECK(!client.call(Script::bump, {"6", "0"}));
   REQUIRE(client.connect());
   CHECK(status_of(client.call(Script::bump, {"6", "0"})) == "STALE");
+}
+
+TEST_CASE("in a cluster the master of the ledger's slot is found again when the slot has moved") {
+  servers::RedisCluster cluster;
+  const int slot = cluster.slot(std::string(kKeyPrefix));
+  const size_t owner = cluster.owner(slot), other = (owner + 1) % cluster.size();
+  RedisClient client(
+      url_of("redis+cluster://127.0.0.1:1," + cluster.node(other).address()), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  CHECK(client.server().address.port == cluster.node(owner).port());
+  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
+  CHECK(status_of(client.call(Script::bump, {"65536", "0"})) == "OK");
+  cluster.begin_move(slot, other);
+  cluster.migrate_keys(slot, other);
+  CHECK(contains(status_of(client.call(Script::check, {"0"})), "error"));
+  cluster.finish_move(slot, other);
+  REQUIRE(complaint(client.connect()) == "none");
+  CHECK(client.server().address.port == cluster.node(other).port());
+  // What came along was counted by another Redis: it is not believed.
+  CHECK(status_of(client.call(Script::check, {"0"})) == "ROLLED");
 }
 
 TEST_SUITE_END();

@@ -1,8 +1,9 @@
-// `stampede audit`: holds order log, ledger and database against each other and names every order that differs.
+// `stampede audit`: holds order logs, ledger and database against each other and names every order that differs.
 //
-// The log is the truth. It is restored read-only by recovery's own code; the embedded ledger follows from it (units held
-// by all streams against units supplied); the database is read in one consistent state. Works beside a running server:
-// what the drainer has not yet written is counted, not blamed.
+// The logs are the truth. Each is restored read-only by recovery's own code; an embedded ledger follows from it (units held
+// by all streams against units supplied), a shared one is read from its Redis; the database is read in one consistent
+// state. Works beside running servers: what a drainer has not yet written is counted, not blamed. The logs of several nodes
+// are given by one --data each; what nodes without a --data hold is taken from the shared ledger.
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
@@ -14,6 +15,8 @@
 #include "base/time_text.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
+#include "ledger/inspection.h"
+#include "ledger/postgres_registry.h"
 #include "orderlog/directory.h"
 #include "shard/restore.h"
 
@@ -21,9 +24,11 @@ namespace stampede::cmd {
 namespace {
 
 constexpr size_t kRowsPerPage = 10'000;
+constexpr int64_t kRedisTimeoutMs = 5'000;
 
 struct Flags {
-  std::string data = "./stampede-data", db;
+  std::vector<std::string> data;
+  std::string ledger, db;
   uint64_t orders_max = 4'000'000;
   uint64_t differences_shown_max = 100;
 };
@@ -86,6 +91,120 @@ void audit_ledger(const Node& node, Findings& findings) {
                   " + reserved %" PRIu64 " + paid %" PRIu64 "\n",
                   code.c_str(), item.total(), item.total() - held, pool, reserved, paid);
   }
+}
+
+// ---- logs against a shared ledger ----
+
+// A stream's counters of an item as its log has them, against what Redis says. Redis may have granted what never reached the
+// log, and may not have heard yet of what was returned; never the other way round.
+void hold_stream(const std::string& stream, const std::string& item, const stock::ItemStock& log,
+                 const ledger::StreamCounters& redis, Findings& findings) {
+  const auto granted = static_cast<uint64_t>(redis.granted),
+             returned = static_cast<uint64_t>(redis.returned);
+  if (granted < log.accepted)
+    findings.differ("item %s, stream %s: %" PRIu64 " units accepted in the log, %" PRIu64
+                    " granted by Redis",
+                    item.c_str(), stream.c_str(), log.accepted, granted);
+  if (returned > log.returned)
+    findings.differ("item %s, stream %s: %" PRIu64 " units returned in the log, %" PRIu64
+                    " come back in Redis",
+                    item.c_str(), stream.c_str(), log.returned, returned);
+}
+
+class SharedAudit {
+ public:
+  SharedAudit(const std::vector<Node>& nodes, std::vector<ledger::ItemCounters> items,
+              std::vector<ledger::Supply> supplies, Findings& findings)
+      : nodes_(nodes),
+        items_(std::move(items)),
+        supplies_(std::move(supplies)),
+        findings_(findings) {}
+
+  void run() {
+    for (const ledger::ItemCounters& item : items_) hold_item(item);
+    for (const Node& node : nodes_) hold_node(node);
+    for (const ledger::Supply& supply : supplies_)
+      if (find(supply.item) == nullptr)
+        findings_.differ("item %s: in the database, not in Redis", supply.item.c_str());
+  }
+
+ private:
+  const ledger::ItemCounters* find(std::string_view code) const {
+    const auto at =
+        std::find_if(items_.begin(), items_.end(),
+                     [&](const ledger::ItemCounters& item) { return item.item == code; });
+    return at == items_.end() ? nullptr : &*at;
+  }
+
+  void hold_item(const ledger::ItemCounters& item) {
+    int64_t held = item.withdrawn;
+    for (const ledger::StreamCounters& stream : item.streams)
+      held += stream.granted - stream.returned;
+    if (held != item.held)
+      findings_.differ("item %s: Redis says %" PRId64 " units are held, its streams hold %" PRId64,
+                       item.item.c_str(), item.held, held);
+    if (item.free() < 0)
+      findings_.differ("item %s: %" PRId64 " units are held of %" PRId64 " that were ever supplied",
+                       item.item.c_str(), item.held, item.supplied);
+    for (const ledger::Supply& supply : supplies_)
+      if (supply.item == item.item && (static_cast<int64_t>(supply.supplied) != item.supplied ||
+                                       static_cast<int64_t>(supply.withdrawn) != item.withdrawn))
+        findings_.differ("item %s: supplied %" PRIu64 " and withdrawn %" PRIu64
+                         " in the database, %" PRId64 " and %" PRId64 " in Redis",
+                         item.item.c_str(), supply.supplied, supply.withdrawn, item.supplied,
+                         item.withdrawn);
+    std::printf("item %s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64
+                " + reserved or sold %" PRId64 "\n",
+                item.item.c_str(), item.total(), item.free(), item.unsold,
+                item.held - item.withdrawn - item.unsold);
+  }
+
+  void hold_node(const Node& node) {
+    for (uint32_t shard = 0; shard < node.streams.size(); ++shard) {
+      const std::string name = std::to_string(node.manifest.node) + "." +
+                               std::to_string(node.manifest.generation) + "." +
+                               std::to_string(shard);
+      const std::vector<stock::ItemStock>& stocks = node.streams[shard].state->stocks();
+      for (ItemId id = 0; id < stocks.size(); ++id) {
+        if (stocks[id].accepted == 0) continue;
+        const std::string code(node.code_of(id));
+        const ledger::ItemCounters* const item = find(code);
+        ledger::StreamCounters counters;
+        if (item != nullptr)
+          for (const ledger::StreamCounters& stream : item->streams)
+            if (stream.stream == name) counters = stream;
+        hold_stream(name, code, stocks[id], counters, findings_);
+      }
+    }
+  }
+
+  const std::vector<Node>& nodes_;
+  std::vector<ledger::ItemCounters> items_;
+  std::vector<ledger::Supply> supplies_;
+  Findings& findings_;
+};
+
+Status audit_shared(const std::vector<Node>& nodes, const Flags& flags,
+                    const drain::DatabaseUrl& database, Findings& findings) {
+  Result<ledger::RedisUrl> url = ledger::parse_redis_url(flags.ledger);
+  if (!url) return url.error();
+  ledger::RedisClient redis(*url, kRedisTimeoutMs);
+  if (Status connected = redis.connect(); !connected) return connected;
+  Result<ledger::EpochView> view = ledger::look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != ledger::EpochView::State::open)
+    return Error{"the shared ledger is " + std::string(ledger::name_of(view->state)) +
+                 ", so its counters say nothing; see stampede ledger status"};
+  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  if (!items) return items.error();
+  std::vector<ledger::Supply> supplies;
+  if (database.kind == drain::DatabaseUrl::Kind::postgres) {
+    Result<std::vector<ledger::Supply>> known = ledger::PostgresRegistry(database.url).supplies();
+    if (!known) return known.error();
+    supplies = std::move(*known);
+  }
+  SharedAudit(nodes, std::move(*items), std::move(supplies), findings).run();
+  return Ok{};
 }
 
 // ---- log against database ----
@@ -263,14 +382,14 @@ class DatabaseAudit {
   std::unordered_set<std::string> payments_seen_;  // order and payment id
 };
 
-Result<Node> open_node(const Flags& flags, int& exit_code) {
-  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(flags.data);
+Result<Node> open_node(const std::string& data, const Flags& flags, int& exit_code) {
+  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(data, true);
   if (!manifest) return manifest.error();
-  if (!*manifest) return Error{flags.data + " is no data directory of a server"};
+  if (!*manifest) return Error{data + " is no data directory of a server"};
   Node node{.manifest = **manifest, .streams = {}};
   for (uint32_t i = 0; i < node.manifest.shard_count; ++i) {
     Result<shard::RestoredStream> stream =
-        shard::restore_stream({.files = orderlog::stream_files(flags.data, node.manifest, i),
+        shard::restore_stream({.files = orderlog::stream_files(data, node.manifest, i),
                                .hash_key = node.manifest.hash_key,
                                .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
                                    flags.orders_max, limits::orders_per_shard_max)),
@@ -294,7 +413,13 @@ int audit(Arguments arguments) {
   prepare(app, "audit");
   app.description(
       "Holds order log, ledger and database against each other; exit 1 on any difference.");
-  app.add_option("--data", flags.data, "data directory; its server may run")->type_name("DIR");
+  app.add_option("--data", flags.data,
+                 "data directory, whose server may run; several times for several nodes (default: "
+                 "./stampede-data)")
+      ->type_name("DIR");
+  app.add_option("--ledger", flags.ledger,
+                 "redis://…: the ledger that the nodes share (default: embedded)")
+      ->type_name("URL");
   app.add_option("--db", flags.db,
                  "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
       ->type_name("URL");
@@ -303,8 +428,15 @@ int audit(Arguments arguments) {
   app.add_option("--show", flags.differences_shown_max, "most differences that are named")
       ->type_name("N");
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+  if (flags.data.empty()) flags.data.push_back("./stampede-data");
+  if (flags.data.size() > 1 && flags.ledger.empty())
+    return usage_error("audit",
+                       "--data: several nodes have a shared ledger: name it with --ledger");
+  if (!flags.ledger.empty())
+    if (Result<ledger::RedisUrl> redis = ledger::parse_redis_url(flags.ledger); !redis)
+      return usage_error("audit", "--ledger: " + redis.error().message);
   Result<drain::DatabaseUrl> url = drain::parse_database_url(
-      flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
+      flags.db.empty() ? "sqlite:" + flags.data.front() + "/orders.db" : flags.db);
   if (!url) return usage_error("audit", "--db: " + url.error().message);
 
   const auto fail = [](const Error& error, int exit_code) {
@@ -319,20 +451,30 @@ int audit(Arguments arguments) {
     database = std::move(*opened);
   }
   int exit_code = kExitFailure;
-  Result<Node> node = open_node(flags, exit_code);
-  if (!node) return fail(node.error(), exit_code);
-
   Findings findings{.shown_max = flags.differences_shown_max};
-  audit_ledger(*node, findings);
-  if (database) {
-    if (Status status = DatabaseAudit(*node, *database, findings).run(); !status)
+  std::vector<Node> nodes;
+  for (const std::string& data : flags.data) {
+    Result<Node> node = open_node(data, flags, exit_code);
+    if (!node) return fail(node.error(), exit_code);
+    nodes.push_back(std::move(*node));
+  }
+  // Redis behind the logs: it has granted everything that they accepted.
+  if (flags.ledger.empty()) {
+    audit_ledger(nodes.front(), findings);
+  } else if (Status status = audit_shared(nodes, flags, *url, findings); !status) {
+    return fail(status.error(), kExitFailure);
+  }
+  for (const Node& node : nodes) {
+    if (!database) break;
+    if (Status status = DatabaseAudit(node, *database, findings).run(); !status)
       return fail(status.error(), kExitFailure);
-    std::printf("%" PRIu64 " orders in the log, %" PRIu64 " rows and %" PRIu64
+  }
+  if (database)
+    std::printf("%" PRIu64 " orders in the log%s, %" PRIu64 " rows and %" PRIu64
                 " payments in the database, %" PRIu64 " not drained yet, %" PRIu64
                 " rows of orders past their retention\n",
-                findings.orders, findings.rows, findings.payments, findings.pending,
-                findings.rows_beyond_memory);
-  }
+                findings.orders, nodes.size() == 1 ? "" : "s", findings.rows, findings.payments,
+                findings.pending, findings.rows_beyond_memory);
   std::printf("%" PRIu64 " difference%s\n", findings.differences,
               findings.differences == 1 ? "" : "s");
   return findings.differences == 0 ? kExitOk : kExitFailure;

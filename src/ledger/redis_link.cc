@@ -9,6 +9,10 @@
 
 namespace stampede::ledger {
 
+namespace {
+constexpr char kUnasked[] = "the connection was closed, or brought what nobody had asked for";
+}
+
 struct RedisLink::Hooks {
   static RedisLink& link(void* data) { return *static_cast<RedisLink*>(data); }
 
@@ -32,8 +36,9 @@ struct RedisLink::Hooks {
 
   // A null reply: the connection ended before it came.
   static void greeting(redisAsyncContext* context, void* reply, void*) {
-    if (reply != nullptr && link(context->data).state_ != State::down)
-      link(context->data).is_sound(*static_cast<redisReply*>(reply));
+    RedisLink& self = link(context->data);
+    if (reply != nullptr && self.state_ != State::down && !self.has_surplus())
+      self.is_sound(*static_cast<redisReply*>(reply));
   }
   static void script(redisAsyncContext* context, void* reply, void*) {
     if (reply != nullptr) link(context->data).on_script(*static_cast<redisReply*>(reply));
@@ -139,8 +144,19 @@ bool RedisLink::is_sound(const redisReply& reply) {
   return false;
 }
 
+// Bytes behind the last reply that is owed. hiredis would end the process for them.
+bool RedisLink::has_surplus() {
+  if (is_owed_a_reply() || context_->c.reader->pos == context_->c.reader->len) return false;
+  close(kUnasked);
+  return true;
+}
+
+bool RedisLink::is_owed_a_reply() const {
+  return context_->replies.head != nullptr;
+}
+
 void RedisLink::on_script(const redisReply& reply) {
-  if (state_ == State::down || !is_sound(reply)) return;
+  if (state_ == State::down || has_surplus() || !is_sound(reply)) return;
   if (reply.type != REDIS_REPLY_STRING)
     return close("SCRIPT LOAD was answered with something else");
   const Script script = kScripts[scripts_loaded_++];
@@ -149,7 +165,7 @@ void RedisLink::on_script(const redisReply& reply) {
 }
 
 void RedisLink::on_call(const redisReply& reply) {
-  if (state_ == State::down || !is_sound(reply)) return;
+  if (state_ == State::down || has_surplus() || !is_sound(reply)) return;
   const bool has_status = reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
                           reply.element[0]->type == REDIS_REPLY_STRING;
   if (!has_status) return close("a script was answered with something that is no array");
@@ -188,8 +204,9 @@ void RedisLink::on_event(const net::Event& event) {
   const bool is_broken = event.broken;
   if (context_ != nullptr && (event.writable || (is_broken && wants_write_)))
     redisAsyncHandleWrite(context_);
-  if (context_ != nullptr && (event.readable || event.half_closed || is_broken))
-    redisAsyncHandleRead(context_);
+  if (context_ == nullptr || !(event.readable || event.half_closed || is_broken)) return;
+  if (is_up() && !is_owed_a_reply()) return close(kUnasked);
+  redisAsyncHandleRead(context_);
 }
 
 }  // namespace stampede::ledger

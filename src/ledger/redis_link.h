@@ -63,6 +63,8 @@ class RedisLink {
   void send(Callback callback, std::span<const std::string_view> words);
   void greet();
   bool is_sound(const redisReply& reply);
+  bool has_surplus();
+  bool is_owed_a_reply() const;
   void on_script(const redisReply& reply);
   void on_call(const redisReply& reply);
   void want(bool read, bool write);

@@ -480,18 +480,24 @@ void Node::make_coordinator() {
 shard::LedgerStatus Node::ledger_status() const {
   if (!coordinator_) return {};
   const ledger::CoordinatorStatus status = coordinator_->status();
-  std::string json = status.is_open ? "\"available\":true" : "\"available\":false";
-  json += ",\"epoch\":" + std::to_string(status.epoch);
-  json += ",\"epochs_begun\":" + std::to_string(status.epochs_begun);
-  json += ",\"epochs_joined\":" + std::to_string(status.epochs_joined);
-  json += ",\"server\":";
-  shard::append_quoted(status.server, json);
-  json += ",\"problem\":";
-  shard::append_quoted(status.problem, json);
-  json += ",\"missing\":[";
-  for (size_t i = 0; i < status.missing.size(); ++i)
-    json += (i > 0 ? "," : "") + std::to_string(status.missing[i]);
-  return {.json = json + "]", .problem = status.problem};
+  shard::LedgerStatus shown{.is_shared = true,
+                            .is_available = status.is_open,
+                            .epoch = status.epoch,
+                            .epochs_begun = status.epochs_begun,
+                            .epochs_joined = status.epochs_joined,
+                            .server = status.server,
+                            .problem = status.problem,
+                            .missing = status.missing};
+  for (const auto& seams : seams_) {
+    const ledger::RedisLedgerStats& stats =
+        static_cast<const ledger::RedisLedger&>(*seams->ledger).stats();
+    shown.calls += stats.calls.load(std::memory_order_relaxed);
+    shown.lines += stats.lines.load(std::memory_order_relaxed);
+    shown.repeats += stats.repeats.load(std::memory_order_relaxed);
+    shown.connects += stats.connects.load(std::memory_order_relaxed);
+    shown.disputes += stats.disputes.load(std::memory_order_relaxed);
+  }
+  return shown;
 }
 
 std::vector<drain::Stream> Node::drain_streams() {

@@ -53,6 +53,26 @@ std::string drainer_json(const DrainStatus& drain, uint64_t lag_records, int64_t
   return json += '}';
 }
 
+// What stands behind "kind".
+std::string ledger_json(const LedgerStatus& ledger) {
+  std::string json = ledger.is_available ? ",\"available\":true" : ",\"available\":false";
+  if (!ledger.is_shared) return json;
+  add(json, "epoch", ledger.epoch);
+  add(json, "epochs_begun", ledger.epochs_begun);
+  add(json, "epochs_joined", ledger.epochs_joined);
+  add(json, "calls", ledger.calls);
+  add(json, "repeats", ledger.repeats);
+  add(json, "disputes", ledger.disputes);
+  json += ",\"server\":";
+  append_quoted(ledger.server, json);
+  json += ",\"problem\":";
+  append_quoted(ledger.problem, json);
+  json += ",\"missing\":[";
+  for (size_t i = 0; i < ledger.missing.size(); ++i)
+    json += (i > 0 ? "," : "") + std::to_string(ledger.missing[i]);
+  return json += ']';
+}
+
 }  // namespace
 
 Admin::Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
@@ -205,7 +225,8 @@ TextAnswer Admin::metrics() const {
                         .is_ready = reasons_against().empty(),
                         .items = shard_.catalog().id_end(),
                         .drain = drain_view_(),
-                        .drainer_lag_ms = drainer_lag_ms()};
+                        .drainer_lag_ms = drainer_lag_ms(),
+                        .shared_ledger = ledger_view_()};
   return {.content_type = http::kPrometheusText,
           .headers = kNoStore,
           .body = render_metrics(process_, view)};
@@ -229,7 +250,7 @@ TextAnswer Admin::status(ItemId first) const {
   }
   json += "],\"ledger\":{\"kind\":";
   append_quoted(info_.ledger, json);
-  json += "," + ledger_view_().json + "},\"drainer\":" +
+  json += ledger_json(ledger_view_()) + "},\"drainer\":" +
           drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
   append_items(first, json);
   return {.headers = kNoStore, .body = std::move(json) + "}"};

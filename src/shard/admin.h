@@ -34,11 +34,7 @@ namespace stampede::shard {
 // Called on shard 0's thread; must not wait.
 using DrainView = std::function<DrainStatus()>;
 
-// What a shared ledger says of itself, as JSON members behind "kind"; and why nothing is granted, empty if it is.
-struct LedgerStatus {
-  std::string json = "\"available\":true";
-  std::string problem;
-};
+// Called on shard 0's thread; must not wait.
 using LedgerView = std::function<LedgerStatus()>;
 
 struct AdminInfo {

@@ -153,6 +153,25 @@ void add_drainer(MetricsText& text, const Process& process, const ServerView& vi
                view.drain.retries);
 }
 
+void add_ledger(MetricsText& text, const LedgerStatus& ledger) {
+  text.gauge("ledger_available", "1 while the ledger can grant units.",
+             uint64_t{ledger.is_available});
+  if (!ledger.is_shared) return;
+  text.gauge("ledger_epoch", "The epoch that is open; 0: none.", ledger.epoch);
+  text.counter("ledger_epochs_begun_total", "Epochs that this node began.", ledger.epochs_begun);
+  text.counter("ledger_epochs_joined_total", "Epochs that this node joined.", ledger.epochs_joined);
+  text.counter("ledger_calls_total", "Exchanges sent to Redis.", ledger.calls);
+  text.counter("ledger_lines_total", "Items in these exchanges.", ledger.lines);
+  text.counter("ledger_repeats_total", "Exchanges sent again, as the answer was lost.",
+               ledger.repeats);
+  text.counter("ledger_connects_total", "Connections made to Redis.", ledger.connects);
+  text.counter("ledger_disputes_total", "Answers of Redis that could not be true.",
+               ledger.disputes);
+  text.family("ledger_missing_member", "gauge", "1 for each node that the next epoch waits for.");
+  for (const uint32_t node : ledger.missing)
+    text.sample(label("node", std::to_string(node)), uint64_t{1});
+}
+
 bool read_jemalloc(const char* name, size_t& out) {
   size_t bytes = sizeof out;
   return mallctl(name, &out, &bytes, nullptr, 0) == 0;
@@ -221,6 +240,7 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   add_shards(text, process);
   add_latencies(text, process);
   add_drainer(text, process, view);
+  add_ledger(text, view.shared_ledger);
   add_memory(text);
   return text.take();
 }

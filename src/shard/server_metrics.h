@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "shard/shard.h"
 
@@ -21,6 +22,20 @@ struct DrainStatus {
   std::string problem;  // why rows are not being written now; empty when they are
 };
 
+// What the ledger tells of itself; an embedded one only that it is there.
+struct LedgerStatus {
+  bool is_shared = false;
+  bool is_available = true;
+  uint64_t epoch = 0;  // the one that is open; 0: none
+  uint64_t epochs_begun = 0, epochs_joined = 0;
+  uint64_t calls = 0, lines = 0;       // exchanges with Redis, and items in them
+  uint64_t repeats = 0, connects = 0;  // exchanges whose answer was lost, connections made
+  uint64_t disputes = 0;               // answers that could not be true
+  std::string server;                  // address of the Redis in use
+  std::string problem;                 // why nothing is granted; empty: nothing is wrong
+  std::vector<uint32_t> missing;       // members that an epoch waits for
+};
+
 struct ServerView {
   std::string_view version, ledger;
   uint32_t node = 0;
@@ -29,6 +44,7 @@ struct ServerView {
   uint64_t items = 0;
   DrainStatus drain;
   int64_t drainer_lag_ms = 0;
+  LedgerStatus shared_ledger;
 };
 
 // Records that are durable but not in the database; 0 without a database.

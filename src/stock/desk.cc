@@ -412,6 +412,11 @@ void Desk::return_idle(Moment now) {
     // else from hearing sold_out.
     if (pool_to_report(item) != sale.known_pool) ask_about(item);
     if (state_.stock(item).pool() == 0) continue;
+    // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
+    if (!is_ledger_available_) {
+      watch_idle(item, now.boot_ns + ms(limits::idle_pool_ms));
+      continue;
+    }
     // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
     const int64_t idle_at =
         sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(limits::idle_pool_ms);

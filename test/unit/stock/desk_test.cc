@@ -169,6 +169,21 @@ TEST_SUITE("stock/desk") {
     CHECK(f.adds_up(10'000));
   }
 
+  TEST_CASE("an idle pool stays for buyers here while the ledger cannot be reached") {
+    Fixture f(10'000);
+    f.buy("u1");
+    f.buy("u2");
+    const Units pool = f.desk->count(0).pool;
+    REQUIRE(pool > 0);
+    f.desk->set_ledger_available(false);
+    for (int i = 0; i < 5; ++i) f.pass(limits::idle_pool_ms + 1);
+    CHECK(f.desk->count(0).pool == pool);
+    f.desk->set_ledger_available(true);
+    for (int i = 0; i < 2; ++i) f.pass(limits::idle_pool_ms + 1);
+    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.adds_up(10'000));
+  }
+
   TEST_CASE("units on their way back to the ledger are not sold out at any moment") {
     Fixture f(1);
     REQUIRE(f.buy("a").verdict == Verdict::created);

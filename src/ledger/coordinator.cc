@@ -378,7 +378,9 @@ bool Coordinator::enter(uint64_t epoch) {
   if (Status status = registry_.enter_epoch(settings_.node, epoch); !status) {
     end_if_retired();
     fail(status.error().message);
-    return registry_.members() ? begin_epoch(epoch) : false;
+    // The other is promised by now, so the caller can do nothing more for this one.
+    if (registry_.members()) begin_epoch(epoch);
+    return false;
   }
   entered_ = epoch;
   return true;

@@ -28,7 +28,8 @@ constexpr uint64_t sequence_gap_after_loss = 1'000'000'000;  // of 2^40
 
 // Values
 constexpr uint64_t stock_max = uint64_t{1} << 40;
-constexpr uint64_t shared_supply_max = uint64_t{1} << 52;  // of an item, ever: Lua counts in doubles
+constexpr uint64_t shared_supply_max = uint64_t{1}
+                                       << 52;  // of an item, ever: Lua counts in doubles
 constexpr uint32_t quantity_max = 1000;  // units in one order, when the item sets no lower limit
 constexpr int64_t price_max = int64_t{1} << 43;  // minor units of one unit
 constexpr int64_t money_max = int64_t{1} << 53;  // exact in every JSON reader
@@ -148,8 +149,9 @@ constexpr int64_t drain_retry_ms_max = 1'000;
 constexpr int postgres_connect_s = 5;              // for each host of the URL
 constexpr int64_t postgres_statement_ms = 10'000;  // then the server gives a statement up
 constexpr int64_t postgres_lock_ms = 3'000;        // of them, for somebody else's lock
-constexpr int64_t postgres_read_ms = 60'000;       // the same for a checker's statement, which reads a lot
-constexpr int64_t postgres_silence_ms = 2'000;     // beyond that we give the connection up
+constexpr int64_t postgres_read_ms =
+    60'000;  // the same for a checker's statement, which reads a lot
+constexpr int64_t postgres_silence_ms = 2'000;  // beyond that we give the connection up
 static_assert(postgres_lock_ms < postgres_statement_ms);
 
 }  // namespace stampede::limits

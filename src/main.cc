@@ -23,7 +23,8 @@ constexpr Command kCommands[] = {
     {"log", cmd::log, "inspect or verify the order log of a data directory"},
     {"drain", cmd::drain, "replay a data directory's order log into a database, without a server"},
     {"audit", cmd::audit, "hold order log, ledger and database against each other"},
-    {"ledger", cmd::ledger, "operate a ledger that nodes share: preheat, status, rebuild, deactivate, reclaim"},
+    {"ledger", cmd::ledger,
+     "operate a ledger that nodes share: preheat, status, rebuild, deactivate, reclaim"},
     {"sign", cmd::sign, "mint user tickets, payment signatures and key files"},
     {"version", cmd::version, "version, commit, compiler and linked libraries"},
 };

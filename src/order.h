@@ -159,7 +159,8 @@ struct OrderAnswer {
 // What one stream says of one item; all absolute, so that a message may be repeated.
 struct LedgerAsk {
   ItemId item = kNoItem;
-  Units accepted = 0;  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet
+  Units accepted =
+      0;  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet
   Units returned = 0;  // R, as far as it is durable
   Units pool = 0;      // units the stream holds unsold, those on their way back included
   Units want = 0;      // more units, please

@@ -144,7 +144,7 @@ class Node {
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
   std::unique_ptr<shard::Process> process_;
-  std::unique_ptr<ledger::Registry> registry_;                 // shared ledger only, as the next two
+  std::unique_ptr<ledger::Registry> registry_;  // shared ledger only, as the next two
   std::vector<std::unique_ptr<ledger::EpochLink>> epoch_links_;  // by shard
   std::unique_ptr<ledger::Coordinator> coordinator_;
   std::vector<std::unique_ptr<Seams>> seams_;

@@ -190,7 +190,8 @@ Result<HostPort> RedisClient::ask_cluster(redisContext* context) {
   if (!ranges) return ranges.error();
   for (const RedisValue& range : ranges->values) {
     if (range.values.size() < 3 || range.values[2].values.size() < 2) continue;
-    if (slot->integer < range.values[0].integer || slot->integer > range.values[1].integer) continue;
+    if (slot->integer < range.values[0].integer || slot->integer > range.values[1].integer)
+      continue;
     const RedisValue& master = range.values[2];
     return HostPort{.host = master.values[0].text,
                     .port = static_cast<uint16_t>(master.values[1].integer)};

@@ -171,8 +171,9 @@ struct SoldImage {
   Units units = 0;
 };
 
-using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, Reserve, Payment, Cancel, Expire,
-                            Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
+using Record =
+    std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, Reserve, Payment, Cancel, Expire,
+                 Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);
 [[nodiscard]] std::string_view name_of(RecordType type);

@@ -250,8 +250,8 @@ TextAnswer Admin::status(ItemId first) const {
   }
   json += "],\"ledger\":{\"kind\":";
   append_quoted(info_.ledger, json);
-  json += ledger_json(ledger_view_()) + "},\"drainer\":" +
-          drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
+  json += ledger_json(ledger_view_()) +
+          "},\"drainer\":" + drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
   append_items(first, json);
   return {.headers = kNoStore, .body = std::move(json) + "}"};
 }

@@ -146,9 +146,9 @@ bool Shard::has_work() const {
 
 int64_t Shard::sleep_ns() {
   const int64_t now_ns = clock_.now().boot_ns;
-  int64_t until = std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(),
-                            ledger_.quiet_until_ns(), now_ns + kSleepMaxNs,
-                            std::exchange(look_again_ns_, INT64_MAX)});
+  int64_t until =
+      std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(), ledger_.quiet_until_ns(),
+                now_ns + kSleepMaxNs, std::exchange(look_again_ns_, INT64_MAX)});
   if (writer_.is_blocked() || is_stopping_) until = std::min(until, now_ns + kBlockedSleepNs);
   // A timer whose work is refused for lack of room in the log must not spin.
   return std::max<int64_t>(until - now_ns, has_room_for_change() ? 0 : kMillisecond);
@@ -276,7 +276,8 @@ void Shard::publish() {
 bool Shard::wind_up() {
   if (!is_stopping_) return false;
   // The ledger should hear of what was given back; it will learn of it from the log otherwise.
-  const bool is_ledger_told = (!desk_.has_asks() && ledger_.is_ready()) || !ledger_.is_available() ||
+  const bool is_ledger_told = (!desk_.has_asks() && ledger_.is_ready()) ||
+                              !ledger_.is_available() ||
                               now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
   const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() &&
                        !mailbox_.has_mail() && is_ledger_told;

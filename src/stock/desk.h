@@ -132,9 +132,9 @@ class Desk final {
     Units pool_elsewhere = 0;
     int64_t told_boot_ns = 0;  // when it came; 0: never
     int64_t demand_boot_ns = 0;
-    Units known_pool = 0;  // unsold units here, as far as the ledger knows
-    Units returned_durable = 0;  // of R: what the ledger may hear of
-    Units returned_told = 0;     // of R: what the ledger counts as free by its last news
+    Units known_pool = 0;         // unsold units here, as far as the ledger knows
+    Units returned_durable = 0;   // of R: what the ledger may hear of
+    Units returned_told = 0;      // of R: what the ledger counts as free by its last news
     bool is_asking = false;       // stands in asking_
     bool is_in_exchange = false;  // an ask is on its way
     bool is_idle_queued = false;

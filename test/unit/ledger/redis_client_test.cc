@@ -275,8 +275,7 @@ TEST_CASE("in a cluster the master of the ledger's slot is found again when the 
   servers::RedisCluster cluster;
   const int slot = cluster.slot(std::string(kKeyPrefix));
   const size_t owner = cluster.owner(slot), other = (owner + 1) % cluster.size();
-  RedisClient client(
-      url_of("redis+cluster://127.0.0.1:1," + cluster.node(other).address()), kLong);
+  RedisClient client(url_of("redis+cluster://127.0.0.1:1," + cluster.node(other).address()), kLong);
   REQUIRE(complaint(client.connect()) == "none");
   CHECK(client.server().address.port == cluster.node(owner).port());
   CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");

@@ -84,7 +84,8 @@ TEST_CASE("a restock is applied once per id") {
 TEST_CASE("no more is withdrawn than was supplied") {
   SoloRegistry registry({supply("ticket", 100)});
   CHECK(!registry.restock("a", "ticket", -101, kSomeEpoch));
-  CHECK(must(registry.restock("b", "ticket", -100, kSomeEpoch)).supply == supply("ticket", 100, 100));
+  CHECK(must(registry.restock("b", "ticket", -100, kSomeEpoch)).supply ==
+        supply("ticket", 100, 100));
   CHECK(!registry.restock("c", "ticket", -1, kSomeEpoch));
 }
 

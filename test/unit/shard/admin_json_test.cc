@@ -95,11 +95,18 @@ TEST_SUITE("shard/admin_json") {
 
   TEST_CASE("a line of a shared ledger's audit also says what is elsewhere") {
     std::string out;
-    append_audit_line(
-        {.item = 0, .total = 15, .free = 1, .leased = 2, .reserved = 3, .paid = 4, .elsewhere = 5, .is_ok = true},
-        "ticket", true, out);
-    CHECK(out ==
-          R"({"item":"ticket","total":15,"free":1,"leased":2,"reserved":3,"paid":4,"elsewhere":5,"ok":true})");
+    append_audit_line({.item = 0,
+                       .total = 15,
+                       .free = 1,
+                       .leased = 2,
+                       .reserved = 3,
+                       .paid = 4,
+                       .elsewhere = 5,
+                       .is_ok = true},
+                      "ticket", true, out);
+    CHECK(
+        out ==
+        R"({"item":"ticket","total":15,"free":1,"leased":2,"reserved":3,"paid":4,"elsewhere":5,"ok":true})");
   }
 }
 

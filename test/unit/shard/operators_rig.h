@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "base/hash.h"
 #include "../ledger/embedded_client.h"
+#include "base/hash.h"
 #include "ledger/embedded.h"
 #include "shard/item_changes.h"
 

@@ -11,7 +11,7 @@ namespace stampede::ledger {
 namespace {
 
 constexpr int64_t kConnectTimeoutNs = kSecond;
-constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 200 * kMillisecond;
+constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 100 * kMillisecond;
 constexpr uint32_t kAuditsUnderWayMax = 64;
 // How long a stream holds its exchanges back for an audit that nobody finishes.
 constexpr int64_t kHoldNs = 200 * kMillisecond;
@@ -106,6 +106,8 @@ void RedisLedger::take_assignment(Client& client) {
     open_ = promised_;
     last_number_ = assignment_.last_number;
     ++opening_;
+    // The coordinator talks to this Redis: it can be reached, however long the shard meant to wait.
+    if (link_.is_down()) connect_at_ns_ = 1;
     client.on_open(assignment_.stream_count);
   }
 }

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cinttypes>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "load/proof.h"
 #include "load/report.h"
 #include "load/run.h"
+#include "load/user_name.h"
 
 namespace stampede::cmd {
 namespace {
@@ -33,7 +35,7 @@ struct Flags {
   std::string db = "sqlite:./stampede-data/orders.db";
   std::string auth = "header";
   std::string key_file;
-  std::string json;
+  std::string json, acknowledged;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
   bool verifies = false;
   bool shows_progress = false;
@@ -125,6 +127,10 @@ void add_report_flags(CLI::App& app, Flags& flags) {
       ->type_name("URL");
   app.add_option("--db", flags.db, "the server's database, for --verify")->type_name("URL");
   app.add_option("--json", flags.json, "write the figures to this file as JSON")->type_name("FILE");
+  app.add_option("--acknowledged", flags.acknowledged,
+                 "write the acknowledged orders to this file: order id, user and what was answered "
+                 "last (reserved, paid or cancelled), between tabs")
+      ->type_name("FILE");
   app.add_flag("--progress", flags.shows_progress,
                "a line each second on stderr, even when it is no terminal");
 }
@@ -227,6 +233,21 @@ Status write_json_file(const load::Report& report, const std::string& path) {
   return Ok{};
 }
 
+// For proofs over several servers, whose promises one listener cannot tell.
+Status write_acknowledged(const load::Run& run, const Plan& plan, const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) return Error{"--acknowledged: " + path + ": " + std::strerror(errno)};
+  constexpr const char* kStates[] = {"reserved", "paid", "cancelled"};  // as load::Settled
+  const load::UserNames names(plan.seed, plan.users);
+  for (uint64_t user = 0; user < plan.users; ++user)
+    if (run.end_of(user) == load::UserEnd::sold)
+      std::fprintf(file, "%016" PRIx64 "\t%s\t%s\n", run.order_of(user).value,
+                   std::string(names.name_of(user).view()).c_str(),
+                   kStates[static_cast<size_t>(run.settled_of(user))]);
+  if (std::fclose(file) != 0) return Error{"--acknowledged: " + path + ": " + std::strerror(errno)};
+  return Ok{};
+}
+
 // Prints what there is, whatever went wrong on the way: figures of an aborted run are still
 // figures.
 int conclude(const load::Report& report, const Flags& flags, const Status& status) {
@@ -252,6 +273,9 @@ int execute(const Flags& flags, const OperatorClient& client) {
   Status status = run.finish();
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
+  if (!flags.acknowledged.empty())
+    if (Status written = write_acknowledged(run, flags.plan, flags.acknowledged); !written)
+      return failed(written.error().message);
   if (status && flags.verifies && g_interrupts > 0)
     status = Error{"interrupted: nothing was verified"};
   if (status && flags.verifies) {

@@ -29,6 +29,11 @@ std::string outcome_name(Step step, const Reply& reply) {
   return reply.code.empty() ? "status_" + std::to_string(reply.status) : std::string(reply.code);
 }
 
+// A gateway's answer for a node that did not answer it: the order may have been taken all the same.
+bool is_of_gateway(const Reply& reply) {
+  return (reply.status == 502 || reply.status == 504) && reply.code.empty();
+}
+
 UserEnd end_of_refusal(std::string_view code) {
   return code == "sold_out" || code == "not_enough" ? UserEnd::sold_out : UserEnd::refused;
 }
@@ -157,6 +162,7 @@ void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t no
     tally_.latency_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns)));
     tally_.last_ns = now_ns;
   }
+  if (is_of_gateway(reply)) return on_lost(attempt, now_ns);
   if (reply.is_retryable) return repeat(attempt, reply.retry_after_ms, now_ns);
   attempt.step == Step::order ? on_order_answer(attempt, reply, now_ns)
                               : on_step_answer(attempt, reply);

@@ -2,6 +2,10 @@
 // broken.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
 #include "harness/server.h"
 
 namespace stampede::e2e {
@@ -59,6 +63,32 @@ TEST_SUITE("e2e/load_verifies") {
     CAPTURE(finished.out);
     CHECK(finished.exit_code == 1);
     CHECK(finished.out.find("✗") != std::string::npos);
+  }
+
+  TEST_CASE("the acknowledged orders are written down as the database has them") {
+    Server server({.catalog = catalog({{.stock = 100, .per_user_limit = 1}})});
+    Arguments command = load(server, 300);
+    const std::string file = server.scratch().path("acknowledged");
+    command.insert(command.end(), {"--acknowledged", file, "--pay", "0.4", "--cancel", "0.2",
+                                   "--key-file", server.scratch().path("keys.json")});
+    const Finished finished = run_stampede(command);
+    CAPTURE(finished.out);
+    REQUIRE(finished.exit_code == 0);
+    Database database(server.database_path());
+    std::string rows;
+    for (const auto& row :
+         database.rows("select order_id, user_id, state from orders order by order_id"))
+      rows += row[0] + '\t' + row[1] + '\t' + row[2] + '\n';
+    std::istringstream lines(read_file(file));
+    std::vector<std::string> sorted;
+    for (std::string line; std::getline(lines, line);) sorted.push_back(line + '\n');
+    std::sort(sorted.begin(), sorted.end());
+    CHECK(sorted.size() >= 100);  // what was cancelled was sold again
+    CHECK(std::accumulate(sorted.begin(), sorted.end(), std::string()) == rows);
+    command[command.size() - 7] = "/no/such/folder/file";
+    const Finished refused = run_stampede(command);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("--acknowledged") != std::string::npos);
   }
 
   TEST_CASE("a server that is not there is a failure") {

@@ -160,6 +160,27 @@ TEST_SUITE("load/run") {
     }
   }
 
+  TEST_CASE("a gateway that lost its node is asked again and what it lost is unknown in the end") {
+    for (const char* status : {"502 Bad Gateway", "504 Gateway Time-out"}) {
+      CAPTURE(status);
+      FakeSale sale(200);
+      std::map<std::string, int> asked;
+      FakeServer server([&](const FakeRequest& request) {
+        const std::string answer = sale.answer(request);  // taken, but who knows
+        const bool is_dead = request.user.ends_with("7"), is_first = ++asked[request.user] == 1;
+        if (is_dead || is_first) return FakeReply{{http_answer(status, "<html></html>")}};
+        return FakeReply{{answer}};
+      });
+      Plan plan = small_plan(server);
+      plan.retries_max = 3;
+      Finished finished(plan);
+      CHECK(finished.run.tally().answers["replayed"] == 180);
+      CHECK(finished.users(UserEnd::sold) == 180);
+      CHECK(finished.users(UserEnd::unknown) == 20);
+      CHECK(finished.run.tally().resent == 180 + 20 * 3);
+    }
+  }
+
   TEST_CASE("a retryable answer is no end and the user comes back after the time he was told") {
     FakeSale sale(20);
     std::map<std::string, int> asked;

@@ -33,7 +33,7 @@ MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo test unit e2e sanitize soak model perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -101,6 +101,14 @@ DATA ?= stampede-data
 run: deps  ## install what is missing, build and serve the demo sale on 127.0.0.1:8080
 	@$(compile) $(BUILD)/stampede
 	@exec $(BUILD)/stampede serve --demo --data $(DATA)
+
+cluster-demo: deps-test  ## ten nodes sell 10,000 tickets; three die for ever, Redis fails over; and the proof
+	@$(compile) $(BUILD)/stampede
+	@scripts/cluster-demo $(BUILD)/stampede
+
+cluster-soak: deps-test  ## the same with a hundred nodes
+	@$(compile) $(BUILD)/stampede
+	@scripts/cluster-demo $(BUILD)/stampede 100
 
 demo: deps  ## the headline: a million users rush for 10,000 tickets, and the proof
 	@$(compile) $(BUILD)/stampede

@@ -74,15 +74,7 @@ TEST_SUITE("e2e/shared_ledger_members") {
         break;
       }
     // What it has leased it may sell, and then it has to wait.
-    Response response;
-    for (int n = 0; response.status != 503; ++n) {
-      const Ask ask{.user = "late" + std::to_string(n)};
-      response =
-          cluster.node(0).http().post("/v1/orders", order_body(ask), {{"X-User-Id", ask.user}});
-      REQUIRE((response.status == 201 || response.status == 503));
-      if (response.status == 201)
-        outcomes.push_back({ask, 201, "", response.json()["order_id"].text()});
-    }
+    append(outcomes, cluster.buy_until_refused(0, "late"));
     // Redis has nothing to tell of what node 1 held, so it cannot be taken out without its log.
     const Finished refusal = cluster.ledger("deactivate", node_flag(1));
     CHECK(refusal.exit_code == 1);

@@ -115,6 +115,18 @@ std::vector<Outcome> Cluster::rush(const std::vector<Ask>& asks, const std::vect
   return all;
 }
 
+std::vector<Outcome> Cluster::buy_until_refused(size_t index, const std::string& prefix) {
+  std::vector<Outcome> orders;
+  while (true) {
+    const Ask ask{.user = prefix + std::to_string(orders.size())};
+    const Response response =
+        node(index).http().post("/v1/orders", order_body(ask), {{"X-User-Id", ask.user}});
+    if (response.status == 503) return orders;
+    REQUIRE_MESSAGE(response.status == 201, response.status << " " << response.code());
+    orders.push_back({.ask = ask, .status = 201, .order_id = response.json()["order_id"].text()});
+  }
+}
+
 // ---- the oracle
 
 int64_t Cluster::sold_units(const std::string& item) {

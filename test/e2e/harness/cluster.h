@@ -68,6 +68,10 @@ class Cluster {
   std::vector<Outcome> rush(const std::vector<Ask>& asks, const std::vector<size_t>& nodes,
                             std::atomic<size_t>* answered = nullptr);
 
+  // One user after the other asks a node that cannot reach the ledger, until what it has leased is sold and one is told to
+  // come again; the orders.
+  std::vector<Outcome> buy_until_refused(size_t index, const std::string& prefix);
+
   // The oracle of every scenario, at rest: everybody heard something final and honest; who was told that he has an order has
   // exactly one row; nobody else has; the nodes' audits add up to the rows and to `total`. Nodes that are named run.
   void check(const std::vector<Outcome>& outcomes, int64_t total, const std::vector<size_t>& nodes,

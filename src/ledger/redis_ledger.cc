@@ -11,7 +11,7 @@ namespace stampede::ledger {
 namespace {
 
 constexpr int64_t kConnectTimeoutNs = kSecond;
-constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 100 * kMillisecond;
+constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 50 * kMillisecond;
 constexpr uint32_t kAuditsUnderWayMax = 64;
 // How long a stream holds its exchanges back for an audit that nobody finishes.
 constexpr int64_t kHoldNs = 200 * kMillisecond;

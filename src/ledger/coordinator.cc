@@ -18,10 +18,10 @@ constexpr milliseconds kLookEvery{100};  // while all is well; a shard's trouble
 constexpr milliseconds kLookEveryInTrouble{20};
 constexpr milliseconds kPollBarrier{3};  // while others join
 constexpr int64_t kStallNs =
-    kSecond;  // an epoch that nobody fills or joins for so long is begun again
+    3 * kSecond;  // an epoch that nobody fills or joins for so long is begun again
 constexpr int64_t kAskSentinelsNs = kSecond / 2;
 constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
-constexpr unsigned kDuelBackoffMs = 20;
+constexpr unsigned kDuelBackoffMs = 20, kDuelMemberMs = 3;
 constexpr size_t kItemsPerChunk = 500;
 constexpr uint32_t kJobsMax = 1024;
 
@@ -237,7 +237,7 @@ milliseconds Coordinator::on_recovering(const View& view) {
   }
   const bool has_stalled = now_ns - stalled_since_ns_ >= kStallNs;
   if (!is_member(view.members) || view.boot == "-" || view.epoch < highest_promise_ ||
-      (has_stalled && !view.is_filled))
+      view.epoch == refused_ || (has_stalled && !view.is_filled))
     return begin_epoch(std::max(view.epoch, highest_promise_)) ? kPollBarrier : kLookEveryInTrouble;
   if (view.place.empty() || joined_ != view.epoch) {
     const bool is_done = promise(view.epoch) && enter(view.epoch) && join(view.epoch);
@@ -278,7 +278,8 @@ std::vector<uint32_t> Coordinator::not_joined(const std::vector<uint32_t>& membe
 
 // Two nodes that see the same loss would begin two epochs; a moment of chance mostly leaves it to one.
 bool Coordinator::begin_epoch(uint64_t above) {
-  std::this_thread::sleep_for(milliseconds(random_() % kDuelBackoffMs));
+  const unsigned members = assignment_.stream_count / settings_.shard_count;
+  std::this_thread::sleep_for(milliseconds(random_() % (kDuelBackoffMs + members * kDuelMemberMs)));
   Result<View> again = look();
   if (!again) return fail(again.error().message);
   if (again->status == "OK" && again->epoch > above) return true;  // somebody was quicker
@@ -286,6 +287,11 @@ bool Coordinator::begin_epoch(uint64_t above) {
   Result<EpochPlan> plan =
       registry_.begin_epoch(settings_.node, std::max({above, highest_promise_, again->epoch}));
   if (!plan) return fail("no epoch can be begun: " + plan.error().message);
+  // Nor while the registry was asked, which puts everybody in a line: a number that is not used costs nothing, an epoch
+  // that is pushed aside costs every member a commit.
+  again = look();
+  if (!again) return fail(again.error().message);
+  if (again->status == "OK" && again->epoch > above) return true;
   if (!promise(plan->epoch)) return false;
   Result<RedisValue> bumped =
       client_.call(Script::bump, {std::to_string(plan->epoch), text_of(plan->members)});
@@ -372,15 +378,15 @@ bool Coordinator::wait_for_promises(uint64_t epoch) {
   return true;
 }
 
-// Only who is active may join: whoever was taken out is told here, and begins an epoch of his own.
+// Whom the registry refuses, because he was taken out or because the plan has changed, begins another at the next look.
 bool Coordinator::enter(uint64_t epoch) {
   if (entered_ == epoch) return true;
   if (Status status = registry_.enter_epoch(settings_.node, epoch); !status) {
     end_if_retired();
-    fail(status.error().message);
-    // The other is promised by now, so the caller can do nothing more for this one.
-    if (registry_.members()) begin_epoch(epoch);
-    return false;
+    // A database that is slow or away has refused nothing: then it is tried again.
+    const Result<bool> may = registry_.may_enter(settings_.node, epoch);
+    if (may && !*may) refused_ = epoch;
+    return fail(status.error().message);
   }
   entered_ = epoch;
   return true;

@@ -128,6 +128,7 @@ class Coordinator {
   std::vector<uint64_t> last_numbers_;  // by shard
   uint64_t promised_ = 0;               // by every stream of this process, durably
   uint64_t entered_ = 0, joined_ = 0;
+  uint64_t refused_ = 0;        // an epoch that the registry does not let this node enter
   uint64_t disputed_ = 0;       // an epoch in which Redis said what cannot be
   bool needs_rejoin_ = true;    // a shard had trouble, or this process has not spoken yet
   bool needs_supplies_ = true;  // Redis may not know of an item or of new units

@@ -209,19 +209,34 @@ Result<EpochPlan> PostgresRegistry::begin_epoch(uint32_t node, uint64_t above) {
   });
 }
 
+Result<std::string> PostgresRegistry::refusal_of(uint32_t node, uint64_t epoch) {
+  const Result<Member> member = require_member(node);
+  if (!member) return member.error();
+  if (member->state != MemberState::active)
+    return text_of(node) + " is " + std::string(name_of(member->state)) +
+           ", not active: it must begin an epoch of its own";
+  const Result<Rows> outdated =
+      query("SELECT FROM epochs WHERE epoch=$1 AND is_outdated", with(number(epoch)));
+  if (!outdated) return outdated.error();
+  if (outdated->size() > 0 && member->epoch != epoch)
+    return "what epoch " + std::to_string(epoch) +
+           " was to begin with has changed: another must begin";
+  return std::string();
+}
+
+Result<bool> PostgresRegistry::may_enter(uint32_t node, uint64_t epoch) {
+  return run<bool>(Access::read, [&]() -> Result<bool> {
+    const Result<std::string> refusal = refusal_of(node, epoch);
+    if (!refusal) return refusal.error();
+    return refusal->empty();
+  });
+}
+
 Status PostgresRegistry::enter_epoch(uint32_t node, uint64_t epoch) {
   return run<Ok>(Access::write, [&]() -> Status {
-    const Result<Member> member = require_member(node);
-    if (!member) return member.error();
-    if (member->state != MemberState::active)
-      return Error{text_of(node) + " is " + std::string(name_of(member->state)) +
-                   ", not active: it must begin an epoch of its own"};
-    const Result<Rows> outdated =
-        query("SELECT FROM epochs WHERE epoch=$1 AND is_outdated", with(number(epoch)));
-    if (!outdated) return outdated.error();
-    if (outdated->size() > 0 && member->epoch != epoch)
-      return Error{"what epoch " + std::to_string(epoch) +
-                   " was to begin with has changed: another must begin"};
+    const Result<std::string> refusal = refusal_of(node, epoch);
+    if (!refusal) return refusal.error();
+    if (!refusal->empty()) return Error{*refusal};
     return change("UPDATE members SET epoch=greatest(epoch, $2), updated_at=now() WHERE node=$1",
                   with(node, number(epoch)));
   });

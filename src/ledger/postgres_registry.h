@@ -26,6 +26,7 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<Supply>> supplies() override;
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t node, uint64_t epoch) override;
+  Result<bool> may_enter(uint32_t node, uint64_t epoch) override;
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override;
@@ -54,6 +55,8 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<FrozenCount>> read_frozen();
   // Plans of epochs that nobody has entered yet do not know what this transaction changes.
   Status outdate_plans();
+  // Why the node may not enter the epoch; empty: it may.
+  Result<std::string> refusal_of(uint32_t node, uint64_t epoch);
   Status set_state(uint32_t node, MemberState state);
   Status replace_frozen(uint32_t node, std::span<const FrozenCount> counts);
 

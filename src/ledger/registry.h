@@ -91,6 +91,9 @@ class Registry {
   // begins with the old plan would count them twice. Whoever is refused begins an epoch of his own.
   virtual Status enter_epoch(uint32_t node, uint64_t epoch) = 0;
 
+  // Whether enter_epoch() would be a refusal just now, and not merely a database that is slow or away.
+  virtual Result<bool> may_enter(uint32_t node, uint64_t epoch) = 0;
+
   // What was done under this op_id; none: nothing.
   virtual Result<std::optional<Restocked>> find_restock(const std::string& op_id) = 0;
   // delta > 0: `supplied` grows. delta < 0: `withdrawn` grows, and the caller has taken the units

@@ -21,6 +21,7 @@ class SoloRegistry final : public Registry {
   Result<std::vector<Supply>> supplies() override { return supplies_; }
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t, uint64_t) override { return Ok{}; }
+  Result<bool> may_enter(uint32_t, uint64_t) override { return true; }
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override;

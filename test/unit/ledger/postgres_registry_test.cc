@@ -257,6 +257,8 @@ TEST_SUITE("ledger/postgres_registry") {
     must(registry.enter_epoch(1, epoch));
     must(registry.restock("r1", "ticket", 5, kSomeEpoch));
     must(registry.enter_epoch(1, epoch));  // again, as after a restart
+    CHECK(must(registry.may_enter(1, epoch)));
+    CHECK_FALSE(must(registry.may_enter(2, epoch)));
     CHECK(contains(complaint(registry.enter_epoch(2, epoch)), "another must begin"));
     const EpochPlan plan = must(registry.begin_epoch(2, epoch));
     CHECK(plan.supplies.at(0).supplied == 15);

@@ -196,7 +196,7 @@ TEST_CASE("the master is the one that a sentinel names and the new one after a f
   sentinel.kill();
   CHECK(!client.has_moved());  // nobody says so
   CHECK(contains(connect_complaint(url_of("redis+sentinel://" + hosts + "/sale")),
-                 "no sentinel can say where the master is"));
+                 "nobody can say where the ledger's master is"));
 }
 
 // ---- Servers that answer late or nonsense

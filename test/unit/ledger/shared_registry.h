@@ -68,6 +68,13 @@ class SharedRegistry final : public Registry {
     return Ok{};
   }
 
+  Result<bool> may_enter(uint32_t node, uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const Member& member = members_.at(node);
+    return member.state == MemberState::active && (member.epoch == epoch || epoch > changed_in_);
+  }
+
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();

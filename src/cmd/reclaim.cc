@@ -63,6 +63,8 @@ Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t n
                 std::string(ledger::name_of(view->state)).c_str());
     return Ok{};
   }
+  // An earlier attempt may have retired the node without getting this far.
+  if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
   if (!items) return items.error();
   for (FrozenCount& granted : ledger::counts_of(*items, node)) {

@@ -24,6 +24,7 @@ constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
 constexpr unsigned kDuelBackoffMs = 20, kDuelMemberMs = 3;
 constexpr size_t kItemsPerChunk = 500;
 constexpr uint32_t kJobsMax = 1024;
+static_assert(kJobsMax >= limits::changes_under_way_max, "whatever operators may have under way");
 
 }  // namespace
 
@@ -501,8 +502,8 @@ void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
     Result<std::vector<Supply>> standing = registry_.add_items({&wanted, 1});
     if (!standing) return change.message = standing.error().message, change;
     // Its buyers come when it is told, so Redis should know it before.
+    needs_supplies_ = true;
     if (epoch != 0) send_supplies(epoch);
-    needs_supplies_ |= epoch == 0;
     change.outcome = StockChange::Outcome::done;
     change.supplied = standing->front().supplied;
     change.withdrawn = standing->front().withdrawn;

@@ -85,7 +85,7 @@ class OfflineNode {
   explicit OfflineNode(const ReclaimSettings& settings) : settings_(settings) {}
 
   int open();
-  int expire_and_return();
+  void expire_and_return();
   int drain();
   std::vector<FrozenCount> counts() const;
   const orderlog::Manifest& manifest() const { return manifest_; }
@@ -197,7 +197,7 @@ Lsn OfflineNode::append(Stream& stream, const orderlog::Record& record) {
   return lsn;
 }
 
-int OfflineNode::expire_and_return() {
+void OfflineNode::expire_and_return() {
   const int64_t now_ms = clock_.now().wall_ms();
   for (const auto& stream : streams_) {
     stock::StreamState& state = *stream->restored.state;
@@ -216,7 +216,6 @@ int OfflineNode::expire_and_return() {
     }
     settle(*stream);
   }
-  return kExitOk;
 }
 
 int OfflineNode::drain() {
@@ -398,7 +397,7 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
                 kExitUsage);
   const bool is_repeat = member->state == ledger::MemberState::retired;
   if (!is_repeat) {
-    if (const int exit_code = node.expire_and_return(); exit_code != kExitOk) return exit_code;
+    node.expire_and_return();
     if (const int exit_code = node.drain(); exit_code != kExitOk) return exit_code;
   }
   const std::vector<FrozenCount> counts = node.counts();

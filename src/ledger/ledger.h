@@ -73,8 +73,7 @@ struct StockChange {
     done,
     repeated,     // this op_id was applied before
     not_enough,   // fewer units are free than were to be withdrawn: `free`
-    refused,      // `message`
-    unavailable,  // nobody knows; the same op_id may be sent again
+    unavailable,  // nobody knows, for the reason in `message`; the same op_id may be sent again
   };
   uint32_t ticket = 0;
   Outcome outcome = Outcome::done;

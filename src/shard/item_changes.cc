@@ -266,9 +266,6 @@ void ItemChanges::take_agreement(Change& change, const ledger::StockChange& answ
     case Outcome::not_enough:
       change.answer = not_enough_free(answer.free);
       return finish(change);
-    case Outcome::refused:
-      change.answer = refused(Verdict::bad_request, answer.message);
-      return finish(change);
     case Outcome::unavailable:
       change.answer = refused(Verdict::ledger_unavailable, answer.message);
       return finish(change);

@@ -1,17 +1,21 @@
 -- Stands in front of every script: what the scripts share, and the check that this Redis is still the one it was.
 --
--- Keys, all of one hash tag so that they lie in one slot; P is their common beginning, "stampede:{group}:".
---   P m              hash: the state of the current epoch
+-- Keys, all of one hash tag so that they lie in one slot; P is their common beginning, "stampede:{ledger<group>}:". Each
+-- group of items has keys of its own and knows nothing of the others.
+--   P m              hash: the state of the current epoch. KEYS[1], so that it decides where a call goes while a cluster
+--                    moves the slot: every other key belongs to one epoch, and none but this is ever written again
+--                    after a new epoch has begun at the slot's new place.
 --                      E            the epoch              rid   identity of the Redis that opened it
 --                      st           R recovering, O open   mem   nodes that must join, "0,3,7"
 --                      J:<node>     has joined; the value is "generation.shards" of its data directory
 --                      boot:<node>  the process that speaks for the node; "-" when it was fenced
 --                      n:<stream>   number of the stream's last exchange
---   P d              hash: <stream> -> newest record of its order log that was durable; outlives epochs
+--                    and what outlives epochs:
+--                      d:<stream>   newest record of its order log that was durable
+--                      e:<epoch>    an epoch whose items may still have keys
 --   P i:<E>:<item>   hash: T units supplied, h held by streams = sum of (a - r), p unsold in pools = sum of p:,
 --                      a:<stream> ever granted, r:<stream> ever returned, p:<stream> unsold, w:<op> a withdrawal
 --   P k:<E>          set: the items of the epoch
---   P e              set: epochs whose items may still have keys
 --
 -- A stream is "node.generation.shard" of an order log; "withdrawn" is the stream of units that operators took off sale.
 --
@@ -19,8 +23,8 @@
 -- an older epoch left. Redis is a sequencer here and not a store of truth: it may lose everything at any moment. That it
 -- did shows in master_replid, which is new after each restart and each promotion, or in a missing P m. A script that sees
 -- either changes nothing and says so.
-local P = KEYS[1]
-local M = P .. 'm'
+local M = KEYS[1]
+local P = string.sub(M, 1, -2)
 
 local function identity()
   local info = redis.call('INFO', 'replication')

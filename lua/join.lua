@@ -18,7 +18,7 @@ local function joined(status, st)
   for shard = 0, shards - 1 do
     local stream = node .. '.' .. generation .. '.' .. shard
     out[#out + 1] = tonumber(redis.call('HGET', M, 'n:' .. stream)) or 0
-    out[#out + 1] = tonumber(redis.call('HGET', P .. 'd', stream)) or 0
+    out[#out + 1] = tonumber(redis.call('HGET', M, 'd:' .. stream)) or 0
   end
   return out
 end

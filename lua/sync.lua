@@ -9,7 +9,7 @@
 -- Units that were granted beyond `accepted` are unsold in the stream though it does not know them yet: an answer was lost
 -- or a process died before it could log it. They count as its pool, or others would hear that nothing is left.
 local epoch, node, boot, stream, n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local m, wrong = look(epoch, 'boot:' .. node, 'n:' .. stream)
+local m, wrong = look(epoch, 'boot:' .. node, 'n:' .. stream, 'd:' .. stream)
 if wrong then return wrong end
 if m[4] ~= boot then return {'FENCED'} end
 if m[3] ~= 'O' then return {'RECOVERING'} end
@@ -57,8 +57,6 @@ for at = 7, #ARGV, 5 do
     for _ = 1, 4 do out[#out + 1] = -1 end
   end
 end
-if is_new then redis.call('HSET', M, 'n:' .. stream, ARGV[5]) end
-if (tonumber(redis.call('HGET', P .. 'd', stream)) or 0) < tonumber(ARGV[6]) then
-  redis.call('HSET', P .. 'd', stream, ARGV[6])
-end
+local durable = math.max(tonumber(m[6]) or 0, tonumber(ARGV[6]))
+redis.call('HSET', M, 'n:' .. stream, ARGV[5], 'd:' .. stream, text(durable))
 return out

@@ -5,8 +5,10 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "limits.h"
 
@@ -156,9 +158,16 @@ struct OrderAnswer {
 
 // ---- between a shard and the ledger ----
 
+// A ledger keeps its items in groups, and a stream has at most one exchange per group under way; one group where nothing is
+// gained by more. Sets of groups are bits.
+inline uint32_t group_of(std::string_view item, uint32_t group_count) {
+  return group_count == 1 ? 0 : checksum(std::as_bytes(std::span(item))) % group_count;
+}
+
 // What one stream says of one item; all absolute, so that a message may be repeated.
 struct LedgerAsk {
   ItemId item = kNoItem;
+  uint32_t group = 0;  // of the item
   Units accepted =
       0;  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet
   Units returned = 0;  // R, as far as it is durable

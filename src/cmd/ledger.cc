@@ -75,16 +75,8 @@ Status supply_open_epoch(ledger::RedisClient& redis, const std::vector<ledger::S
     std::printf("no epoch is open yet: the first node that starts opens one\n");
     return Ok{};
   }
-  constexpr size_t kPerCall = 500;
-  for (size_t first = 0; first < supplies.size(); first += kPerCall) {
-    std::vector<std::string> words = {std::to_string(view->epoch)};
-    for (size_t i = first; i < std::min(supplies.size(), first + kPerCall); ++i)
-      words.insert(words.end(), {supplies[i].item, std::to_string(supplies[i].supplied)});
-    Result<ledger::RedisValue> answer = redis.call(ledger::Script::supply, words);
-    if (!answer) return answer.error();
-    if (answer->values[0].text != "OK")
-      return Error{"the epoch has changed (" + answer->values[0].text + "): run preheat again"};
-  }
+  if (Status sent = ledger::supply(redis, view->epoch, supplies); !sent)
+    return Error{sent.error().message + ": run preheat again"};
   return Ok{};
 }
 
@@ -179,9 +171,12 @@ int rebuild(const Flags& flags) {
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
   Result<EpochView> before = ledger::look_at_epoch(*tools.redis);
   if (!before) return fail(before.error());
-  // The state of the epoch, not the items: what no node can be asked about is nobody's to lose.
-  if (auto gone = tools.redis->command({"DEL", std::string(ledger::kKeyPrefix) + "m"}); !gone)
-    return fail(gone.error());
+  // One that is not there any more, or not what it was, is followed by another without this.
+  const bool is_sound = before->state == EpochView::State::open ||
+                        before->state == EpochView::State::recovering;
+  if (is_sound)
+    if (Status finished = ledger::finish_epoch(*tools.redis, before->epoch); !finished)
+      return fail(finished.error());
   std::printf("epoch %" PRIu64 " has ended; waiting for the nodes to open the next\n",
               before->epoch);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.wait_s);

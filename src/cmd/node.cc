@@ -415,7 +415,8 @@ std::optional<Ending> Node::make_shards() {
                                       .generation = manifest_.generation,
                                       .boot = manifest_.boot,
                                       .token = shard::Shard::kLedgerToken,
-                                      .timeout_ns = settings_.ledger_timeout_ms * kMillisecond},
+                                      .timeout_ns = settings_.ledger_timeout_ms * kMillisecond,
+                                      .group_count = settings_.redis->group_count()},
           seams->net, *epoch_links_[i], process_->ledger);
     } else {
       ledger::Book book = make_book(problem);
@@ -441,6 +442,7 @@ std::optional<Ending> Node::make_shards() {
         .desk = {.node = settings_.node,
                  .shard = i,
                  .shard_count = count,
+                 .group_count = seams->ledger->group_count(),
                  .lease_max = settings_.lease_max,
                  .orders_max = orders_max_per_shard(count),
                  .retain_ms = settings_.retain_ms}};

@@ -3,7 +3,8 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <map>
+#include <set>
 
 #include "base/check.h"
 #include "base/diag.h"
@@ -19,7 +20,9 @@ constexpr milliseconds kLookEveryInTrouble{20};
 constexpr milliseconds kPollBarrier{3};  // while others join
 constexpr int64_t kStallNs =
     3 * kSecond;  // an epoch that nobody fills or joins for so long is begun again
-constexpr int64_t kAskSentinelsNs = kSecond / 2;
+// A group that is not in the newest epoch: whoever begins that is at work, or died in between, or could not reach the group.
+constexpr int64_t kLagNs = kSecond / 2;
+constexpr int64_t kAskWhereNs = kSecond / 2;  // the sentinels or the cluster
 constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
 constexpr unsigned kDuelBackoffMs = 20, kDuelMemberMs = 3;
 constexpr size_t kItemsPerChunk = 500;
@@ -38,9 +41,10 @@ Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
       wake_shard0_(std::move(wake_shard0)),
       client_(settings_.url, settings_.timeout_ms),
       random_(std::random_device{}()),
+      groups_(client_.group_count()),
       highest_promise_(settings_.promised),
-      last_numbers_(links_.size()) {
-  assignment_.stream_count = static_cast<uint32_t>(links_.size());
+      stream_count_(settings_.shard_count) {
+  for (Group& group : groups_) group.last_numbers.resize(links_.size());
 }
 
 Coordinator::~Coordinator() {
@@ -84,16 +88,17 @@ void Coordinator::settle(const std::string& problem) {
   {
     const std::lock_guard lock(mutex_);
     before = std::exchange(status_.problem, problem);
-    status_.server = client_.is_connected() ? ledger::text_of(client_.server().address) : "";
-    status_.is_open = problem.empty() && joined_ != 0 && assignment_.open == joined_;
-    status_.epoch = assignment_.open;
+    status_.server = servers_in_use();
+    status_.epoch = 0;
+    for (const Group& group : groups_) status_.epoch = std::max(status_.epoch, group.open);
+    status_.is_open = problem.empty() && status_.epoch != 0;
     if (problem.empty()) status_.missing.clear();
   }
   if (!problem.empty() && before.empty())
     diag::warning("ledger: %s; what is leased sells on, more is not granted", problem.c_str());
   else if (problem.empty() && !before.empty())
-    diag::notice("ledger: epoch %lu is open at %s", static_cast<unsigned long>(assignment_.open),
-                 ledger::text_of(client_.server().address).c_str());
+    diag::notice("ledger: epoch %lu is open at %s", static_cast<unsigned long>(joined_),
+                 servers_in_use().c_str());
 }
 
 bool Coordinator::fail(const std::string& problem) {
@@ -102,14 +107,39 @@ bool Coordinator::fail(const std::string& problem) {
 }
 
 void Coordinator::assign() {
+  assigned_servers_ = client_.servers();
   for (size_t shard = 0; shard < links_.size(); ++shard) {
-    assignment_.last_number = last_numbers_[shard];
-    links_[shard]->assign(assignment_);
+    Assignment assignment{.promise = asked_promise_, .groups = {}, .stream_count = stream_count_};
+    for (uint32_t number = 0; number < groups_.size(); ++number)
+      assignment.groups.push_back({.server = assigned_servers_[number],
+                                   .open = groups_[number].open,
+                                   .last_number = groups_[number].last_numbers[shard]});
+    links_[shard]->assign(assignment);
   }
+}
+
+// Each master once.
+std::string Coordinator::servers_in_use() const {
+  std::set<std::string> servers;
+  for (uint32_t number = 0; number < groups_.size(); ++number)
+    if (client_.is_connected(number))
+      servers.insert(ledger::text_of(client_.server(number).address));
+  std::string text;
+  for (const std::string& server : servers) text += (text.empty() ? "" : ", ") + server;
+  return text;
+}
+
+Result<RedisValue> Coordinator::call(const Group& group, Script script, const Words& words) {
+  return client_.call(static_cast<uint32_t>(&group - groups_.data()), script, words);
 }
 
 std::string Coordinator::place() const {
   return std::to_string(settings_.generation) + "." + std::to_string(settings_.shard_count);
+}
+
+std::string Coordinator::stream_name(size_t shard) const {
+  return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
+         std::to_string(shard);
 }
 
 // ---- looking ----
@@ -117,47 +147,50 @@ std::string Coordinator::place() const {
 milliseconds Coordinator::step() {
   for (EpochLink* link : links_) {
     const EpochLink::Trouble trouble = link->take_trouble();
-    needs_rejoin_ |= trouble.is_any;
-    if (trouble.needs_new_epoch) disputed_ = joined_;
+    for (uint32_t number = 0; number < groups_.size(); ++number)
+      groups_[number].needs_rejoin |= (trouble.groups >> number & 1) != 0;
+    if (trouble.needs_new_epoch != 0) disputed_ = joined_;
   }
   const milliseconds wait = advance();
-  do_jobs(status().is_open ? joined_ : 0);
+  do_jobs();
   return wait;
 }
 
 milliseconds Coordinator::advance() {
-  if (!connect()) return kLookEveryInTrouble;
-  Result<View> view = look();
-  if (!view) return fail(view.error().message), kLookEveryInTrouble;
-  if (view->status == "REPLICA") {
-    client_.disconnect();
-    return fail("the Redis in use is no master any more"), kLookEveryInTrouble;
+  if (!connect() || !look()) return kLookEveryInTrouble;
+  for (const Group& group : groups_) {
+    const std::vector<uint32_t> members = parse_nodes(group.view.members);
+    const bool is_others = !members.empty() && members != std::vector<uint32_t>{settings_.node};
+    if (settings_.is_solo && is_others)
+      return fail("this Redis counts for node " + group.view.members +
+                  ": several nodes need --db postgres://… in common, or each a Redis database of "
+                  "its own"),
+             kLookEvery;
   }
-  const std::vector<uint32_t> members = parse_nodes(view->members);
-  const bool is_others = !members.empty() && members != std::vector<uint32_t>{settings_.node};
-  if (settings_.is_solo && is_others)
-    return fail("this Redis counts for node " + view->members +
-                ": several nodes need --db postgres://… in common, or each a Redis database of its "
-                "own"),
-           kLookEvery;
-  if (view->status != "OK") return begin_epoch(view->epoch) ? kPollBarrier : kLookEveryInTrouble;
-  return view->state == "O" ? on_open(*view) : on_recovering(*view);
+  refuse_lost_log();
+  const uint64_t newest = newest_epoch();
+  const int64_t stalled = stalled_ns(newest);
+  for (const Group& group : groups_) {
+    const bool lags = group.view.status == "OK" && group.view.epoch < newest;
+    const bool is_void =
+        lags ? stalled >= kLagNs
+             : group.view.is_there() && needs_new_epoch(group.view, stalled >= kStallNs);
+    if (is_void)
+      return begin_epoch(std::max(newest, highest_promise_)) ? kPollBarrier : kLookEveryInTrouble;
+  }
+  return take_part(newest);
 }
 
 bool Coordinator::connect() {
   const int64_t now_ns = clock_.now().boot_ns;
-  if (client_.is_connected() && now_ns - asked_sentinels_ns_ >= kAskSentinelsNs) {
-    asked_sentinels_ns_ = now_ns;
+  if (now_ns - asked_where_ns_ >= kAskWhereNs) {
+    asked_where_ns_ = now_ns;
     if (client_.has_moved()) client_.disconnect();
   }
   // A node that has promised before is known; it must be able to come back while the database does not answer.
   if (highest_promise_ == 0 && !enroll()) return false;
-  if (client_.is_connected()) return true;
-  if (Status status = client_.connect(); !status) return fail(status.error().message);
-  if (!(assignment_.server == client_.server())) {
-    assignment_.server = client_.server();
-    assign();
-  }
+  const Status connected = client_.connect();
+  unreached_ = connected ? "" : connected.error().message;
   return true;
 }
 
@@ -170,15 +203,37 @@ bool Coordinator::enroll() {
   return is_enrolled_ = true;
 }
 
-Result<Coordinator::View> Coordinator::look() {
-  Result<RedisValue> answer = client_.call(Script::check, {std::to_string(settings_.node)});
-  if (!answer) return answer.error();
-  const std::vector<RedisValue>& values = answer->values;
+// False when no master can be asked.
+bool Coordinator::look() {
+  bool has_seen = false;
+  for (uint32_t number = 0; number < groups_.size(); ++number) {
+    View& view = groups_[number].view;
+    view = {};
+    if (!client_.is_connected(number)) continue;
+    Result<RedisValue> answer =
+        client_.call(number, Script::check, {std::to_string(settings_.node)});
+    if (!answer) {
+      unreached_ = answer.error().message;
+      continue;
+    }
+    view = view_of(*answer);
+    if (view.status == "REPLICA") {
+      unreached_ = "the Redis in use is no master any more";
+      client_.disconnect(number);
+      view = {};
+    }
+    has_seen |= view.is_there();
+  }
+  if (client_.servers() != assigned_servers_) assign();
+  return has_seen || fail(unreached_);
+}
+
+Coordinator::View Coordinator::view_of(const RedisValue& answer) const {
+  const std::vector<RedisValue>& values = answer.values;
   View view{.status = values[0].text};
   if (values.size() > 1) view.epoch = static_cast<uint64_t>(values[1].integer);
   if (view.status == "ROLLED" && values.size() > 2) view.members = values[2].text;
-  if (view.status != "OK") return view;
-  if (values.size() != 7) return Error{"Redis answered the check with something else"};
+  if (view.status != "OK" || values.size() != 7) return view;
   view.state = values[2].text;
   view.members = values[3].text;
   view.place = values[4].text;
@@ -187,117 +242,144 @@ Result<Coordinator::View> Coordinator::look() {
   return view;
 }
 
+uint64_t Coordinator::newest_epoch() const {
+  uint64_t newest = 0;
+  for (const Group& group : groups_) newest = std::max(newest, group.view.epoch);
+  return newest;
+}
+
+// How long the epoch has been there without being open at all masters that can be reached.
+int64_t Coordinator::stalled_ns(uint64_t epoch) {
+  const bool is_open = std::all_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return !group.view.is_there() || (group.view.is_in(epoch) && group.view.is_open());
+  });
+  const int64_t now_ns = clock_.now().boot_ns;
+  if (is_open) stalled_epoch_ = 0;
+  if (is_open || stalled_epoch_ == epoch) return is_open ? 0 : now_ns - stalled_since_ns_;
+  stalled_epoch_ = epoch;
+  stalled_since_ns_ = now_ns;
+  return 0;
+}
+
+// A stranger to the epoch, data that was dealt out anew, an epoch before the one that was promised last …
+bool Coordinator::needs_new_epoch(const View& view, bool has_stalled) const {
+  const bool is_fenced = view.boot == "-";
+  if (view.status != "OK" || is_fenced || view.epoch < highest_promise_) return true;
+  if (view.is_open()) return view.place != place() || view.epoch == disputed_;
+  return !is_member(view.members) || view.epoch == refused_ || (has_stalled && !view.is_filled);
+}
+
 bool Coordinator::is_member(const std::string& members) const {
   const std::vector<uint32_t> nodes = parse_nodes(members);
   return std::find(nodes.begin(), nodes.end(), settings_.node) != nodes.end();
 }
 
-// ---- an epoch is open ----
+void Coordinator::refuse_lost_log() const {
+  for (const Group& group : groups_)
+    if (group.view.is_open() && group.view.place == place() && group.view.boot != "-" &&
+        group.view.epoch > highest_promise_)
+      fatal(kExitLogDamaged,
+            "this node has joined epoch %lu of the ledger, and its order log has promised no more "
+            "than %lu: the log was "
+            "restored from an old copy or has lost its end; take the node out with `stampede "
+            "ledger "
+            "deactivate` and `reclaim`",
+            static_cast<unsigned long>(group.view.epoch),
+            static_cast<unsigned long>(highest_promise_));
+}
 
-milliseconds Coordinator::on_open(const View& view) {
-  stalled_epoch_ = 0;
-  const bool is_fenced = view.boot == "-";
-  const bool has_joined = view.place == place() && !is_fenced;
-  if (has_joined && view.epoch > highest_promise_)
-    fatal(kExitLogDamaged,
-          "this node has joined epoch %lu of the ledger, and its order log has promised no more "
-          "than %lu: the log was "
-          "restored from an old copy or has lost its end; take the node out with `stampede ledger "
-          "deactivate` and `reclaim`",
-          static_cast<unsigned long>(view.epoch), static_cast<unsigned long>(highest_promise_));
-  if (is_fenced) end_if_retired();
-  // A stranger to this epoch, data that was dealt out anew, an epoch before the one that was promised last.
-  if (!has_joined || view.epoch < highest_promise_ || view.epoch == disputed_)
-    return begin_epoch(std::max(view.epoch, highest_promise_)) ? kPollBarrier : kLookEveryInTrouble;
-  if (needs_rejoin_ || assignment_.open != view.epoch) {
-    if (!promise(view.epoch) || !join(view.epoch)) return kLookEveryInTrouble;
-    open(view.epoch, view.members);
-    needs_rejoin_ = false;
+// ---- an epoch is there ----
+
+milliseconds Coordinator::take_part(uint64_t epoch) {
+  bool must_join_some = false, must_enter = false;
+  for (const Group& group : groups_) {
+    if (!must_join(group, epoch)) continue;
+    must_join_some = true;
+    must_enter |= !group.view.is_open();
   }
+  if (must_join_some) {
+    const bool has_joined = promise(epoch) && (!must_enter || enter(epoch)) && join(epoch);
+    if (!has_joined) return kLookEveryInTrouble;
+  }
+  open_groups(epoch, must_join_some);
+  for (Group& group : groups_)
+    if (group.view.is_open()) purge(group);
+  if (needs_supplies_) send_supplies();
+  if (stalled_epoch_ != 0) return wait_for_others(epoch);
+  if (!unreached_.empty()) return fail(unreached_), kLookEveryInTrouble;
   settle("");
-  if (needs_supplies_) send_supplies(view.epoch);
-  purge(view.epoch);
   return kLookEvery;
 }
 
-void Coordinator::open(uint64_t epoch, const std::string& members) {
-  // Streams share what is plenty; how many shards the other nodes have is not told, and need not be exact.
-  assignment_.stream_count =
-      settings_.shard_count * static_cast<uint32_t>(parse_nodes(members).size());
-  assignment_.open = epoch;
-  assign();
+// Streams share what is plenty; how many shards the other nodes have is not told, and need not be exact.
+void Coordinator::open_groups(uint64_t epoch, bool has_joined) {
+  bool is_news = has_joined;
+  for (Group& group : groups_) {
+    if (!group.view.is_in(epoch) || !group.view.is_open() || group.open == epoch) continue;
+    group.open = epoch;
+    stream_count_ =
+        settings_.shard_count * static_cast<uint32_t>(parse_nodes(group.view.members).size());
+    is_news = true;
+  }
+  if (is_news) assign();
 }
 
-// ---- an epoch is being built ----
-
-milliseconds Coordinator::on_recovering(const View& view) {
-  const int64_t now_ns = clock_.now().boot_ns;
-  if (stalled_epoch_ != view.epoch) {
-    stalled_epoch_ = view.epoch;
-    stalled_since_ns_ = now_ns;
+// Until all have joined. Who was taken out meanwhile need not be waited for: an epoch without him can be begun.
+milliseconds Coordinator::wait_for_others(uint64_t epoch) {
+  if (stalled_ns(epoch) < kStallNs) return kPollBarrier;
+  stalled_since_ns_ = clock_.now().boot_ns;
+  std::set<uint32_t> missing;
+  for (const Group& group : groups_) {
+    if (!group.view.is_in(epoch) || group.view.is_open()) continue;
+    Result<RedisValue> answer = call(group, Script::missing, {std::to_string(epoch)});
+    if (!answer) return fail(answer.error().message), kLookEveryInTrouble;
+    for (size_t i = 1; i < answer->values.size() && answer->values[0].text == "OK"; ++i)
+      missing.insert(static_cast<uint32_t>(answer->values[i].integer));
   }
-  const bool has_stalled = now_ns - stalled_since_ns_ >= kStallNs;
-  if (!is_member(view.members) || view.boot == "-" || view.epoch < highest_promise_ ||
-      view.epoch == refused_ || (has_stalled && !view.is_filled))
-    return begin_epoch(std::max(view.epoch, highest_promise_)) ? kPollBarrier : kLookEveryInTrouble;
-  if (view.place.empty() || joined_ != view.epoch) {
-    const bool is_done = promise(view.epoch) && enter(view.epoch) && join(view.epoch);
-    return is_done ? kPollBarrier : kLookEveryInTrouble;
-  }
-  if (!has_stalled) return kPollBarrier;
-  stalled_since_ns_ = now_ns;
   Result<std::vector<Member>> members = registry_.members();
   if (!members)
     return fail("the epoch waits for a member, and " + members.error().message),
            kLookEveryInTrouble;
-  const std::vector<uint32_t> missing = not_joined(parse_nodes(view.members));
-  const bool is_somebody_out =
-      std::any_of(members->begin(), members->end(), [&](const Member& member) {
-        return member.state != MemberState::active &&
-               std::find(missing.begin(), missing.end(), member.node) != missing.end();
-      });
-  // Who was taken out meanwhile need not be waited for: an epoch without him can be begun.
-  if (is_somebody_out) return begin_epoch(view.epoch) ? kPollBarrier : kLookEveryInTrouble;
+  for (const Member& member : *members)
+    if (member.state != MemberState::active && missing.contains(member.node))
+      return begin_epoch(epoch) ? kPollBarrier : kLookEveryInTrouble;
+  const std::vector<uint32_t> nodes(missing.begin(), missing.end());
   {
     const std::lock_guard lock(mutex_);
-    status_.missing = missing;
+    status_.missing = nodes;
   }
-  return fail("epoch " + std::to_string(view.epoch) + " waits for node " + text_of(missing) +
+  return fail("epoch " + std::to_string(epoch) + " waits for node " + text_of(nodes) +
               ": start it, or take it out with `stampede ledger deactivate --node N`"),
          kLookEveryInTrouble;
 }
 
-std::vector<uint32_t> Coordinator::not_joined(const std::vector<uint32_t>& members) {
-  std::vector<uint32_t> missing;
-  for (const uint32_t node : members) {
-    Result<RedisValue> joined =
-        client_.command({"HEXISTS", std::string(kKeyPrefix) + "m", "J:" + std::to_string(node)});
-    if (joined && joined->integer == 0) missing.push_back(node);
-  }
-  return missing;
+// ---- a new epoch ----
+
+bool Coordinator::is_overtaken(uint64_t above) const {
+  return std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+    return group.view.status == "OK" && group.view.epoch > above;
+  });
 }
 
 // Two nodes that see the same loss would begin two epochs; a moment of chance mostly leaves it to one.
 bool Coordinator::begin_epoch(uint64_t above) {
-  const unsigned members = assignment_.stream_count / settings_.shard_count;
+  if (std::any_of(groups_.begin(), groups_.end(),
+                  [](const Group& group) { return group.view.boot == "-"; }))
+    end_if_retired();
+  const unsigned members = stream_count_ / settings_.shard_count;
   std::this_thread::sleep_for(milliseconds(random_() % (kDuelBackoffMs + members * kDuelMemberMs)));
-  Result<View> again = look();
-  if (!again) return fail(again.error().message);
-  if (again->status == "OK" && again->epoch > above) return true;  // somebody was quicker
+  if (!look()) return false;
+  if (is_overtaken(above)) return true;
   if (!enroll()) return false;
   Result<EpochPlan> plan =
-      registry_.begin_epoch(settings_.node, std::max({above, highest_promise_, again->epoch}));
+      registry_.begin_epoch(settings_.node, std::max({above, highest_promise_, newest_epoch()}));
   if (!plan) return fail("no epoch can be begun: " + plan.error().message);
   // Nor while the registry was asked, which puts everybody in a line: a number that is not used costs nothing, an epoch
   // that is pushed aside costs every member a commit.
-  again = look();
-  if (!again) return fail(again.error().message);
-  if (again->status == "OK" && again->epoch > above) return true;
+  if (!look()) return false;
+  if (is_overtaken(above)) return true;
   if (!promise(plan->epoch)) return false;
-  Result<RedisValue> bumped =
-      client_.call(Script::bump, {std::to_string(plan->epoch), text_of(plan->members)});
-  if (!bumped) return fail(bumped.error().message);
-  if (bumped->values[0].text != "OK") return true;  // another epoch is there already
+  if (!bump(*plan)) return true;
   {
     const std::lock_guard lock(mutex_);
     ++status_.epochs_begun;
@@ -305,18 +387,35 @@ bool Coordinator::begin_epoch(uint64_t above) {
   return fill(*plan) && enter(plan->epoch) && join(plan->epoch);
 }
 
+// False when another epoch is there already. A master that is lost here is left behind.
+bool Coordinator::bump(const EpochPlan& plan) {
+  for (Group& group : groups_) {
+    if (!group.view.is_there()) continue;
+    group.view = {};
+    Result<RedisValue> bumped =
+        call(group, Script::bump, {std::to_string(plan.epoch), text_of(plan.members)});
+    if (!bumped) {
+      fail(bumped.error().message);
+      continue;
+    }
+    if (bumped->values[0].text != "OK") return false;
+    group.view.status = "OK";
+    group.view.epoch = plan.epoch;
+    group.view.state = "R";
+    group.view.members = text_of(plan.members);
+  }
+  return true;
+}
+
 // What the database knows: the supply of every item, what was withdrawn, and the members that are not there.
 bool Coordinator::fill(const EpochPlan& plan) {
   struct Entry {
     Units supplied = 0;
-    std::vector<std::string> streams;  // stream a r pool, four by four
+    Words streams;  // stream a r pool, four by four
   };
-  std::vector<std::pair<std::string, Entry>> entries;
-  std::unordered_map<std::string, size_t> places;
+  std::vector<std::map<std::string, Entry>> entries(groups_.size());
   const auto entry = [&](const std::string& item) -> Entry& {
-    const auto [at, is_new] = places.emplace(item, entries.size());
-    if (is_new) entries.push_back({item, {}});
-    return entries[at->second].second;
+    return entries[group_of(item, client_.group_count())][item];
   };
   for (const Supply& supply : plan.supplies) {
     Entry& item = entry(supply.item);
@@ -330,20 +429,17 @@ bool Coordinator::fill(const EpochPlan& plan) {
     item.streams.insert(item.streams.end(), {count.stream, std::to_string(count.accepted),
                                              std::to_string(count.returned), "0"});
   }
-  for (size_t first = 0; first == 0 || first < entries.size(); first += kItemsPerChunk) {
-    const size_t end = std::min(entries.size(), first + kItemsPerChunk);
-    std::vector<std::string> words = {std::to_string(plan.epoch),       "*", "0", "0.0", "0",
-                                      end == entries.size() ? "1" : "0"};
-    for (size_t i = first; i < end; ++i) {
-      words.push_back(entries[i].first);
-      words.push_back(std::to_string(entries[i].second.supplied));
-      words.push_back(std::to_string(entries[i].second.streams.size() / 4));
-      words.insert(words.end(), entries[i].second.streams.begin(), entries[i].second.streams.end());
+  for (uint32_t number = 0; number < groups_.size(); ++number) {
+    if (!groups_[number].view.is_in(plan.epoch)) continue;
+    Lines lines;
+    for (const auto& [item, counts] : entries[number]) {
+      Words& line = lines.emplace_back(Words{item, std::to_string(counts.supplied),
+                                             std::to_string(counts.streams.size() / 4)});
+      line.insert(line.end(), counts.streams.begin(), counts.streams.end());
     }
-    Result<RedisValue> answer = client_.call(Script::join, words);
-    if (!answer) return fail(answer.error().message);
-    if (is_refused(*answer, "filling")) return false;
-    if (end == entries.size()) break;
+    if (!send_join(groups_[number], {std::to_string(plan.epoch), "*", "0", "0.0", "0"}, lines,
+                   "filling"))
+      return false;
   }
   return true;
 }
@@ -353,9 +449,8 @@ bool Coordinator::fill(const EpochPlan& plan) {
 bool Coordinator::promise(uint64_t epoch) {
   if (promised_ >= epoch) return promised_ == epoch;
   if (epoch < highest_promise_) return false;
-  highest_promise_ = epoch;
-  assignment_.promise = epoch;
-  assignment_.open = 0;
+  highest_promise_ = asked_promise_ = epoch;
+  for (Group& group : groups_) group.open = 0;
   assign();
   return wait_for_promises(epoch);
 }
@@ -393,51 +488,78 @@ bool Coordinator::enter(uint64_t epoch) {
   return true;
 }
 
+bool Coordinator::must_join(const Group& group, uint64_t epoch) const {
+  if (!group.view.is_in(epoch)) return false;
+  return group.joined != epoch || group.view.place.empty() ||
+         (group.view.is_open() && group.needs_rejoin);
+}
+
 bool Coordinator::join(uint64_t epoch) {
-  std::vector<Promise> promises;
-  for (const EpochLink* link : links_) promises.push_back(link->promise());
-  std::vector<std::string> lines;  // item T 1 stream a r pool, seven by seven
-  for (size_t shard = 0; shard < promises.size(); ++shard) {
-    CHECK(promises[shard].epoch == epoch);
-    const std::string stream = std::to_string(settings_.node) + "." +
-                               std::to_string(settings_.generation) + "." + std::to_string(shard);
-    for (const StreamLine& line : promises[shard].lines)
-      lines.insert(lines.end(), {line.item, "0", "1", stream, std::to_string(line.accepted),
-                                 std::to_string(line.returned), std::to_string(line.pool)});
-  }
-  constexpr size_t kWordsPerChunk = 7 * kItemsPerChunk;
-  for (size_t first = 0; first == 0 || first < lines.size(); first += kWordsPerChunk) {
-    const size_t end = std::min(lines.size(), first + kWordsPerChunk);
-    std::vector<std::string> words = {std::to_string(epoch),
-                                      std::to_string(settings_.node),
-                                      std::to_string(settings_.boot),
-                                      place(),
-                                      std::to_string(settings_.shard_count),
-                                      end == lines.size() ? "1" : "0"};
-    words.insert(words.end(), lines.begin() + first, lines.begin() + end);
-    Result<RedisValue> answer = client_.call(Script::join, words);
-    if (!answer) return fail(answer.error().message);
-    if (is_refused(*answer, "joining")) return false;
-    if (end < lines.size()) continue;
-    note_numbers(*answer, promises);
-    break;
-  }
-  const bool is_new = joined_ != epoch;
-  joined_ = epoch;
+  const std::vector<Lines> lines = lines_of_streams(epoch);
+  for (uint32_t number = 0; number < groups_.size(); ++number)
+    if (must_join(groups_[number], epoch) && !join_group(groups_[number], epoch, lines[number]))
+      return false;
+  const bool is_new = std::exchange(joined_, epoch) != epoch;
   const std::lock_guard lock(mutex_);
   status_.epochs_joined += is_new;
   return true;
 }
 
+// What every stream has of the items of each group, as it promised the epoch.
+std::vector<Coordinator::Lines> Coordinator::lines_of_streams(uint64_t epoch) const {
+  std::vector<Lines> lines(groups_.size());
+  for (size_t shard = 0; shard < links_.size(); ++shard) {
+    const Promise promise = links_[shard]->promise();
+    CHECK(promise.epoch == epoch);
+    for (const StreamLine& line : promise.lines)
+      lines[group_of(line.item, client_.group_count())].push_back(
+          {line.item, "0", "1", stream_name(shard), std::to_string(line.accepted),
+           std::to_string(line.returned), std::to_string(line.pool)});
+  }
+  return lines;
+}
+
+// Who has joined before only learns where to go on.
+bool Coordinator::join_group(Group& group, uint64_t epoch, const Lines& lines) {
+  const std::optional<RedisValue> joined =
+      send_join(group,
+                {std::to_string(epoch), std::to_string(settings_.node),
+                 std::to_string(settings_.boot), place(), std::to_string(settings_.shard_count)},
+                group.view.place.empty() ? lines : Lines(), "joining");
+  if (!joined) return false;
+  note_numbers(group, *joined, epoch);
+  group.joined = epoch;
+  group.needs_rejoin = false;
+  group.view.state = joined->values.at(1).text;
+  group.view.place = place();
+  return true;
+}
+
+// As many calls as the lines need, the last with fin = 1; its answer, or none when the JOIN was refused or not answered.
+std::optional<RedisValue> Coordinator::send_join(const Group& group, Words words,
+                                                 const Lines& lines, const char* what) {
+  const size_t head = words.size();
+  for (size_t first = 0;; first += kItemsPerChunk) {
+    const size_t end = std::min(lines.size(), first + kItemsPerChunk);
+    words.resize(head);
+    words.push_back(end == lines.size() ? "1" : "0");
+    for (size_t i = first; i < end; ++i)
+      words.insert(words.end(), lines[i].begin(), lines[i].end());
+    Result<RedisValue> answer = call(group, Script::join, words);
+    if (!answer) return fail(answer.error().message), std::nullopt;
+    if (is_refused(*answer, what)) return std::nullopt;
+    if (end == lines.size()) return *answer;
+  }
+}
+
 // Where each stream's exchanges go on; and what Redis remembers to have been durable must be in the log.
-void Coordinator::note_numbers(const RedisValue& joined, const std::vector<Promise>& promises) {
+void Coordinator::note_numbers(Group& group, const RedisValue& joined, uint64_t epoch) {
   for (size_t shard = 0; shard < links_.size() && 3 + 2 * shard < joined.values.size(); ++shard) {
-    last_numbers_[shard] = static_cast<uint64_t>(joined.values[2 + 2 * shard].integer);
+    group.last_numbers[shard] = static_cast<uint64_t>(joined.values[2 + 2 * shard].integer);
     const Lsn witnessed = static_cast<Lsn>(joined.values[3 + 2 * shard].integer);
-    const Lsn durable = promises[shard].lsn;
+    const Lsn durable = links_[shard]->promise().lsn;
     // When this process joins again, its own exchanges have told of records behind the promise.
-    const bool is_news = joined_ != promises[shard].epoch;
-    if (is_news && witnessed > durable)
+    if (group.joined != epoch && witnessed > durable)
       fatal(kExitLogDamaged,
             "shard %zu: Redis has seen record %lu durable, the order log ends at %lu: it was "
             "restored from an old copy or "
@@ -470,25 +592,21 @@ void Coordinator::end_if_retired() {
 // ---- supply ----
 
 // An item or units that became known while this epoch was open: whoever brought them says so until they have arrived.
-void Coordinator::send_supplies(uint64_t epoch) {
+void Coordinator::send_supplies() {
+  const bool is_open = std::all_of(groups_.begin(), groups_.end(),
+                                   [](const Group& group) { return group.open != 0; });
+  if (!is_open) return;
   Result<std::vector<Supply>> supplies = registry_.supplies();
-  if (!supplies) return;
-  for (size_t first = 0; first < supplies->size(); first += kItemsPerChunk) {
-    std::vector<std::string> words = {std::to_string(epoch)};
-    for (size_t i = first; i < std::min(supplies->size(), first + kItemsPerChunk); ++i) {
-      words.push_back((*supplies)[i].item);
-      words.push_back(std::to_string((*supplies)[i].supplied));
-    }
-    Result<RedisValue> answer = client_.call(Script::supply, words);
-    if (!answer || answer->values[0].text != "OK") return;
-  }
-  needs_supplies_ = false;
+  needs_supplies_ = !supplies || !supply(client_, groups_.front().open, *supplies);
 }
 
-void Coordinator::purge(uint64_t epoch) {
-  if (purged_ == epoch) return;
-  Result<RedisValue> answer = client_.call(Script::purge, {std::to_string(epoch), "500"});
-  if (answer && answer->values.size() == 2 && answer->values[1].integer == 0) purged_ = epoch;
+// While a cluster moves the slot, keys that are still on their way would be taken for removed.
+void Coordinator::purge(Group& group) {
+  const auto number = static_cast<uint32_t>(&group - groups_.data());
+  if (group.purged == group.open || client_.server(number).is_asking) return;
+  Result<RedisValue> answer = call(group, Script::purge, {std::to_string(group.open), "500"});
+  if (answer && answer->values.size() == 2 && answer->values[1].integer == 0)
+    group.purged = group.open;
 }
 
 // ---- operators' changes ----
@@ -496,14 +614,14 @@ void Coordinator::purge(uint64_t epoch) {
 void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
   const std::lock_guard lock(mutex_);
   CHECK(jobs_.size() < kJobsMax);
-  jobs_.push_back([this, item = std::move(item), stock, ticket](uint64_t epoch) {
+  jobs_.push_back([this, item = std::move(item), stock, ticket] {
     StockChange change{.ticket = ticket, .outcome = StockChange::Outcome::unavailable};
     const Supply wanted{.item = item, .supplied = stock};
     Result<std::vector<Supply>> standing = registry_.add_items({&wanted, 1});
     if (!standing) return change.message = standing.error().message, change;
     // Its buyers come when it is told, so Redis should know it before.
     needs_supplies_ = true;
-    if (epoch != 0) send_supplies(epoch);
+    send_supplies();
     change.outcome = StockChange::Outcome::done;
     change.supplied = standing->front().supplied;
     change.withdrawn = standing->front().withdrawn;
@@ -517,8 +635,8 @@ void Coordinator::restock(std::string item, std::string op_id, int64_t delta, ui
   const std::lock_guard lock(mutex_);
   CHECK(jobs_.size() < kJobsMax);
   jobs_.push_back(
-      [this, item = std::move(item), op_id = std::move(op_id), delta, ticket](uint64_t epoch) {
-        StockChange change = do_restock(epoch, item, op_id, delta);
+      [this, item = std::move(item), op_id = std::move(op_id), delta, ticket] {
+        StockChange change = do_restock(item, op_id, delta);
         change.ticket = ticket;
         return change;
       });
@@ -528,18 +646,20 @@ void Coordinator::restock(std::string item, std::string op_id, int64_t delta, ui
 
 // More units: the database first, for an epoch that begins in between must know of them. Fewer: Redis first, which alone
 // knows whether they are free; a crash in between leaves them on sale when the next epoch begins.
-StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item,
-                                    const std::string& op_id, int64_t delta) {
+StockChange Coordinator::do_restock(const std::string& item, const std::string& op_id,
+                                    int64_t delta) {
   using Outcome = StockChange::Outcome;
   const auto unavailable = [](const std::string& why) {
     return StockChange{.outcome = Outcome::unavailable, .message = why};
   };
+  const Group& group = group_with(item);
+  const std::string epoch = std::to_string(group.open);
   Result<std::optional<Restocked>> known = registry_.find_restock(op_id);
   if (!known) return unavailable(known.error().message);
   if (!known->has_value() && delta < 0) {
-    Result<RedisValue> taken = client_.call(
-        Script::withdraw,
-        {std::to_string(epoch), op_id, item, std::to_string(0 - static_cast<Units>(delta))});
+    Result<RedisValue> taken =
+        call(group, Script::withdraw,
+             {epoch, op_id, item, std::to_string(0 - static_cast<Units>(delta))});
     if (!taken) return unavailable(taken.error().message);
     const std::string& status = taken->values[0].text;
     if (status == "SHORT")
@@ -549,13 +669,13 @@ StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item,
           .free = static_cast<Units>(std::max<int64_t>(0, taken->values[1].integer))};
     if (status != "OK") return unavailable("the ledger is not open: " + status);
   }
-  Result<Restocked> restocked = registry_.restock(op_id, item, delta, epoch);
+  Result<Restocked> restocked = registry_.restock(op_id, item, delta, group.open);
   // Perhaps it was done all the same; the same op_id tells.
   if (!restocked) return unavailable(restocked.error().message);
   const Supply& supply = restocked->supply;
   if (delta > 0) {
-    Result<RedisValue> told = client_.call(
-        Script::supply, {std::to_string(epoch), item, std::to_string(supply.supplied)});
+    Result<RedisValue> told =
+        call(group, Script::supply, {epoch, item, std::to_string(supply.supplied)});
     needs_supplies_ |= !told || told->values[0].text != "OK";
   }
   return {.outcome = restocked->is_applied ? Outcome::done : Outcome::repeated,
@@ -563,7 +683,7 @@ StockChange Coordinator::do_restock(uint64_t epoch, const std::string& item,
           .withdrawn = supply.withdrawn};
 }
 
-void Coordinator::do_jobs(uint64_t epoch) {
+void Coordinator::do_jobs() {
   std::vector<Job> jobs;
   {
     const std::lock_guard lock(mutex_);
@@ -571,7 +691,7 @@ void Coordinator::do_jobs(uint64_t epoch) {
   }
   if (jobs.empty()) return;
   std::vector<StockChange> changes;
-  for (const Job& job : jobs) changes.push_back(job(epoch));
+  for (const Job& job : jobs) changes.push_back(job());
   {
     const std::lock_guard lock(mutex_);
     changes_.insert(changes_.end(), changes.begin(), changes.end());

@@ -12,6 +12,10 @@
 // grant ever again, before the counters with which E begins are told; and the scripts check at every call that Redis is
 // still the one that opened E. So whatever Redis forgets, no unit can be granted twice.
 //
+// The groups of a Redis Cluster go through this side by side, each at its own master, with one promise and one number for
+// each epoch: what is proved of one group holds for all. A master that cannot be reached stops its own groups alone. When one
+// group needs an epoch it begins at all of them; one that was out of reach then lags behind, and brings about the next.
+//
 // Blocking calls with deadlines throughout; only this thread waits. A loop over what is there, not a sequence that must be
 // finished: each step looks again, so a crash, a timeout or another node's epoch at any point is just another state to find.
 #pragma once
@@ -21,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -51,7 +56,7 @@ struct CoordinatorStatus {
   bool is_open = false;
   uint64_t epoch = 0;
   uint64_t epochs_begun = 0, epochs_joined = 0;
-  std::string server;             // address of the Redis in use; empty: none
+  std::string server;             // addresses of the masters in use; empty: none
   std::string problem;            // why nothing is granted; empty: nothing is wrong
   std::vector<uint32_t> missing;  // members that the others wait for
 };
@@ -78,41 +83,78 @@ class Coordinator {
   std::chrono::milliseconds step();
 
  private:
-  struct View {  // what lua/check.lua said
-    std::string status, state, members, place, boot;
+  struct View {          // what lua/check.lua said
+    std::string status;  // empty: nothing, the master cannot be reached
+    std::string state, members, place, boot;
     uint64_t epoch = 0;
     bool is_filled = false;
-  };
 
-  Result<View> look();
-  bool connect();
-  bool begin_epoch(uint64_t above);
-  bool fill(const EpochPlan& plan);
-  bool promise(uint64_t epoch);
-  bool join(uint64_t epoch);
-  void open(uint64_t epoch, const std::string& members);
+    bool is_there() const { return !status.empty(); }
+    bool is_in(uint64_t other) const { return status == "OK" && epoch == other; }
+    bool is_open() const { return status == "OK" && state == "O"; }
+  };
+  struct Group {
+    View view;                           // of the last look
+    uint64_t joined = 0;                 // by this process
+    uint64_t open = 0;                   // told to the shards
+    uint64_t purged = 0;                 // epochs before it have no keys any more
+    bool needs_rejoin = false;           // a shard had trouble
+    std::vector<uint64_t> last_numbers;  // by shard
+  };
+  using Words = std::vector<std::string>;
+  using Lines = std::vector<Words>;  // of a JOIN, an item each: item supplied count (stream a r pool)…
+
+  // ---- looking
   std::chrono::milliseconds advance();
+  bool connect();
   bool enroll();
-  bool enter(uint64_t epoch);
-  std::chrono::milliseconds on_recovering(const View& view);
-  std::chrono::milliseconds on_open(const View& view);
-  void send_supplies(uint64_t epoch);
-  void purge(uint64_t epoch);
-  void note_numbers(const RedisValue& joined, const std::vector<Promise>& promises);
+  bool look();
+  View view_of(const RedisValue& answer) const;
+  uint64_t newest_epoch() const;
+  int64_t stalled_ns(uint64_t epoch);
+  bool needs_new_epoch(const View& view, bool has_stalled) const;
   bool is_member(const std::string& members) const;
+  void refuse_lost_log() const;
+
+  // ---- epochs
+  bool begin_epoch(uint64_t above);
+  bool is_overtaken(uint64_t above) const;
+  bool bump(const EpochPlan& plan);
+  bool fill(const EpochPlan& plan);
+  std::chrono::milliseconds take_part(uint64_t epoch);
+  bool promise(uint64_t epoch);
+  bool wait_for_promises(uint64_t epoch);
+  bool enter(uint64_t epoch);
+  bool must_join(const Group& group, uint64_t epoch) const;
+  bool join(uint64_t epoch);
+  bool join_group(Group& group, uint64_t epoch, const Lines& lines);
+  std::vector<Lines> lines_of_streams(uint64_t epoch) const;
+  std::optional<RedisValue> send_join(const Group& group, Words words, const Lines& lines,
+                                      const char* what);
+  void note_numbers(Group& group, const RedisValue& joined, uint64_t epoch);
+  void open_groups(uint64_t epoch, bool has_joined);
+  std::chrono::milliseconds wait_for_others(uint64_t epoch);
   bool is_refused(const RedisValue& answer, const char* what);
-  std::vector<uint32_t> not_joined(const std::vector<uint32_t>& members);
   void end_if_retired();
-  void do_jobs(uint64_t epoch);
-  StockChange do_restock(uint64_t epoch, const std::string& item, const std::string& op_id,
-                         int64_t delta);
+
+  // ---- supply, changes
+  void send_supplies();
+  void purge(Group& group);
+  void do_jobs();
+  StockChange do_restock(const std::string& item, const std::string& op_id, int64_t delta);
+
+  Result<RedisValue> call(const Group& group, Script script, const Words& words);
+  Group& group_with(const std::string& item) {
+    return groups_[group_of(item, client_.group_count())];
+  }
   void assign();
   bool fail(const std::string& problem);
   void settle(const std::string& problem);
+  std::string servers_in_use() const;
   bool is_stopping() const { return is_stopping_.load(std::memory_order_relaxed); }
-  bool wait_for_promises(uint64_t epoch);
   void run();
   std::string place() const;
+  std::string stream_name(size_t shard) const;
 
   CoordinatorSettings settings_;
   Registry& registry_;
@@ -123,20 +165,21 @@ class Coordinator {
   std::mt19937 random_;
 
   bool is_enrolled_ = false;
-  uint64_t highest_promise_;            // of this node, in any of its logs, ever
-  Assignment assignment_;               // of all shards but for last_number
-  std::vector<uint64_t> last_numbers_;  // by shard
-  uint64_t promised_ = 0;               // by every stream of this process, durably
+  std::vector<Group> groups_;
+  std::vector<RedisServer> assigned_servers_;
+  std::string unreached_;       // why a master was not reached at the last look; empty: all were
+  uint64_t highest_promise_;    // of this node, in any of its logs, ever
+  uint64_t asked_promise_ = 0;  // of the shards of this process
+  uint64_t promised_ = 0;       // by all of them, durably
   uint64_t entered_ = 0, joined_ = 0;
+  uint32_t stream_count_;       // of all nodes
   uint64_t refused_ = 0;        // an epoch that the registry does not let this node enter
   uint64_t disputed_ = 0;       // an epoch in which Redis said what cannot be
-  bool needs_rejoin_ = true;    // a shard had trouble, or this process has not spoken yet
   bool needs_supplies_ = true;  // Redis may not know of an item or of new units
   uint64_t stalled_epoch_ = 0;
-  int64_t stalled_since_ns_ = 0, asked_sentinels_ns_ = 0;
-  uint64_t purged_ = 0;
+  int64_t stalled_since_ns_ = 0, asked_where_ns_ = 0;
 
-  using Job = std::function<StockChange(uint64_t epoch)>;
+  using Job = std::function<StockChange()>;
   mutable std::mutex mutex_;  // guards the next five
   std::condition_variable wake_;
   bool is_woken_ = false;

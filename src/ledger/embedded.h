@@ -66,8 +66,9 @@ class EmbeddedLedger final : public Ledger, public Operators {
  public:
   EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book);
 
-  bool is_ready() const override { return tells_awaited_ == 0; }
-  bool is_available() const override { return true; }
+  uint32_t group_count() const override { return 1; }
+  uint32_t ready_groups() const override { return tells_awaited_ == 0 ? 1 : 0; }
+  uint32_t available_groups() const override { return 1; }
   void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;
 

@@ -26,14 +26,18 @@ struct RedisServer {
   HostPort address;  // host: a numeric address; port 0: none is known
   std::string user, password;
   uint32_t database = 0;
+  bool is_asking = false;  // a cluster is moving the slot there: it answers only who says ASKING first
   friend bool operator==(const RedisServer&, const RedisServer&) = default;
 };
 
-struct Assignment {
+struct GroupAssignment {
   RedisServer server;
-  uint64_t promise = 0;       // the epoch to be promised in the log
-  uint64_t open = 0;          // the epoch in which exchanges may be made: `promise` or 0
-  uint64_t last_number = 0;   // of the stream's exchanges in that epoch
+  uint64_t open = 0;         // the epoch in which exchanges may be made: the promised one or 0
+  uint64_t last_number = 0;  // of the stream's exchanges in that epoch
+};
+struct Assignment {
+  uint64_t promise = 0;  // the epoch to be promised in the log
+  std::vector<GroupAssignment> groups;
   uint32_t stream_count = 1;  // of all nodes: they share what is plenty
 };
 
@@ -69,16 +73,13 @@ class EpochLink {
     return promise_;
   }
   [[nodiscard]] uint64_t promised() const { return promised_.load(std::memory_order_acquire); }
-  // Whether the shard has had trouble since the last call, and whether only a new epoch can help.
+  // The groups that the shard has had trouble with since the last call, and those that only a new epoch can help.
   struct Trouble {
-    bool is_any = false, needs_new_epoch = false;
+    uint32_t groups = 0, needs_new_epoch = 0;
   };
   [[nodiscard]] Trouble take_trouble() {
     const std::lock_guard lock(mutex_);
     return std::exchange(trouble_, {});
-  }
-  [[nodiscard]] bool is_exchanging() const {
-    return is_exchanging_.load(std::memory_order_relaxed);
   }
 
   // ---- the shard's ----
@@ -96,16 +97,13 @@ class EpochLink {
     promised_.store(epoch, std::memory_order_release);
     wake_coordinator_();
   }
-  void complain(bool needs_new_epoch) {
+  void complain(uint32_t group, bool needs_new_epoch) {
     {
       const std::lock_guard lock(mutex_);
-      trouble_.is_any = true;
-      trouble_.needs_new_epoch |= needs_new_epoch;
+      trouble_.groups |= uint32_t{1} << group;
+      trouble_.needs_new_epoch |= uint32_t{needs_new_epoch} << group;
     }
     wake_coordinator_();
-  }
-  void set_exchanging(bool is_exchanging) {
-    is_exchanging_.store(is_exchanging, std::memory_order_relaxed);
   }
 
  private:
@@ -116,7 +114,6 @@ class EpochLink {
   Trouble trouble_;
   std::atomic<uint64_t> number_{0};    // release; pairs with number()
   std::atomic<uint64_t> promised_{0};  // release; pairs with promised()
-  std::atomic<bool> is_exchanging_{false};
 };
 
 }  // namespace stampede::ledger

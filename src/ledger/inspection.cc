@@ -7,7 +7,9 @@ namespace stampede::ledger {
 namespace {
 
 constexpr size_t kItemsPerPage = 200;
-constexpr size_t kCountsPerCall = 500;
+constexpr size_t kItemsPerCall = 500;
+
+using Words = std::vector<std::string>;
 
 // The script's status, unless it is the one that was hoped for.
 Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
@@ -16,6 +18,32 @@ Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
   if (status == "OK") return Ok{};
   return Error{what + ": Redis says " + status};
 }
+
+// What a script takes of each item, dealt out to the groups and sent some at a time.
+class ItemLines {
+ public:
+  explicit ItemLines(RedisClient& client) : client_(client), groups_(client.group_count()) {}
+
+  void add(std::string_view item, Words line) {
+    groups_[group_of(item, client_.group_count())].push_back(std::move(line));
+  }
+  Status send(Script script, const Words& head, const std::string& what) const {
+    for (uint32_t group = 0; group < groups_.size(); ++group)
+      for (size_t first = 0; first < groups_[group].size(); first += kItemsPerCall) {
+        Words words = head;
+        const size_t end = std::min(groups_[group].size(), first + kItemsPerCall);
+        for (size_t i = first; i < end; ++i)
+          words.insert(words.end(), groups_[group][i].begin(), groups_[group][i].end());
+        if (Status status = expect_ok(client_.call(group, script, words), what); !status)
+          return status;
+      }
+    return Ok{};
+  }
+
+ private:
+  RedisClient& client_;
+  std::vector<std::vector<Words>> groups_;
+};
 
 bool strip(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
@@ -79,39 +107,68 @@ std::string text_of(const std::vector<uint32_t>& nodes) {
   return text;
 }
 
-Result<EpochView> look_at_epoch(RedisClient& client) {
+namespace {
+
+Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
   EpochView view;
   // Who asks does not matter: of no node.
-  Result<RedisValue> answer = client.call(Script::check, {"-1"});
+  Result<RedisValue> answer = client.call(group, Script::check, {"-1"});
   if (!answer) return answer.error();
   const std::vector<RedisValue>& values = answer->values;
   if (values[0].text == "REPLICA") return Error{"this Redis is a replica: name the master"};
   if (values[0].text == "GONE") return view;
-  view.state = values[0].text == "ROLLED" ? EpochView::State::rolled
-               : values[2].text == "O"    ? EpochView::State::open
-                                          : EpochView::State::recovering;
   view.epoch = static_cast<uint64_t>(values[1].integer);
-  view.members = parse_nodes(values[view.state == EpochView::State::rolled ? 2 : 3].text);
-  for (const uint32_t node : view.members) {
-    Result<RedisValue> joined =
-        client.command({"HEXISTS", std::string(kKeyPrefix) + "m", "J:" + std::to_string(node)});
-    if (!joined) return joined.error();
-    if (joined->integer == 1) view.joined.push_back(node);
+  if (values[0].text == "ROLLED") {
+    view.state = EpochView::State::rolled;
+    view.members = parse_nodes(values[2].text);
+    return view;
   }
+  view.state = values[2].text == "O" ? EpochView::State::open : EpochView::State::recovering;
+  view.members = parse_nodes(values[3].text);
+  Result<RedisValue> missing = client.call(group, Script::missing, {std::to_string(view.epoch)});
+  if (!missing) return missing.error();
+  view.joined = view.members;
+  for (size_t i = 1; i < missing->values.size() && missing->values[0].text == "OK"; ++i)
+    std::erase(view.joined, static_cast<uint32_t>(missing->values[i].integer));
   return view;
+}
+
+}  // namespace
+
+Result<EpochView> look_at_epoch(RedisClient& client) {
+  Result<EpochView> whole = look_at_group(client, 0);
+  for (uint32_t group = 1; whole && group < client.group_count(); ++group) {
+    Result<EpochView> view = look_at_group(client, group);
+    if (!view) return view;
+    // In which not all are yet is being built.
+    const auto state =
+        view->epoch == whole->epoch ? view->state : std::min(view->state, EpochView::State::recovering);
+    if (view->epoch > whole->epoch) {
+      whole->epoch = view->epoch;
+      whole->members = view->members;
+      whole->state = std::min(whole->state, EpochView::State::recovering);
+    }
+    whole->state = std::min(whole->state, state);
+    std::erase_if(whole->joined, [&](uint32_t node) {
+      return std::find(view->joined.begin(), view->joined.end(), node) == view->joined.end();
+    });
+  }
+  return whole;
 }
 
 Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch) {
   std::vector<ItemCounters> items;
-  std::string cursor = "0";
-  do {
-    Result<RedisValue> page =
-        client.call(Script::read, {std::to_string(epoch), cursor, std::to_string(kItemsPerPage)});
-    if (Status status = expect_ok(page, "reading the items"); !status) return status.error();
-    cursor = page->values.at(1).text;
-    for (size_t i = 2; i + 1 < page->values.size(); i += 2)
-      items.push_back(counters_of(page->values[i].text, page->values[i + 1]));
-  } while (cursor != "0");
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    std::string cursor = "0";
+    do {
+      Result<RedisValue> page = client.call(
+          group, Script::read, {std::to_string(epoch), cursor, std::to_string(kItemsPerPage)});
+      if (Status status = expect_ok(page, "reading the items"); !status) return status.error();
+      cursor = page->values.at(1).text;
+      for (size_t i = 2; i + 1 < page->values.size(); i += 2)
+        items.push_back(counters_of(page->values[i].text, page->values[i + 1]));
+    } while (cursor != "0");
+  }
   // A cursor may bring an item twice.
   const auto by_code = [](const ItemCounters& a, const ItemCounters& b) { return a.item < b.item; };
   const auto is_same = [](const ItemCounters& a, const ItemCounters& b) {
@@ -123,24 +180,34 @@ Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch
 }
 
 Status fence(RedisClient& client, uint64_t epoch, uint32_t node) {
-  return expect_ok(client.call(Script::fence, {std::to_string(epoch), std::to_string(node)}),
-                   "fencing node " + std::to_string(node));
+  for (uint32_t group = 0; group < client.group_count(); ++group)
+    if (Status status = expect_ok(
+            client.call(group, Script::fence, {std::to_string(epoch), std::to_string(node)}),
+            "fencing node " + std::to_string(node));
+        !status)
+      return status;
+  return Ok{};
 }
 
 Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
               const std::vector<FrozenCount>& counts) {
-  for (size_t first = 0; first < counts.size(); first += kCountsPerCall) {
-    std::vector<std::string> words = {std::to_string(epoch), std::to_string(node)};
-    for (size_t i = first; i < std::min(counts.size(), first + kCountsPerCall); ++i)
-      words.insert(words.end(),
-                   {counts[i].item, counts[i].stream, std::to_string(counts[i].accepted),
-                    std::to_string(counts[i].returned)});
-    if (Status status =
-            expect_ok(client.call(Script::settle, words), "settling node " + std::to_string(node));
-        !status)
-      return status;
-  }
-  return Ok{};
+  ItemLines lines(client);
+  for (const FrozenCount& count : counts)
+    lines.add(count.item, {count.item, count.stream, std::to_string(count.accepted),
+                           std::to_string(count.returned)});
+  return lines.send(Script::settle, {std::to_string(epoch), std::to_string(node)},
+                    "settling node " + std::to_string(node));
+}
+
+Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& supplies) {
+  ItemLines lines(client);
+  for (const Supply& supply : supplies)
+    lines.add(supply.item, {supply.item, std::to_string(supply.supplied)});
+  return lines.send(Script::supply, {std::to_string(epoch)}, "supplying the items");
+}
+
+Status finish_epoch(RedisClient& client, uint64_t epoch) {
+  return expect_ok(client.call(0, Script::finish, {std::to_string(epoch)}), "ending the epoch");
 }
 
 std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items, uint32_t node) {

@@ -1,5 +1,5 @@
-// The shared ledger as operators and the audit see it: what its Redis says of the epoch, its members and its items; and the
-// two changes that take a node out of it. Blocking.
+// The shared ledger as operators and the audit see it: what its Redis says of the epoch, its members and its items, all groups
+// together; and the changes that commands make. Blocking.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,7 @@ struct ItemCounters {
   [[nodiscard]] int64_t total() const { return supplied - withdrawn; }
 };
 
+// Of a cluster: open when all groups are, in the same epoch.
 [[nodiscard]] Result<EpochView> look_at_epoch(RedisClient& client);
 // Of the open epoch, by code; each item as of one moment, the items one after the other.
 [[nodiscard]] Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch);
@@ -51,6 +52,12 @@ struct ItemCounters {
 // The final counters of a node that was fenced, or never joined this epoch.
 [[nodiscard]] Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
                             const std::vector<FrozenCount>& counts);
+
+// Units ever supplied, absolute.
+[[nodiscard]] Status supply(RedisClient& client, uint64_t epoch,
+                            const std::vector<Supply>& supplies);
+// The nodes build the next epoch from their logs. One group is enough for that.
+[[nodiscard]] Status finish_epoch(RedisClient& client, uint64_t epoch);
 
 // What the node's streams were granted and have returned, for the registry.
 [[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items,

@@ -1,7 +1,7 @@
 // The ledger seam: the one book of each item's free units, as a shard talks to it. Crossed once per turn.
 //
-// A shard has at most one exchange under way; an exchange names any number of items, each with absolute counters, so it
-// may be repeated without harm. Answers come later, through poll().
+// A shard has at most one exchange of a group under way; an exchange names any number of items, each with absolute
+// counters, so it may be repeated without harm. Answers come later, through poll().
 //
 // Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (redis_ledger.h). What only the
 // second needs is marked: a promise before each epoch, and a socket on the shard's reactor.
@@ -35,19 +35,22 @@ class Client {
   virtual StreamCount durable_count(ItemId item) const = 0;
   virtual ItemId items_touched() const = 0;  // ids below this one may be
   virtual std::string_view code_of(ItemId item) const = 0;
-  // Shared ledger: exchanges can be made (again). Nothing that was asked before was heard, and the ledger may have granted
-  // what never arrived: ask about every item.
-  virtual void on_open(uint32_t stream_count) = 0;
+  // Shared ledger: exchanges can be made (again) about the items of these groups. Nothing that was asked before was heard,
+  // and the ledger may have granted what never arrived: ask about every item of them.
+  virtual void on_open(uint32_t groups, uint32_t stream_count) = 0;
 };
 
 class Ledger {
  public:
   virtual ~Ledger() = default;
 
-  // False while an exchange is under way or the ledger cannot be reached: then no exchange() may be started.
-  [[nodiscard]] virtual bool is_ready() const = 0;
-  // False: orders that wait for units are told `ledger_unavailable` instead of `try_again`.
-  [[nodiscard]] virtual bool is_available() const = 0;
+  // How many groups there are (group_of in order.h).
+  [[nodiscard]] virtual uint32_t group_count() const = 0;
+  // Groups whose ledger can be reached and that have no exchange under way: exchange() may be about their items.
+  [[nodiscard]] virtual uint32_t ready_groups() const = 0;
+  // Orders that wait for units of another group are told `ledger_unavailable` instead of `try_again`.
+  [[nodiscard]] virtual uint32_t available_groups() const = 0;
+  // Asks of one group stand together.
   virtual void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) = 0;
   // Hands everything that has arrived to the client.
   virtual void poll(Client& client, Moment now) = 0;

@@ -40,10 +40,11 @@ RedisLedger::RedisLedger(const RedisLedgerSettings& settings, net::Net& net, Epo
     : settings_(settings),
       epoch_link_(link),
       lanes_(lanes),
-      link_(net, settings.token, *this),
+      net_(net),
       node_text_(std::to_string(settings.node)),
       boot_text_(std::to_string(settings.boot)),
-      stream_(stream_name(settings.shard)) {}
+      stream_(stream_name(settings.shard)),
+      groups_(settings.group_count) {}
 
 std::string RedisLedger::stream_name(uint32_t shard) const {
   return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
@@ -53,7 +54,7 @@ std::string RedisLedger::stream_name(uint32_t shard) const {
 // ---- turns ----
 
 bool RedisLedger::has_mail() const {
-  if (epoch_link_.number() != assignment_number_ || answer_.has_come) return true;
+  if (epoch_link_.number() != assignment_number_ || has_answers_) return true;
   for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
     if (lanes_.lane(from, settings_.shard).has_some()) return true;
   return false;
@@ -61,27 +62,59 @@ bool RedisLedger::has_mail() const {
 
 int64_t RedisLedger::quiet_until_ns() const {
   int64_t until = std::numeric_limits<int64_t>::max();
-  if (call_.is_under_way && call_.is_sent) until = std::min(until, call_.deadline_ns);
-  if (assignment_.server.address.port != 0) {
-    if (link_.is_down())
-      until = std::min(until, connect_at_ns_);
-    else if (!link_.is_up())
-      until = std::min(until, up_by_ns_);
+  for (const Group& group : groups_)
+    if (group.call.is_under_way && group.call.is_sent)
+      until = std::min(until, group.call.deadline_ns);
+  for (const auto& master : masters_) {
+    if (!master) continue;
+    if (master->link.is_down())
+      until = std::min(until, master->connect_at_ns);
+    else if (!master->link.is_up())
+      until = std::min(until, master->up_by_ns);
   }
   if (holds_ > 0) until = std::min(until, hold_until_ns_);
   if (!audits_.empty() || !audits_waiting_.empty()) until = std::min(until, audit_deadline_ns_);
   return until;
 }
 
+uint32_t RedisLedger::ready_groups() const {
+  if (holds_ > 0) return 0;
+  uint32_t ready = 0;
+  for (const Group& group : groups_)
+    ready |= uint32_t{group.is_up() && !group.call.is_under_way} << number_of(group);
+  return ready;
+}
+
+uint32_t RedisLedger::available_groups() const {
+  uint32_t available = 0;
+  for (const Group& group : groups_)
+    available |= uint32_t{group.open != 0 && group.is_answering} << number_of(group);
+  return available;
+}
+
 void RedisLedger::poll(Client& client, Moment now) {
   take_assignment(client);
   report_promise(client);
-  take_answer(client, now);
-  keep_connected(client, now);
+  if (std::exchange(has_answers_, false))
+    for (Group& group : groups_) take_answer(group, client);
+  for (const auto& master : masters_)
+    if (master) keep_connected(*master, now);
+  for (Group& group : groups_) keep_calling(group, client, now);
   take_lane_messages(client, now);
   count_for_audits(client, now);
   start_audit(client, now);
-  epoch_link_.set_exchanging(is_available());
+  flush();
+}
+
+bool RedisLedger::is_mine(uint64_t token) const {
+  return std::any_of(masters_.begin(), masters_.end(), [&](const auto& master) {
+    return master && master->link.is_mine(token);
+  });
+}
+
+void RedisLedger::on_event(const net::Event& event) {
+  for (const auto& master : masters_)
+    if (master && master->link.is_mine(event.token)) return master->link.on_event(event);
 }
 
 // ---- epochs ----
@@ -90,26 +123,65 @@ void RedisLedger::take_assignment(Client& client) {
   const uint64_t number = epoch_link_.number();
   if (number == assignment_number_) return;
   assignment_number_ = number;
-  const Assignment before = std::exchange(assignment_, epoch_link_.assignment());
-  if (!(assignment_.server == before.server)) link_.close("the ledger is at another address");
-  if (assignment_.promise > promised_) {
-    // From here on nothing of an earlier epoch is heard, not even what is under way.
-    open_ = 0;
-    answer_.has_come = false;
-    if (call_.is_under_way && call_.is_sent) link_.close("a new epoch begins");
-    call_.is_under_way = false;
-    promised_ = assignment_.promise;
-    promise_lsn_ = client.promise(promised_);
-    is_promise_reported_ = false;
-  }
-  if (assignment_.open != 0 && assignment_.open == promised_ && open_ != promised_) {
-    open_ = promised_;
-    last_number_ = assignment_.last_number;
-    ++opening_;
+  assignment_ = epoch_link_.assignment();
+  find_masters();
+  if (assignment_.promise > promised_) make_promise(client);
+  uint32_t opened = 0;
+  for (Group& group : groups_) {
+    const GroupAssignment& assigned = assignment_.groups[number_of(group)];
+    if (assigned.open == 0 || assigned.open != promised_ || group.open == promised_) continue;
+    group.open = promised_;
+    group.last_number = assigned.last_number;
+    ++group.opening;
     // The coordinator talks to this Redis: it can be reached, however long the shard meant to wait.
-    if (link_.is_down()) connect_at_ns_ = 1;
-    client.on_open(assignment_.stream_count);
+    if (group.master->link.is_down()) group.master->connect_at_ns = 1;
+    opened |= uint32_t{1} << number_of(group);
   }
+  if (opened != 0) client.on_open(opened, assignment_.stream_count);
+}
+
+// From here on nothing of an earlier epoch is heard, not even what is under way.
+void RedisLedger::make_promise(Client& client) {
+  for (Group& group : groups_) {
+    group.open = 0;
+    group.answer.has_come = false;
+    if (group.call.is_under_way && group.call.is_sent)
+      group.master->link.close("a new epoch begins");
+    group.call.is_under_way = false;
+  }
+  promised_ = assignment_.promise;
+  promise_lsn_ = client.promise(promised_);
+  is_promise_reported_ = false;
+}
+
+// Connections to masters that have no group any more end.
+void RedisLedger::find_masters() {
+  for (Group& group : groups_) {
+    const RedisServer& server = assignment_.groups[number_of(group)].server;
+    Master* const before = group.master;
+    group.master = server.address.port == 0 ? nullptr : &master_at(server);
+    if (group.master == before) continue;
+    // No late answer of the old master may be taken for one of the new.
+    if (before != nullptr && group.call.is_sent) before->link.close("a group is at another master");
+    group.call.is_sent = group.answer.has_come = false;
+  }
+  for (auto& master : masters_) {
+    const bool is_used = std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+      return group.master == master.get();
+    });
+    if (!is_used) master.reset();
+  }
+}
+
+RedisLedger::Master& RedisLedger::master_at(const RedisServer& server) {
+  for (const auto& master : masters_)
+    if (master && master->server == server) return *master;
+  auto place = std::find(masters_.begin(), masters_.end(), nullptr);
+  if (place == masters_.end()) place = masters_.insert(place, nullptr);
+  const auto number = static_cast<uint64_t>(place - masters_.begin());
+  place->reset(
+      new Master{.server = server, .link = {net_, settings_.token | number << 32, *this}});
+  return **place;
 }
 
 // The counters are those of the promise, for no grant has been heard since; what was returned counts as far as it is durable.
@@ -128,64 +200,86 @@ void RedisLedger::report_promise(Client& client) {
   epoch_link_.report(std::move(promise));
 }
 
-void RedisLedger::lose_epoch(bool needs_new_one) {
-  open_ = 0;
-  call_.is_under_way = false;
-  is_answering_ = false;
-  epoch_link_.complain(needs_new_one);
+void RedisLedger::lose_epoch(Group& group, bool needs_new_one) {
+  group.open = 0;
+  group.call.is_under_way = false;
+  group.is_answering = false;
+  epoch_link_.complain(number_of(group), needs_new_one);
 }
 
-// ---- the connection ----
+// ---- the connections ----
 
-void RedisLedger::keep_connected(Client& client, Moment now) {
-  if (assignment_.server.address.port == 0) return;
-  if (link_.is_down()) {
-    is_answering_ = false;
-    if (is_audit_sent_) repeat_audit(now);
-    if (connect_at_ns_ == 0) {
-      backoff_ns_ = std::clamp(2 * backoff_ns_, kBackoffMinNs, kBackoffMaxNs);
-      connect_at_ns_ = now.boot_ns + backoff_ns_;
-      epoch_link_.complain(false);
-    }
-    if (now.boot_ns < connect_at_ns_) return;
-    connect_at_ns_ = 0;
-    up_by_ns_ = now.boot_ns + kConnectTimeoutNs;
-    call_.is_sent = false;
-    stats_.connects.fetch_add(1, std::memory_order_relaxed);
-    link_.connect(assignment_.server);
-  } else if (!link_.is_up()) {
-    if (now.boot_ns >= up_by_ns_) link_.close("no connection within a second");
-  } else if (call_.is_under_way && !call_.is_sent) {
-    stats_.repeats.fetch_add(1, std::memory_order_relaxed);
-    send_call(client, now);
-  } else if (call_.is_under_way && now.boot_ns >= call_.deadline_ns) {
-    link_.close("no answer within --ledger-timeout-ms");
-    is_answering_ = false;
-  } else if (!call_.is_under_way) {
-    backoff_ns_ = 0;
-    is_answering_ = true;
+void RedisLedger::keep_connected(Master& master, Moment now) {
+  if (!master.link.is_down()) {
+    if (!master.link.is_up() && now.boot_ns >= master.up_by_ns)
+      master.link.close("no connection within a second");
+    return;
   }
+  if (master.connect_at_ns == 0) {  // news
+    for (Group& group : groups_) {
+      if (group.master != &master) continue;
+      group.is_answering = group.call.is_sent = false;
+      epoch_link_.complain(number_of(group), false);
+    }
+    if (is_audit_sent_ && is_audit_at(master)) repeat_audit(now);
+    master.backoff_ns = std::clamp(2 * master.backoff_ns, kBackoffMinNs, kBackoffMaxNs);
+    master.connect_at_ns = now.boot_ns + master.backoff_ns;
+  }
+  if (now.boot_ns < master.connect_at_ns) return;
+  master.connect_at_ns = 0;
+  master.up_by_ns = now.boot_ns + kConnectTimeoutNs;
+  stats_.connects.fetch_add(1, std::memory_order_relaxed);
+  master.link.connect(master.server);
 }
 
 // ---- exchanges ----
 
 void RedisLedger::exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) {
-  CHECK(is_ready());
-  call_.asks.assign(asks.begin(), asks.end());
-  call_.number = last_number_ + 1;
-  call_.is_under_way = true;
-  send_call(client, now);
+  while (!asks.empty()) {
+    Group& group = groups_[asks.front().group];
+    CHECK(group.is_up());
+    CHECK(!group.call.is_under_way);
+    const auto end = std::find_if(asks.begin(), asks.end(), [&](const LedgerAsk& ask) {
+      return ask.group != asks.front().group;
+    });
+    group.call.asks.assign(asks.begin(), end);
+    group.call.number = group.last_number + 1;
+    group.call.is_under_way = true;
+    send_call(group, client, now);
+    asks = asks.subspan(group.call.asks.size());
+  }
+  flush();
 }
 
-void RedisLedger::send_call(Client& client, Moment now) {
+// A call that is under way is repeated when the link is there again, and not waited for for ever.
+void RedisLedger::keep_calling(Group& group, Client& client, Moment now) {
+  if (group.master == nullptr || !group.master->link.is_up()) return;
+  if (!group.call.is_under_way) {
+    group.master->backoff_ns = 0;
+    group.is_answering = true;
+  } else if (!group.call.is_sent) {
+    stats_.repeats.fetch_add(1, std::memory_order_relaxed);
+    send_call(group, client, now);
+  } else if (now.boot_ns >= group.call.deadline_ns) {
+    group.master->link.close("no answer within --ledger-timeout-ms");
+    group.is_answering = false;
+  }
+}
+
+void RedisLedger::flush() {
+  for (const auto& master : masters_)
+    if (master) master->link.flush();
+}
+
+void RedisLedger::send_call(Group& group, Client& client, Moment now) {
   words_.clear();
-  words_.push_back(std::to_string(open_));
+  words_.push_back(std::to_string(group.open));
   words_.push_back(node_text_);
   words_.push_back(boot_text_);
   words_.push_back(stream_);
-  words_.push_back(std::to_string(call_.number));
+  words_.push_back(std::to_string(group.call.number));
   words_.push_back(std::to_string(client.durable()));
-  for (const LedgerAsk& ask : call_.asks) {
+  for (const LedgerAsk& ask : group.call.asks) {
     words_.emplace_back(client.code_of(ask.item));
     words_.push_back(std::to_string(ask.accepted));
     words_.push_back(std::to_string(ask.returned));
@@ -193,57 +287,62 @@ void RedisLedger::send_call(Client& client, Moment now) {
     words_.push_back(std::to_string(ask.want));
   }
   views_.assign(words_.begin(), words_.end());
-  link_.call(Script::sync, views_);
-  call_.is_sent = true;
-  call_.deadline_ns = now.boot_ns + settings_.timeout_ns;
+  group.master->link.call(Script::sync, number_of(group), views_);
+  group.call.is_sent = true;
+  group.call.deadline_ns = now.boot_ns + settings_.timeout_ns;
   stats_.calls.fetch_add(1, std::memory_order_relaxed);
-  stats_.lines.fetch_add(call_.asks.size(), std::memory_order_relaxed);
+  stats_.lines.fetch_add(group.call.asks.size(), std::memory_order_relaxed);
 }
 
-void RedisLedger::on_answer(Script script, const redisReply& reply) {
+void RedisLedger::on_answer(Script script, uint32_t number, const redisReply& reply) {
+  const std::string_view status(reply.element[0]->str, reply.element[0]->len);
   if (script == Script::read_items) {
     // An epoch that is over says nothing of these units; the deadline repeats the question.
-    const std::string_view status(reply.element[0]->str, reply.element[0]->len);
     if (is_audit_sent_ && status == "OK") finish_audit(&reply);
     return;
   }
-  answer_.has_come = true;
-  answer_.status = std::string(reply.element[0]->str, reply.element[0]->len);
-  answer_.lines.clear();
-  for (size_t i = 2; answer_.status == "OK" && i + 3 < reply.elements; i += 4)
-    answer_.lines.push_back({.accepted = integer_of(*reply.element[i]),
-                             .returned = integer_of(*reply.element[i + 1]),
-                             .free = integer_of(*reply.element[i + 2]),
-                             .pool_elsewhere = integer_of(*reply.element[i + 3])});
+  Answer& answer = groups_[number].answer;
+  has_answers_ = answer.has_come = true;
+  answer.status = status;
+  answer.number = reply.elements > 1 ? static_cast<uint64_t>(integer_of(*reply.element[1])) : 0;
+  answer.lines.clear();
+  for (size_t i = 2; status == "OK" && i + 3 < reply.elements; i += 4)
+    answer.lines.push_back({.accepted = integer_of(*reply.element[i]),
+                            .returned = integer_of(*reply.element[i + 1]),
+                            .free = integer_of(*reply.element[i + 2]),
+                            .pool_elsewhere = integer_of(*reply.element[i + 3])});
 }
 
-void RedisLedger::take_answer(Client& client, Moment) {
-  if (!std::exchange(answer_.has_come, false) || !call_.is_under_way) return;
-  if (answer_.status == "OK") {
-    if (answer_.lines.size() != call_.asks.size()) return lose_epoch(true);
-    last_number_ = call_.number;
-    call_.is_under_way = false;
-    is_answering_ = true;
-    hear_lines(client);
+void RedisLedger::take_answer(Group& group, Client& client) {
+  if (!std::exchange(group.answer.has_come, false) || !group.call.is_under_way) return;
+  if (group.answer.status == "OK") {
+    if (group.answer.number != group.call.number ||
+        group.answer.lines.size() != group.call.asks.size())
+      return lose_epoch(group, true);
+    group.last_number = group.call.number;
+    group.call.is_under_way = false;
+    group.is_answering = true;
+    group.master->backoff_ns = 0;
+    hear_lines(group, client);
     return;
   }
   // The epoch has moved on, or Redis is not what it was. A gap can only be a Redis that went back in time in place, and an
   // old number only one that another process of this node has talked to: both need more than a repeat.
-  const bool needs_new_epoch = answer_.status == "GAP" || answer_.status == "OLD";
-  lose_epoch(needs_new_epoch);
+  const bool needs_new_epoch = group.answer.status == "GAP" || group.answer.status == "OLD";
+  lose_epoch(group, needs_new_epoch);
 }
 
-bool RedisLedger::is_first_answer(ItemId item) {
+bool RedisLedger::is_first_answer(const Group& group, ItemId item) {
   if (item >= heard_in_.size()) heard_in_.resize(item + 1);
-  return std::exchange(heard_in_[item], opening_) != opening_;
+  return std::exchange(heard_in_[item], group.opening) != group.opening;
 }
 
 // What Redis says must be possible: never fewer units than were accepted, never more than were asked for. The first answer
 // about an item may bring units that were granted to an earlier process of this node, whose log does not know them.
-bool RedisLedger::is_possible(const LedgerAsk& ask, const Line& line, Client& client) {
+bool RedisLedger::is_possible(bool is_first, const LedgerAsk& ask, const Line& line,
+                              Client& client) {
   const StreamCount count = client.count(ask.item);
   const Units accepted = static_cast<Units>(line.accepted);
-  const bool is_first = is_first_answer(ask.item);
   const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
                         static_cast<Units>(line.returned) <= count.returned &&
                         (is_first || accepted <= count.accepted + ask.want);
@@ -260,13 +359,14 @@ bool RedisLedger::is_possible(const LedgerAsk& ask, const Line& line, Client& cl
   return false;
 }
 
-void RedisLedger::hear_lines(Client& client) {
-  for (size_t i = 0; i < call_.asks.size(); ++i) {
-    const LedgerAsk& ask = call_.asks[i];
-    const Line& line = answer_.lines[i];
+void RedisLedger::hear_lines(Group& group, Client& client) {
+  for (size_t i = 0; i < group.call.asks.size(); ++i) {
+    const LedgerAsk& ask = group.call.asks[i];
+    const Line& line = group.answer.lines[i];
     if (line.accepted < 0 && line.returned < 0)
       continue;  // not known there yet: whoever waits goes on waiting
-    if (!is_possible(ask, line, client)) return lose_epoch(true);
+    const bool is_first = is_first_answer(group, ask.item);
+    if (!is_possible(is_first, ask, line, client)) return lose_epoch(group, true);
     if (line.free < 0 || line.pool_elsewhere < 0) {
       stats_.disputes.fetch_add(1, std::memory_order_relaxed);
       const std::string item(client.code_of(ask.item));
@@ -311,7 +411,12 @@ void RedisLedger::start_audit(Client& client, Moment now) {
   if (!is_late) return;
   if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
   audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
+  audit_group_ = group_of(client.code_of(audits_waiting_.front().first), settings_.group_count);
   for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
+    if (group_of(client.code_of(item), settings_.group_count) != audit_group_) {
+      audits_waiting_.emplace_back(item, ticket);
+      continue;
+    }
     audits_.push_back(
         {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
     for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
@@ -350,7 +455,9 @@ void RedisLedger::take_lane_messages(Client&, Moment now) {
 
 // Between two exchanges only: then Redis and the log agree on what this stream was granted.
 void RedisLedger::count_for_audits(Client& client, Moment now) {
-  if (marks_.empty() || call_.is_under_way) return;
+  if (marks_.empty()) return;
+  const uint32_t group = group_of(client.code_of(marks_.front().item), settings_.group_count);
+  if (groups_[group].call.is_under_way) return;
   for (const LedgerMessage& mark : marks_) {
     const StreamCount count = client.count(mark.item);
     send(mark.from,
@@ -365,13 +472,18 @@ void RedisLedger::count_for_audits(Client& client, Moment now) {
 }
 
 void RedisLedger::send_audit(Client& client, Moment now) {
-  if (!is_open() || !link_.is_up()) return repeat_audit(now);
+  const Group& group = groups_[audit_group_];
+  if (!group.is_up()) return repeat_audit(now);
   words_.clear();
-  words_.push_back(std::to_string(open_));
+  words_.push_back(std::to_string(group.open));
   for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
   views_.assign(words_.begin(), words_.end());
-  link_.call(Script::read_items, views_);
+  group.master->link.call(Script::read_items, audit_group_, views_);
   is_audit_sent_ = true;
+}
+
+bool RedisLedger::is_audit_at(const Master& master) const {
+  return groups_[audit_group_].master == &master;
 }
 
 // Everybody counts again, a moment later; what was counted belongs to a moment that has passed.

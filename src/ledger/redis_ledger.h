@@ -1,5 +1,6 @@
-// The ledger in Redis, as one shard's stream talks to it: one script call a turn for all items that have anything to say
-// (lua/sync.lua), one call under way at a time, absolute counters, the same number when a call is repeated.
+// The ledger in Redis, as one shard's stream talks to it: one script call a turn for all items of a group that have anything
+// to say (lua/sync.lua), one call under way at a time, absolute counters, the same number when a call is repeated. One Redis
+// has one group; the masters of a cluster share several, all in the same epoch, and what becomes of one touches no other.
 //
 // Which epoch is open, and where Redis is, the coordinator says (epoch_link.h). A stream accepts grants of one epoch only,
 // the one that its own log has promised; between a promise and the opening it sells what its pools hold.
@@ -36,6 +37,7 @@ struct RedisLedgerSettings {
   uint64_t boot = 0;        // which process of the node this is
   uint64_t token = 0;       // of the link's events
   int64_t timeout_ns = 0;   // of a call
+  uint32_t group_count = 1;
 };
 
 // Counted by the shard, read by anybody who shows them (relaxed).
@@ -52,16 +54,15 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
               LedgerLanes& lanes);
 
-  bool is_ready() const override {
-    return is_open() && link_.is_up() && !call_.is_under_way && holds_ == 0;
-  }
-  bool is_available() const override { return is_open() && is_answering_; }
+  uint32_t group_count() const override { return settings_.group_count; }
+  uint32_t ready_groups() const override;
+  uint32_t available_groups() const override;
   void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;
   bool has_mail() const override;
   uint64_t take_touched() override { return std::exchange(touched_, 0); }
-  bool is_mine(uint64_t token) const override { return link_.is_mine(token); }
-  void on_event(const net::Event& event) override { link_.on_event(event); }
+  bool is_mine(uint64_t token) const override;
+  void on_event(const net::Event& event) override;
   int64_t quiet_until_ns() const override;
 
   // Shard 0's: false when too many are under way.
@@ -86,7 +87,25 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   struct Answer {
     bool has_come = false;
     std::string status;
+    uint64_t number = 0;
     std::vector<Line> lines;
+  };
+  // A Redis, kept connected.
+  struct Master {
+    RedisServer server;
+    RedisLink link;
+    int64_t connect_at_ns = 0, up_by_ns = 0, backoff_ns = 0;
+  };
+  struct Group {
+    Master* master = nullptr;  // null: nobody has said where it is
+    uint64_t open = 0;         // the epoch in which exchanges may be made; 0: none
+    uint64_t last_number = 0;
+    uint32_t opening = 0;       // how many times it was opened
+    bool is_answering = false;  // since the link was made
+    Call call;
+    Answer answer;
+
+    bool is_up() const { return open != 0 && master != nullptr && master->link.is_up(); }
   };
   struct AuditedItem {
     uint32_t ticket = 0;
@@ -94,24 +113,32 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
     std::vector<StreamCount> counts;  // of the node's streams
   };
 
-  bool is_open() const { return open_ != 0; }
+  uint32_t number_of(const Group& group) const {
+    return static_cast<uint32_t>(&group - groups_.data());
+  }
   void take_assignment(Client& client);
+  void make_promise(Client& client);
+  void find_masters();
+  Master& master_at(const RedisServer& server);
   void report_promise(Client& client);
-  void keep_connected(Client& client, Moment now);
-  void send_call(Client& client, Moment now);
-  void take_answer(Client& client, Moment now);
-  void hear_lines(Client& client);
-  bool is_first_answer(ItemId item);
-  bool is_possible(const LedgerAsk& ask, const Line& line, Client& client);
-  void lose_epoch(bool needs_new_one);
+  void keep_connected(Master& master, Moment now);
+  void keep_calling(Group& group, Client& client, Moment now);
+  void send_call(Group& group, Client& client, Moment now);
+  void flush();
+  void take_answer(Group& group, Client& client);
+  void hear_lines(Group& group, Client& client);
+  bool is_first_answer(const Group& group, ItemId item);
+  bool is_possible(bool is_first, const LedgerAsk& ask, const Line& line, Client& client);
+  void lose_epoch(Group& group, bool needs_new_one);
 
   // RedisLink::Owner
-  void on_answer(Script script, const redisReply& answer) override;
+  void on_answer(Script script, uint32_t group, const redisReply& answer) override;
 
   void take_lane_messages(Client& client, Moment now);
   void count_for_audits(Client& client, Moment now);
   void start_audit(Client& client, Moment now);
   void send_audit(Client& client, Moment now);
+  bool is_audit_at(const Master& master) const;
   void finish_audit(const redisReply* answer);
   void repeat_audit(Moment now);
   AuditLine audit_line(const AuditedItem& audited, const redisReply& hash) const;
@@ -121,22 +148,19 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   RedisLedgerSettings settings_;
   EpochLink& epoch_link_;
   LedgerLanes& lanes_;
-  RedisLink link_;
+  net::Net& net_;
   std::string node_text_, boot_text_, stream_;
 
   uint64_t assignment_number_ = 0;
   Assignment assignment_;
   uint64_t promised_ = 0, promise_lsn_ = 0;
   bool is_promise_reported_ = true;
-  uint64_t open_ = 0;
-  uint64_t last_number_ = 0;
-  // By item: in which opening its first answer came. That one may bring units that were granted before, and lost.
+  std::vector<std::unique_ptr<Master>> masters_;  // null: free; the place is part of the token
+  std::vector<Group> groups_;
+  bool has_answers_ = false;  // that poll() has not taken
+  // By item: in which opening of its group its first answer came. That one may bring units that were granted before, and
+  // lost.
   std::vector<uint32_t> heard_in_;
-  uint32_t opening_ = 0;
-  bool is_answering_ = false;  // since the link was made
-  int64_t connect_at_ns_ = 0, up_by_ns_ = 0, backoff_ns_ = 0;
-  Call call_;
-  Answer answer_;
   std::vector<std::string> words_;  // of the call being written; kept for their memory
   std::vector<std::string_view> views_;
 
@@ -145,9 +169,10 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   uint32_t holds_ = 0;
   int64_t hold_until_ns_ = 0;
   uint64_t touched_ = 0;
-  // Shard 0's audits: those that wait, and those under way.
+  // Shard 0's audits: those that wait, and those under way, which are of one group.
   std::vector<std::pair<ItemId, uint32_t>> audits_waiting_;
   std::vector<AuditedItem> audits_;
+  uint32_t audit_group_ = 0;
   uint32_t counts_awaited_ = 0;
   bool is_audit_sent_ = false;
   int64_t audit_deadline_ns_ = 0;  // of the attempt

@@ -62,6 +62,7 @@ void RedisLink::connect(const RedisServer& server) {
   ++generation_;
   scripts_loaded_ = 0;
   under_way_.clear();
+  is_sending_ = false;
   context_ = redisAsyncConnect(server.address.host.c_str(), server.address.port);
   if (context_ == nullptr) {
     problem_ = "out of memory";
@@ -122,17 +123,24 @@ void RedisLink::send(Callback callback, std::span<const std::string_view> words)
                         lengths.data());
 }
 
-void RedisLink::call(Script script, std::span<const std::string_view> arguments) {
+// What epoll is to watch is settled once, when all has been written.
+void RedisLink::call(Script script, uint32_t group, std::span<const std::string_view> arguments) {
   CHECK(is_up());
-  std::vector<std::string_view> words = {"EVALSHA", shas_[static_cast<unsigned>(script)], "1",
-                                         kKeyPrefix};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  under_way_.push_back(script);
-  // Written at once and not at the next turn's event; what epoll is to watch is settled once, behind that.
   is_sending_ = true;
+  if (server_.is_asking) {
+    const std::string_view words[] = {"ASKING"};
+    send(Hooks::greeting, words);
+  }
+  std::vector<std::string_view> words = {"EVALSHA", shas_[static_cast<unsigned>(script)], "1",
+                                         state_key(group)};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  under_way_.push_back({script, group});
   send(Hooks::answer, words);
+}
+
+void RedisLink::flush() {
+  if (!std::exchange(is_sending_, false) || context_ == nullptr) return;
   redisAsyncHandleWrite(context_);
-  is_sending_ = false;
   if (context_ != nullptr) watch();
 }
 
@@ -170,9 +178,9 @@ void RedisLink::on_call(const redisReply& reply) {
                           reply.element[0]->type == REDIS_REPLY_STRING;
   if (!has_status) return close("a script was answered with something that is no array");
   CHECK(!under_way_.empty());
-  const Script script = under_way_.front();
+  const UnderWay call = under_way_.front();
   under_way_.erase(under_way_.begin());
-  owner_.on_answer(script, reply);
+  owner_.on_answer(call.script, call.group, reply);
 }
 
 // ---- the reactor ----

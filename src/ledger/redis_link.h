@@ -25,11 +25,11 @@ namespace stampede::ledger {
 
 class RedisLink {
  public:
-  // Takes an array that begins with a status: what a script answered. Errors never get here.
+  // Takes an array that begins with a status: what a script answered about a group. Errors never get here.
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void on_answer(Script script, const redisReply& answer) = 0;
+    virtual void on_answer(Script script, uint32_t group, const redisReply& answer) = 0;
   };
 
   // Events carry `token` with a generation in bits 8 to 31.
@@ -45,8 +45,9 @@ class RedisLink {
   [[nodiscard]] bool is_down() const { return state_ == State::down && context_ == nullptr; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
-  // When up. Answers come in the order of the calls.
-  void call(Script script, std::span<const std::string_view> arguments);
+  // When up. What was called leaves in one write with flush(); answers come in the order of the calls.
+  void call(Script script, uint32_t group, std::span<const std::string_view> arguments);
+  void flush();
 
   [[nodiscard]] bool is_mine(uint64_t token) const;
   void on_event(const net::Event& event);
@@ -57,6 +58,10 @@ class RedisLink {
   // What scripts a shard calls.
   static constexpr Script kScripts[] = {Script::sync, Script::read_items};
 
+  struct UnderWay {
+    Script script;
+    uint32_t group;
+  };
   struct Hooks;  // what hiredis calls
   using Callback = void (*)(redisAsyncContext*, void* reply, void*);
 
@@ -82,7 +87,7 @@ class RedisLink {
   bool is_sending_ = false;
   net::Interest watched_ = net::Interest::none;
   unsigned scripts_loaded_ = 0;
-  std::vector<Script> under_way_;  // calls without an answer, oldest first
+  std::vector<UnderWay> under_way_;  // calls without an answer, oldest first
   std::array<std::string, kScriptCount> shas_;
   RedisServer server_;
   std::string problem_;

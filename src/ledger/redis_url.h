@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ledger/scripts.h"
 
 namespace stampede::ledger {
 
@@ -30,6 +31,9 @@ struct RedisUrl {
   std::string user, password;   // empty: none
   std::string master;           // sentinel: its name
   uint32_t database = 0;
+
+  // One Redis has all items; the masters of a cluster share them, and each goes on without the others.
+  [[nodiscard]] uint32_t group_count() const { return kind == Kind::cluster ? kGroupsMax : 1; }
 };
 
 [[nodiscard]] bool is_redis_url(std::string_view url);

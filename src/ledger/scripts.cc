@@ -29,9 +29,7 @@ std::string_view text_named(std::string_view name) {
 }  // namespace
 
 std::string_view name_of(Script script) {
-  constexpr std::string_view kNames[] = {"bump",   "check", "fence",      "join",
-                                         "purge",  "read",  "read_items", "settle",
-                                         "supply", "sync",  "withdraw"};
+  constexpr std::string_view kNames[] = {"bump", "check", "fence", "finish", "join", "missing", "purge", "read", "read_items", "settle", "supply", "sync", "withdraw"};
   static_assert(std::size(kNames) == kScriptCount);
   return kNames[static_cast<unsigned>(script)];
 }
@@ -44,6 +42,16 @@ std::string_view source_of(Script script) {
     return whole;
   }();
   return kWhole[static_cast<unsigned>(script)];
+}
+
+std::string_view state_key(uint32_t group) {
+  static const std::array<std::string, kGroupsMax> kKeys = [] {
+    std::array<std::string, kGroupsMax> keys;
+    for (uint32_t i = 0; i < kGroupsMax; ++i)
+      keys[i] = "stampede:{ledger" + std::to_string(i) + "}:m";
+    return keys;
+  }();
+  return kKeys.at(group);
 }
 
 }  // namespace stampede::ledger

@@ -1,6 +1,6 @@
 // The Lua scripts of lua/, embedded when the program is built: what the ledger does inside Redis, each atomically.
 //
-// lua/identity.lua stands in front of each; it says which keys there are. All keys of one ledger share a hash tag.
+// lua/identity.lua stands in front of each; it says which keys there are.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,9 @@ enum class Script : uint8_t {
   bump,
   check,
   fence,
+  finish,
   join,
+  missing,
   purge,
   read,
   read_items,
@@ -27,7 +29,9 @@ constexpr unsigned kScriptCount = static_cast<unsigned>(Script::withdraw) + 1;
 // What SCRIPT LOAD takes.
 [[nodiscard]] std::string_view source_of(Script script);
 
-// KEYS[1] of every script: what all keys of the ledger begin with.
-constexpr std::string_view kKeyPrefix = "stampede:{ledger}:";
+// KEYS[1] of every script: the state of a group of items. All keys of a group share its hash tag, so one master of a Redis
+// Cluster has all of them.
+constexpr uint32_t kGroupsMax = 16;
+[[nodiscard]] std::string_view state_key(uint32_t group);
 
 }  // namespace stampede::ledger

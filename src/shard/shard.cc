@@ -141,7 +141,8 @@ int64_t Shard::gather(int64_t wait_ns) {
 // Something can be done now without another event.
 bool Shard::has_work() const {
   return front_.has_work() || mailbox_.has_mail() || ledger_.has_mail() ||
-         (desk_.has_asks() && ledger_.is_ready()) || process_.terms[settings_.shard]->has_some();
+         (desk_.asking_groups() & ledger_.ready_groups()) != 0 ||
+         process_.terms[settings_.shard]->has_some();
 }
 
 int64_t Shard::sleep_ns() {
@@ -166,9 +167,10 @@ void Shard::take_inbox() {
 
 void Shard::exchange_with_ledger() {
   ledger_.poll(*this, now_);
-  desk_.set_ledger_available(ledger_.is_available());
-  if (!desk_.has_asks() || !ledger_.is_ready()) return;
-  const size_t count = desk_.collect_asks(asks_, now_);
+  desk_.set_available_groups(ledger_.available_groups());
+  const uint32_t groups = desk_.asking_groups() & ledger_.ready_groups();
+  if (groups == 0) return;
+  const size_t count = desk_.collect_asks(groups, asks_, now_);
   ledger_.exchange(*this, std::span(asks_).first(count), now_);
 }
 
@@ -276,8 +278,8 @@ void Shard::publish() {
 bool Shard::wind_up() {
   if (!is_stopping_) return false;
   // The ledger should hear of what was given back; it will learn of it from the log otherwise.
-  const bool is_ledger_told = (!desk_.has_asks() && ledger_.is_ready()) ||
-                              !ledger_.is_available() ||
+  const uint32_t untold = desk_.asking_groups() | ~ledger_.ready_groups();
+  const bool is_ledger_told = (untold & ledger_.available_groups()) == 0 ||
                               now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
   const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() &&
                        !mailbox_.has_mail() && is_ledger_told;

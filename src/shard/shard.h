@@ -116,7 +116,9 @@ class Shard final : private stock::Journal,
   StreamCount durable_count(ItemId item) const override { return desk_.durable_count(item); }
   ItemId items_touched() const override { return static_cast<ItemId>(state_.stocks().size()); }
   std::string_view code_of(ItemId item) const override { return catalog_.code(item); }
-  void on_open(uint32_t stream_count) override { desk_.begin_epoch(stream_count); }
+  void on_open(uint32_t groups, uint32_t stream_count) override {
+    desk_.begin_epoch(groups, stream_count);
+  }
 
   void poll_sockets();
   bool has_work() const;

@@ -1,6 +1,7 @@
 #include "stock/desk.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace stampede::stock {
 namespace {
@@ -32,6 +33,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       sequence_(sequence_max),
       waiting_slab_(limits::orders_waiting_max),
       held_(settings.answers_held_max),
+      asking_(settings.group_count),
       idle_checks_(limits::item_count_max),
       returning_(kReturnsUnderWayMax),
       watchers_(limits::watchers_max),
@@ -270,7 +272,8 @@ void Desk::give_up_waiting(Moment now) {
                                           ms(limits::wait_for_units_ms)) {
       ++stats_.waits_timed_out;
       const OrderRequest request = pop_line(sale);
-      refuse(request, is_ledger_available_ ? Verdict::try_again : Verdict::ledger_unavailable);
+      refuse(request,
+             is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
     }
     // Whoever was behind may need fewer units than are here.
     if (sale.line_head != kNone && state_.stock(item).pool() > 0) serve_line(item, now);
@@ -298,11 +301,22 @@ void Desk::after_units_came_back(ItemId item, Moment now) {
 
 // ---- ledger ----
 
+uint32_t Desk::group_of(ItemId item) const {
+  if (settings_.group_count == 1) return 0;
+  return stampede::group_of(catalog_.code(item), settings_.group_count);
+}
+
+bool Desk::is_ledger_available(ItemId item) const {
+  return (available_groups_ >> group_of(item) & 1) != 0;
+}
+
 void Desk::ask_about(ItemId item) {
   Sale& sale = this->sale(item);
   if (sale.is_asking) return;
   sale.is_asking = true;
-  asking_.push_back(item);
+  const uint32_t group = group_of(item);
+  asking_[group].push_back(item);
+  asking_groups_ |= uint32_t{1} << group;
 }
 
 // min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
@@ -321,17 +335,24 @@ Units Desk::wanted(ItemId item, Moment now) const {
   return target > pool ? target - pool : 0;
 }
 
-size_t Desk::collect_asks(std::span<LedgerAsk> asks, Moment now) {
+size_t Desk::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now) {
   size_t count = 0;
-  while (count < asks.size() && !asking_.empty()) {
-    const ItemId item = asking_.back();
-    asking_.pop_back();
+  groups &= asking_groups_;
+  while (count < asks.size() && groups != 0) {
+    const auto group = static_cast<uint32_t>(std::countr_zero(groups));
+    const ItemId item = asking_[group].back();
+    asking_[group].pop_back();
+    if (asking_[group].empty()) {
+      groups &= groups - 1;
+      asking_groups_ &= ~(uint32_t{1} << group);
+    }
     Sale& sale = this->sale(item);
     const ItemStock& stock = state_.stock(item);
     sale.is_asking = false;
     sale.is_in_exchange = true;
     sale.known_pool = pool_to_report(item);
     asks[count++] = {.item = item,
+                     .group = group,
                      .accepted = stock.accepted,
                      .returned = sale.returned_durable,
                      .pool = sale.known_pool,
@@ -380,10 +401,10 @@ StreamCount Desk::durable_count(ItemId item) const {
   return count;
 }
 
-void Desk::begin_epoch(uint32_t stream_count) {
+void Desk::begin_epoch(uint32_t groups, uint32_t stream_count) {
   settings_.shard_count = stream_count;
   for (ItemId item = 0; item < catalog_.id_end(); ++item)
-    if (catalog_.contains(item)) ask_about(item);
+    if (catalog_.contains(item) && (groups >> group_of(item) & 1) != 0) ask_about(item);
 }
 
 Desk::Glance Desk::glance(ItemId item, Moment now) {
@@ -413,7 +434,7 @@ void Desk::return_idle(Moment now) {
     if (pool_to_report(item) != sale.known_pool) ask_about(item);
     if (state_.stock(item).pool() == 0) continue;
     // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
-    if (!is_ledger_available_) {
+    if (!is_ledger_available(item)) {
       watch_idle(item, now.boot_ns + ms(limits::idle_pool_ms));
       continue;
     }

@@ -52,6 +52,7 @@ struct DeskSettings {
   uint32_t node = 0;
   uint32_t shard = 0;
   uint32_t shard_count = 1;
+  uint32_t group_count = 1;  // of the ledger
   Units lease_max = 256;
   uint32_t orders_max = UINT32_MAX;      // in memory; then new ones are refused
   uint32_t answers_held_max = 1u << 17;  // requests inside the desk that have no answer yet
@@ -81,14 +82,16 @@ class Desk final {
   // more; each with a budget. Once per turn.
   void pass_time(Moment now);
 
-  // Fills `asks` with what the ledger must hear; the count. Only when the last exchange has been answered.
-  size_t collect_asks(std::span<LedgerAsk> asks, Moment now);
+  // Fills `asks` with what the ledger must hear of items of these groups, group by group; the count. Only of groups whose
+  // last exchange has been answered.
+  size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
   void hear(const LedgerTell& tell, Moment now);
   StreamCount count(ItemId item) const;
   // What of it the disk has: returns that are not durable count as the stream's still.
   StreamCount durable_count(ItemId item) const;
-  // A shared ledger's exchanges begin (again): every item is asked about, for what was granted last may not have arrived.
-  void begin_epoch(uint32_t stream_count);
+  // A shared ledger's exchanges begin (again): every item of the groups is asked about, for what was granted last may not
+  // have arrived.
+  void begin_epoch(uint32_t groups, uint32_t stream_count);
   // What a buyer may be told of the stock: at most a second old, or nothing yet.
   struct Glance {
     Units available = 0;
@@ -104,7 +107,7 @@ class Desk final {
   // Why new orders are refused, from outside (drainer far behind, operator, stopping); Verdict::ok: they are not.
   void refuse_new_orders(Verdict why) { refusal_ = why; }
   Verdict refusal() const { return refusal_; }
-  void set_ledger_available(bool is_available) { is_ledger_available_ = is_available; }
+  void set_available_groups(uint32_t groups) { available_groups_ = groups; }
   void set_lease_max(Units units) { settings_.lease_max = units; }
   // Orders up to this record are in the database (or there is none): only those may be forgotten.
   void set_drained(Lsn drained) { drained_ = drained; }
@@ -114,7 +117,7 @@ class Desk final {
 
   // The moment before which pass_time() has nothing to do.
   int64_t quiet_until_ns() const;
-  bool has_asks() const { return !asking_.empty(); }
+  uint32_t asking_groups() const { return asking_groups_; }
   bool is_idle() const { return held_.empty() && waiting_count_ == 0; }
   const DeskStats& stats() const { return stats_; }
   const StreamState& state() const { return state_; }
@@ -189,6 +192,8 @@ class Desk final {
   OrderRequest pop_line(Sale& sale);
 
   void after_units_came_back(ItemId item, Moment now);
+  uint32_t group_of(ItemId item) const;
+  bool is_ledger_available(ItemId item) const;
   void ask_about(ItemId item);
   void watch_idle(ItemId item, int64_t at_boot_ns);
   void return_idle(Moment now);
@@ -220,13 +225,14 @@ class Desk final {
   Lsn durable_ = 0;
   Lsn drained_ = 0;
   Verdict refusal_ = Verdict::ok;
-  bool is_ledger_available_ = true;
+  uint32_t available_groups_ = ~uint32_t{0};
 
   std::vector<Sale> sales_;
   Slab<Waiting> waiting_slab_;
   uint32_t waiting_count_ = 0;
   Ring<Held> held_;
-  std::vector<ItemId> asking_;
+  std::vector<std::vector<ItemId>> asking_;  // by group
+  uint32_t asking_groups_ = 0;               // those that are not empty
   Ring<IdleCheck> idle_checks_;
   Ring<Returning> returning_;
   std::vector<ItemId> lines_;  // items with waiting requests

@@ -14,7 +14,8 @@ namespace stampede::e2e {
 using servers::PostgresClient;
 using servers::Relay;
 
-Cluster::Cluster(ClusterOptions options) : redis_(options.redis), redis_port_(redis_.port()) {
+Cluster::Cluster(ClusterOptions options)
+    : redis_(options.redis), redis_port_(redis_.port()), ledger_(options.ledger) {
   for (size_t i = 0; i < options.nodes; ++i) {
     relays_.push_back(std::make_unique<Relay>(redis_port_));
     nodes_.push_back(std::make_unique<Server>(options_of(options, i)));
@@ -33,7 +34,7 @@ ServerOptions Cluster::options_of(const ClusterOptions& options, size_t index) {
                 {"--listen", on_free_port()},
                 {"--admin", on_free_port()},
                 {"--db", database_url()},
-                {"--ledger", options.ledger.empty() ? through_relay : options.ledger},
+                {"--ledger", ledger_.empty() ? through_relay : ledger_},
                 {"--ledger-timeout-ms", std::to_string(options.ledger_timeout_ms)}}};
   server.flags.insert(server.flags.end(), options.flags.begin(), options.flags.end());
   return server;
@@ -76,8 +77,9 @@ int64_t Cluster::await_open(const std::vector<size_t>& nodes) {
 
 Finished Cluster::ledger(const std::string& subcommand, Arguments arguments) {
   const std::string user = redis_.password().empty() ? "" : ":" + redis_.password() + "@";
-  Arguments command{"ledger", subcommand, "--ledger",
-                    "redis://" + user + "127.0.0.1:" + std::to_string(redis_port_) + "/0"};
+  const std::string redis =
+      "redis://" + user + "127.0.0.1:" + std::to_string(redis_port_) + "/0";
+  Arguments command{"ledger", subcommand, "--ledger", ledger_.empty() ? redis : ledger_};
   if (subcommand != "rebuild") command.insert(command.end(), {"--db", database_url()});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run_stampede(command);

@@ -88,6 +88,7 @@ class Cluster {
   const std::string database_name_ = postgres_.create_database();
   servers::RedisServer redis_;
   uint16_t redis_port_;  // where the relays go
+  std::string ledger_;   // the URL for all; empty: through the relays
   std::vector<std::unique_ptr<servers::Relay>> relays_;
   std::vector<std::unique_ptr<Server>> nodes_;
 };

@@ -124,7 +124,7 @@ struct Fixture {
   std::string sync(const FakeNode& node, uint64_t number, const std::string& items,
                    Lsn durable = 0) {
     const Caller caller = node.caller();
-    return rig.call(Script::sync, std::to_string(node.assignment().open) + " " + caller.node + " " +
+    return rig.call(Script::sync, std::to_string(node.assignment().groups[0].open) + " " + caller.node + " " +
                                       caller.boot + " " + caller.stream() + " " +
                                       std::to_string(number) + " " + std::to_string(durable) + " " +
                                       items);
@@ -152,11 +152,11 @@ TEST_CASE_FIXTURE(Fixture, "the first node begins the first epoch and units can 
   CHECK(status.problem == "");
   CHECK(status.server == rig.server().address());
   for (size_t shard : {0, 1}) {
-    CHECK(node.assignment(shard).open == status.epoch);
+    CHECK(node.assignment(shard).groups[0].open == status.epoch);
     CHECK(node.assignment(shard).promise == status.epoch);
-    CHECK(node.assignment(shard).last_number == 0);
+    CHECK(node.assignment(shard).groups[0].last_number == 0);
     CHECK(node.assignment(shard).stream_count == 2);
-    CHECK(node.assignment(shard).server.address.port == rig.server().port());
+    CHECK(node.assignment(shard).groups[0].server.address.port == rig.server().port());
   }
   CHECK(sync(node, 1, "ticket 0 0 0 10") == "OK, 1, 10, 0, 90, 0");
 }
@@ -171,7 +171,7 @@ TEST_CASE_FIXTURE(Fixture, "a restarted node goes on in the same epoch with the 
   REQUIRE(open({&node}));
   CHECK(node.status().epoch == epoch);
   CHECK(node.status().epochs_begun == 0);
-  CHECK(node.assignment().last_number == 3);
+  CHECK(node.assignment().groups[0].last_number == 3);
   CHECK(rig.field("m", "boot:0") == "2");
   CHECK(contains(sync(node, 4, "ticket 3 0 0 1"), "OK, 4, 4, 0"));
 }
@@ -183,12 +183,12 @@ TEST_CASE_FIXTURE(Fixture, "after FLUSHALL a new epoch holds what the logs say")
   sync(node, 1, "ticket 0 0 0 60");
   node.logs[0].lines = {{.item = "ticket", .accepted = 40, .returned = 5, .pool = 10}};
   rig.server().command({"FLUSHALL"});
-  node.link(0).complain(false);
+  node.link(0).complain(0, false);
   REQUIRE(await([&] {
     node.coordinator().step();
     return node.status().epoch > epoch && node.status().is_open;
   }));
-  CHECK(node.assignment().last_number == 0);
+  CHECK(node.assignment().groups[0].last_number == 0);
   CHECK(sync(node, 1, "ticket 40 5 10 0") == "OK, 1, 40, 5, 65, 0");
 }
 
@@ -395,7 +395,7 @@ TEST_CASE_FIXTURE(Fixture, "what Redis said and cannot be begins a new epoch") {
   FakeNode node(0, registry);
   REQUIRE(open({&node}));
   const uint64_t epoch = node.status().epoch;
-  node.link(0).complain(true);
+  node.link(0).complain(0, true);
   REQUIRE(await([&] {
     node.coordinator().step();
     return node.status().is_open && node.status().epoch > epoch;

@@ -13,7 +13,7 @@ class EmbeddedClient : public Client {
   StreamCount durable_count(ItemId) const override { return unasked<StreamCount>(); }
   ItemId items_touched() const override { return unasked<ItemId>(); }
   std::string_view code_of(ItemId) const override { return unasked<std::string_view>(); }
-  void on_open(uint32_t) override { unasked<int>(); }
+  void on_open(uint32_t, uint32_t) override { unasked<int>(); }
 
  private:
   template <typename Value>

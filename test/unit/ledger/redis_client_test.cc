@@ -46,7 +46,7 @@ std::string status_of(const Result<RedisValue>& answer) {
 std::string connect_complaint(const RedisUrl& url) {
   RedisClient client(url, kLong);
   const std::string what = complaint(client.connect());
-  if (what != "none") CHECK(!client.is_connected());
+  if (what != "none") CHECK(!client.is_connected(0));
   return what;
 }
 
@@ -58,12 +58,12 @@ TEST_CASE("a sound server is taken and scripts are answered") {
   Server& server = empty_redis();
   RedisClient client(url_of(server.port()), kLong);
   CHECK(complaint(client.connect()) == "none");
-  CHECK(client.is_connected());
-  CHECK(client.server().address == HostPort{.host = "127.0.0.1", .port = server.port()});
+  CHECK(client.is_connected(0));
+  CHECK(client.server(0).address == HostPort{.host = "127.0.0.1", .port = server.port()});
   CHECK(!client.has_moved());
-  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
-  CHECK(status_of(client.call(Script::bump, {"65536", "0"})) == "OK");
-  Result<RedisValue> check = client.call(Script::check, {"0"});
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "GONE");
+  CHECK(status_of(client.call(0, Script::bump, {"65536", "0"})) == "OK");
+  Result<RedisValue> check = client.call(0, Script::check, {"0"});
   REQUIRE(check);
   CHECK(check->values.at(1).integer == 65536);
   CHECK(check->values.at(2).text == "R");
@@ -71,7 +71,7 @@ TEST_CASE("a sound server is taken and scripts are answered") {
 
 TEST_CASE("a name is resolved to an address") {
   RedisClient client(url_of("redis://localhost:" + std::to_string(empty_redis().port())), kLong);
-  if (client.connect()) CHECK(client.server().address.host == "127.0.0.1");
+  if (client.connect()) CHECK(client.server(0).address.host == "127.0.0.1");
   const std::string what = connect_complaint(url_of("redis://no-such-host.invalid:1"));
   CHECK(what.starts_with("no-such-host.invalid: "));
 }
@@ -80,10 +80,10 @@ TEST_CASE("scripts that were flushed are loaded again unnoticed") {
   Server& server = empty_redis();
   RedisClient client(url_of(server.port()), kLong);
   REQUIRE(client.connect());
-  REQUIRE(status_of(client.call(Script::check, {"0"})) == "GONE");
+  REQUIRE(status_of(client.call(0, Script::check, {"0"})) == "GONE");
   CHECK(server.command({"SCRIPT", "FLUSH"}).line() == "OK");
-  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
-  CHECK(client.is_connected());
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "GONE");
+  CHECK(client.is_connected(0));
 }
 
 TEST_CASE("a replica and a server that evicts and one that refuses are not taken") {
@@ -107,8 +107,8 @@ TEST_CASE("the data of another database are another ledger") {
   RedisClient third(url_of("redis://" + server.address() + "/3"), kLong);
   REQUIRE(first.connect());
   REQUIRE(third.connect());
-  CHECK(status_of(third.call(Script::bump, {"65536", "0"})) == "OK");
-  CHECK(status_of(first.call(Script::check, {"0"})) == "GONE");
+  CHECK(status_of(third.call(0, Script::bump, {"65536", "0"})) == "OK");
+  CHECK(status_of(first.call(0, Script::check, {"0"})) == "GONE");
   CHECK(contains(connect_complaint(url_of("redis://" + server.address() + "/99")), "out of range"));
 }
 
@@ -139,15 +139,15 @@ TEST_CASE("a user with the rights that the ledger names can do all that its scri
       {Script::read_items, {"5", "ticket"}},
       {Script::fence, {"5", "0"}},
       {Script::settle, {"5", "0", "ticket", "0.1.0", "5", "5"}},
+      {Script::missing, {"5"}},
       {Script::bump, {"6", "0"}},
       {Script::purge, {"6", "10"}},
-      {Script::purge, {"6", "10"}}};
+      {Script::purge, {"6", "10"}},
+      {Script::finish, {"6"}}};
   for (const auto& [script, arguments] : calls) {
     CAPTURE(name_of(script));
-    CHECK(status_of(client.call(script, arguments)) == "OK");
+    CHECK(status_of(client.call(0, script, arguments)) == "OK");
   }
-  // What the coordinator asks without a script.
-  CHECK(client.command({"HEXISTS", std::string(kKeyPrefix) + "m", "J:0"}));
 }
 
 TEST_CASE("a user without one of the rights is told what to allow") {
@@ -161,14 +161,14 @@ TEST_CASE("a user without one of the rights is told what to allow") {
     Server server({.acl_users = {"sale on >word " + fewer}});
     RedisClient client(url_of(server.port(), "sale:word@"), kLong);
     std::string what = complaint(client.connect());
-    if (what == "none") what = complaint(client.call(Script::check, {"0"}));
+    if (what == "none") what = complaint(client.call(0, Script::check, {"0"}));
     CHECK(contains(what, "ACL SETUSER sale " + rights));
-    CHECK(!client.is_connected());
+    CHECK(!client.is_connected(0));
   }
   Server server({.acl_users = {"sale on >word ~other:* +@all"}});
   RedisClient client(url_of(server.port(), "sale:word@"), kLong);
   REQUIRE(client.connect());
-  CHECK(contains(complaint(client.call(Script::check, {"0"})), "ACL SETUSER sale " + rights));
+  CHECK(contains(complaint(client.call(0, Script::check, {"0"})), "ACL SETUSER sale " + rights));
 }
 
 // ---- Sentinels
@@ -183,13 +183,14 @@ TEST_CASE("the master is the one that a sentinel names and the new one after a f
   const std::string hosts = "127.0.0.1:1,127.0.0.1:" + std::to_string(sentinel.port());
   RedisClient client(url_of("redis+sentinel://" + hosts + "/sale"), kLong);
   REQUIRE(complaint(client.connect()) == "none");
-  CHECK(client.server().address.port == master.port());
+  CHECK(client.server(0).address.port == master.port());
   CHECK(!client.has_moved());
   sentinel.force_failover();
   sentinel.await_master(replica);
   CHECK(client.has_moved());
+  client.disconnect();
   CHECK(complaint(client.connect()) == "none");
-  CHECK(client.server().address.port == replica.port());
+  CHECK(client.server(0).address.port == replica.port());
   CHECK(!client.has_moved());
   CHECK(contains(connect_complaint(url_of("redis+sentinel://" + hosts + "/other")),
                  "knows no master named other"));
@@ -206,10 +207,10 @@ TEST_CASE("a server that hangs is an error and not a wait") {
   RedisClient client(url_of(server.port()), kShort);
   REQUIRE(await([&] { return bool(client.connect()); }));
   server.pause();
-  CHECK(complaint(client.call(Script::check, {"0"})) ==
+  CHECK(complaint(client.call(0, Script::check, {"0"})) ==
         "Redis at " + server.address() + ": no answer in time");
-  CHECK(!client.is_connected());
-  CHECK(complaint(client.call(Script::check, {"0"})) == "not connected");
+  CHECK(!client.is_connected(0));
+  CHECK(complaint(client.call(0, Script::check, {"0"})) == "not connected");
   CHECK(contains(complaint(client.connect()), "no answer in time"));
   server.resume();
   CHECK(await([&] { return bool(client.connect()); }));
@@ -250,12 +251,12 @@ TEST_CASE("what is no answer of a script is an error and ends the connection") {
     Relay relay(server.port());
     RedisClient client(url_of(relay.port()), nonsense.timeout_ms);
     REQUIRE(await([&] {
-      return client.connect() && status_of(client.call(Script::check, {"0"})) == "GONE";
+      return client.connect() && status_of(client.call(0, Script::check, {"0"})) == "GONE";
     }));
     relay.forge_reply(1, nonsense.forgery);
-    const std::string what = complaint(client.call(Script::check, {"0"}));
+    const std::string what = complaint(client.call(0, Script::check, {"0"}));
     CHECK(what.starts_with("Redis at 127.0.0.1:" + std::to_string(relay.port()) + ": "));
-    CHECK(!client.is_connected());
+    CHECK(!client.is_connected(0));
   }
 }
 
@@ -264,30 +265,67 @@ TEST_CASE("a reply that is lost is an error and the script may have run") {
   Relay relay(server.port());
   RedisClient client(url_of(relay.port()), kLong);
   REQUIRE(client.connect());
-  REQUIRE(client.call(Script::bump, {"5", "0"}));
+  REQUIRE(client.call(0, Script::bump, {"5", "0"}));
   relay.swallow(servers::Direction::to_client, servers::Times::once);
-  CHECK(!client.call(Script::bump, {"6", "0"}));
+  CHECK(!client.call(0, Script::bump, {"6", "0"}));
   REQUIRE(client.connect());
-  CHECK(status_of(client.call(Script::bump, {"6", "0"})) == "STALE");
+  CHECK(status_of(client.call(0, Script::bump, {"6", "0"})) == "STALE");
 }
 
-TEST_CASE("in a cluster the master of the ledger's slot is found again when the slot has moved") {
+TEST_CASE("in a cluster a group is found again where its slot goes, and on its way there") {
   servers::RedisCluster cluster;
-  const int slot = cluster.slot(std::string(kKeyPrefix));
+  const int slot = cluster.slot(std::string(state_key(0)));
   const size_t owner = cluster.owner(slot), other = (owner + 1) % cluster.size();
   RedisClient client(url_of("redis+cluster://127.0.0.1:1," + cluster.node(other).address()), kLong);
   REQUIRE(complaint(client.connect()) == "none");
-  CHECK(client.server().address.port == cluster.node(owner).port());
-  CHECK(status_of(client.call(Script::check, {"0"})) == "GONE");
-  CHECK(status_of(client.call(Script::bump, {"65536", "0"})) == "OK");
+  CHECK(client.server(0).address.port == cluster.node(owner).port());
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "GONE");
+  CHECK(status_of(client.call(0, Script::bump, {"65536", "0"})) == "OK");
   cluster.begin_move(slot, other);
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "OK");  // its state is not moved yet
   cluster.migrate_keys(slot, other);
-  CHECK(contains(status_of(client.call(Script::check, {"0"})), "error"));
-  cluster.finish_move(slot, other);
-  REQUIRE(complaint(client.connect()) == "none");
-  CHECK(client.server().address.port == cluster.node(other).port());
   // What came along was counted by another Redis: it is not believed.
-  CHECK(status_of(client.call(Script::check, {"0"})) == "ROLLED");
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
+  CHECK(client.server(0).address.port == cluster.node(other).port());
+  CHECK(client.server(0).is_asking);
+  CHECK(status_of(client.call(0, Script::bump, {"131072", "0"})) == "OK");
+  CHECK(!client.has_moved());
+  cluster.finish_move(slot, other);
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "OK");
+  // Back again, without a step between: the old place says so and is left.
+  cluster.move(slot, owner);
+  CHECK(contains(status_of(client.call(0, Script::check, {"0"})), "MOVED"));
+  CHECK(!client.is_connected(0));
+  REQUIRE(complaint(client.connect()) == "none");
+  CHECK(client.server(0) == RedisServer{.address = {"127.0.0.1", cluster.node(owner).port()}});
+  CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
+}
+
+TEST_CASE("a cluster's masters share the groups and one that is down takes only its own along") {
+  servers::RedisCluster cluster(3, {.more = {"cluster-require-full-coverage no"}});
+  RedisClient client(url_of("redis+cluster://" + cluster.node(0).address()), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  REQUIRE(client.group_count() == 16);
+  std::vector<size_t> owners;
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    owners.push_back(cluster.owner(cluster.slot(std::string(state_key(group)))));
+    CHECK(client.server(group).address.port == cluster.node(owners[group]).port());
+    CHECK(status_of(client.call(group, Script::bump, {"65536", "0"})) == "OK");
+  }
+  for (size_t node = 0; node < cluster.size(); ++node) {
+    CHECK(std::count(owners.begin(), owners.end(), node) >= 4);
+    CHECK(cluster.node(node).command({"DBSIZE"}).integer ==
+          std::count(owners.begin(), owners.end(), node));
+  }
+  cluster.node(2).kill();
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    const bool is_down = owners[group] == 2;
+    CHECK(bool(client.call(group, Script::check, {"0"})) == !is_down);
+    CHECK(client.is_connected(group) == !is_down);
+  }
+  CHECK(contains(complaint(client.connect()), "refused"));
+  for (uint32_t group = 0; group < client.group_count(); ++group)
+    CHECK(client.is_connected(group) == (owners[group] != 2));
 }
 
 TEST_SUITE_END();

@@ -43,7 +43,7 @@ class ScriptRig {
   servers::RedisServer& server() { return server_; }
   // The other one of a pair; what is planted stays.
   std::string call_at(servers::RedisServer& server, Script script, std::string_view arguments) {
-    std::vector<std::string> words{"EVAL", source(script), "1", std::string(kKeyPrefix)};
+    std::vector<std::string> words{"EVAL", source(script), "1", std::string(state_key(0))};
     for (const std::string& word : words_of(arguments)) words.push_back(word);
     const std::string line = server.command(words).line();
     return line.starts_with('[') ? line.substr(1, line.size() - 2) : line;
@@ -95,7 +95,10 @@ class ScriptRig {
   }
   std::string check(std::string_view node) { return call(Script::check, node); }
 
-  std::string key(std::string_view rest) { return std::string(kKeyPrefix) + std::string(rest); }
+  std::string key(std::string_view rest) {
+    const std::string state(state_key(0));
+    return state.substr(0, state.size() - 1) + std::string(rest);
+  }
   std::string field(std::string_view key_rest, std::string_view name) {
     return server_.command({"HGET", key(key_rest), std::string(name)}).line();
   }

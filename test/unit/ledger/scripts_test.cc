@@ -23,7 +23,8 @@ std::vector<std::pair<Script, std::string>> calls_of_epoch(const std::string& ep
           {Script::supply, epoch + " ticket 100"}, {Script::fence, epoch + " 1"},
           {Script::settle, epoch + " 9"},          {Script::withdraw, epoch + " op ticket 1"},
           {Script::read, epoch + " 0 10"},         {Script::read_items, epoch + " ticket"},
-          {Script::purge, epoch + " 10"}};
+          {Script::purge, epoch + " 10"},          {Script::missing, epoch},
+          {Script::finish, epoch}};
 }
 
 }  // namespace
@@ -119,7 +120,7 @@ TEST_CASE("a new epoch keeps nothing of the one before but the witness of the lo
   CHECK(rig.bump("6 0") == "OK");
   CHECK(rig.check("0") == "OK, 6, R, 0, , , 0");
   CHECK(rig.field("m", "n:0.1.0") == "nil");
-  CHECK(rig.field("d", "0.1.0") == "41");
+  CHECK(rig.field("m", "d:0.1.0") == "41");
   CHECK(rig.fill("6", "ticket 100 0") == "OK, R");
   CHECK(rig.join("6", kNode0, "ticket 0 1 0.1.0 3 1 2") == "OK, O, 0, 41");
 }
@@ -292,7 +293,7 @@ TEST_CASE("a number below the last is old and one that leaves some out is a gap"
   CHECK(rig.sync(kNode0, 4, "ticket 18 9 9 9", 99) == "GAP, 2");
   CHECK(rig.count("ticket", "a:0.1.0") == "2");
   CHECK(rig.count("ticket", "r:0.1.0") == "0");
-  CHECK(rig.field("d", "0.1.0") == "nil");
+  CHECK(rig.field("m", "d:0.1.0") == "0");
 }
 
 TEST_CASE("streams learn what lies unsold in the pools of others") {
@@ -382,8 +383,8 @@ TEST_CASE("the witness of a log only rises") {
   rig.sync(kNode0, 2, "", 899);
   rig.sync(kNode0, 2, "", 1000);
   rig.sync(kNode1, 1, "", 5);
-  CHECK(rig.field("d", "0.1.0") == "1000");
-  CHECK(rig.field("d", "1.1.0") == "5");
+  CHECK(rig.field("m", "d:0.1.0") == "1000");
+  CHECK(rig.field("m", "d:1.1.0") == "5");
 }
 
 TEST_CASE("numbers up to two to the 52nd are kept to the last unit") {
@@ -502,7 +503,7 @@ TEST_CASE("items are read page by page and each at least once") {
   do {
     const servers::RedisReply page =
         rig.server().command({"EVAL", std::string(source_of(Script::read)), "1",
-                              std::string(kKeyPrefix), "5", cursor, "100"});
+                              std::string(state_key(0)), "5", cursor, "100"});
     REQUIRE(page.elements.at(0).text == "OK");
     cursor = page.elements.at(1).text;
     for (size_t i = 2; i + 1 < page.elements.size(); i += 2)
@@ -535,8 +536,10 @@ TEST_CASE("items of older epochs are removed some at a time and those of this on
   for (const servers::RedisReply& key : rig.server().command({"KEYS", "*"}).elements)
     left.push_back(key.text);
   std::sort(left.begin(), left.end());
-  CHECK(left == std::vector<std::string>{rig.key("e"), rig.key("i:7:a"), rig.key("i:7:b"),
-                                         rig.key("k:7"), rig.key("m")});
+  CHECK(left == std::vector<std::string>{rig.key("i:7:a"), rig.key("i:7:b"), rig.key("k:7"),
+                                         rig.key("m")});
+  CHECK(rig.field("m", "e:5") == "nil");
+  CHECK(rig.field("m", "e:7") == "1");
 }
 
 TEST_CASE("every key begins with the prefix and lies in one slot of a cluster") {
@@ -545,7 +548,8 @@ TEST_CASE("every key begins with the prefix and lies in one slot of a cluster") 
   rig.sync(kNode0, 1, "ticket 0 0 0 5", 9);
   rig.call(Script::withdraw, "5 op ticket 1");
   for (const servers::RedisReply& key : rig.server().command({"KEYS", "*"}).elements)
-    CHECK(key.text.starts_with("stampede:{ledger}:"));
+    CHECK(key.text.starts_with("stampede:{ledger0}:"));
+  CHECK(state_key(15) == "stampede:{ledger15}:m");
 }
 
 TEST_SUITE_END();

@@ -89,7 +89,7 @@ struct Fixture {
   void turn() {
     for (int round = 0; round < 4; ++round) {
       LedgerAsk asks[8];
-      const size_t count = desk->collect_asks(asks, now);
+      const size_t count = desk->collect_asks(~0u, asks, now);
       for (size_t i = 0; i < count; ++i) desk->hear(book.ask(0, asks[i]).tell, now);
       desk->release(journal.last);
     }

@@ -34,7 +34,7 @@ TEST_SUITE("stock/desk") {
     f.buy("warm up");  // the pool now holds units
     f.handle(f.create("u1", 1, "k1"));
     LedgerAsk asks[4];
-    for (size_t i = f.desk->collect_asks(asks, f.now); i > 0; --i)
+    for (size_t i = f.desk->collect_asks(~0u, asks, f.now); i > 0; --i)
       f.desk->hear(f.book.ask(0, asks[i - 1]).tell, f.now);
     const Lsn reserve = f.journal.last;
     f.handle(f.create("u1", 1, "k1"));  // replay
@@ -175,10 +175,10 @@ TEST_SUITE("stock/desk") {
     f.buy("u2");
     const Units pool = f.desk->count(0).pool;
     REQUIRE(pool > 0);
-    f.desk->set_ledger_available(false);
+    f.desk->set_available_groups(0);
     for (int i = 0; i < 5; ++i) f.pass(limits::idle_pool_ms + 1);
     CHECK(f.desk->count(0).pool == pool);
-    f.desk->set_ledger_available(true);
+    f.desk->set_available_groups(1);
     for (int i = 0; i < 2; ++i) f.pass(limits::idle_pool_ms + 1);
     CHECK(f.desk->count(0).pool == 0);
     CHECK(f.adds_up(10'000));

@@ -217,12 +217,15 @@ bool Coordinator::look() {
       continue;
     }
     view = view_of(*answer);
-    if (view.status == "REPLICA") {
-      unreached_ = "the Redis in use is no master any more";
-      client_.disconnect(number);
-      view = {};
+    const bool is_whole = view.status != "OK" || answer->values.size() == 7;
+    if (view.status != "REPLICA" && is_whole) {
+      has_seen = true;
+      continue;
     }
-    has_seen |= view.is_there();
+    unreached_ = is_whole ? "the Redis in use is no master any more"
+                          : "Redis answered the check with something else";
+    client_.disconnect(number);
+    view = {};
   }
   if (client_.servers() != assigned_servers_) assign();
   return has_seen || fail(unreached_);
@@ -527,6 +530,7 @@ bool Coordinator::join_group(Group& group, uint64_t epoch, const Lines& lines) {
                  std::to_string(settings_.boot), place(), std::to_string(settings_.shard_count)},
                 group.view.place.empty() ? lines : Lines(), "joining");
   if (!joined) return false;
+  if (joined->values.size() < 2) return fail("Redis answered a JOIN with something else");
   note_numbers(group, *joined, epoch);
   group.joined = epoch;
   group.needs_rejoin = false;

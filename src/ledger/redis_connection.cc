@@ -1,6 +1,7 @@
 #include "ledger/redis_connection.h"
 
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <charconv>
@@ -114,7 +115,15 @@ Status RedisConnection::check() {
   return Ok{};
 }
 
+// Bytes that came without a question: every answer after them would be taken for the next question's.
+bool RedisConnection::has_surplus() const {
+  char byte;
+  return context_->reader->pos != context_->reader->len ||
+         ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
+  if (has_surplus()) return Error{"the connection brought what nobody had asked for"};
   std::vector<const char*> texts;
   std::vector<size_t> lengths;
   for (const std::string& word : words) {

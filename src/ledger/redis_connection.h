@@ -54,6 +54,7 @@ class RedisConnection {
 
  private:
   RedisConnection(const RedisServer& server, redisContext* context);
+  bool has_surplus() const;
 
   RedisServer server_;
   redisContext* context_;

@@ -132,6 +132,42 @@ TEST_SUITE("e2e/shared_ledger_redis_cluster") {
     shop.check_all_sold(outcomes);
   }
 
+  TEST_CASE("a master that was out of reach when an epoch began takes part in the next") {
+    Shop shop;
+    const size_t hung = shop.owner_of(item_name(0)), wiped = (hung + 1) % shop.masters.size();
+    std::vector<Outcome> outcomes = shop.cluster.rush(Shop::crowd_for_all(2, "before"));
+    shop.masters.node(hung).pause();
+    shop.masters.node(wiped).command({"FLUSHALL"});
+    for (size_t i = 0; i < kItems; ++i) {
+      if (shop.owner_of(item_name(i)) != wiped) continue;
+      for (const Outcome& outcome :
+           shop.cluster.rush(crowd(3, item_name(i) + "-", {.item = item_name(i)})))
+        outcomes.push_back(outcome);
+    }
+    CHECK(tally(outcomes)["201"] == outcomes.size());
+    shop.masters.node(hung).resume();
+    shop.cluster.await_open();
+    for (const Outcome& outcome : shop.cluster.rush(Shop::crowd_for_all(kStock, "after")))
+      outcomes.push_back(outcome);
+    shop.check_all_sold(outcomes);
+  }
+
+  TEST_CASE("a replica takes over from its master in the rush") {
+    INFO("seed " << seed());
+    Shop shop;
+    const size_t master = shop.owner_of(item_name(3));
+    const size_t replica = shop.masters.add_replica(master);
+    shop.cluster.await_open();  // a first replica makes a master another one
+    BackgroundRush rush(shop.cluster, Shop::crowd_for_all(kStock + 3));
+    rush.await_answers(random_between(1, 200));
+    shop.masters.node(master).kill();
+    shop.masters.fail_over(replica);
+    shop.check_all_sold(rush.finish());
+    const std::string servers = shop.cluster.ledger_of(0)["server"].text();
+    CHECK(servers.find(shop.masters.node(replica).address()) != std::string::npos);
+    CHECK(servers.find(shop.masters.node(master).address()) == std::string::npos);
+  }
+
   TEST_CASE("a node that is gone is taken out of every group and its units are sold by the other") {
     Shop shop;
     std::vector<Outcome> outcomes =

@@ -16,16 +16,40 @@ bool has_line(const std::string& text, const std::string& line) {
 
 }  // namespace
 
-RedisCluster::RedisCluster(size_t node_count, const RedisOptions& options) {
-  for (size_t i = 0; i < node_count; ++i) {
-    RedisOptions own = options;
-    // The bus would take port + 10000.
-    own.more.insert(own.more.end(),
-                    {"cluster-enabled yes", "cluster-port " + std::to_string(free_port())});
-    nodes_.push_back(std::make_unique<RedisServer>(own));
-  }
+RedisCluster::RedisCluster(size_t node_count, const RedisOptions& options) : options_(options) {
+  while (size() < node_count) add_node();
   join();
   await_ok();
+}
+
+void RedisCluster::add_node() {
+  RedisOptions own = options_;
+  // The bus would take port + 10000.
+  own.more.insert(own.more.end(),
+                  {"cluster-enabled yes", "cluster-port " + std::to_string(free_port())});
+  nodes_.push_back(std::make_unique<RedisServer>(own));
+}
+
+void RedisCluster::meet(size_t index) {
+  std::string port = std::to_string(node(index).port());
+  std::string bus_port = node(index).command({"CONFIG", "GET", "cluster-port"}).elements.at(1).text;
+  REQUIRE(node(0).command({"CLUSTER", "MEET", "127.0.0.1", port, bus_port}).line() == "OK");
+}
+
+size_t RedisCluster::add_replica(size_t master) {
+  const size_t index = size();
+  add_node();
+  meet(index);
+  await_ok();
+  REQUIRE(node(index).command({"CLUSTER", "REPLICATE", id(master)}).line() == "OK");
+  node(index).await_in_sync(node(master));
+  return index;
+}
+
+void RedisCluster::fail_over(size_t replica) {
+  // Without an election: not every master that would vote has heard of the replica by now.
+  REQUIRE(node(replica).command({"CLUSTER", "FAILOVER", "TAKEOVER"}).line() == "OK");
+  REQUIRE(await([&] { return node(replica).info("role") == "master"; }));
 }
 
 void RedisCluster::join() {
@@ -35,11 +59,7 @@ void RedisCluster::join() {
     REQUIRE(node(i).command({"CLUSTER", "SET-CONFIG-EPOCH", std::to_string(i + 1)}).line() == "OK");
     REQUIRE(node(i).command({"CLUSTER", "ADDSLOTSRANGE", first, last}).line() == "OK");
   }
-  for (size_t i = 1; i < size(); ++i) {
-    std::string port = std::to_string(node(i).port());
-    std::string bus_port = node(i).command({"CONFIG", "GET", "cluster-port"}).elements.at(1).text;
-    REQUIRE(node(0).command({"CLUSTER", "MEET", "127.0.0.1", port, bus_port}).line() == "OK");
-  }
+  for (size_t i = 1; i < size(); ++i) meet(i);
 }
 
 void RedisCluster::await_ok() {

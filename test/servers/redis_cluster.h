@@ -1,5 +1,5 @@
-// A real Redis Cluster of a few masters without replicas, whose slots a test may move: for MOVED, ASK
-// and CLUSTERDOWN.
+// A real Redis Cluster of a few masters, whose slots a test may move, and to which it may add replicas: for MOVED, ASK,
+// CLUSTERDOWN and failovers.
 //
 // Moving a slot by its steps shows clients every answer there is:
 //
@@ -33,6 +33,11 @@ class RedisCluster {
   // The node that serves a slot, as `node(0)` knows it.
   size_t owner(int slot);
 
+  // A further node, which follows a master and has all that it has; its index.
+  size_t add_replica(size_t master);
+  // The replica of a master that was killed becomes the master of its slots.
+  void fail_over(size_t replica);
+
   void begin_move(int slot, size_t to);
   void migrate_keys(int slot, size_t to);
   void finish_move(int slot, size_t to);
@@ -40,8 +45,11 @@ class RedisCluster {
   void await_ok();                 // cluster_state:ok on every node
 
  private:
+  void add_node();
+  void meet(size_t index);
   void join();
 
+  const RedisOptions options_;
   std::vector<std::unique_ptr<RedisServer>> nodes_;
 };
 

@@ -39,7 +39,8 @@ Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
       client_(settings_.url, settings_.timeout_ms),
       random_(std::random_device{}()),
       highest_promise_(settings_.promised),
-      last_numbers_(links_.size()) {
+      last_numbers_(links_.size()),
+      open_offers_(registry) {
   assignment_.stream_count = static_cast<uint32_t>(links_.size());
 }
 
@@ -122,6 +123,7 @@ milliseconds Coordinator::step() {
   }
   const milliseconds wait = advance();
   do_jobs(status().is_open ? joined_ : 0);
+  open_offers_.settle(clock_.now().boot_ns);
   return wait;
 }
 
@@ -492,6 +494,11 @@ void Coordinator::purge(uint64_t epoch) {
 }
 
 // ---- operators' changes ----
+
+void Coordinator::offer_terms(std::vector<TermsOffer> offers) {
+  open_offers_.add(std::move(offers));
+  wake();
+}
 
 void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
   const std::lock_guard lock(mutex_);

@@ -31,6 +31,7 @@
 #include "ledger/ledger.h"
 #include "ledger/redis_client.h"
 #include "ledger/registry.h"
+#include "ledger/terms.h"
 
 namespace stampede::ledger {
 
@@ -73,6 +74,7 @@ class Coordinator {
   void add(std::string item, Units stock, uint32_t ticket);
   void restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket);
   [[nodiscard]] std::vector<StockChange> take_changes();
+  void offer_terms(std::vector<TermsOffer> offers);
 
   // One look and what follows from it; the thread's loop, and tests' hand on it. How long to wait for the next, unless woken.
   std::chrono::milliseconds step();
@@ -135,6 +137,7 @@ class Coordinator {
   uint64_t stalled_epoch_ = 0;
   int64_t stalled_since_ns_ = 0, asked_sentinels_ns_ = 0;
   uint64_t purged_ = 0;
+  OpenOffers open_offers_;
 
   using Job = std::function<StockChange(uint64_t epoch)>;
   mutable std::mutex mutex_;  // guards the next five

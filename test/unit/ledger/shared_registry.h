@@ -20,8 +20,8 @@ class SharedRegistry final : public Registry {
     is_down_ = is_down;
   }
 
-  // What another node does between a look at the terms and the next change of them; once.
-  std::function<void(std::map<std::string, std::string>&)> before_change;
+  // What happens between a look at the terms and the next change of them; once.
+  std::function<void()> before_change;
 
   Status enroll(uint32_t node, const std::string& uuid) override {
     const std::lock_guard lock(mutex_);
@@ -58,9 +58,9 @@ class SharedRegistry final : public Registry {
   }
 
   Result<size_t> change_terms(std::span<const TermsChange> changes) override {
+    if (before_change) std::exchange(before_change, {})();
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
-    if (before_change) std::exchange(before_change, {})(terms_);
     size_t made = 0;
     for (const TermsChange& change : changes) {
       if (terms_[change.item] != change.from) continue;

@@ -114,20 +114,26 @@ TEST_SUITE("ledger/terms") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "whoever was slower hears of the one who was quicker") {
-    registry.before_change = [](auto& terms) { terms["a"] = priced(5); };
+    const auto be_quick = [&](const std::string& from, const std::string& to) {
+      const TermsChange change{"a", from, to};
+      registry.before_change = [this, change] { REQUIRE(registry.change_terms({&change, 1})); };
+    };
+    be_quick("", priced(5));
     CHECK(settle("a", "", priced(2)) == "item a: price is 2 here and 5 in the ledger");
     CHECK(standing() == priced(5));
-    registry.before_change = [](auto& terms) { terms["a"] = priced(6); };
+    be_quick(priced(5), priced(6));
     CHECK(settle("a", priced(5), priced(6)) == "-");
   }
 
   TEST_CASE_FIXTURE(Fixture, "offers wait for the database and follow each other") {
     OpenOffers offers(registry);
     CHECK(settle("a", "", priced(1)) == "-");
-    registry.set_down(true);
+    registry.before_change = [&] {
+      offers.add({{"a", priced(2), priced(3)}, {"b", priced(1), priced(4)}});
+      registry.set_down(true);
+    };
     offers.add({{"a", priced(1), priced(2)}, {"b", "", priced(1)}});
     offers.settle(0);
-    offers.add({{"a", priced(2), priced(3)}, {"b", priced(1), priced(4)}});
     registry.set_down(false);
     offers.settle(1);  // not so soon again
     CHECK(standing() == priced(1));

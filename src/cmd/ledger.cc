@@ -21,6 +21,7 @@
 #include "drain/database.h"
 #include "ledger/inspection.h"
 #include "ledger/postgres_registry.h"
+#include "ledger/terms.h"
 #include "stock/catalog_json.h"
 
 namespace stampede::cmd {
@@ -36,6 +37,7 @@ struct Flags {
   std::string ledger, db, catalog, data, item;
   uint32_t node = 0;
   int64_t wait_s = 10, pay_window_s = 0;
+  bool has_new_terms = false;
 };
 
 int fail(const Error& error, int exit_code = kExitFailure) {
@@ -80,6 +82,29 @@ Status supply_open_epoch(ledger::RedisClient& redis, const std::vector<ledger::S
   return Ok{};
 }
 
+// Items without any get the catalog's, with which the nodes compare theirs; others only when it was asked for.
+Status leave_terms(ledger::Registry& registry, const std::vector<stock::CatalogEntry>& entries,
+                   bool replaces) {
+  std::vector<ledger::TermsOffer> offers;
+  std::vector<std::string> items;
+  for (const stock::CatalogEntry& entry : entries) {
+    items.emplace_back(entry.terms.code.view());
+    offers.push_back({items.back(), "", stock::terms_json(entry.terms)});
+  }
+  if (replaces) {
+    const auto before = registry.terms(items);
+    if (!before) return before.error();
+    for (ledger::TermsOffer& offer : offers) offer.before = before->at(offer.item);
+  }
+  const Result<std::vector<ledger::TermsDifference>> differences =
+      ledger::settle_terms(registry, offers, ledger::Settling::each);
+  if (!differences) return differences.error();
+  for (const ledger::TermsDifference& difference : *differences)
+    std::printf("%s: %s (--new-terms replaces what the nodes are compared with)\n",
+                difference.item.c_str(), difference.fields.c_str());
+  return Ok{};
+}
+
 int preheat(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
@@ -107,6 +132,8 @@ int preheat(const Flags& flags) {
                   " (POST /admin/items/%s/restock changes it)\n",
                   wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
   }
+  if (Status status = leave_terms(*tools.registry, *entries, flags.has_new_terms); !status)
+    return fail(status.error());
   if (Status status = supply_open_epoch(*tools.redis, *standing); !status)
     return fail(status.error());
   std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
@@ -259,6 +286,9 @@ int ledger(Arguments arguments) {
       add("preheat", "make items and their stock known; never changes live stock");
   add_database(preheats, true);
   preheats->add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
+  preheats->add_flag(
+      "--new-terms", flags.has_new_terms,
+      "of known items too: the nodes are told when theirs differ from this catalog's");
   CLI::App* const states =
       add("status", "epoch, members, and each item's units by node; exit 1 unless open");
   add_database(states, false);

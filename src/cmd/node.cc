@@ -32,8 +32,7 @@ Ending failure(const Error& error) {
 
 // Equal exactly for entries that say the same, whatever their spelling; the stock is not part of it.
 uint64_t sum_of(const stock::ItemTerms& entry) {
-  std::string json;
-  stock::append_item_json(entry, json);
+  const std::string json = stock::terms_json(entry);
   return checksum(std::as_bytes(std::span(json)));
 }
 
@@ -83,6 +82,7 @@ std::optional<Ending> Node::open() {
   if (auto ending = merge_catalog()) return ending;
   if (auto ending = agree_on_supply()) return ending;
   if (auto ending = open_listeners()) return ending;
+  if (auto ending = agree_on_terms()) return ending;
   if (auto ending = look_into_database()) return ending;
   return make_shards();
 }
@@ -331,10 +331,13 @@ std::optional<Ending> Node::agree_on_supply() {
 // What a retired node held is back on sale or sold elsewhere. Without an answer the start goes on: Redis and the drainer's
 // transactions refuse such a node too.
 std::optional<Ending> Node::refuse_retired() {
-  if (settings_.database.kind != drain::DatabaseUrl::Kind::postgres) return std::nullopt;
+  if (!shares_registry()) return std::nullopt;
   registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
   Result<std::vector<ledger::Member>> members = registry_->members();
-  if (!members) return std::nullopt;
+  if (!members) {
+    registry_problem_ = members.error().message;
+    return std::nullopt;
+  }
   const std::string uuid = orderlog::text_of(manifest_.log_uuid);
   for (const ledger::Member& member : *members)
     if (member.uuid == uuid && member.state == ledger::MemberState::retired)
@@ -342,6 +345,48 @@ std::optional<Ending> Node::refuse_retired() {
                      settings_.data_dir + " was retired as node " + std::to_string(member.node) +
                          ": start with an empty --data and a --node that no other had");
   return std::nullopt;
+}
+
+// A catalog that was given now and contradicts the other nodes is not sold by: whoever gave it is there to correct it. What
+// this node has sold by before it goes on to sell by, with a warning: a restart must not take a node away.
+std::optional<Ending> Node::agree_on_terms() {
+  if (!settings_.redis || !shares_registry()) return std::nullopt;
+  std::vector<ledger::TermsOffer> given, kept;
+  std::unordered_map<ItemId, const stock::ItemTerms*> changed;
+  for (const stock::ItemTerms& terms : changed_items_) changed.emplace(terms.id, &terms);
+  for (const stock::RegisteredItem& item : streams_[0].state->items()) {
+    if (item.terms.is_ended) continue;
+    const std::string code(item.terms.code.view()), before = stock::terms_json(item.terms);
+    if (const auto now = changed.find(item.terms.id); now != changed.end())
+      given.push_back({code, before, stock::terms_json(*now->second)});
+    else
+      kept.push_back({code, before, before});
+  }
+  for (const stock::ItemTerms& terms : new_items_)
+    given.push_back({std::string(terms.code.view()), "", stock::terms_json(terms)});
+  const auto later = [&](const std::string& why) {
+    note("the terms of the items are compared with the other nodes' later: %s", why.c_str());
+    open_offers_ = std::move(given);
+    open_offers_.insert(open_offers_.end(), kept.begin(), kept.end());
+    return std::nullopt;
+  };
+  if (!registry_problem_.empty()) return later(registry_problem_);
+  Result<std::vector<ledger::TermsDifference>> differences =
+      ledger::settle_terms(*registry_, given, ledger::Settling::all_or_nothing);
+  if (!differences) return later(differences.error().message);
+  if (!differences->empty())
+    return failure(kExitUsage,
+                   ledger::text_of(*differences) +
+                       ": correct the catalog, or, if this one is right, let `stampede ledger "
+                       "preheat --new-terms` say so first");
+  differences = ledger::settle_terms(*registry_, kept, ledger::Settling::each);
+  if (!differences) return later(differences.error().message);
+  ledger::warn_of(*differences);
+  return std::nullopt;
+}
+
+bool Node::shares_registry() const {
+  return settings_.database.kind == drain::DatabaseUrl::Kind::postgres;
 }
 
 std::optional<Ending> Node::open_listeners() {
@@ -464,17 +509,17 @@ void Node::make_coordinator() {
   std::vector<ledger::EpochLink*> links;
   for (const auto& link : epoch_links_) links.push_back(link.get());
   coordinator_ = std::make_unique<ledger::Coordinator>(
-      ledger::CoordinatorSettings{
-          .node = settings_.node,
-          .uuid = orderlog::text_of(manifest_.log_uuid),
-          .generation = manifest_.generation,
-          .shard_count = settings_.shard_count,
-          .boot = manifest_.boot,
-          .timeout_ms = settings_.ledger_timeout_ms,
-          .url = *settings_.redis,
-          .is_solo = settings_.database.kind != drain::DatabaseUrl::Kind::postgres,
-          .promised = promised},
+      ledger::CoordinatorSettings{.node = settings_.node,
+                                  .uuid = orderlog::text_of(manifest_.log_uuid),
+                                  .generation = manifest_.generation,
+                                  .shard_count = settings_.shard_count,
+                                  .boot = manifest_.boot,
+                                  .timeout_ms = settings_.ledger_timeout_ms,
+                                  .url = *settings_.redis,
+                                  .is_solo = !shares_registry(),
+                                  .promised = promised},
       *registry_, links, clock_, [this] { process_->doorbells[0]->ring(); });
+  coordinator_->offer_terms(std::exchange(open_offers_, {}));
   shared_operators_ = std::make_unique<ledger::RedisOperators>(
       static_cast<ledger::RedisLedger&>(*seams_[0]->ledger), *coordinator_);
 }

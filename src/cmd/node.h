@@ -102,6 +102,8 @@ class Node {
   std::optional<Ending> merge_catalog();
   std::optional<Ending> agree_on_supply();
   std::optional<Ending> refuse_retired();
+  std::optional<Ending> agree_on_terms();
+  bool shares_registry() const;
   std::optional<Ending> look_into_database();
   std::optional<Ending> go_on_after_loss();
   std::vector<std::vector<orderlog::Witness>> witnesses();
@@ -144,7 +146,9 @@ class Node {
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
   std::unique_ptr<shard::Process> process_;
-  std::unique_ptr<ledger::Registry> registry_;  // shared ledger only, as the next two
+  std::unique_ptr<ledger::Registry> registry_;   // shared ledger only, as the next four
+  std::string registry_problem_;                 // why it did not answer at first; empty: it did
+  std::vector<ledger::TermsOffer> open_offers_;  // which it could not settle
   std::vector<std::unique_ptr<ledger::EpochLink>> epoch_links_;  // by shard
   std::unique_ptr<ledger::Coordinator> coordinator_;
   std::vector<std::unique_ptr<Seams>> seams_;

@@ -43,7 +43,8 @@ Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
       random_(std::random_device{}()),
       groups_(client_.group_count()),
       highest_promise_(settings_.promised),
-      stream_count_(settings_.shard_count) {
+      stream_count_(settings_.shard_count),
+      open_offers_(registry) {
   for (Group& group : groups_) group.last_numbers.resize(links_.size());
 }
 
@@ -153,6 +154,7 @@ milliseconds Coordinator::step() {
   }
   const milliseconds wait = advance();
   do_jobs();
+  open_offers_.settle(clock_.now().boot_ns);
   return wait;
 }
 
@@ -614,6 +616,11 @@ void Coordinator::purge(Group& group) {
 }
 
 // ---- operators' changes ----
+
+void Coordinator::offer_terms(std::vector<TermsOffer> offers) {
+  open_offers_.add(std::move(offers));
+  wake();
+}
 
 void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
   const std::lock_guard lock(mutex_);

@@ -36,6 +36,7 @@
 #include "ledger/ledger.h"
 #include "ledger/redis_client.h"
 #include "ledger/registry.h"
+#include "ledger/terms.h"
 
 namespace stampede::ledger {
 
@@ -78,6 +79,7 @@ class Coordinator {
   void add(std::string item, Units stock, uint32_t ticket);
   void restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket);
   [[nodiscard]] std::vector<StockChange> take_changes();
+  void offer_terms(std::vector<TermsOffer> offers);
 
   // One look and what follows from it; the thread's loop, and tests' hand on it. How long to wait for the next, unless woken.
   std::chrono::milliseconds step();
@@ -178,6 +180,7 @@ class Coordinator {
   bool needs_supplies_ = true;  // Redis may not know of an item or of new units
   uint64_t stalled_epoch_ = 0;
   int64_t stalled_since_ns_ = 0, asked_where_ns_ = 0;
+  OpenOffers open_offers_;
 
   using Job = std::function<StockChange()>;
   mutable std::mutex mutex_;  // guards the next five

@@ -86,6 +86,9 @@ class EmbeddedLedger final : public Ledger, public Operators {
   void restock(std::string_view, std::string_view, int64_t, uint32_t) override {
     CHECK(!"the book is this process's own");
   }
+  void offer_terms(std::string_view, std::string, std::string) override {
+    CHECK(!"nobody else sells these items");
+  }
   bool audit(ItemId item, uint32_t ticket) override;
   std::vector<StockChange> take_changes() override { return std::exchange(changes_, {}); }
   std::vector<AuditResult> take_audits() override { return std::exchange(audit_results_, {}); }

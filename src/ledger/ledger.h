@@ -96,7 +96,7 @@ class Operators {
  public:
   virtual ~Operators() = default;
 
-  // Whether the supply of an item is decided by the ledger, with the other nodes: then add() and restock() are used, and
+  // Whether the supply of an item is decided by the ledger, with the other nodes: then add(), restock() and offer_terms() are used, and
   // the answer is recorded in the order log. Otherwise this node records it first: supply() and withdraw().
   [[nodiscard]] virtual bool is_shared() const = 0;
 
@@ -110,6 +110,9 @@ class Operators {
   // Once per op_id among all nodes.
   virtual void restock(std::string_view item, std::string_view op_id, int64_t delta,
                        uint32_t ticket) = 0;
+
+  // What an item is sold at by now, for the comparison with the other nodes (terms.h); nothing waits for it.
+  virtual void offer_terms(std::string_view item, std::string before, std::string terms) = 0;
 
   [[nodiscard]] virtual bool audit(
       ItemId item, uint32_t ticket) = 0;  // false: too many under way, try next turn

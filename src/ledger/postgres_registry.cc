@@ -332,6 +332,41 @@ Result<std::vector<Supply>> PostgresRegistry::read_supplies() {
   return all(query("SELECT item, supplied, withdrawn FROM supply ORDER BY item"), supply_of);
 }
 
+Result<std::unordered_map<std::string, std::string>> PostgresRegistry::terms(
+    std::span<const std::string> items) {
+  using Answer = std::unordered_map<std::string, std::string>;
+  return run<Answer>(Access::read, [&]() -> Result<Answer> {
+    Parameters codes;
+    codes.add_column(items, [](const std::string& item) { return std::string_view(item); });
+    const Result<Rows> rows =
+        query("SELECT item, terms FROM supply WHERE item = ANY($1::text[])", codes);
+    if (!rows) return rows.error();
+    Answer answer;
+    for (size_t row = 0; row < rows->size(); ++row)
+      answer.emplace(rows->text(row, 0), rows->text(row, 1));
+    return answer;
+  });
+}
+
+Result<size_t> PostgresRegistry::change_terms(std::span<const TermsChange> changes) {
+  return run<size_t>(Access::write, [&]() -> Result<size_t> {
+    Parameters columns;
+    columns
+        .add_column(changes,
+                    [](const TermsChange& change) { return std::string_view(change.item); })
+        .add_column(changes,
+                    [](const TermsChange& change) { return std::string_view(change.from); })
+        .add_column(changes, [](const TermsChange& change) { return std::string_view(change.to); });
+    const Result<Rows> done = query(
+        "UPDATE supply SET terms=change.after "
+        "FROM unnest($1::text[], $2::text[], $3::text[]) AS change(code, before, after) "
+        "WHERE item=code AND coalesce(terms, '')=before",
+        columns);
+    if (!done) return done.error();
+    return static_cast<size_t>(done->affected());
+  });
+}
+
 Result<std::optional<Supply>> PostgresRegistry::find_supply(const std::string& item) {
   const Result<Rows> rows =
       query("SELECT item, supplied, withdrawn FROM supply WHERE item=$1", with(item));

@@ -24,6 +24,9 @@ class PostgresRegistry final : public Registry {
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override;
+  Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string> items) override;
+  Result<size_t> change_terms(std::span<const TermsChange> changes) override;
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t node, uint64_t epoch) override;
   Result<bool> may_enter(uint32_t node, uint64_t epoch) override;

@@ -26,6 +26,9 @@ class RedisOperators final : public Operators {
                uint32_t ticket) override {
     coordinator_.restock(std::string(item), std::string(op_id), delta, ticket);
   }
+  void offer_terms(std::string_view item, std::string before, std::string terms) override {
+    coordinator_.offer_terms({{std::string(item), std::move(before), std::move(terms)}});
+  }
   bool audit(ItemId item, uint32_t ticket) override { return ledger_.audit(item, ticket); }
   std::vector<StockChange> take_changes() override { return coordinator_.take_changes(); }
   std::vector<AuditResult> take_audits() override { return ledger_.take_audits(); }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -61,6 +62,12 @@ struct EpochPlan {
   std::vector<Supply> supplies;
 };
 
+// `from` is the text that stands there, and empty when none does.
+struct TermsChange {
+  std::string item;  // code
+  std::string from, to;
+};
+
 struct Restocked {
   bool is_applied = false;  // false: this op_id was applied before
   Supply supply;            // as it stands now
@@ -79,6 +86,12 @@ class Registry {
   virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
   // Of all items, by code.
   virtual Result<std::vector<Supply>> supplies() = 0;
+
+  // On what terms they are sold, of those items that are known; empty: nobody has said any. See terms.h.
+  virtual Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string> items) = 0;
+  // How many were made: one whose `from` does not stand there any more is left out.
+  virtual Result<size_t> change_terms(std::span<const TermsChange> changes) = 0;
 
   // A new epoch, above `above` and above all before it, never given twice: a counter << 16 | node.
   // Makes `node` active, so its frozen counters go, and reads the rest of the plan in the same

@@ -19,6 +19,12 @@ class SoloRegistry final : public Registry {
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override { return supplies_; }
+  // There is nobody to compare them with.
+  Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string>) override {
+    return std::unordered_map<std::string, std::string>{};
+  }
+  Result<size_t> change_terms(std::span<const TermsChange>) override { return size_t{0}; }
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t, uint64_t) override { return Ok{}; }
   Result<bool> may_enter(uint32_t, uint64_t) override { return true; }

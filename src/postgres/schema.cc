@@ -1,5 +1,6 @@
 #include "postgres/schema.h"
 
+#include <iterator>
 #include <string>
 
 namespace stampede::postgres {
@@ -62,7 +63,8 @@ constexpr const char* kTables[] = {
     R"sql(CREATE TABLE IF NOT EXISTS supply(
       item      text COLLATE "C" PRIMARY KEY,
       supplied  bigint NOT NULL CHECK (supplied >= 0),
-      withdrawn bigint NOT NULL CHECK (withdrawn BETWEEN 0 AND supplied)))sql",
+      withdrawn bigint NOT NULL CHECK (withdrawn BETWEEN 0 AND supplied),
+      terms     text))sql",
     R"sql(CREATE TABLE IF NOT EXISTS restocks(
       op_id      text COLLATE "C" PRIMARY KEY,
       item       text COLLATE "C" NOT NULL,
@@ -76,11 +78,36 @@ constexpr const char* kTables[] = {
       returned bigint NOT NULL CHECK (returned BETWEEN 0 AND accepted),
       PRIMARY KEY (node, stream, item)))sql",
     "CREATE TABLE IF NOT EXISTS schema_version(version integer NOT NULL)",
-    "INSERT INTO schema_version SELECT 1 WHERE NOT EXISTS (SELECT FROM schema_version)",
+    "INSERT INTO schema_version SELECT 2 WHERE NOT EXISTS (SELECT FROM schema_version)",
 };
-static_assert(kSchemaVersion == 1, "the last line above inserts the version");
+static_assert(kSchemaVersion == 2, "the last line above inserts the version");
+
+// What makes the tables of version n, the first of which is 1, those of the next.
+constexpr const char* kSteps[] = {
+    "ALTER TABLE supply ADD COLUMN terms text",
+};
+static_assert(std::size(kSteps) == kSchemaVersion - 1);
 
 constexpr char kUndefinedTable[] = "42P01";
+
+// 0: there are no tables.
+Result<int64_t> read_version(Connection& connection) {
+  const Result<Rows> rows = connection.execute("SELECT max(version) FROM schema_version");
+  if (rows) return rows->integer(0, 0);
+  if (connection.failure().sqlstate != kUndefinedTable) return rows.error();
+  return int64_t{0};
+}
+
+Status judge(const Connection& connection, int64_t version) {
+  if (version == kSchemaVersion) return Ok{};
+  if (version == 0)
+    return Error{connection.name() + ": there are no tables of stampede in this database"};
+  return Error{connection.name() + ": the tables are of schema version " + std::to_string(version) +
+               ", this stampede knows " + std::to_string(kSchemaVersion) +
+               (version < kSchemaVersion
+                    ? ": start a node of this version, which brings them up to date"
+                    : ": use the stampede that made them, or another database")};
+}
 
 }  // namespace
 
@@ -94,31 +121,34 @@ Status take_lock(Connection& connection, Lock lock) {
 }
 
 Status ensure_schema(Connection& connection) {
-  const Status is_there = check_schema(connection);  // the usual case, without a write
-  if (is_there || connection.failure().sqlstate != kUndefinedTable) return is_there;
+  Result<int64_t> version = read_version(connection);
+  if (!version) return version.error();
+  if (*version >= kSchemaVersion) return judge(connection, *version);  // usual, without a write
   Result<Transaction> transaction = Transaction::begin(connection);
   if (!transaction) return transaction.error();
   // IF NOT EXISTS alone is a race: two nodes that look at once both find nothing.
   if (Status status = take_lock(connection, Lock::schema); !status) return status;
   for (const char* statement : kTables)
     if (const Result<Rows> made = connection.execute(statement); !made) return made.error();
-  if (Status status = check_schema(connection); !status) return status;
+  version = read_version(connection);
+  if (!version) return version.error();
+  for (; *version < kSchemaVersion; ++*version)
+    if (const Result<Rows> made = connection.execute(kSteps[*version - 1]); !made)
+      return made.error();
+  if (Status status = judge(connection, *version); !status) return status;
+  Parameters newest;
+  newest.add(*version);
+  if (const Result<Rows> noted = connection.execute("UPDATE schema_version SET version=$1", newest);
+      !noted)
+    return noted.error();
   if (transaction->commit() != Transaction::End::committed)
     return Error{connection.name() + ": " + connection.failure().message};
   return Ok{};
 }
 
 Status check_schema(Connection& connection) {
-  const Result<Rows> rows = connection.execute("SELECT max(version) FROM schema_version");
-  if (!rows) {
-    if (connection.failure().sqlstate != kUndefinedTable) return rows.error();
-    return Error{connection.name() + ": there are no tables of stampede in this database"};
-  }
-  const int64_t version = rows->integer(0, 0);
-  if (version == kSchemaVersion) return Ok{};
-  return Error{connection.name() + ": the tables are of schema version " + std::to_string(version) +
-               ", this stampede knows " + std::to_string(kSchemaVersion) +
-               ": use the stampede that made them, or another database"};
+  const Result<int64_t> version = read_version(connection);
+  return version ? judge(connection, *version) : Status(version.error());
 }
 
 }  // namespace stampede::postgres

@@ -17,7 +17,9 @@
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
 //   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by whom; outdated:
 //       what it would begin with has changed since, so no member may enter it any more
-//   supply(item, supplied, withdrawn)                total = supplied − withdrawn; both only grow
+//   supply(item, supplied, withdrawn, terms)         total = supplied − withdrawn; both only grow;
+//       terms: a JSON object that the nodes compare theirs with (ledger/terms.h); NULL: nobody has
+//       said any
 //   restocks(op_id, item, delta, applied_at)         each applied once
 //   frozen(node, stream, item, accepted, returned)   counters of members that are not active
 //
@@ -33,7 +35,9 @@
 
 namespace stampede::postgres {
 
-constexpr int kSchemaVersion = 1;
+// 2: supply.terms. Columns are only added, so that a node of an older version may finish its sale on
+// the connections that it has.
+constexpr int kSchemaVersion = 2;
 
 // Of pg_advisory_xact_lock(class, purpose); the class spells "stam".
 constexpr int kLockClass = 0x7374616d;
@@ -42,8 +46,8 @@ enum class Lock : int { schema = 1, registry = 2 };
 // Within a transaction: until its end nobody else has this lock of this database.
 Status take_lock(Connection& connection, Lock lock);
 
-// Makes what is missing, in one transaction, one node at a time. An error when a newer stampede made
-// the tables.
+// Makes what is missing and brings older tables up to date, in one transaction, one node at a time. An
+// error when a newer stampede made the tables.
 Status ensure_schema(Connection& connection);
 
 // An error unless the tables are there and of this version.

@@ -133,6 +133,7 @@ void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms
                                std::string_view what, Moment now) {
   if (!admit(by.place)) return;
   Change& change = begin(by, terms.id);
+  if (ledger_.is_shared()) change.terms_before = stock::terms_json(state_.items()[terms.id].terms);
   host_.append(stock::record_of(terms));
   record(change, what, now);
   change.terms = terms;
@@ -306,6 +307,10 @@ void ItemChanges::after_sync(Change& change) {
   if (change.limits.drain_lag_max)
     process_.drain_lag_max.store(*change.limits.drain_lag_max, std::memory_order_relaxed);
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
+  // An end is each node's own, and comes at another moment on each.
+  if (change.terms && !change.terms->is_ended && ledger_.is_shared())
+    ledger_.offer_terms(change.terms->code.view(), std::move(change.terms_before),
+                        stock::terms_json(*change.terms));
   if (change.supplied)
     change.step = Step::supply;
   else if (change.terms)

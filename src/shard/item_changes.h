@@ -96,6 +96,7 @@ class ItemChanges {
     uint64_t untold = 0;         // shards that have not been told, a bit each
     ledger::StockChange agreed;  // shared ledger: what it has decided
     bool is_new = false;         // the shards are told only when the ledger has the units
+    std::string terms_before;    // as JSON; empty: it is new
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
     LimitsChange limits;

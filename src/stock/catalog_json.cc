@@ -289,6 +289,12 @@ void append_item_json(const ItemTerms& terms, std::string& out) {
   out += terms.has_hidden_link ? ",\"hidden_link\":true}" : ",\"hidden_link\":false}";
 }
 
+std::string terms_json(const ItemTerms& terms) {
+  std::string out;
+  append_item_json(terms, out);
+  return out;
+}
+
 std::string entity_tag(std::string_view body) {
   std::array<char, kHex64Bytes> digits;
   render_hex64(checksum(std::as_bytes(std::span(body))), digits);

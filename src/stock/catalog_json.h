@@ -39,6 +39,9 @@ struct ItemChange {
 // Appends what GET /v1/items/{code} shows; absent times are null.
 void append_item_json(const ItemTerms& terms, std::string& out);
 
+// The same as a text of its own: equal exactly for terms that say the same, whatever their spelling was.
+[[nodiscard]] std::string terms_json(const ItemTerms& terms);
+
 // The strong entity tag of a body (RFC 9110 section 8.8.3): equal for equal bodies, also after a
 // restart.
 [[nodiscard]] std::string entity_tag(std::string_view body);

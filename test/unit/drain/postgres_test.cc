@@ -245,11 +245,20 @@ TEST_SUITE("drain/postgres") {
 
   TEST_CASE_FIXTURE(Fixture, "tables of a version that is not known are refused with what to do") {
     connect();
-    database.execute("UPDATE schema_version SET version=2");
+    database.execute("UPDATE schema_version SET version=3");
     const auto positions = database.sink()->positions();
     REQUIRE_FALSE(positions);
-    CHECK(contains(positions.error().message, "schema version 2, this stampede knows 1"));
+    CHECK(contains(positions.error().message, "schema version 3, this stampede knows 2"));
     CHECK(contains(positions.error().message, "use the stampede that made them"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a reader of older tables says who brings them up to date") {
+    connect();
+    database.execute("UPDATE schema_version SET version=1");
+    const auto reader = open_database_reader(database.url());
+    REQUIRE_FALSE(reader);
+    CHECK(contains(reader.error().message, "schema version 1, this stampede knows 2"));
+    CHECK(contains(reader.error().message, "start a node of this version"));
   }
 
   TEST_CASE_FIXTURE(Fixture, "changes find their orders by key whatever the statistics say") {

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include "../../servers/await.h"
 #include "../../servers/postgres_server.h"
@@ -147,6 +148,51 @@ TEST_SUITE("ledger/postgres_registry") {
     const Supply negative[] = {{"a", 1, 2}};
     CHECK_FALSE(registry.add_items(negative));
     CHECK(must(registry.supplies()).empty());
+  }
+
+  // ---- Terms
+
+  TEST_CASE_FIXTURE(Fixture, "terms change only from what stands there") {
+    const Supply items[] = {{"a", 1, 0}, {"b", 1, 0}};
+    must(registry.add_items(items));
+    const std::vector<std::string> asked = {"b", "a", "unknown"};
+    using Terms = std::unordered_map<std::string, std::string>;
+    CHECK(must(registry.terms(asked)) == Terms{{"a", ""}, {"b", ""}});
+    const TermsChange first[] = {{"a", "", "{\"x\":1}"}, {"unknown", "", "{}"}};
+    CHECK(must(registry.change_terms(first)) == 1);
+    const TermsChange second[] = {{"a", "", "{\"x\":2}"}, {"b", "", "{\"y\":1}"}};
+    CHECK(must(registry.change_terms(second)) == 1);
+    CHECK(must(registry.terms(asked)) == Terms{{"a", "{\"x\":1}"}, {"b", "{\"y\":1}"}});
+    const TermsChange third[] = {{"a", "{\"x\":1}", "{\"x\":3}"}};
+    CHECK(must(registry.change_terms(third)) == 1);
+    CHECK(must(registry.terms(asked)).at("a") == "{\"x\":3}");
+    CHECK(must(registry.supplies()) == std::vector<Supply>{{"a", 1, 0}, {"b", 1, 0}});
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "of nodes that leave terms at once one is first and stays") {
+    const Supply item{"a", 1, 0};
+    must(registry.add_items({&item, 1}));
+    std::atomic<size_t> made{0};
+    at_once(4, [&](PostgresRegistry& own, int i) {
+      const TermsChange mine{"a", "", std::to_string(i)};
+      made += must(own.change_terms({&mine, 1}));
+    });
+    CHECK(made == 1);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "tables without terms get them and nothing else changes") {
+    const Supply item{"a", 5, 2};
+    must(registry.add_items({&item, 1}));
+    PostgresClient client(url);
+    REQUIRE(client.execute(
+        "ALTER TABLE supply DROP COLUMN terms; UPDATE schema_version SET version=1"));
+    at_once(4, [&](PostgresRegistry& own, int) {
+      const std::string asked = "a";
+      CHECK(must(own.terms({&asked, 1})).at("a") == "");
+    });
+    CHECK(client.rows("SELECT version FROM schema_version") ==
+          std::vector<std::vector<std::string>>{{"2"}});
+    CHECK(must(registry.supplies()) == std::vector<Supply>{item});
   }
 
   // ---- Epochs

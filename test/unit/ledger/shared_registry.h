@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -18,6 +19,9 @@ class SharedRegistry final : public Registry {
     const std::lock_guard lock(mutex_);
     is_down_ = is_down;
   }
+
+  // What happens between a look at the terms and the next change of them; once.
+  std::function<void()> before_change;
 
   Status enroll(uint32_t node, const std::string& uuid) override {
     const std::lock_guard lock(mutex_);
@@ -41,6 +45,29 @@ class SharedRegistry final : public Registry {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
     return all_supplies();
+  }
+
+  Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string> items) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::unordered_map<std::string, std::string> known;
+    for (const std::string& item : items)
+      if (supplies_.contains(item)) known.emplace(item, terms_[item]);
+    return known;
+  }
+
+  Result<size_t> change_terms(std::span<const TermsChange> changes) override {
+    if (before_change) std::exchange(before_change, {})();
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    size_t made = 0;
+    for (const TermsChange& change : changes) {
+      if (terms_[change.item] != change.from) continue;
+      terms_[change.item] = change.to;
+      ++made;
+    }
+    return made;
   }
 
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override {
@@ -146,6 +173,7 @@ class SharedRegistry final : public Registry {
   uint64_t changed_in_ = 0;
   std::map<uint32_t, Member> members_;
   std::map<std::string, Supply> supplies_;
+  std::map<std::string, std::string> terms_;     // by item
   std::map<std::string, std::string> restocks_;  // op_id -> item
   std::vector<FrozenCount> frozen_;
 };

@@ -18,10 +18,6 @@ Arguments reclaim_flags(Cluster& cluster, size_t index) {
   return {"--node", std::to_string(index), "--data", cluster.node(index).data()};
 }
 
-void append(std::vector<Outcome>& all, const std::vector<Outcome>& more) {
-  all.insert(all.end(), more.begin(), more.end());
-}
-
 bool waits_for(Cluster& cluster, size_t index, int64_t missing) {
   const Json ledger = cluster.ledger_of(index);
   return ledger["missing"].size() == 1 && ledger["missing"].at(0).number() == missing &&

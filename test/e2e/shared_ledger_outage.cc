@@ -56,7 +56,7 @@ TEST_SUITE("e2e/shared_ledger_outage") {
         [&](const RelayCounts& counts) { return counts.accepted >= before.accepted + 4; }));
     cluster.redis().resume();
     cluster.await_open();
-    for (const Outcome& outcome : cluster.rush(crowd(30, "after"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(30, "after")));
     CHECK(cluster.database().number("SELECT count(*) FROM orders WHERE state='cancelled'") == 2);
     CHECK(wait_until([&] { return cluster.sold_units() == 40; }));
     for (size_t i = 0; i < 2; ++i) CHECK(cluster.node(i).books().ok);

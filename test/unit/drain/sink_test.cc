@@ -244,9 +244,7 @@ TEST_SUITE("drain/sink") {
     SinkFixture<Database> f;
     f.connect();
     f.database.refuse({"rejected", "new.lsn > 0", "no more rejects"});
-    const Written refused = f.write({reserve(1), expire(8)});
-    CHECK(refused.outcome == Outcome::retry);
-    CHECK(contains(refused.cause, "no more rejects"));
+    f.check_retry({reserve(1), expire(8)}, "no more rejects");
     CHECK(f.contents().orders.empty());
     f.connect();
     CHECK(f.write({reserve(1)}).outcome == Outcome::done);

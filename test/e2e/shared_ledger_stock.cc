@@ -41,7 +41,7 @@ TEST_SUITE("e2e/shared_ledger_stock") {
     for (int i = 0; i < 3; ++i) CHECK(gets_one(cluster.node(0), "heir" + std::to_string(i)));
     CHECK(wait_until([&] { return hears_sold_out(cluster.node(0), "too-late"); }));
     CHECK(wait_until([&] { return hears_sold_out(cluster.node(1), "too-late"); }));
-    CHECK(cluster.node(0).wait_drained());
+    for (const size_t index : cluster.all()) CHECK(cluster.node(index).wait_drained());
     CHECK(cluster.sold_units() == 40);
   }
 

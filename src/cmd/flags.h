@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+#include <type_traits>
 
 #include "cmd/commands.h"
 
@@ -12,6 +13,17 @@ namespace stampede::cmd {
 
 // A CLI11 app named `stampede <subcommand>` that prints defaults in its help.
 void prepare(CLI::App& app, const std::string& subcommand);
+
+// A number that is checked against its bounds, which the help shows with its unit.
+template <typename Number>
+struct Bounds {
+  Number least, most;
+};
+template <typename Number>
+void add_number(CLI::App& app, const char* name, Number& number,
+                std::type_identity_t<Bounds<Number>> bounds, const char* unit, const char* help) {
+  app.add_option(name, number, help)->check(CLI::Range(bounds.least, bounds.most))->type_name(unit);
+}
 
 // Reads the arguments into the app's variables. A value means: stop here with this exit code (help was printed, or
 // the one-line complaint).

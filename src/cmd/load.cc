@@ -52,28 +52,18 @@ std::string refuse_item_code(const std::string& code) {
 
 void add_crowd_flags(CLI::App& app, Flags& flags) {
   Plan& plan = flags.plan;
-  app.add_option("--users", plan.users, "distinct users")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))
-      ->type_name("N");
+  add_number(app, "--users", plan.users, {1, 100'000'000}, "N", "distinct users");
   app.add_option("--item", plan.item, "code of the item to buy")
       ->check(refuse_item_code)
       ->type_name("CODE");
-  app.add_option("--qty", plan.quantity, "units in each order")
-      ->check(CLI::Range(1u, limits::quantity_max))
-      ->type_name("N");
-  app.add_option("--retry-storm", plan.copies,
-                 "copies of his order that each user sends, over different connections")
-      ->check(CLI::Range(1u, 1000u))
-      ->type_name("K");
-  app.add_option("--retries", plan.retries_max, "how often a user repeats a retryable answer")
-      ->check(CLI::Range(0u, 1'000'000u))
-      ->type_name("N");
-  app.add_option("--pay", plan.pay, "part of the buyers who pay; needs a payment key in --key-file")
-      ->check(CLI::Range(0.0, 1.0))
-      ->type_name("FRACTION");
-  app.add_option("--cancel", plan.cancel, "part of the buyers who cancel")
-      ->check(CLI::Range(0.0, 1.0))
-      ->type_name("FRACTION");
+  add_number(app, "--qty", plan.quantity, {1, limits::quantity_max}, "N", "units in each order");
+  add_number(app, "--retry-storm", plan.copies, {1, 1000}, "K",
+             "copies of his order that each user sends, over different connections");
+  add_number(app, "--retries", plan.retries_max, {0, 1'000'000}, "N",
+             "how often a user repeats a retryable answer");
+  add_number(app, "--pay", plan.pay, {0, 1}, "FRACTION",
+             "part of the buyers who pay; needs a payment key in --key-file");
+  add_number(app, "--cancel", plan.cancel, {0, 1}, "FRACTION", "part of the buyers who cancel");
   app.add_option("--seed", plan.seed, "part of every user id, u<seed>-<n> (default: random)")
       ->type_name("N")
       ->default_str("");
@@ -81,24 +71,17 @@ void add_crowd_flags(CLI::App& app, Flags& flags) {
 
 void add_pace_flags(CLI::App& app, Flags& flags) {
   Plan& plan = flags.plan;
-  app.add_option("--rate", plan.rate, "orders a second; 0: as fast as connections x pipeline allow")
-      ->check(CLI::Range(0.0, 1e9))
-      ->type_name("R");
-  app.add_option("--duration", flags.duration_s, "0: until every user has his answer")
-      ->check(CLI::Range(0.0, 1e6))
-      ->type_name("SECONDS");
-  app.add_option("--warmup", flags.warmup_s, "time in front that counts in no figure")
-      ->check(CLI::Range(0.0, 1e6))
-      ->type_name("SECONDS");
-  app.add_option("--connections", plan.connections, "connections")
-      ->check(CLI::Range(1u, 1'000'000u))
-      ->type_name("C");
-  app.add_option("--pipeline", plan.pipeline, "requests under way on one connection")
-      ->check(CLI::Range(1u, 1024u))
-      ->type_name("D");
-  app.add_option("--threads", plan.threads, "threads, each with its part of users and connections")
-      ->check(CLI::Range(1u, 64u))
-      ->type_name("N");
+  add_number(app, "--rate", plan.rate, {0, 1e9}, "R",
+             "orders a second; 0: as fast as connections x pipeline allow");
+  add_number(app, "--duration", flags.duration_s, {0, 1e6}, "SECONDS",
+             "0: until every user has his answer");
+  add_number(app, "--warmup", flags.warmup_s, {0, 1e6}, "SECONDS",
+             "time in front that counts in no figure");
+  add_number(app, "--connections", plan.connections, {1, 1'000'000}, "C", "connections");
+  add_number(app, "--pipeline", plan.pipeline, {1, 1024}, "D",
+             "requests under way on one connection");
+  add_number(app, "--threads", plan.threads, {1, 64}, "N",
+             "threads, each with its part of users and connections");
 }
 
 void add_server_flags(CLI::App& app, Flags& flags) {
@@ -109,14 +92,10 @@ void add_server_flags(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.key_file,
                  "secrets; the first ticket key signs tickets, the first payment key payments")
       ->type_name("FILE");
-  app.add_option("--timeout", flags.timeout_s,
-                 "without an answer; then the order is sent again on a new connection")
-      ->check(CLI::Range(0.001, 1e6))
-      ->type_name("SECONDS");
-  app.add_option("--patience", flags.patience_s,
-                 "how long to go on while the server cannot be reached")
-      ->check(CLI::Range(0.0, 1e6))
-      ->type_name("SECONDS");
+  add_number(app, "--timeout", flags.timeout_s, {0.001, 1e6}, "SECONDS",
+             "without an answer; then the order is sent again on a new connection");
+  add_number(app, "--patience", flags.patience_s, {0, 1e6}, "SECONDS",
+             "how long to go on while the server cannot be reached");
 }
 
 void add_report_flags(CLI::App& app, Flags& flags) {

@@ -48,10 +48,8 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--admin-token-file", flags.admin_token_file,
                  "bearer token of operators; required beyond loopback or a Unix socket")
       ->type_name("FILE");
-  app.add_option("--shards", flags.shards,
-                 "reactor threads, 1 to 64 (default: one per CPU allowed)")
-      ->check(CLI::Range(1u, limits::shard_count_max))
-      ->type_name("N");
+  add_number(app, "--shards", flags.shards, {1, limits::shard_count_max}, "N",
+             "reactor threads, 1 to 64 (default: one per CPU allowed)");
   app.add_option("--cpus", flags.cpus,
                  "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
       ->type_name("LIST");
@@ -60,14 +58,10 @@ void declare(CLI::App& app, Flags& flags) {
                  "redis://[user:password@]host:port/db, redis+sentinel://h1:p1,h2:p2/master, "
                  "redis+cluster://h1:p1,…")
       ->type_name("URL");
-  app.add_option("--ledger-timeout-ms", flags.ledger_timeout_ms,
-                 "how long a shared ledger may take to answer, 10 to 60000; then it counts as gone")
-      ->check(CLI::Range(int64_t{10}, int64_t{60'000}))
-      ->type_name("MS");
-  app.add_option("--node", flags.node,
-                 "number of this server, 0 to 1023, unique among those that share a ledger")
-      ->check(CLI::Range(0u, limits::node_max))
-      ->type_name("N");
+  add_number(app, "--ledger-timeout-ms", flags.ledger_timeout_ms, {10, 60'000}, "MS",
+             "how long a shared ledger may take to answer, 10 to 60000; then it counts as gone");
+  add_number(app, "--node", flags.node, {0, limits::node_max}, "N",
+             "number of this server, 0 to 1023, unique among those that share a ledger");
   app.add_option("--db", flags.db,
                  "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
       ->type_name("URL");
@@ -86,27 +80,20 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.key_file,
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
-  app.add_option(
-         "--retain", flags.retain_hours,
-         "how long finished orders stay readable after an item's end and pay window, 0 to 8760")
-      ->check(CLI::Range(0.0, 8760.0))
-      ->type_name("HOURS");
-  app.add_option("--lease-max", flags.lease_max,
-                 "most units one shard holds unsold per item, 1 to 1000000")
-      ->check(CLI::Range(Units{1}, Units{1'000'000}))
-      ->type_name("UNITS");
-  app.add_option("--orders-max", flags.orders_max,
-                 "most orders in memory, 1000 to 4000000000; then `overloaded`")
-      ->check(CLI::Range(uint64_t{1000}, uint64_t{4'000'000'000}))
-      ->type_name("N");
+  add_number(
+      app, "--retain", flags.retain_hours, {0, 8760}, "HOURS",
+      "how long finished orders stay readable after an item's end and pay window, 0 to 8760");
+  add_number(app, "--lease-max", flags.lease_max, {1, 1'000'000}, "UNITS",
+             "most units one shard holds unsold per item, 1 to 1000000");
+  add_number(app, "--orders-max", flags.orders_max, {1000, 4'000'000'000}, "N",
+             "most orders in memory, 1000 to 4000000000; then `overloaded`");
   app.add_option(
          "--drain-lag-max", flags.drain_lag_max,
          "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
       ->type_name("N");
-  app.add_option("--segment-bytes", flags.segment_bytes,
-                 "size of an order log file, for a new data directory")
-      ->check(CLI::Range(limits::segment_bytes_min, size_t{1} << 30))
-      ->type_name("BYTES");
+  add_number(app, "--segment-bytes", flags.segment_bytes,
+             {limits::segment_bytes_min, size_t{1} << 30}, "BYTES",
+             "size of an order log file, for a new data directory");
   app.add_flag(
       "--accept-loss", flags.accept_loss,
       "start although the log has lost records that the database or a later part knows of");

@@ -2,8 +2,9 @@
 
 #include <span>
 
+#include "drain/postgres_queries.h"
 #include "drain/postgres_tables.h"
-#include "drain/row_text.h"
+#include "drain/stored_rows.h"
 #include "postgres/schema.h"
 
 namespace stampede::drain {
@@ -170,7 +171,7 @@ Status PostgresSink::connect() {
 Result<std::vector<StreamPosition>> PostgresSink::positions() {
   if (!connection_)
     if (Status status = connect(); !status) return status.error();
-  Result<std::vector<StreamPosition>> positions = read_positions(*connection_);
+  Result<std::vector<StreamPosition>> positions = read_positions(PostgresQueries(*connection_));
   if (!positions) connection_.reset();
   return positions;
 }

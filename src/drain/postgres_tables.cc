@@ -163,30 +163,4 @@ Result<bool> is_retired(Connection& connection, uint32_t node) {
   return member->size() == 1 && member->text(0, 0) == "retired";
 }
 
-Result<std::vector<StreamPosition>> read_positions(Connection& connection) {
-  const Result<Rows> rows = connection.execute(
-      "SELECT node,generation,shard,lsn,batch_seq,segment,byte_offset,chain FROM drain_position "
-      "ORDER BY node,generation,shard");
-  if (!rows) return rows.error();
-  std::vector<StreamPosition> positions;
-  for (size_t row = 0; row < rows->size(); ++row) {
-    const auto number = [&](int column) {
-      return static_cast<uint64_t>(rows->integer(row, column));
-    };
-    const std::optional<uint64_t> chain = parse_hex64(rows->text(row, 7));
-    if (!chain)
-      return Error{"drain_position: chain '" + std::string(rows->text(row, 7)) +
-                   "' is not 16 hex digits"};
-    positions.push_back({.stream = {.node = static_cast<uint32_t>(number(0)),
-                                    .generation = static_cast<uint32_t>(number(1)),
-                                    .shard = static_cast<uint32_t>(number(2))},
-                         .position = {.segment = static_cast<uint32_t>(number(5)),
-                                      .offset = number(6),
-                                      .batch_seq = number(4) + 1,
-                                      .next_lsn = number(3) + 1,
-                                      .prev_chain = *chain}});
-  }
-  return positions;
-}
-
 }  // namespace stampede::drain

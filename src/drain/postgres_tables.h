@@ -1,4 +1,4 @@
-// The statements that write and read our tables in PostgreSQL: any number of rows in one statement,
+// The statements that write our tables in PostgreSQL: any number of rows in one statement,
 // which runs inside whatever transaction is open. An Error: the connection's failure() says why.
 // One thread, the connection's.
 #pragma once
@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "drain/batch.h"
 #include "postgres/connection.h"
@@ -37,7 +36,5 @@ Result<bool> move_position(postgres::Connection& connection, const Batch& batch,
 // The node was retired: nothing of it may be written any more. Otherwise it cannot be until the
 // transaction ends.
 Result<bool> is_retired(postgres::Connection& connection, uint32_t node);
-
-[[nodiscard]] Result<std::vector<StreamPosition>> read_positions(postgres::Connection& connection);
 
 }  // namespace stampede::drain

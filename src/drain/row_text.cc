@@ -28,6 +28,12 @@ std::optional<OrderState> parse_state(std::string_view name) {
   return std::nullopt;
 }
 
+Result<uint64_t> parse_hex64_column(const char* column, const std::string& text) {
+  const std::optional<uint64_t> value = parse_hex64(text);
+  if (!value) return Error{std::string(column) + " '" + text + "' is not 16 hex digits"};
+  return *value;
+}
+
 std::string describe(const NewOrder& order) {
   Pairs pairs;
   pairs.add("order_id", Hex64Text(order.order).view())

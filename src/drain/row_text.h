@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/hex.h"
+#include "base/result.h"
 #include "base/time_text.h"
 #include "drain/batch.h"
 
@@ -44,6 +45,9 @@ inline std::optional<std::string_view> text_of(const PaymentText& payment) {
 
 // Nothing when there is no state of that name.
 [[nodiscard]] std::optional<OrderState> parse_state(std::string_view name);
+
+// The 16 hex digits of a column; an Error names it.
+[[nodiscard]] Result<uint64_t> parse_hex64_column(const char* column, const std::string& text);
 
 // A refused row as `name=value` pairs, for the `record` column of `rejected`: enough to put it in
 // by hand.

@@ -2,9 +2,10 @@
 
 #include <sys/stat.h>
 
-#include "drain/row_text.h"
+#include "drain/sqlite_queries.h"
 #include "drain/sqlite_schema.h"
 #include "drain/sqlite_tables.h"
+#include "drain/stored_rows.h"
 
 namespace stampede::drain {
 namespace {
@@ -76,7 +77,8 @@ Result<std::vector<StreamPosition>> SqliteSink::positions() {
   // Whoever reads a position may throw away the log before it. So the rows move from the WAL into
   // the main file first, as far as readers let them: then not even a lost WAL file takes them away.
   session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
-  Result<std::vector<StreamPosition>> positions = read_positions(session_->connection);
+  Result<std::vector<StreamPosition>> positions =
+      read_positions(SqliteQueries(session_->connection));
   if (!positions) session_.reset();
   return positions;
 }

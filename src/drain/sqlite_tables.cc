@@ -130,28 +130,4 @@ int SqliteTables::move_position(const Batch& batch, int64_t now_ms, bool& is_mov
   return move(update_position_, batch.before()->next_lsn - 1, chain_before.view());
 }
 
-Result<std::vector<StreamPosition>> read_positions(SqliteConnection& connection) {
-  Result<SqliteStatement> query = connection.prepare(
-      "SELECT node,generation,shard,lsn,batch_seq,segment,byte_offset,chain FROM drain_position "
-      "ORDER BY node,generation,shard");
-  if (!query) return query.error();
-  std::vector<StreamPosition> positions;
-  int code;
-  while ((code = query->next()) == SQLITE_ROW) {
-    const auto number = [&](int column) { return static_cast<uint64_t>(query->integer(column)); };
-    const std::optional<uint64_t> chain = parse_hex64(query->text(7));
-    if (!chain) return Error{"drain_position: chain '" + query->text(7) + "' is not 16 hex digits"};
-    positions.push_back({.stream = {.node = static_cast<uint32_t>(number(0)),
-                                    .generation = static_cast<uint32_t>(number(1)),
-                                    .shard = static_cast<uint32_t>(number(2))},
-                         .position = {.segment = static_cast<uint32_t>(number(5)),
-                                      .offset = number(6),
-                                      .batch_seq = number(4) + 1,
-                                      .next_lsn = number(3) + 1,
-                                      .prev_chain = *chain}});
-  }
-  if (code != SQLITE_DONE) return connection.error();
-  return positions;
-}
-
 }  // namespace stampede::drain

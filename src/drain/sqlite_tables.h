@@ -1,10 +1,8 @@
-// The statements that write and read our tables in SQLite, prepared once for a connection.
+// The statements that write our tables in SQLite, prepared once for a connection.
 //
 // Each call is one statement inside whatever transaction is open; it answers SQLITE_DONE or the
 // code of the failure. One thread, the connection's.
 #pragma once
-
-#include <vector>
 
 #include "drain/batch.h"
 #include "drain/sqlite_connection.h"
@@ -35,7 +33,5 @@ class SqliteTables {
   SqliteStatement insert_order_, replace_order_, update_order_, insert_payment_, replace_payment_,
       insert_reject_, insert_position_, update_position_, find_position_;
 };
-
-[[nodiscard]] Result<std::vector<StreamPosition>> read_positions(SqliteConnection& connection);
 
 }  // namespace stampede::drain

@@ -17,9 +17,8 @@ void move(const std::vector<int>& shard_counts, bool by_kill) {
   REQUIRE(server.cancel("canceller", cancelled).status == 200);
   for (size_t life = 0; life < shard_counts.size(); ++life) {
     CAPTURE(shard_counts[life]);
-    auto outcomes =
-        rush_until_decided(server.address(), crowd(100, "life" + std::to_string(life) + "-"));
-    all.insert(all.end(), outcomes.begin(), outcomes.end());
+    append(all,
+           rush_until_decided(server.address(), crowd(100, "life" + std::to_string(life) + "-")));
     if (by_kill)
       server.kill9();
     else

@@ -180,7 +180,7 @@ TEST_SUITE("e2e/postgres") {
                  if (answered >= kill_server_after && !is_server_killed.exchange(true))
                    shop.server.process().signal(SIGKILL);
                }});
-      all.insert(all.end(), outcomes.begin(), outcomes.end());
+      append(all, outcomes);
       REQUIRE(shop.server.process().wait(kPatience).has_value());
       // Either may be back first.
       if (random_between(0, 1) == 0) shop.postgres.restart();

@@ -39,7 +39,7 @@ TEST_SUITE("e2e/shared_ledger_failover") {
       replica->promote();
       cluster.redirect(replica->port());
       cluster.each_relay([](Relay& relay) { relay.cut(); });
-      for (const Outcome& outcome : rush.finish()) outcomes.push_back(outcome);
+      append(outcomes, rush.finish());
       master->restart(Data::wiped);
       std::swap(master, replica);
     }
@@ -53,7 +53,7 @@ TEST_SUITE("e2e/shared_ledger_failover") {
     second.await_in_sync(cluster.redis());
     auto outcomes = cluster.rush(crowd(50, "before"));
     replication.pause();
-    for (const Outcome& outcome : cluster.rush(crowd(50, "unheard"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(50, "unheard")));
     second.promote();
     cluster.relay(1).redirect(second.port());
     cluster.relay(1).cut();
@@ -65,11 +65,11 @@ TEST_SUITE("e2e/shared_ledger_failover") {
     CHECK(wait_until(waits_for_0));
     const auto sold_at_old = cluster.rush(crowd(100, "old"), {0});
     CHECK(tally(sold_at_old)["201"] == 100);
-    for (const Outcome& outcome : cluster.buy_until_refused(1, "new")) outcomes.push_back(outcome);
-    outcomes.insert(outcomes.end(), sold_at_old.begin(), sold_at_old.end());
+    append(outcomes, cluster.buy_until_refused(1, "new"));
+    append(outcomes, sold_at_old);
     cluster.redirect(second.port());
     cluster.relay(0).cut();
-    for (const Outcome& outcome : cluster.rush(crowd(300, "after"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(300, "after")));
     cluster.check_sold_out(outcomes, 400);
   }
 

@@ -18,8 +18,20 @@ Arguments reclaim_flags(Cluster& cluster, size_t index) {
   return {"--node", std::to_string(index), "--data", cluster.node(index).data()};
 }
 
-void append(std::vector<Outcome>& all, const std::vector<Outcome>& more) {
-  all.insert(all.end(), more.begin(), more.end());
+// `stampede ledger` ends with this exit code; what it printed.
+Finished check_ledger(Cluster& cluster, const std::string& subcommand,
+                      const Arguments& arguments = {}, int exit_code = 0) {
+  const Finished finished = cluster.ledger(subcommand, arguments);
+  CHECK_MESSAGE(finished.exit_code == exit_code,
+                subcommand << ": " << finished.out << finished.err);
+  return finished;
+}
+
+std::vector<Outcome> of_node(Cluster& cluster, size_t index, std::vector<Outcome> outcomes) {
+  std::erase_if(outcomes, [&](const Outcome& outcome) {
+    return cluster.home_of(outcome.ask.user, cluster.all()) != index;
+  });
+  return outcomes;
 }
 
 bool waits_for(Cluster& cluster, size_t index, int64_t missing) {
@@ -34,6 +46,25 @@ void kill_node_and_redis(Cluster& cluster) {
   cluster.node(1).kill9();
   cluster.redis().restart(Data::wiped);
   CHECK(wait_until([&] { return waits_for(cluster, 0, 1); }));
+}
+
+// Node 1 has sold, has been stopped, has sold on, perhaps in another epoch, and was killed; now its directory is again what
+// it was at the stop.
+void put_back_old_log(Cluster& cluster, bool is_epoch_newer) {
+  cluster.rush(crowd(20));
+  REQUIRE(cluster.node(1).terminate() == 0);
+  const std::string data = cluster.node(1).data(), copy = data + ".old";
+  REQUIRE(run({"cp", "-a", data, copy}).exit_code == 0);
+  cluster.node(1).start();
+  cluster.rush(crowd(40, "more"));
+  if (is_epoch_newer) {
+    check_ledger(cluster, "rebuild");
+    cluster.await_open();
+  }
+  REQUIRE(cluster.node(1).wait_drained());
+  cluster.node(1).kill9();
+  REQUIRE(run({"rm", "-r", data}).exit_code == 0);
+  REQUIRE(run({"mv", copy, data}).exit_code == 0);
 }
 
 TEST_SUITE("e2e/shared_ledger_members") {
@@ -68,16 +99,12 @@ TEST_SUITE("e2e/shared_ledger_members") {
     Cluster cluster({.catalog = catalog({{.stock = 300}})});
     auto outcomes = cluster.rush(crowd(100));
     kill_node_and_redis(cluster);
-    for (const Outcome& outcome : outcomes)
-      if (cluster.home_of(outcome.ask.user, cluster.all()) == 0) {
-        CHECK(cluster.node(0).pay(outcome.order_id).json()["state"].text() == "paid");
-        break;
-      }
+    const std::string order = of_node(cluster, 0, outcomes).at(0).order_id;
+    CHECK(cluster.node(0).pay(order).json()["state"].text() == "paid");
     // What it has leased it may sell, and then it has to wait.
     append(outcomes, cluster.buy_until_refused(0, "late"));
     // Redis has nothing to tell of what node 1 held, so it cannot be taken out without its log.
-    const Finished refusal = cluster.ledger("deactivate", node_flag(1));
-    CHECK(refusal.exit_code == 1);
+    const Finished refusal = check_ledger(cluster, "deactivate", node_flag(1), 1);
     CHECK(refusal.err.find("--data") != std::string::npos);
     cluster.node(1).start();
     append(outcomes, cluster.rush(crowd(260, "after")));
@@ -88,18 +115,11 @@ TEST_SUITE("e2e/shared_ledger_members") {
     Cluster cluster({.catalog = catalog({{.stock = 300}}), .flags = {{"--lease-max", "4"}}});
     auto outcomes = cluster.rush(crowd(100));
     cluster.node(1).kill9();
-    for (int time = 0; time < 2; ++time) {
-      const Finished out = cluster.ledger("deactivate", node_flag(1));
-      CAPTURE(out.err);
-      CHECK(out.exit_code == 0);
-    }
+    for (int time = 0; time < 2; ++time) check_ledger(cluster, "deactivate", node_flag(1));
     cluster.redis().restart(Data::wiped);
     cluster.await_open({0});
     append(outcomes, cluster.rush(crowd(50, "alone"), {0}));
-    const Finished status = cluster.ledger("status");
-    CAPTURE(status.out);
-    CHECK(status.exit_code == 0);
-    CHECK(status.out.find("node 1: inactive") != std::string::npos);
+    CHECK(check_ledger(cluster, "status").out.find("node 1: inactive") != std::string::npos);
     cluster.node(1).start();
     append(outcomes, cluster.rush(crowd(200, "after")));
     cluster.check_sold_out(outcomes, 300);
@@ -109,28 +129,18 @@ TEST_SUITE("e2e/shared_ledger_members") {
     Cluster cluster({.catalog = catalog({{.stock = 600}}), .flags = {{"--lease-max", "4"}}});
     BackgroundRush rush(cluster, crowd(640));
     rush.await_answers(200);
-    const Finished out = cluster.ledger("deactivate", node_flag(1));
-    CAPTURE(out.err);
-    CHECK(out.exit_code == 0);
+    check_ledger(cluster, "deactivate", node_flag(1));
     cluster.check_sold_out(rush.finish(), 600);
   }
 
   TEST_CASE("reclaim with the data directory puts on sale what was not paid and may be repeated") {
     Cluster cluster({.catalog = catalog({{.stock = 200}})});
-    const auto outcomes = cluster.rush(crowd(60));
-    std::vector<Outcome> of_gone;
-    for (const Outcome& outcome : outcomes)
-      if (cluster.home_of(outcome.ask.user, cluster.all()) == 1) of_gone.push_back(outcome);
+    const auto of_gone = of_node(cluster, 1, cluster.rush(crowd(60)));
     REQUIRE(of_gone.size() > 2);
     REQUIRE(cluster.node(1).pay(of_gone[0].order_id).status == 200);
     cluster.node(1).kill9();
-    for (int time = 0; time < 2; ++time) {
-      const Finished reclaimed = cluster.ledger("reclaim", reclaim_flags(cluster, 1));
-      CAPTURE(time);
-      CAPTURE(reclaimed.out);
-      CAPTURE(reclaimed.err);
-      CHECK(reclaimed.exit_code == 0);
-    }
+    for (int time = 0; time < 2; ++time)
+      check_ledger(cluster, "reclaim", reclaim_flags(cluster, 1));
     const auto rest = cluster.rush(crowd(240, "after"), {0});
     CHECK(cluster.node(0).wait_drained());
     CHECK(cluster.sold_units() == 200);
@@ -145,12 +155,9 @@ TEST_SUITE("e2e/shared_ledger_members") {
 
   TEST_CASE("reclaim with the data directory frees those who wait for the node that is gone") {
     Cluster cluster({.catalog = catalog({{.stock = 200}})});
-    auto outcomes = cluster.rush(crowd(60));
+    cluster.rush(crowd(60));
     kill_node_and_redis(cluster);
-    const Finished reclaimed = cluster.ledger("reclaim", reclaim_flags(cluster, 1));
-    CAPTURE(reclaimed.out);
-    CAPTURE(reclaimed.err);
-    CHECK(reclaimed.exit_code == 0);
+    check_ledger(cluster, "reclaim", reclaim_flags(cluster, 1));
     cluster.await_open({0});
     cluster.rush(crowd(260, "after"), {0});
     CHECK(cluster.node(0).wait_drained());
@@ -160,27 +167,18 @@ TEST_SUITE("e2e/shared_ledger_members") {
 
   TEST_CASE("reclaim without the data counts the unknown as sold until nobody can pay any more") {
     Cluster cluster({.catalog = catalog({{.stock = 200, .pay_window_s = 2}})});
-    const auto outcomes = cluster.rush(crowd(60));
-    std::string paid;
-    for (const Outcome& outcome : outcomes)
-      if (cluster.home_of(outcome.ask.user, cluster.all()) == 1) paid = outcome.order_id;
+    const std::string paid = of_node(cluster, 1, cluster.rush(crowd(60))).back().order_id;
     REQUIRE(cluster.node(1).pay(paid).status == 200);
     REQUIRE(cluster.node(1).wait_drained());
     cluster.node(1).kill9();
     const Arguments flags{"--node", "1", "--pay-window", "1"};
-    const Finished too_early = cluster.ledger("reclaim", flags);
-    CAPTURE(too_early.out);
-    CAPTURE(too_early.err);
-    CHECK(too_early.exit_code == 75);
+    check_ledger(cluster, "reclaim", flags, 75);
     // The hour that this would take passes in the database only.
     REQUIRE(cluster.database().execute(
         "UPDATE members SET updated_at=updated_at-interval '1 hour' WHERE node=1;"
         "UPDATE orders SET pay_before=pay_before-interval '1 hour',"
         " created_at=created_at-interval '1 hour'"));
-    const Finished reclaimed = cluster.ledger("reclaim", flags);
-    CAPTURE(reclaimed.out);
-    CAPTURE(reclaimed.err);
-    CHECK(reclaimed.exit_code == 0);
+    check_ledger(cluster, "reclaim", flags);
     CHECK(cluster.node(1).start_and_fail() == 78);
     // What node 0 had reserved expires too, so that in the end one unit is paid and all others are free.
     CHECK(wait_until([&] { return cluster.node(0).books().free == 199; }));
@@ -193,16 +191,7 @@ TEST_SUITE("e2e/shared_ledger_members") {
 
   TEST_CASE("a log that was restored from an old copy halts its node") {
     Cluster cluster({.catalog = catalog({{.stock = 200}})});
-    cluster.rush(crowd(20));
-    REQUIRE(cluster.node(1).terminate() == 0);
-    const std::string data = cluster.node(1).data(), copy = data + ".old";
-    REQUIRE(run({"cp", "-a", data, copy}).exit_code == 0);
-    cluster.node(1).start();
-    cluster.rush(crowd(40, "more"));
-    REQUIRE(cluster.node(1).wait_drained());
-    cluster.node(1).kill9();
-    REQUIRE(run({"rm", "-r", data}).exit_code == 0);
-    REQUIRE(run({"mv", copy, data}).exit_code == 0);
+    put_back_old_log(cluster, false);
     CHECK(cluster.node(1).start_and_fail() == 78);
   }
 
@@ -211,20 +200,7 @@ TEST_SUITE("e2e/shared_ledger_members") {
     for (const bool is_epoch_newer : {false, true}) {
       CAPTURE(is_epoch_newer);
       Cluster cluster({.catalog = catalog({{.stock = 200}})});
-      cluster.rush(crowd(20));
-      REQUIRE(cluster.node(1).terminate() == 0);
-      const std::string data = cluster.node(1).data(), copy = data + ".old";
-      REQUIRE(run({"cp", "-a", data, copy}).exit_code == 0);
-      cluster.node(1).start();
-      cluster.rush(crowd(40, "more"));
-      if (is_epoch_newer) {
-        REQUIRE(cluster.ledger("rebuild").exit_code == 0);
-        cluster.await_open();
-      }
-      REQUIRE(cluster.node(1).wait_drained());
-      cluster.node(1).kill9();
-      REQUIRE(run({"rm", "-r", data}).exit_code == 0);
-      REQUIRE(run({"mv", copy, data}).exit_code == 0);
+      put_back_old_log(cluster, is_epoch_newer);
       REQUIRE(cluster.database().execute("DELETE FROM drain_position WHERE node=1"));
       Process revenant(cluster.node(1).command(), cluster.node(1).stderr_path());
       CHECK(revenant.wait(kPatience) == 78);

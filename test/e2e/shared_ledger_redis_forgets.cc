@@ -47,12 +47,12 @@ TEST_SUITE("e2e/shared_ledger_redis_forgets") {
     auto outcomes = cluster.rush(crowd(20, "early"));
     const std::string data = redis.data_directory(), copy = data + ".old";
     REQUIRE(run({"cp", "-a", data, copy}).exit_code == 0);
-    for (const Outcome& outcome : cluster.rush(crowd(20, "later"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(20, "later")));
     redis.kill();
     REQUIRE(run({"rm", "-r", data}).exit_code == 0);
     REQUIRE(run({"mv", copy, data}).exit_code == 0);
     redis.restart();
-    for (const Outcome& outcome : cluster.rush(crowd(20, "last"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(20, "last")));
     cluster.check_sold_out(outcomes, 50);
   }
 

@@ -41,7 +41,7 @@ TEST_SUITE("e2e/shared_ledger_stock") {
     for (int i = 0; i < 3; ++i) CHECK(gets_one(cluster.node(0), "heir" + std::to_string(i)));
     CHECK(wait_until([&] { return hears_sold_out(cluster.node(0), "too-late"); }));
     CHECK(wait_until([&] { return hears_sold_out(cluster.node(1), "too-late"); }));
-    CHECK(cluster.node(0).wait_drained());
+    for (const size_t index : cluster.all()) CHECK(cluster.node(index).wait_drained());
     CHECK(cluster.sold_units() == 40);
   }
 
@@ -116,7 +116,7 @@ TEST_SUITE("e2e/shared_ledger_stock") {
       CHECK(wait_until([&] { return restock(node, "op" + std::to_string(n), 10).status == 200; }));
     }
     auto outcomes = rush.finish();
-    for (const Outcome& outcome : cluster.rush(crowd(80, "after"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(80, "after")));
     cluster.check_sold_out(outcomes, 360);
   }
 
@@ -129,7 +129,7 @@ TEST_SUITE("e2e/shared_ledger_stock") {
     CHECK(restock(cluster.node(0), "w2", -12).status == 200);
     CHECK(cluster.node(0).books().total == 8);
     cluster.redis().command({"FLUSHALL"});
-    for (const Outcome& outcome : cluster.rush(crowd(20, "after"))) outcomes.push_back(outcome);
+    append(outcomes, cluster.rush(crowd(20, "after")));
     cluster.check_sold_out(outcomes, 8);
   }
 

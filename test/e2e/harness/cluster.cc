@@ -113,7 +113,7 @@ std::vector<Outcome> Cluster::rush(const std::vector<Ask>& asks, const std::vect
     });
   for (std::thread& thread : threads) thread.join();
   std::vector<Outcome> all;
-  for (const auto& part : outcomes) all.insert(all.end(), part.begin(), part.end());
+  for (const std::vector<Outcome>& part : outcomes) append(all, part);
   return all;
 }
 

@@ -89,6 +89,10 @@ std::vector<Ask> crowd(size_t count, const std::string& prefix, const Ask& like)
   return asks;
 }
 
+void append(std::vector<Outcome>& all, const std::vector<Outcome>& more) {
+  all.insert(all.end(), more.begin(), more.end());
+}
+
 std::map<std::string, size_t> tally(const std::vector<Outcome>& outcomes) {
   std::map<std::string, size_t> counts;
   for (const Outcome& outcome : outcomes)

@@ -40,6 +40,9 @@ std::vector<Outcome> rush_until_decided(Address address, const std::vector<Ask>&
 // `count` users named prefix0, prefix1, … with one ask each and an Idempotency-Key of their own.
 std::vector<Ask> crowd(size_t count, const std::string& prefix = "u", const Ask& like = {});
 
+// Adds the outcomes of another rush.
+void append(std::vector<Outcome>& all, const std::vector<Outcome>& more);
+
 // How often each answer was given: "201", "409 sold_out", "0".
 std::map<std::string, size_t> tally(const std::vector<Outcome>& outcomes);
 

@@ -97,6 +97,16 @@ struct OrderLife {
     }
   }
 
+  // The rows are those of the records up to the position, no more and no fewer. Its last record.
+  Lsn check_rows(const Contents& contents) const {
+    const Lsn drained =
+        contents.positions.empty() ? 0 : contents.positions[0].position.next_lsn - 1;
+    CAPTURE(drained);
+    REQUIRE(read_orders(contents) == expect(records, drained));
+    REQUIRE(contents.rejects.empty());
+    return drained;
+  }
+
   uint64_t seed = std::random_device{}();
   std::mt19937_64 random{seed};
   std::map<uint64_t, int> is_closed;

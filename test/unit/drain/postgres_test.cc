@@ -128,9 +128,7 @@ TEST_SUITE("drain/postgres") {
           "DROP TRIGGER IF EXISTS fail ON orders; "
           "CREATE TRIGGER fail BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fail()");
       connect();
-      const Written written = write({reserve(1)});
-      CHECK(written.outcome == Outcome::retry);
-      CHECK(contains(written.cause, "trouble"));
+      check_retry({reserve(1)}, "trouble");
     }
     CHECK(contents().orders.empty());
     CHECK(contents().rejects.empty());

@@ -77,6 +77,10 @@ class PostgresDatabase {
 constexpr StreamKey kStream = {.node = 3, .generation = 2, .shard = 1};
 constexpr int64_t kNowMs = kStartMs + 60'000;
 
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
 // A stream whose every write() is one batch behind the one before.
 template <typename Database>
 struct SinkFixture {
@@ -97,6 +101,12 @@ struct SinkFixture {
     if (written.outcome == Outcome::done) position = batch.after();
     return written;
   }
+  // Nothing is written, this is why, and it will be tried again.
+  void check_retry(std::vector<orderlog::Record> records, const std::string& cause) {
+    const Written written = write(std::move(records));
+    CHECK(written.outcome == Outcome::retry);
+    CHECK_MESSAGE(contains(written.cause, cause), written.cause);
+  }
   void connect() {
     const auto positions = sink->positions();
     REQUIRE_MESSAGE(positions, (positions ? "" : positions.error().message));
@@ -114,9 +124,5 @@ struct SinkFixture {
   std::optional<orderlog::Position> position;
   std::unique_ptr<Sink> sink = database.sink();
 };
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 }  // namespace stampede::drain::testing

@@ -31,9 +31,7 @@ TEST_SUITE("drain/sqlite") {
     connect();
     SqliteConnection rival = other();
     REQUIRE(rival.execute("BEGIN IMMEDIATE") == SQLITE_OK);
-    const Written written = write({reserve(1)});
-    CHECK(written.outcome == Outcome::retry);
-    CHECK(contains(written.cause, "locked"));
+    check_retry({reserve(1)}, "locked");
     REQUIRE(rival.execute("COMMIT") == SQLITE_OK);
     CHECK(write({reserve(1)}).outcome == Outcome::done);
     CHECK(contents().orders.size() == 1);
@@ -51,9 +49,7 @@ TEST_SUITE("drain/sqlite") {
     sqlite3_reset_auto_extension();
     std::vector<orderlog::Record> records;
     for (uint64_t number = 1; number <= 5'000; ++number) records.push_back(reserve(number));
-    const Written written = write(records);
-    CHECK(written.outcome == Outcome::retry);
-    CHECK(contains(written.cause, "full"));
+    check_retry(records, "full");
     CHECK(contents().orders.empty());
     CHECK(contents().positions.empty());
     SqliteSink roomy(path);
@@ -66,9 +62,7 @@ TEST_SUITE("drain/sqlite") {
     connect();
     REQUIRE(write({reserve(1)}).outcome == Outcome::done);
     REQUIRE(unlink((path + "-wal").c_str()) == 0);
-    const Written written = write({reserve(2)});
-    CHECK(written.outcome == Outcome::retry);
-    CHECK(contains(written.cause, "removed or replaced"));
+    check_retry({reserve(2)}, "removed or replaced");
     const auto positions = sink->positions();
     REQUIRE(positions);
     // Whatever the database has now is where to go on: with the row of the lost WAL, or in front of

@@ -28,11 +28,20 @@ void take(StreamSegments& segments, uint32_t segment) {
 }
 
 struct Fixture {
+  explicit Fixture(SegmentListener* listener = nullptr) : keeper(kPlainWrites, maker, listener) {}
+
+  // The one stream of most tests.
+  StreamSegments& start(uint32_t current = 1, uint32_t closed_below = 1) {
+    StreamSegments& segments = keeper.add(files, current, closed_below);
+    REQUIRE(keeper.start());
+    return segments;
+  }
+  std::vector<uint32_t> on_disk() { return list_segments(files)->segments; }
+
   ScratchDir dir;
   StreamFiles files = small_files(dir.path());
   SparseSegmentMaker maker;
-
-  std::vector<uint32_t> on_disk() { return list_segments(files)->segments; }
+  SegmentKeeper keeper;
 };
 
 class Recorder final : public SegmentListener {
@@ -54,9 +63,7 @@ class Recorder final : public SegmentListener {
 TEST_SUITE("orderlog/segments") {
   TEST_CASE("a start has the current segment and one ahead") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     CHECK(segments.ready_count() >= 2);
     take(segments, 1);
     CHECK(segments.has_room_for_new_orders());
@@ -64,12 +71,10 @@ TEST_SUITE("orderlog/segments") {
 
   TEST_CASE("segments are prepared ahead as they are taken") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     for (uint32_t segment = 1; segment <= 20; ++segment) take(segments, segment);
     await([&] { return segments.ready_count() == limits::segments_ready_min; });
-    keeper.stop();
+    fixture.keeper.stop();
     CHECK_EQ(fixture.on_disk().size(), 20 + limits::segments_ready_min);
     CHECK(list_segments(fixture.files)->misfit.empty());
   }
@@ -99,9 +104,7 @@ TEST_SUITE("orderlog/segments") {
 
   TEST_CASE("a full disk stops new orders only and ends by itself") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     take(segments, 1);
     await([&] { return segments.ready_count() == limits::segments_ready_min; });
     fixture.maker.error = ENOSPC;
@@ -110,12 +113,12 @@ TEST_SUITE("orderlog/segments") {
     take(segments, 3);  // the last one: payments and cancels have all of it
     CHECK_FALSE(segments.has_room_for_new_orders());
     CHECK_FALSE(segments.take(4).has_value());
-    await([&] { return contains(keeper.problem(), "No space left on device"); });
-    CHECK(contains(keeper.problem(), "0000000004.log"));
+    await([&] { return contains(fixture.keeper.problem(), "No space left on device"); });
+    CHECK(contains(fixture.keeper.problem(), "0000000004.log"));
 
     fixture.maker.error = 0;
     await([&] { return segments.ready_count() == limits::segments_ready_min; });
-    await([&] { return keeper.problem().empty(); });
+    await([&] { return fixture.keeper.problem().empty(); });
     take(segments, 4);
     CHECK(segments.has_room_for_new_orders());
   }
@@ -126,9 +129,7 @@ TEST_SUITE("orderlog/segments") {
     std::filesystem::remove(fixture.files.segment_path(2));
     std::filesystem::remove(fixture.files.segment_path(3));
     fixture.maker.error = ENOSPC;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     take(segments, 1);
     CHECK_FALSE(segments.has_room_for_new_orders());
 
@@ -141,9 +142,7 @@ TEST_SUITE("orderlog/segments") {
 
   TEST_CASE("released segments come back under new numbers and the surplus goes") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     for (uint32_t segment = 1; segment <= 12; ++segment) {
       take(segments, segment);
       if (segment > 1) segments.close(segment - 1);
@@ -160,15 +159,13 @@ TEST_SUITE("orderlog/segments") {
 
   TEST_CASE("nothing that is not closed is used again") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start();
     for (uint32_t segment = 1; segment <= 3; ++segment) take(segments, segment);
     segments.close(1);
     segments.release_below(1000);
     await([&] { return fixture.on_disk().front() == 2; });
     await([&] { return segments.ready_count() >= limits::segments_ready_min; });
-    keeper.stop();
+    fixture.keeper.stop();
     CHECK_EQ(fixture.on_disk().front(), 2);
   }
 
@@ -199,11 +196,9 @@ TEST_SUITE("orderlog/segments") {
     const std::string snapshot = fixture.dir.path() + "/snapshot-0000000002.tmp";
     std::ofstream(segment) << "half";
     std::ofstream(snapshot) << "half";
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    fixture.start();
     CHECK_FALSE(std::filesystem::exists(snapshot));
-    keeper.stop();
+    fixture.keeper.stop();
     CHECK_FALSE(std::filesystem::exists(segment));
   }
 
@@ -211,9 +206,7 @@ TEST_SUITE("orderlog/segments") {
     Fixture fixture;
     const WrittenLog log = write_log(fixture.files, 2);
     const size_t files = fixture.on_disk().size();
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    StreamSegments& segments = keeper.add(fixture.files, log.end.segment, 1);
-    REQUIRE(keeper.start());
+    StreamSegments& segments = fixture.start(log.end.segment);
     CHECK_EQ(fixture.maker.made, 0);
     CHECK_EQ(segments.ready_count(), files);
   }
@@ -221,17 +214,14 @@ TEST_SUITE("orderlog/segments") {
   TEST_CASE("a segment of another size is refused at the start") {
     Fixture fixture;
     std::ofstream(fixture.files.segment_path(1)) << "short";
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
-    keeper.add(fixture.files, 1, 1);
-    CHECK_FALSE(keeper.start());
+    fixture.keeper.add(fixture.files, 1, 1);
+    CHECK_FALSE(fixture.keeper.start());
   }
 
   TEST_CASE("the listener is told of each closed segment in order and of those before the start") {
-    Fixture fixture;
     Recorder recorder;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, &recorder);
-    StreamSegments& segments = keeper.add(fixture.files, 4, 2);
-    REQUIRE(keeper.start());
+    Fixture fixture(&recorder);
+    StreamSegments& segments = fixture.start(4, 2);
     for (uint32_t segment = 4; segment <= 8; ++segment) {
       take(segments, segment);
       segments.close(segment);
@@ -246,11 +236,9 @@ TEST_SUITE("orderlog/segments") {
       void on_segment_closed(uint32_t, uint32_t) override { may_go.wait(false); }
       std::atomic<bool> may_go{false};
     };
-    Fixture fixture;
     Slow slow;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, &slow);
-    StreamSegments& segments = keeper.add(fixture.files, 1, 1);
-    REQUIRE(keeper.start());
+    Fixture fixture(&slow);
+    StreamSegments& segments = fixture.start();
     for (uint32_t segment = 1; segment <= 10; ++segment) {
       take(segments, segment);
       segments.close(segment);
@@ -261,19 +249,18 @@ TEST_SUITE("orderlog/segments") {
 
   TEST_CASE("several streams are served side by side") {
     Fixture fixture;
-    SegmentKeeper keeper(kPlainWrites, fixture.maker, nullptr);
     std::vector<StreamSegments*> streams;
     for (uint32_t stream = 0; stream < 3; ++stream) {
       StreamFiles files = fixture.files;
       files.dir += "/s" + std::to_string(stream);
       files.stream = stream;
       REQUIRE(make_directories(files.dir));
-      streams.push_back(&keeper.add(files, 1, 1));
+      streams.push_back(&fixture.keeper.add(files, 1, 1));
     }
-    REQUIRE(keeper.start());
+    REQUIRE(fixture.keeper.start());
     for (uint32_t segment = 1; segment <= 5; ++segment)
       for (StreamSegments* stream : streams) take(*stream, segment);
-    CHECK(keeper.problem().empty());
+    CHECK(fixture.keeper.problem().empty());
   }
 }
 

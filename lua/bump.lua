@@ -1,4 +1,4 @@
--- Begins an epoch: ARGV epoch mem
+-- Begins an epoch: ARGV epoch mem groups
 --   -> OK | STALE epoch(the one that is there already, as high or higher) | REPLICA
 -- Nothing of the epoch before is kept but what is older than any of them. Epochs are unique: a proposer that does not hear the answer takes a new one.
 local rid = identity()
@@ -8,5 +8,5 @@ if there >= tonumber(ARGV[1]) then return {'STALE', there} end
 for _, field in ipairs(redis.call('HKEYS', M)) do
   if not string.find(field, '^[de]:') then redis.call('HDEL', M, field) end
 end
-redis.call('HSET', M, 'E', ARGV[1], 'rid', rid, 'st', 'R', 'mem', ARGV[2], 'e:' .. ARGV[1], 1)
+redis.call('HSET', M, 'E', ARGV[1], 'rid', rid, 'st', 'R', 'mem', ARGV[2], 'groups', ARGV[3], 'e:' .. ARGV[1], 1)
 return {'OK'}

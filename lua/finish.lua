@@ -1,7 +1,6 @@
--- Ends the epoch without another: ARGV epoch
---   -> OK | GONE | ROLLED | EPOCH | REPLICA
+-- Ends the epoch without another: -> OK epoch | GONE | ROLLED | REPLICA
 -- The nodes find none and build the next from their order logs.
-local _, wrong = look(ARGV[1])
+local m, wrong = look(nil)
 if wrong then return wrong end
 redis.call('HDEL', M, 'E')
-return {'OK'}
+return {'OK', tonumber(m[1])}

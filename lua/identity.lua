@@ -7,6 +7,7 @@
 --                    after a new epoch has begun at the slot's new place.
 --                      E            the epoch              rid   identity of the Redis that opened it
 --                      st           R recovering, O open   mem   nodes that must join, "0,3,7"
+--                      groups       how many there are: nodes that deal items out to another number must not join
 --                      J:<node>     has joined; the value is "generation.shards" of its data directory
 --                      boot:<node>  the process that speaks for the node; "-" when it was fenced
 --                      n:<stream>   number of the stream's last exchange

@@ -196,16 +196,9 @@ int rebuild(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, false, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  Result<EpochView> before = ledger::look_at_epoch(*tools.redis);
-  if (!before) return fail(before.error());
-  // One that is not there any more, or not what it was, is followed by another without this.
-  const bool is_sound = before->state == EpochView::State::open ||
-                        before->state == EpochView::State::recovering;
-  if (is_sound)
-    if (Status finished = ledger::finish_epoch(*tools.redis, before->epoch); !finished)
-      return fail(finished.error());
-  std::printf("epoch %" PRIu64 " has ended; waiting for the nodes to open the next\n",
-              before->epoch);
+  if (Status finished = ledger::finish_epoch(*tools.redis); !finished)
+    return fail(finished.error());
+  std::printf("the epoch has ended; waiting for the nodes to open the next\n");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.wait_s);
   EpochView view;
   do {

@@ -168,6 +168,8 @@ milliseconds Coordinator::advance() {
                   ": several nodes need --db postgres://… in common, or each a Redis database of "
                   "its own"),
              kLookEvery;
+    if (group.view.status == "OK" && group.view.groups != groups_.size())
+      return fail(other_groups(group.view.groups)), kLookEvery;
   }
   refuse_lost_log();
   const uint64_t newest = newest_epoch();
@@ -219,7 +221,7 @@ bool Coordinator::look() {
       continue;
     }
     view = view_of(*answer);
-    const bool is_whole = view.status != "OK" || answer->values.size() == 7;
+    const bool is_whole = view.status != "OK" || answer->values.size() == 8;
     if (view.status != "REPLICA" && is_whole) {
       has_seen = true;
       continue;
@@ -238,12 +240,13 @@ Coordinator::View Coordinator::view_of(const RedisValue& answer) const {
   View view{.status = values[0].text};
   if (values.size() > 1) view.epoch = static_cast<uint64_t>(values[1].integer);
   if (view.status == "ROLLED" && values.size() > 2) view.members = values[2].text;
-  if (view.status != "OK" || values.size() != 7) return view;
+  if (view.status != "OK" || values.size() != 8) return view;
   view.state = values[2].text;
   view.members = values[3].text;
-  view.place = values[4].text;
-  view.boot = values[5].text;
-  view.is_filled = values[6].integer == 1;
+  view.groups = static_cast<uint32_t>(values[4].integer);
+  view.place = values[5].text;
+  view.boot = values[6].text;
+  view.is_filled = values[7].integer == 1;
   return view;
 }
 
@@ -398,7 +401,8 @@ bool Coordinator::bump(const EpochPlan& plan) {
     if (!group.view.is_there()) continue;
     group.view = {};
     Result<RedisValue> bumped =
-        call(group, Script::bump, {std::to_string(plan.epoch), text_of(plan.members)});
+        call(group, Script::bump,
+             {std::to_string(plan.epoch), text_of(plan.members), std::to_string(groups_.size())});
     if (!bumped) {
       fail(bumped.error().message);
       continue;
@@ -408,6 +412,7 @@ bool Coordinator::bump(const EpochPlan& plan) {
     group.view.epoch = plan.epoch;
     group.view.state = "R";
     group.view.members = text_of(plan.members);
+    group.view.groups = static_cast<uint32_t>(groups_.size());
   }
   return true;
 }

@@ -89,6 +89,7 @@ class Coordinator {
     std::string status;  // empty: nothing, the master cannot be reached
     std::string state, members, place, boot;
     uint64_t epoch = 0;
+    uint32_t groups = 0;  // that the items are dealt out to in it
     bool is_filled = false;
 
     bool is_there() const { return !status.empty(); }

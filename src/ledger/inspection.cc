@@ -125,6 +125,8 @@ Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
   }
   view.state = values[2].text == "O" ? EpochView::State::open : EpochView::State::recovering;
   view.members = parse_nodes(values[3].text);
+  const auto groups = static_cast<uint32_t>(values.at(4).integer);
+  if (groups != client.group_count()) return Error{other_groups(groups)};
   Result<RedisValue> missing = client.call(group, Script::missing, {std::to_string(view.epoch)});
   if (!missing) return missing.error();
   view.joined = view.members;
@@ -134,6 +136,12 @@ Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
 }
 
 }  // namespace
+
+std::string other_groups(uint32_t groups) {
+  return "the node that began this ledger's epoch deals items out to " + std::to_string(groups) +
+         " groups, and this program does not: run the same version and name the ledger alike on every "
+         "node; when that has changed for all of them: stampede ledger rebuild";
+}
 
 Result<EpochView> look_at_epoch(RedisClient& client) {
   Result<EpochView> whole = look_at_group(client, 0);
@@ -206,8 +214,13 @@ Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& su
   return lines.send(Script::supply, {std::to_string(epoch)}, "supplying the items");
 }
 
-Status finish_epoch(RedisClient& client, uint64_t epoch) {
-  return expect_ok(client.call(0, Script::finish, {std::to_string(epoch)}), "ending the epoch");
+Status finish_epoch(RedisClient& client) {
+  Result<RedisValue> answer = client.call(0, Script::finish, {});
+  if (!answer) return answer.error();
+  // None is there, or one that is over: the nodes are at it.
+  const std::string& status = answer->values[0].text;
+  if (status == "OK" || status == "GONE" || status == "ROLLED") return Ok{};
+  return Error{"this Redis is a replica: name the master"};
 }
 
 std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items, uint32_t node) {

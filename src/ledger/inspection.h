@@ -56,8 +56,8 @@ struct ItemCounters {
 // Units ever supplied, absolute.
 [[nodiscard]] Status supply(RedisClient& client, uint64_t epoch,
                             const std::vector<Supply>& supplies);
-// The nodes build the next epoch from their logs. One group is enough for that.
-[[nodiscard]] Status finish_epoch(RedisClient& client, uint64_t epoch);
+// The nodes build the next epoch from their logs; one group is enough for that.
+[[nodiscard]] Status finish_epoch(RedisClient& client);
 
 // What the node's streams were granted and have returned, for the registry.
 [[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items,
@@ -66,5 +66,8 @@ struct ItemCounters {
 // Nodes of a list such as "0,3,7".
 [[nodiscard]] std::vector<uint32_t> parse_nodes(const std::string& list);
 [[nodiscard]] std::string text_of(const std::vector<uint32_t>& nodes);
+// What is wrong when the epoch's items are dealt out to so many groups, and here to another number: an item would be counted
+// at two places.
+[[nodiscard]] std::string other_groups(uint32_t groups);
 
 }  // namespace stampede::ledger

@@ -161,7 +161,7 @@ Status RedisClient::open(uint32_t group) {
       RedisConnection::open(servers_[group], timeout_ms_);
   if (!connection) return connection.error();
   Status status = (*connection)->greet();
-  if (status) status = (*connection)->check();
+  if (status) status = (*connection)->check(url_.kind == RedisUrl::Kind::cluster);
   if (!status) return (*connection)->named(status.error().message);
   connections_.push_back(std::move(*connection));
   return Ok{};

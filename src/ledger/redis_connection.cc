@@ -100,7 +100,7 @@ Status RedisConnection::greet() {
 }
 
 // What would make a promise of the ledger untrue is refused here, before anything is sold.
-Status RedisConnection::check() {
+Status RedisConnection::check(bool is_cluster) {
   Result<RedisValue> info = command({"INFO"});
   if (!info) return info.error();
   const std::string version = info_field(info->text, "redis_version");
@@ -109,6 +109,9 @@ Status RedisConnection::check() {
                  ".0 or later"};
   if (const std::string role = info_field(info->text, "role"); role != "master")
     return Error{"is a " + role + ": name the master, or use redis+sentinel://"};
+  if (const bool is_node = info_field(info->text, "redis_mode") == "cluster"; is_node != is_cluster)
+    return Error{is_node ? "is a node of a Redis Cluster: name it redis+cluster://"
+                         : "is no node of a Redis Cluster: name it redis://"};
   const std::string policy = info_field(info->text, "maxmemory_policy");
   if (policy != "noeviction")
     return Error{"evicts keys (maxmemory-policy " + policy + "): set maxmemory-policy noeviction"};

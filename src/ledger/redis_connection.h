@@ -40,8 +40,8 @@ class RedisConnection {
 
   // Authenticates and selects the database; asks nothing of a server that needs neither.
   Status greet();
-  // Whether it can be a ledger: version, role, eviction. The error says what to do.
-  Status check();
+  // Whether it can be a ledger: version, role, eviction, and a node of a cluster or not. The error says what to do.
+  Status check(bool is_cluster);
 
   // An Error is what Redis said, or why nothing came: then the connection is broken, and whether it was done is not known.
   Result<RedisValue> command(const std::vector<std::string>& words);

@@ -207,6 +207,18 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "an epoch that deals items out in another way is not joined and not pushed aside") {
+  FakeNode first(0, registry);
+  REQUIRE(open({&first}));
+  rig.server().command({"HSET", rig.key("m"), "groups", "16"});
+  const uint64_t epoch = first.status().epoch;
+  FakeNode second(1, registry);
+  second.coordinator().step();
+  CHECK(contains(second.status().problem, "deals items out to 16 groups"));
+  CHECK(rig.field("m", "E") == std::to_string(epoch));
+  CHECK(rig.field("m", "mem") == "0");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a new member begins an epoch that the others join") {
   FakeNode first(0, registry), second(1, registry);
   REQUIRE(open({&first}));

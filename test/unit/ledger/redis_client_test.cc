@@ -62,7 +62,7 @@ TEST_CASE("a sound server is taken and scripts are answered") {
   CHECK(client.server(0).address == HostPort{.host = "127.0.0.1", .port = server.port()});
   CHECK(!client.has_moved());
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "GONE");
-  CHECK(status_of(client.call(0, Script::bump, {"65536", "0"})) == "OK");
+  CHECK(status_of(client.call(0, Script::bump, {"65536", "0", "1"})) == "OK");
   Result<RedisValue> check = client.call(0, Script::check, {"0"});
   REQUIRE(check);
   CHECK(check->values.at(1).integer == 65536);
@@ -107,7 +107,7 @@ TEST_CASE("the data of another database are another ledger") {
   RedisClient third(url_of("redis://" + server.address() + "/3"), kLong);
   REQUIRE(first.connect());
   REQUIRE(third.connect());
-  CHECK(status_of(third.call(0, Script::bump, {"65536", "0"})) == "OK");
+  CHECK(status_of(third.call(0, Script::bump, {"65536", "0", "1"})) == "OK");
   CHECK(status_of(first.call(0, Script::check, {"0"})) == "GONE");
   CHECK(contains(connect_complaint(url_of("redis://" + server.address() + "/99")), "out of range"));
 }
@@ -128,7 +128,7 @@ TEST_CASE("a user with the rights that the ledger names can do all that its scri
   RedisClient client(url_of("redis://sale:word@" + server.address() + "/1"), kLong);
   REQUIRE(complaint(client.connect()) == "none");
   const std::vector<std::pair<Script, std::vector<std::string>>> calls = {
-      {Script::bump, {"5", "0"}},
+      {Script::bump, {"5", "0", "1"}},
       {Script::join, {"5", "*", "0", "0.0", "0", "1", "ticket", "100", "0"}},
       {Script::join, {"5", "0", "1", "1.1", "1", "1", "ticket", "0", "1", "0.1.0", "5", "1", "2"}},
       {Script::check, {"0"}},
@@ -140,10 +140,10 @@ TEST_CASE("a user with the rights that the ledger names can do all that its scri
       {Script::fence, {"5", "0"}},
       {Script::settle, {"5", "0", "ticket", "0.1.0", "5", "5"}},
       {Script::missing, {"5"}},
-      {Script::bump, {"6", "0"}},
+      {Script::bump, {"6", "0", "1"}},
       {Script::purge, {"6", "10"}},
       {Script::purge, {"6", "10"}},
-      {Script::finish, {"6"}}};
+      {Script::finish, {}}};
   for (const auto& [script, arguments] : calls) {
     CAPTURE(name_of(script));
     CHECK(status_of(client.call(0, script, arguments)) == "OK");
@@ -265,11 +265,11 @@ TEST_CASE("a reply that is lost is an error and the script may have run") {
   Relay relay(server.port());
   RedisClient client(url_of(relay.port()), kLong);
   REQUIRE(client.connect());
-  REQUIRE(client.call(0, Script::bump, {"5", "0"}));
+  REQUIRE(client.call(0, Script::bump, {"5", "0", "1"}));
   relay.swallow(servers::Direction::to_client, servers::Times::once);
-  CHECK(!client.call(0, Script::bump, {"6", "0"}));
+  CHECK(!client.call(0, Script::bump, {"6", "0", "1"}));
   REQUIRE(client.connect());
-  CHECK(status_of(client.call(0, Script::bump, {"6", "0"})) == "STALE");
+  CHECK(status_of(client.call(0, Script::bump, {"6", "0", "1"})) == "STALE");
 }
 
 TEST_CASE("in a cluster a group is found again where its slot goes, and on its way there") {
@@ -280,7 +280,7 @@ TEST_CASE("in a cluster a group is found again where its slot goes, and on its w
   REQUIRE(complaint(client.connect()) == "none");
   CHECK(client.server(0).address.port == cluster.node(owner).port());
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "GONE");
-  CHECK(status_of(client.call(0, Script::bump, {"65536", "0"})) == "OK");
+  CHECK(status_of(client.call(0, Script::bump, {"65536", "0", "1"})) == "OK");
   cluster.begin_move(slot, other);
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "OK");  // its state is not moved yet
   cluster.migrate_keys(slot, other);
@@ -288,7 +288,7 @@ TEST_CASE("in a cluster a group is found again where its slot goes, and on its w
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
   CHECK(client.server(0).address.port == cluster.node(other).port());
   CHECK(client.server(0).is_asking);
-  CHECK(status_of(client.call(0, Script::bump, {"131072", "0"})) == "OK");
+  CHECK(status_of(client.call(0, Script::bump, {"131072", "0", "1"})) == "OK");
   CHECK(!client.has_moved());
   cluster.finish_move(slot, other);
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "OK");
@@ -301,6 +301,15 @@ TEST_CASE("in a cluster a group is found again where its slot goes, and on its w
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
 }
 
+TEST_CASE("a node of a cluster is named as such and other servers are not") {
+  servers::RedisCluster cluster(1);
+  CHECK(contains(connect_complaint(url_of(cluster.node(0).port())),
+                 "is a node of a Redis Cluster: name it redis+cluster://"));
+  Server& server = empty_redis();
+  CHECK(contains(connect_complaint(url_of("redis+cluster://" + server.address())),
+                 "cluster support disabled"));
+}
+
 TEST_CASE("a cluster's masters share the groups and one that is down takes only its own along") {
   servers::RedisCluster cluster(3, {.more = {"cluster-require-full-coverage no"}});
   RedisClient client(url_of("redis+cluster://" + cluster.node(0).address()), kLong);
@@ -310,7 +319,7 @@ TEST_CASE("a cluster's masters share the groups and one that is down takes only 
   for (uint32_t group = 0; group < client.group_count(); ++group) {
     owners.push_back(cluster.owner(cluster.slot(std::string(state_key(group)))));
     CHECK(client.server(group).address.port == cluster.node(owners[group]).port());
-    CHECK(status_of(client.call(group, Script::bump, {"65536", "0"})) == "OK");
+    CHECK(status_of(client.call(group, Script::bump, {"65536", "0", "1"})) == "OK");
   }
   for (size_t node = 0; node < cluster.size(); ++node) {
     CHECK(std::count(owners.begin(), owners.end(), node) >= 4);

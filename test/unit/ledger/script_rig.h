@@ -62,7 +62,7 @@ class ScriptRig {
   }
 
   std::string bump(std::string_view epoch_and_members) {
-    return call(Script::bump, epoch_and_members);
+    return call(Script::bump, std::string(epoch_and_members) + " 1");
   }
   // What the database knows: item supplied count, and count times: stream a r pool
   std::string fill(std::string_view epoch, std::string_view items, bool is_last = true) {

@@ -23,8 +23,7 @@ std::vector<std::pair<Script, std::string>> calls_of_epoch(const std::string& ep
           {Script::supply, epoch + " ticket 100"}, {Script::fence, epoch + " 1"},
           {Script::settle, epoch + " 9"},          {Script::withdraw, epoch + " op ticket 1"},
           {Script::read, epoch + " 0 10"},         {Script::read_items, epoch + " ticket"},
-          {Script::purge, epoch + " 10"},          {Script::missing, epoch},
-          {Script::finish, epoch}};
+          {Script::purge, epoch + " 10"},          {Script::missing, epoch}};
 }
 
 }  // namespace
@@ -110,7 +109,7 @@ TEST_CASE("an epoch begins only above the one that is there") {
   CHECK(rig.bump("5 0") == "STALE, 5");
   CHECK(rig.bump("4 0") == "STALE, 5");
   CHECK(rig.bump("6 0,1") == "OK");
-  CHECK(rig.check("0") == "OK, 6, R, 0,1, , , 0");
+  CHECK(rig.check("0") == "OK, 6, R, 0,1, 1, , , 0");
 }
 
 TEST_CASE("a new epoch keeps nothing of the one before but the witness of the logs") {
@@ -118,7 +117,7 @@ TEST_CASE("a new epoch keeps nothing of the one before but the witness of the lo
   rig.open("5", "0");
   rig.sync(kNode0, 1, "ticket 0 0 0 10", 41);
   CHECK(rig.bump("6 0") == "OK");
-  CHECK(rig.check("0") == "OK, 6, R, 0, , , 0");
+  CHECK(rig.check("0") == "OK, 6, R, 0, 1, , , 0");
   CHECK(rig.field("m", "n:0.1.0") == "nil");
   CHECK(rig.field("m", "d:0.1.0") == "41");
   CHECK(rig.fill("6", "ticket 100 0") == "OK, R");
@@ -128,23 +127,47 @@ TEST_CASE("a new epoch keeps nothing of the one before but the witness of the lo
 TEST_CASE("a check tells a node whether it has joined and which process speaks for it") {
   ScriptRig rig;
   rig.bump("5 0,1");
-  CHECK(rig.check("0") == "OK, 5, R, 0,1, , , 0");
+  CHECK(rig.check("0") == "OK, 5, R, 0,1, 1, , , 0");
   rig.fill("5", "ticket 100 0");
-  CHECK(rig.check("0") == "OK, 5, R, 0,1, , , 1");
+  CHECK(rig.check("0") == "OK, 5, R, 0,1, 1, , , 1");
   rig.join("5", {.node = "0", .boot = "4"});
-  CHECK(rig.check("0") == "OK, 5, R, 0,1, 1.1, 4, 1");
+  CHECK(rig.check("0") == "OK, 5, R, 0,1, 1, 1.1, 4, 1");
   rig.join("5", kNode1);
-  CHECK(rig.check("1") == "OK, 5, O, 0,1, 1.1, 1, 1");
-  CHECK(rig.check("2") == "OK, 5, O, 0,1, , , 1");
+  CHECK(rig.check("1") == "OK, 5, O, 0,1, 1, 1.1, 1, 1");
+  CHECK(rig.check("2") == "OK, 5, O, 0,1, 1, , , 1");
   rig.call(Script::fence, "5 1");
-  CHECK(rig.check("1") == "OK, 5, O, 0,1, 1.1, -, 1");
+  CHECK(rig.check("1") == "OK, 5, O, 0,1, 1, 1.1, -, 1");
+}
+
+TEST_CASE("the members that an epoch waits for are named") {
+  ScriptRig rig;
+  rig.bump("5 0,3,12");
+  CHECK(rig.call(Script::missing, "5") == "OK, 0, 3, 12");
+  rig.fill("5", "ticket 100 0");
+  rig.join("5", {.node = "3"});
+  CHECK(rig.call(Script::missing, "5") == "OK, 0, 12");
+  rig.join("5", kNode0);
+  rig.join("5", {.node = "12"});
+  CHECK(rig.call(Script::missing, "5") == "OK");
+}
+
+TEST_CASE("an epoch is ended without another and its number is not forgotten by the logs' witness") {
+  ScriptRig rig;
+  rig.open("5", "0");
+  rig.sync(kNode0, 1, "ticket 0 0 0 1", 77);
+  CHECK(rig.call(Script::finish, "") == "OK, 5");
+  CHECK(rig.call(Script::finish, "") == "GONE");
+  CHECK(rig.check("0") == "GONE");
+  CHECK(rig.sync(kNode0, 2, "ticket 1 0 1 1", 78) == "GONE");
+  rig.bump("6 0");
+  CHECK(rig.join("6", kNode0) == "OK, R, 0, 77");
 }
 
 TEST_CASE("epochs as large as the registry makes them are told digit by digit") {
   ScriptRig rig;
   const std::string epoch = std::to_string((uint64_t{1} << 51) | 1023);
   rig.open(epoch, "0");
-  CHECK(rig.check("0") == "OK, " + epoch + ", O, 0, 1.1, 1, 1");
+  CHECK(rig.check("0") == "OK, " + epoch + ", O, 0, 1, 1.1, 1, 1");
   CHECK(rig.bump(epoch + " 0") == "STALE, " + epoch);
   CHECK(rig.call(Script::purge, "9 1") == "EPOCH, " + epoch);
 }
@@ -208,7 +231,7 @@ TEST_CASE(
   CHECK(rig.fill("5", "seat 50 1 2.1.0 10 0 0") == "OK, R");
   CHECK(rig.join("5", kNode0, "ticket 0 1 0.1.0 9 1 3", false) == "OK, R, 0, 0");
   CHECK(rig.join("5", kNode0, "ticket 0 1 0.1.0 9 1 3", false) == "OK, R, 0, 0");
-  CHECK(rig.check("0") == "OK, 5, R, 0, , 1, 1");
+  CHECK(rig.check("0") == "OK, 5, R, 0, 1, , 1, 1");
   CHECK(rig.join("5", kNode0, "seat 0 1 0.1.0 4 0 4") == "OK, O, 0, 0");
   CHECK(rig.call(Script::sync, "5 0 1 0.1.0 1 0 ticket 9 1 3 0 seat 4 0 4 0") ==
         "OK, 1, 9, 1, 92, 0, 4, 0, 36, 0");

@@ -132,6 +132,7 @@ void RedisLedger::take_assignment(Client& client) {
     if (assigned.open == 0 || assigned.open != promised_ || group.open == promised_) continue;
     group.open = promised_;
     group.last_number = assigned.last_number;
+    group.may_owe = assigned.last_number != 0;
     ++group.opening;
     // The coordinator talks to this Redis: it can be reached, however long the shard meant to wait.
     if (group.master->link.is_down()) group.master->connect_at_ns = 1;
@@ -332,20 +333,21 @@ void RedisLedger::take_answer(Group& group, Client& client) {
   lose_epoch(group, needs_new_epoch);
 }
 
-bool RedisLedger::is_first_answer(const Group& group, ItemId item) {
+bool RedisLedger::may_bring_lost(const Group& group, ItemId item) {
   if (item >= heard_in_.size()) heard_in_.resize(item + 1);
-  return std::exchange(heard_in_[item], group.opening) != group.opening;
+  const bool is_first = std::exchange(heard_in_[item], group.opening) != group.opening;
+  return is_first && group.may_owe;
 }
 
-// What Redis says must be possible: never fewer units than were accepted, never more than were asked for. The first answer
-// about an item may bring units that were granted to an earlier process of this node, whose log does not know them.
-bool RedisLedger::is_possible(bool is_first, const LedgerAsk& ask, const Line& line,
+// What Redis says must be possible: never fewer units than were accepted, never more than were asked for, but for those that
+// were granted to an earlier process of this node, or in an answer that it gave up on, and that its log does not know.
+bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line,
                               Client& client) {
   const StreamCount count = client.count(ask.item);
   const Units accepted = static_cast<Units>(line.accepted);
   const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
                         static_cast<Units>(line.returned) <= count.returned &&
-                        (is_first || accepted <= count.accepted + ask.want);
+                        (may_bring_lost || accepted <= count.accepted + ask.want);
   if (is_sound) return true;
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));
@@ -365,15 +367,16 @@ void RedisLedger::hear_lines(Group& group, Client& client) {
     const Line& line = group.answer.lines[i];
     if (line.accepted < 0 && line.returned < 0)
       continue;  // not known there yet: whoever waits goes on waiting
-    const bool is_first = is_first_answer(group, ask.item);
-    if (!is_possible(is_first, ask, line, client)) return lose_epoch(group, true);
+    if (!is_possible(may_bring_lost(group, ask.item), ask, line, client))
+      return lose_epoch(group, true);
     if (line.free < 0 || line.pool_elsewhere < 0) {
       stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+      if (std::exchange(doubted_in_[ask.item], group.opening) == group.opening) continue;
       const std::string item(client.code_of(ask.item));
       diag::error(
           "ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is "
           "granted; compare "
-          "with `stampede audit`",
+          "with `stampede audit`, and `stampede ledger rebuild` counts anew",
           item.c_str(), static_cast<long>(line.free));
       continue;
     }

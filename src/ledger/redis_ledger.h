@@ -17,6 +17,7 @@
 // until Redis was read, so that what Redis says of the stream and what it says of itself belong to one moment.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -101,6 +102,7 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
     uint64_t open = 0;         // the epoch in which exchanges may be made; 0: none
     uint64_t last_number = 0;
     uint32_t opening = 0;       // how many times it was opened
+    bool may_owe = false;       // exchanges were made in this epoch before: an answer to one may have been lost
     bool is_answering = false;  // since the link was made
     Call call;
     Answer answer;
@@ -127,8 +129,8 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   void flush();
   void take_answer(Group& group, Client& client);
   void hear_lines(Group& group, Client& client);
-  bool is_first_answer(const Group& group, ItemId item);
-  bool is_possible(bool is_first, const LedgerAsk& ask, const Line& line, Client& client);
+  bool may_bring_lost(const Group& group, ItemId item);
+  bool is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line, Client& client);
   void lose_epoch(Group& group, bool needs_new_one);
 
   // RedisLink::Owner
@@ -158,9 +160,11 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   std::vector<std::unique_ptr<Master>> masters_;  // null: free; the place is part of the token
   std::vector<Group> groups_;
   bool has_answers_ = false;  // that poll() has not taken
-  // By item: in which opening of its group its first answer came. That one may bring units that were granted before, and
-  // lost.
+  // By item: in which opening of its group its first answer came. If exchanges were made in the epoch before, that one may
+  // bring units that were granted then, and lost.
   std::vector<uint32_t> heard_in_;
+  // Items of which more is held than was supplied: the opening in which that was said.
+  std::map<ItemId, uint32_t> doubted_in_;
   std::vector<std::string> words_;  // of the call being written; kept for their memory
   std::vector<std::string_view> views_;
 

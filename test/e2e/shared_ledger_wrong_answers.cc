@@ -95,6 +95,34 @@ TEST_SUITE("e2e/shared_ledger_wrong_answers") {
     cluster.check_sold_out(rush.finish(), 300);
   }
 
+  TEST_CASE("counters that were edited by hand are noticed and nothing is sold by them") {
+    constexpr int64_t kStock = 200;
+    Cluster cluster({.catalog = catalog({{.stock = kStock}}), .flags = {{"--lease-max", "4"}}});
+    std::vector<Outcome> outcomes;
+    int buyers = 0;
+    const auto disputes = [&] { return cluster.ledger_of(0)["disputes"].number(); };
+    for (const std::string edit : {"a:0.1.0 1000", "r:0.1.0 1000", "a:0.1.0 -1000"}) {
+      CAPTURE(edit);
+      const int64_t epoch = cluster.await_open(), before = disputes();
+      const std::string key = "stampede:{ledger0}:i:" + std::to_string(epoch) + ":ticket";
+      const size_t space = edit.find(' ');
+      cluster.redis().command({"HINCRBY", key, edit.substr(0, space), edit.substr(space + 1)});
+      CHECK(wait_until([&] {
+        // Asks for more than a lease, so that an exchange is made.
+        append(outcomes, cluster.rush(crowd(9, "buyer" + std::to_string(++buyers) + "-"), {0}));
+        return disputes() > before;
+      }));
+    }
+    // More is held than was supplied: of no stream can it be said whose counters are wrong.
+    const std::string epoch = std::to_string(cluster.await_open());
+    cluster.redis().command({"HINCRBY", "stampede:{ledger0}:i:" + epoch + ":ticket", "T", "-1000"});
+    append(outcomes, cluster.buy_until_refused(0, "doubtful"));
+    CHECK(cluster.node(0).complaint().find("than were ever supplied") != std::string::npos);
+    CHECK(cluster.ledger("rebuild").exit_code == 0);
+    append(outcomes, cluster.rush(crowd(kStock, "rest")));
+    cluster.check_sold_out(outcomes, kStock);
+  }
+
   TEST_CASE("a Redis that may evict keys is not sold from until it is told not to") {
     Cluster cluster({.nodes = 1,
                      .catalog = catalog({{.stock = 10}}),

@@ -18,6 +18,8 @@ const char* to_text(AppendOnly append_only) {
   switch (append_only) {
     case AppendOnly::off:
       return "appendonly no\n";
+    case AppendOnly::written:
+      return "appendonly yes\nappendfsync no\n";
     case AppendOnly::every_second:
       return "appendonly yes\nappendfsync everysec\n";
     case AppendOnly::always:

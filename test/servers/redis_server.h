@@ -15,7 +15,9 @@
 
 namespace stampede::servers {
 
-enum class AppendOnly { off, every_second, always };
+// `written`: every command is in the file, in the page cache at least, before it is answered; every_second puts that off
+// while the disk is slow.
+enum class AppendOnly { off, written, every_second, always };
 enum class Data { kept, wiped };
 
 struct RedisOptions {

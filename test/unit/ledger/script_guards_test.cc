@@ -392,7 +392,7 @@ TEST_SUITE_BEGIN("ledger/script_guards");
 
 TEST_CASE("each rule of the scripts holds and is missed when it is turned off") {
   for (const Guard& guard : kGuards) {
-    CAPTURE(guard.rule);
+    CAPTURE(std::string(guard.rule));
     ScriptRig rig;
     CHECK(guard.scene(rig) == guard.end);
     ScriptRig broken;

@@ -43,8 +43,9 @@ void RedisSentinel::start() {
   REQUIRE(process_->is_running());
   // Replicas and roles are learned from INFO, by default every ten seconds; an old master that is back
   // is told its place after four periods of publishing, by default two seconds; and a slow machine
-  // must not drive it into TILT, in which it does nothing for half a minute.
-  RedisReply set = command({"SENTINEL", "DEBUG", "INFO-PERIOD", "100", "PING-PERIOD", "50",
+  // must not drive it into TILT, in which it does nothing for half a minute. A replica that has not
+  // answered for five periods of pings is no candidate, so these are not made short.
+  RedisReply set = command({"SENTINEL", "DEBUG", "INFO-PERIOD", "100", "PING-PERIOD", "500",
                             "PUBLISH-PERIOD", "100", "TILT-TRIGGER", "60000"});
   REQUIRE(set.line() == "OK");
 }

@@ -184,6 +184,38 @@ TEST_SUITE("stock/desk") {
     CHECK(f.adds_up(10'000));
   }
 
+  TEST_CASE("each group of items is asked for by itself and one that is away stops no other") {
+    Fixture f(100);
+    const uint32_t group = group_of("ticket", 2), other_group = 1 - group;
+    std::string code = "seat";
+    while (group_of(code, 2) == group) code += "+";
+    ItemTerms terms;
+    terms.id = 1;
+    terms.code = std::string_view(code);
+    terms.pay_window_s = 10;
+    f.catalog.upsert(terms);
+    f.desk.emplace(DeskSettings{.group_count = 2}, f.state, f.catalog, f.journal, f.answers, 0,
+                   f.now);
+    OrderRequest other = f.create("b");
+    other.item = 1;
+    f.handle(f.create("a"));
+    f.handle(other);
+    CHECK(f.desk->asking_groups() == 3);
+    LedgerAsk asks[8];
+    REQUIRE(f.desk->collect_asks(1u << group, asks, f.now) == 1);
+    CHECK(asks[0].item == 0);
+    CHECK(asks[0].group == group);
+    CHECK(f.desk->asking_groups() == 1u << other_group);
+    f.desk->set_available_groups(1u << group);
+    f.now.boot_ns += (limits::wait_for_units_ms + 1) * kMillisecond;
+    f.desk->pass_time(f.now);
+    CHECK(f.answers.take().verdict == Verdict::try_again);
+    CHECK(f.answers.take().verdict == Verdict::ledger_unavailable);
+    f.desk->collect_asks(3, asks, f.now);
+    f.desk->begin_epoch(1u << other_group, 1);  // asks about this group's items again, and no other
+    CHECK(f.desk->asking_groups() == 1u << other_group);
+  }
+
   TEST_CASE("units on their way back to the ledger are not sold out at any moment") {
     Fixture f(1);
     REQUIRE(f.buy("a").verdict == Verdict::created);

@@ -19,7 +19,7 @@ TEST_SUITE("e2e/shared_ledger_failover") {
       "a replica that lags behind by any number of grants takes over without a unit too many") {
     INFO("seed " << seed());
     constexpr size_t kBuyers = 60;
-    const int failovers = rounds(10);
+    const int failovers = rounds(100);
     const int64_t stock = kBuyers * failovers - 20;
     Cluster cluster({.catalog = catalog({{.stock = stock}}), .flags = {{"--lease-max", "4"}}});
     RedisServer second;

@@ -2,6 +2,8 @@
 // and whatever needs no new units goes on as ever.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 #include "harness/cluster.h"
 #include "harness/random.h"
 
@@ -99,6 +101,25 @@ TEST_SUITE("e2e/shared_ledger_outage") {
     cluster.await_open();
     CHECK(cluster.node(0).order({.user = "last"}).code() == "sold_out");
     CHECK(cluster.sold_units() == 200);
+  }
+
+  TEST_CASE("connections that fail again and again are closed and the next is not hurried") {
+    Cluster cluster({.nodes = 1, .catalog = catalog({{.stock = 20}})});
+    const auto descriptors = [&] {
+      const auto folder = "/proc/" + std::to_string(cluster.node(0).process().pid()) + "/fd";
+      return std::distance(std::filesystem::directory_iterator(folder), {});
+    };
+    const auto before = descriptors();
+    cluster.redis().kill();
+    const uint64_t accepted = cluster.relay(0).counts().accepted;
+    const auto began = std::chrono::steady_clock::now();
+    CHECK(cluster.relay(0).await_counts(
+        [&](const RelayCounts& counts) { return counts.accepted >= accepted + 150; }));
+    // The shard's next attempt comes 50 ms after the last, the coordinator's 20 ms.
+    CHECK(std::chrono::steady_clock::now() - began >= std::chrono::seconds{1});
+    CHECK(descriptors() <= before + 2);
+    cluster.redis().restart();
+    CHECK(tally(cluster.rush(crowd(30)))["201"] == 20);
   }
 
   TEST_CASE("replies that take longer than the timeout are asked for again and counted once") {

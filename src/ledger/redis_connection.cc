@@ -83,6 +83,8 @@ Error RedisConnection::named(const std::string& what) const {
   if (is_about_rights(what))
     message += ": allow it with ACL SETUSER " + (server_.user.empty() ? "default" : server_.user) +
                " " + std::string(kRedisRights);
+  if (what.starts_with("CLUSTERDOWN The cluster is down"))
+    message += ": with cluster-require-full-coverage no the masters that are there would go on";
   return Error{std::move(message)};
 }
 
@@ -100,7 +102,7 @@ Status RedisConnection::greet() {
 }
 
 // What would make a promise of the ledger untrue is refused here, before anything is sold.
-Status RedisConnection::check() {
+Status RedisConnection::check(bool is_in_cluster) {
   Result<RedisValue> info = command({"INFO"});
   if (!info) return info.error();
   const std::string version = info_field(info->text, "redis_version");
@@ -112,6 +114,9 @@ Status RedisConnection::check() {
   const std::string policy = info_field(info->text, "maxmemory_policy");
   if (policy != "noeviction")
     return Error{"evicts keys (maxmemory-policy " + policy + "): set maxmemory-policy noeviction"};
+  // A node that takes one master for the whole ledger would count items there that the others count at another master.
+  if (!is_in_cluster && info_field(info->text, "cluster_enabled") == "1")
+    return Error{"belongs to a Redis Cluster: use redis+cluster://"};
   return Ok{};
 }
 

@@ -96,11 +96,13 @@ void audit_ledger(const Node& node, Findings& findings) {
 // ---- logs against a shared ledger ----
 
 // A stream's counters of an item as its log has them, against what Redis says. Redis may have granted what never reached the
-// log, and may not have heard yet of what was returned; never the other way round.
+// log, and may not have heard yet of what was returned; never the other way round. While nodes run that holds of what Redis
+// had granted after the log was read, and of what had come back to it before.
 void hold_stream(const std::string& stream, const std::string& item, const stock::ItemStock& log,
-                 const ledger::StreamCounters& redis, Findings& findings) {
-  const auto granted = static_cast<uint64_t>(redis.granted),
-             returned = static_cast<uint64_t>(redis.returned);
+                 const ledger::StreamCounters& before, const ledger::StreamCounters& after,
+                 Findings& findings) {
+  const auto granted = static_cast<uint64_t>(after.granted),
+             returned = static_cast<uint64_t>(before.returned);
   if (granted < log.accepted)
     findings.differ("item %s, stream %s: %" PRIu64 " units accepted in the log, %" PRIu64
                     " granted by Redis",
@@ -111,11 +113,30 @@ void hold_stream(const std::string& stream, const std::string& item, const stock
                     item.c_str(), stream.c_str(), log.returned, returned);
 }
 
+using Items = std::vector<ledger::ItemCounters>;
+
+const ledger::ItemCounters* find(const Items& items, std::string_view code) {
+  const auto at = std::find_if(items.begin(), items.end(),
+                               [&](const ledger::ItemCounters& item) { return item.item == code; });
+  return at == items.end() ? nullptr : &*at;
+}
+
+// Zeros when there is nothing of the stream.
+ledger::StreamCounters counters_of(const Items& items, std::string_view code,
+                                   const std::string& stream) {
+  if (const ledger::ItemCounters* const item = find(items, code); item != nullptr)
+    for (const ledger::StreamCounters& counters : item->streams)
+      if (counters.stream == stream) return counters;
+  return {};
+}
+
 class SharedAudit {
  public:
-  SharedAudit(const std::vector<Node>& nodes, std::vector<ledger::ItemCounters> items,
+  // What Redis said before the logs were read, and after.
+  SharedAudit(const std::vector<Node>& nodes, const Items& before, Items items,
               std::vector<ledger::Supply> supplies, Findings& findings)
       : nodes_(nodes),
+        before_(before),
         items_(std::move(items)),
         supplies_(std::move(supplies)),
         findings_(findings) {}
@@ -124,18 +145,11 @@ class SharedAudit {
     for (const ledger::ItemCounters& item : items_) hold_item(item);
     for (const Node& node : nodes_) hold_node(node);
     for (const ledger::Supply& supply : supplies_)
-      if (find(supply.item) == nullptr)
+      if (find(items_, supply.item) == nullptr)
         findings_.differ("item %s: in the database, not in Redis", supply.item.c_str());
   }
 
  private:
-  const ledger::ItemCounters* find(std::string_view code) const {
-    const auto at =
-        std::find_if(items_.begin(), items_.end(),
-                     [&](const ledger::ItemCounters& item) { return item.item == code; });
-    return at == items_.end() ? nullptr : &*at;
-  }
-
   void hold_item(const ledger::ItemCounters& item) {
     int64_t held = item.withdrawn;
     for (const ledger::StreamCounters& stream : item.streams)
@@ -168,34 +182,32 @@ class SharedAudit {
       for (ItemId id = 0; id < stocks.size(); ++id) {
         if (stocks[id].accepted == 0) continue;
         const std::string code(node.code_of(id));
-        const ledger::ItemCounters* const item = find(code);
-        ledger::StreamCounters counters;
-        if (item != nullptr)
-          for (const ledger::StreamCounters& stream : item->streams)
-            if (stream.stream == name) counters = stream;
-        hold_stream(name, code, stocks[id], counters, findings_);
+        hold_stream(name, code, stocks[id], counters_of(before_, code, name),
+                    counters_of(items_, code, name), findings_);
       }
     }
   }
 
   const std::vector<Node>& nodes_;
-  std::vector<ledger::ItemCounters> items_;
+  const Items& before_;
+  Items items_;
   std::vector<ledger::Supply> supplies_;
   Findings& findings_;
 };
 
-Status audit_shared(const std::vector<Node>& nodes, const Flags& flags,
-                    const drain::DatabaseUrl& database, Findings& findings) {
-  Result<ledger::RedisUrl> url = ledger::parse_redis_url(flags.ledger);
-  if (!url) return url.error();
-  ledger::RedisClient redis(*url, kRedisTimeoutMs);
-  if (Status connected = redis.connect(); !connected) return connected;
+Result<Items> read_shared(ledger::RedisClient& redis) {
+  if (Status connected = redis.connect(); !connected) return connected.error();
   Result<ledger::EpochView> view = ledger::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state != ledger::EpochView::State::open)
     return Error{"the shared ledger is " + std::string(ledger::name_of(view->state)) +
                  ", so its counters say nothing; see stampede ledger status"};
-  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  return ledger::read_items(redis, view->epoch);
+}
+
+Status audit_shared(const std::vector<Node>& nodes, ledger::RedisClient& redis, const Items& before,
+                    const drain::DatabaseUrl& database, Findings& findings) {
+  Result<Items> items = read_shared(redis);
   if (!items) return items.error();
   std::vector<ledger::Supply> supplies;
   if (database.kind == drain::DatabaseUrl::Kind::postgres) {
@@ -203,7 +215,7 @@ Status audit_shared(const std::vector<Node>& nodes, const Flags& flags,
     if (!known) return known.error();
     supplies = std::move(*known);
   }
-  SharedAudit(nodes, std::move(*items), std::move(supplies), findings).run();
+  SharedAudit(nodes, before, std::move(*items), std::move(supplies), findings).run();
   return Ok{};
 }
 
@@ -417,8 +429,10 @@ int audit(Arguments arguments) {
                  "data directory, whose server may run; several times for several nodes (default: "
                  "./stampede-data)")
       ->type_name("DIR");
-  app.add_option("--ledger", flags.ledger,
-                 "redis://…: the ledger that the nodes share (default: embedded)")
+  app.add_option(
+         "--ledger", flags.ledger,
+         "redis://…, redis+sentinel://… or redis+cluster://…: the ledger that the nodes share "
+         "(default: embedded)")
       ->type_name("URL");
   app.add_option("--db", flags.db,
                  "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
@@ -432,9 +446,12 @@ int audit(Arguments arguments) {
   if (flags.data.size() > 1 && flags.ledger.empty())
     return usage_error("audit",
                        "--data: several nodes have a shared ledger: name it with --ledger");
-  if (!flags.ledger.empty())
-    if (Result<ledger::RedisUrl> redis = ledger::parse_redis_url(flags.ledger); !redis)
-      return usage_error("audit", "--ledger: " + redis.error().message);
+  std::optional<ledger::RedisClient> redis;
+  if (!flags.ledger.empty()) {
+    Result<ledger::RedisUrl> ledger = ledger::parse_redis_url(flags.ledger);
+    if (!ledger) return usage_error("audit", "--ledger: " + ledger.error().message);
+    redis.emplace(*ledger, kRedisTimeoutMs);
+  }
   Result<drain::DatabaseUrl> url = drain::parse_database_url(
       flags.db.empty() ? "sqlite:" + flags.data.front() + "/orders.db" : flags.db);
   if (!url) return usage_error("audit", "--db: " + url.error().message);
@@ -450,6 +467,13 @@ int audit(Arguments arguments) {
     if (!opened) return fail(opened.error(), kExitFailure);
     database = std::move(*opened);
   }
+  // Redis in front of the logs, which know everything that had come back to it by now …
+  Items before;
+  if (redis) {
+    Result<Items> items = read_shared(*redis);
+    if (!items) return fail(items.error(), kExitFailure);
+    before = std::move(*items);
+  }
   int exit_code = kExitFailure;
   Findings findings{.shown_max = flags.differences_shown_max};
   std::vector<Node> nodes;
@@ -458,10 +482,10 @@ int audit(Arguments arguments) {
     if (!node) return fail(node.error(), exit_code);
     nodes.push_back(std::move(*node));
   }
-  // Redis behind the logs: it has granted everything that they accepted.
-  if (flags.ledger.empty()) {
+  // … and behind them: it has granted everything that they accepted.
+  if (!redis) {
     audit_ledger(nodes.front(), findings);
-  } else if (Status status = audit_shared(nodes, flags, *url, findings); !status) {
+  } else if (Status status = audit_shared(nodes, *redis, before, *url, findings); !status) {
     return fail(status.error(), kExitFailure);
   }
   for (const Node& node : nodes) {

@@ -32,6 +32,7 @@ using ledger::EpochView;
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 constexpr int64_t kTimeoutMs = 5'000;
 constexpr std::chrono::milliseconds kLookEvery{50};
+constexpr const char* kNobody = "no node has begun an epoch: does one run?";
 
 struct Flags {
   std::string ledger, db, catalog, data, item;
@@ -182,12 +183,17 @@ int status(const Flags& flags) {
   if (tools.registry)
     if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk)
       return exit_code;
+  if (view->state == EpochView::State::gone) return fail(Error{kNobody});
   if (view->state != EpochView::State::open) return kExitFailure;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(*tools.redis, view->epoch);
   if (!items) return fail(items.error());
-  for (const ledger::ItemCounters& item : *items)
-    if (flags.item.empty() || item.item == flags.item) print_item(item);
-  return kExitOk;
+  bool is_known = flags.item.empty();
+  for (const ledger::ItemCounters& item : *items) {
+    if (!flags.item.empty() && item.item != flags.item) continue;
+    is_known = true;
+    print_item(item);
+  }
+  return is_known ? kExitOk : fail(Error{"--item: the ledger knows no item " + flags.item});
 }
 
 // ---- rebuild ----
@@ -217,9 +223,10 @@ int rebuild(const Flags& flags) {
     if (std::find(view.joined.begin(), view.joined.end(), node) == view.joined.end())
       missing.push_back(node);
   return fail(Error{view.state == EpochView::State::gone
-                        ? "no node has begun an epoch: does one run?"
+                        ? kNobody
                         : "the epoch waits for node " + ledger::text_of(missing) +
-                              ": start it, or `stampede ledger deactivate --node N`"});
+                              ": start it, or take it out for good with `stampede ledger reclaim "
+                              "--node N --data DIR`"});
 }
 
 // ---- deactivate ----
@@ -287,7 +294,8 @@ int ledger(Arguments arguments) {
   add_database(states, false);
   states->add_option("--item", flags.item, "only this item")->type_name("CODE");
   CLI::App* const rebuilds =
-      add("rebuild", "let the nodes build the ledger again from their order logs");
+      add("rebuild",
+          "let the nodes build the ledger again from their order logs; all active ones must run");
   rebuilds->add_option("--wait", flags.wait_s, "how long to wait for it")->type_name("SECONDS");
   CLI::App* const deactivates =
       add("deactivate", "a node that is down no longer holds up the others; it may come back");

@@ -99,8 +99,10 @@ void add_server_flags(CLI::App& app, Flags& flags) {
 }
 
 void add_report_flags(CLI::App& app, Flags& flags) {
-  app.add_flag("--verify", flags.verifies,
-               "check at the end that no promise was broken; exit 1 if one was");
+  app.add_flag(
+      "--verify", flags.verifies,
+      "check at the end that no promise was broken, by a server that shares its stock with "
+      "no other; exit 1 if one was");
   app.add_option("--admin", flags.admin,
                  "operators' listener, for --verify: http://ADDR:PORT or unix:PATH")
       ->type_name("URL");

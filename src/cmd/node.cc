@@ -76,6 +76,8 @@ uint32_t Node::order_cells(uint32_t shard_count) const {
 std::optional<Ending> Node::open() {
   if (auto ending = open_directory()) return ending;
   sink_ = drain::make_sink(settings_.database);
+  // Before log and database are held against each other: of another directory's rows it would hear that its log is damaged.
+  if (auto ending = refuse_stranger()) return ending;
   if (auto ending = restore()) return ending;
   if (manifest_.shard_count != settings_.shard_count)
     if (auto ending = change_shard_count()) return ending;
@@ -302,7 +304,6 @@ std::optional<Ending> Node::agree_on_supply() {
         settings_.data_dir +
             " shares its stock with other nodes through Redis: start it with --ledger as before");
   if (!settings_.redis) return std::nullopt;
-  if (auto ending = refuse_retired()) return ending;
   std::vector<ledger::Supply> known;
   for (const stock::RegisteredItem& item : streams_[0].state->items())
     known.push_back({std::string(item.terms.code.view()), item.supplied, item.withdrawn});
@@ -328,10 +329,10 @@ std::optional<Ending> Node::agree_on_supply() {
   return std::nullopt;
 }
 
-// What a retired node held is back on sale or sold elsewhere. Without an answer the start goes on: Redis and the drainer's
-// transactions refuse such a node too.
-std::optional<Ending> Node::refuse_retired() {
-  if (!shares_registry()) return std::nullopt;
+// A number belongs to one data directory for ever, and what a retired node held is back on sale or sold elsewhere. Without an
+// answer the start goes on: Redis and the drainer's transactions refuse such a node too.
+std::optional<Ending> Node::refuse_stranger() {
+  if (!settings_.redis || !shares_registry()) return std::nullopt;
   registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
   Result<std::vector<ledger::Member>> members = registry_->members();
   if (!members) {
@@ -339,11 +340,18 @@ std::optional<Ending> Node::refuse_retired() {
     return std::nullopt;
   }
   const std::string uuid = orderlog::text_of(manifest_.log_uuid);
-  for (const ledger::Member& member : *members)
+  for (const ledger::Member& member : *members) {
     if (member.uuid == uuid && member.state == ledger::MemberState::retired)
       return failure(kExitLogDamaged,
                      settings_.data_dir + " was retired as node " + std::to_string(member.node) +
                          ": start with an empty --data and a --node that no other had");
+    if (member.node == settings_.node && member.uuid != uuid)
+      return failure(kExitUsage,
+                     "--node " + std::to_string(member.node) +
+                         " is another data directory of this ledger (" + member.uuid + ", " +
+                         settings_.data_dir + " is " + uuid +
+                         "): start with an empty --data and a --node that no other had");
+  }
   return std::nullopt;
 }
 

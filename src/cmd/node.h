@@ -101,7 +101,7 @@ class Node {
   std::optional<Ending> drain_before_change(const std::vector<shard::RestoredStream>& streams);
   std::optional<Ending> merge_catalog();
   std::optional<Ending> agree_on_supply();
-  std::optional<Ending> refuse_retired();
+  std::optional<Ending> refuse_stranger();
   std::optional<Ending> agree_on_terms();
   bool shares_registry() const;
   std::optional<Ending> look_into_database();

@@ -314,7 +314,9 @@ milliseconds Coordinator::take_part(uint64_t epoch) {
     if (group.view.is_open()) purge(group);
   if (needs_supplies_) send_supplies();
   if (stalled_epoch_ != 0) return wait_for_others(epoch);
-  if (!unreached_.empty()) return fail(unreached_), kLookEveryInTrouble;
+  if (!unreached_.empty())
+    return fail(unreached_ + " (the items of the other masters are granted as ever)"),
+           kLookEveryInTrouble;
   settle("");
   return kLookEvery;
 }
@@ -357,7 +359,8 @@ milliseconds Coordinator::wait_for_others(uint64_t epoch) {
     status_.missing = nodes;
   }
   return fail("epoch " + std::to_string(epoch) + " waits for node " + text_of(nodes) +
-              ": start it, or take it out with `stampede ledger deactivate --node N`"),
+              ": start it, or take it out for good with `stampede ledger reclaim --node N --data "
+              "DIR`"),
          kLookEveryInTrouble;
 }
 
@@ -443,8 +446,8 @@ bool Coordinator::fill(const EpochPlan& plan) {
     if (!groups_[number].view.is_in(plan.epoch)) continue;
     Lines lines;
     for (const auto& [item, counts] : entries[number]) {
-      Words& line = lines.emplace_back(Words{item, std::to_string(counts.supplied),
-                                             std::to_string(counts.streams.size() / 4)});
+      Words& line = lines.emplace_back(
+          Words{item, std::to_string(counts.supplied), std::to_string(counts.streams.size() / 4)});
       line.insert(line.end(), counts.streams.begin(), counts.streams.end());
     }
     if (!send_join(groups_[number], {std::to_string(plan.epoch), "*", "0", "0.0", "0"}, lines,
@@ -650,12 +653,11 @@ void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
 void Coordinator::restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket) {
   const std::lock_guard lock(mutex_);
   CHECK(jobs_.size() < kJobsMax);
-  jobs_.push_back(
-      [this, item = std::move(item), op_id = std::move(op_id), delta, ticket] {
-        StockChange change = do_restock(item, op_id, delta);
-        change.ticket = ticket;
-        return change;
-      });
+  jobs_.push_back([this, item = std::move(item), op_id = std::move(op_id), delta, ticket] {
+    StockChange change = do_restock(item, op_id, delta);
+    change.ticket = ticket;
+    return change;
+  });
   is_woken_ = true;
   wake_.notify_one();
 }

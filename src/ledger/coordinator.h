@@ -57,8 +57,8 @@ struct CoordinatorStatus {
   bool is_open = false;
   uint64_t epoch = 0;
   uint64_t epochs_begun = 0, epochs_joined = 0;
-  std::string server;             // addresses of the masters in use; empty: none
-  std::string problem;            // why nothing is granted; empty: nothing is wrong
+  std::string server;   // addresses of the masters in use; empty: none
+  std::string problem;  // why nothing is granted, or not of every item; empty: nothing is wrong
   std::vector<uint32_t> missing;  // members that the others wait for
 };
 
@@ -105,7 +105,8 @@ class Coordinator {
     std::vector<uint64_t> last_numbers;  // by shard
   };
   using Words = std::vector<std::string>;
-  using Lines = std::vector<Words>;  // of a JOIN, an item each: item supplied count (stream a r pool)…
+  using Lines =
+      std::vector<Words>;  // of a JOIN, an item each: item supplied count (stream a r pool)…
 
   // ---- looking
   std::chrono::milliseconds advance();

@@ -47,10 +47,8 @@ Result<RedisClient::Servers> RedisClient::locate() {
 Result<RedisServer> RedisClient::server_at(const std::string& host, uint16_t port) const {
   Result<HostPort> address = resolved({.host = host, .port = port});
   if (!address) return address.error();
-  return RedisServer{.address = *address,
-                     .user = url_.user,
-                     .password = url_.password,
-                     .database = url_.database};
+  return RedisServer{
+      .address = *address, .user = url_.user, .password = url_.password, .database = url_.database};
 }
 
 // The first of the hosts that answers decides; one that is down or does not know is passed over.
@@ -64,8 +62,7 @@ Result<RedisClient::Servers> RedisClient::ask_hosts(
       asked.user = url_.user;
       asked.password = url_.password;
     }
-    Result<std::unique_ptr<RedisConnection>> connection =
-        RedisConnection::open(asked, timeout_ms_);
+    Result<std::unique_ptr<RedisConnection>> connection = RedisConnection::open(asked, timeout_ms_);
     if (!connection) {
       problem = connection.error().message;
       continue;
@@ -81,6 +78,8 @@ Result<RedisClient::Servers> RedisClient::ask_hosts(
 Result<RedisClient::Servers> RedisClient::ask_sentinel(RedisConnection& sentinel) {
   Result<RedisValue> answer =
       sentinel.command({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", url_.master});
+  if (!answer && answer.error().message.starts_with("ERR unknown command"))
+    return Error{"is no Sentinel: name one, or use redis://"};
   if (!answer) return answer.error();
   if (answer->values.size() != 2) return Error{"knows no master named " + url_.master};
   Result<RedisServer> server =
@@ -93,6 +92,8 @@ Result<RedisClient::Servers> RedisClient::ask_cluster(RedisConnection& node) {
   while (slots_.size() < group_count()) {
     const auto group = static_cast<uint32_t>(slots_.size());
     Result<RedisValue> slot = node.command({"CLUSTER", "KEYSLOT", std::string(state_key(group))});
+    if (!slot && slot.error().message.find("cluster support disabled") != std::string::npos)
+      return Error{"belongs to no Redis Cluster: use redis://"};
     if (!slot) return slot.error();
     slots_.push_back(slot->integer);
   }
@@ -109,8 +110,7 @@ Result<RedisClient::Servers> RedisClient::ask_cluster(RedisConnection& node) {
       return Error{"no master of the cluster serves slot " + std::to_string(slot)};
     const std::vector<RedisValue>& master = range->values[2].values;
     // A node that does not know its own name leaves it out.
-    const std::string& host =
-        master[0].text.empty() ? node.server().address.host : master[0].text;
+    const std::string& host = master[0].text.empty() ? node.server().address.host : master[0].text;
     Result<RedisServer> server = server_at(host, static_cast<uint16_t>(master[1].integer));
     if (!server) return server.error();
     servers.push_back(*server);
@@ -173,9 +173,8 @@ void RedisClient::disconnect() {
 }
 
 void RedisClient::disconnect(uint32_t group) {
-  std::erase_if(connections_, [&](const auto& connection) {
-    return connection->server() == servers_[group];
-  });
+  std::erase_if(connections_,
+                [&](const auto& connection) { return connection->server() == servers_[group]; });
   unplaced_ |= uint32_t{1} << group;
 }
 

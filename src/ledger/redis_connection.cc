@@ -83,6 +83,8 @@ Error RedisConnection::named(const std::string& what) const {
   if (is_about_rights(what))
     message += ": allow it with ACL SETUSER " + (server_.user.empty() ? "default" : server_.user) +
                " " + std::string(kRedisRights);
+  if (what.starts_with("CLUSTERDOWN The cluster is down"))
+    message += ": with cluster-require-full-coverage no the masters that are there would go on";
   return Error{std::move(message)};
 }
 
@@ -100,7 +102,7 @@ Status RedisConnection::greet() {
 }
 
 // What would make a promise of the ledger untrue is refused here, before anything is sold.
-Status RedisConnection::check(bool is_cluster) {
+Status RedisConnection::check(bool is_in_cluster) {
   Result<RedisValue> info = command({"INFO"});
   if (!info) return info.error();
   const std::string version = info_field(info->text, "redis_version");
@@ -109,12 +111,12 @@ Status RedisConnection::check(bool is_cluster) {
                  ".0 or later"};
   if (const std::string role = info_field(info->text, "role"); role != "master")
     return Error{"is a " + role + ": name the master, or use redis+sentinel://"};
-  if (const bool is_node = info_field(info->text, "redis_mode") == "cluster"; is_node != is_cluster)
-    return Error{is_node ? "is a node of a Redis Cluster: name it redis+cluster://"
-                         : "is no node of a Redis Cluster: name it redis://"};
   const std::string policy = info_field(info->text, "maxmemory_policy");
   if (policy != "noeviction")
     return Error{"evicts keys (maxmemory-policy " + policy + "): set maxmemory-policy noeviction"};
+  // A node that takes one master for the whole ledger would count items there that the others count at another master.
+  if (!is_in_cluster && info_field(info->text, "cluster_enabled") == "1")
+    return Error{"belongs to a Redis Cluster: use redis+cluster://"};
   return Ok{};
 }
 

@@ -19,7 +19,8 @@ namespace stampede::ledger {
 // used with redis+cluster:// only.
 //   ACL SETUSER sale on >password ~stampede:{ledger* +info …
 constexpr std::string_view kRedisRights =
-    "~stampede:{ledger* +info +select +asking +cluster|slots +cluster|keyslot +script|load +evalsha "
+    "~stampede:{ledger* +info +select +asking +cluster|slots +cluster|keyslot +script|load "
+    "+evalsha "
     "+hget +hmget +hset +hgetall +hexists +hkeys +hdel +unlink +exists +sadd +spop +sscan";
 
 // What Redis answered: a tree of numbers and texts.
@@ -40,8 +41,8 @@ class RedisConnection {
 
   // Authenticates and selects the database; asks nothing of a server that needs neither.
   Status greet();
-  // Whether it can be a ledger: version, role, eviction, and a node of a cluster or not. The error says what to do.
-  Status check(bool is_cluster);
+  // Whether it can be a ledger: version, role, eviction, alone or in a cluster as the URL has it. The error says what to do.
+  Status check(bool is_in_cluster);
 
   // An Error is what Redis said, or why nothing came: then the connection is broken, and whether it was done is not known.
   Result<RedisValue> command(const std::vector<std::string>& words);

@@ -109,6 +109,8 @@ Result<ItemAudit> parse_audit(std::string_view json, std::string_view item) {
         entry["leased"].get(audit.leased) || entry["reserved"].get(audit.reserved) ||
         entry["paid"].get(audit.paid) || entry["ok"].get(audit.ok))
       return Error{"/admin/audit lacks a figure for item '" + std::string(item) + "'"};
+    if (entry["elsewhere"].get(audit.elsewhere))
+      audit.elsewhere = 0;  // only a shared ledger has it
     return audit;
   }
   return Error{"/admin/audit does not know the item '" + std::string(item) + "'"};

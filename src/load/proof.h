@@ -19,11 +19,11 @@ class Proof {
         Progress& progress);
 
   // Before the run. An error when the run could not be verified afterwards: no listener, no such
-  // item, no database.
+  // item, no database, other nodes that hold units too.
   Status prepare();
 
-  // After the run. An error when something could not be read, or the database stopped catching up:
-  // then nothing is proven.
+  // After the run. An error when something could not be read, the database stopped catching up, or
+  // other nodes took part: then nothing is proven.
   Result<Report::Verified> gather(const Run& run, const std::function<bool()>& is_interrupted);
 
  private:

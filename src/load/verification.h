@@ -28,6 +28,7 @@ struct OrderRow {
 // One item's line of /admin/audit.
 struct ItemAudit {
   Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
+  Units elsewhere = 0;  // held by other nodes
   bool ok = false;
 };
 

@@ -213,7 +213,7 @@ TextAnswer Admin::readiness() const {
     warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
   // Not a reason to be sent nobody: what is leased sells on, and payments and reads go on.
   if (const LedgerStatus ledger = ledger_view_(); !ledger.problem.empty())
-    warnings.push_back("nothing is granted: " + ledger.problem);
+    warnings.push_back("units are not granted: " + ledger.problem);
   return readiness_answer(reasons_against(), warnings);
 }
 

@@ -154,7 +154,7 @@ void add_drainer(MetricsText& text, const Process& process, const ServerView& vi
 }
 
 void add_ledger(MetricsText& text, const LedgerStatus& ledger) {
-  text.gauge("ledger_available", "1 while the ledger can grant units.",
+  text.gauge("ledger_available", "1 while the ledger can grant units of every item.",
              uint64_t{ledger.is_available});
   if (!ledger.is_shared) return;
   text.gauge("ledger_epoch", "The epoch that is open; 0: none.", ledger.epoch);

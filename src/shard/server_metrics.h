@@ -32,8 +32,8 @@ struct LedgerStatus {
   uint64_t repeats = 0, connects = 0;  // exchanges whose answer was lost, connections made
   uint64_t disputes = 0;               // answers that could not be true
   std::string server;                  // address of the Redis in use
-  std::string problem;                 // why nothing is granted; empty: nothing is wrong
-  std::vector<uint32_t> missing;       // members that an epoch waits for
+  std::string problem;  // why nothing is granted, or not of every item; empty: nothing is wrong
+  std::vector<uint32_t> missing;  // members that an epoch waits for
 };
 
 struct ServerView {

@@ -37,8 +37,9 @@ std::vector<Outcome> of_node(Cluster& cluster, size_t index, std::vector<Outcome
 bool waits_for(Cluster& cluster, size_t index, int64_t missing) {
   const Json ledger = cluster.ledger_of(index);
   return ledger["missing"].size() == 1 && ledger["missing"].at(0).number() == missing &&
-         ledger["problem"].text().find("waits for node " + std::to_string(missing)) !=
-             std::string::npos;
+         ledger["problem"].text().find("waits for node " + std::to_string(missing) +
+                                       ": start it, or take it out for good with `stampede ledger "
+                                       "reclaim --node N --data DIR`") != std::string::npos;
 }
 
 // Two nodes of which node 1 was killed with orders and leased units, and Redis has forgotten everything.

@@ -55,10 +55,10 @@ struct Shop {
   }
 
   RedisCluster masters{3, {.more = {"cluster-require-full-coverage no"}}};
-  Cluster cluster{{.catalog = catalog_of_items(),
-                   .ledger = "redis+cluster://" + masters.node(0).address() + "," +
-                             masters.node(1).address(),
-                   .flags = {{"--lease-max", "4"}}}};
+  Cluster cluster{
+      {.catalog = catalog_of_items(),
+       .ledger = "redis+cluster://" + masters.node(0).address() + "," + masters.node(1).address(),
+       .flags = {{"--lease-max", "4"}}}};
 };
 
 TEST_SUITE("e2e/shared_ledger_redis_cluster") {
@@ -71,7 +71,8 @@ TEST_SUITE("e2e/shared_ledger_redis_cluster") {
     const Finished status = shop.cluster.ledger("status");
     CAPTURE(status.out);
     CHECK(status.exit_code == 0);
-    for (size_t i = 0; i < kItems; ++i) CHECK(status.out.find(item_name(i) + ":") != std::string::npos);
+    for (size_t i = 0; i < kItems; ++i)
+      CHECK(status.out.find(item_name(i) + ":") != std::string::npos);
     const Finished rebuilt = shop.cluster.ledger("rebuild");
     CAPTURE(rebuilt.out);
     CHECK(rebuilt.exit_code == 0);
@@ -114,7 +115,8 @@ TEST_SUITE("e2e/shared_ledger_redis_cluster") {
     std::vector<Outcome> outcomes;
     for (size_t i = 0; i < kItems; ++i) {
       if (shop.owner_of(item_name(i)) == dead) continue;
-      const auto sold = shop.cluster.rush(crowd(kStock + 2, item_name(i) + "-", {.item = item_name(i)}));
+      const auto sold =
+          shop.cluster.rush(crowd(kStock + 2, item_name(i) + "-", {.item = item_name(i)}));
       CHECK(tally(sold)["201"] == kStock);
       outcomes.insert(outcomes.end(), sold.begin(), sold.end());
     }
@@ -124,6 +126,8 @@ TEST_SUITE("e2e/shared_ledger_redis_cluster") {
     };
     CHECK(wait_until(hears_unavailable));
     CHECK(!shop.cluster.is_open(0));
+    CHECK(shop.cluster.ledger_of(0)["problem"].text().find("other masters are granted") !=
+          std::string::npos);
     shop.masters.node(dead).restart();
     shop.masters.await_ok();
     shop.cluster.await_open();
@@ -173,12 +177,11 @@ TEST_SUITE("e2e/shared_ledger_redis_cluster") {
     std::vector<Outcome> outcomes =
         shop.cluster.rush(Shop::crowd_for_all(kStock / 2, "first"), {1});
     for (const Outcome& outcome : outcomes)
-      if (outcome.status == 201)
-        REQUIRE(shop.cluster.node(1).pay(outcome.order_id).status == 200);
+      if (outcome.status == 201) REQUIRE(shop.cluster.node(1).pay(outcome.order_id).status == 200);
     CHECK(shop.cluster.node(1).wait_drained());
     shop.cluster.node(1).kill9();
-    const Finished reclaimed = shop.cluster.ledger(
-        "reclaim", {"--node", "1", "--data", shop.cluster.node(1).data()});
+    const Finished reclaimed =
+        shop.cluster.ledger("reclaim", {"--node", "1", "--data", shop.cluster.node(1).data()});
     CAPTURE(reclaimed.out);
     REQUIRE(reclaimed.exit_code == 0);
     for (const Outcome& outcome : shop.cluster.rush(Shop::crowd_for_all(kStock, "heir"), {0}))

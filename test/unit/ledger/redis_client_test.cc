@@ -301,13 +301,29 @@ TEST_CASE("in a cluster a group is found again where its slot goes, and on its w
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
 }
 
-TEST_CASE("a node of a cluster is named as such and other servers are not") {
+TEST_CASE("a URL of another kind than the server is refused and the right one is named") {
   servers::RedisCluster cluster(1);
-  CHECK(contains(connect_complaint(url_of(cluster.node(0).port())),
-                 "is a node of a Redis Cluster: name it redis+cluster://"));
-  Server& server = empty_redis();
-  CHECK(contains(connect_complaint(url_of("redis+cluster://" + server.address())),
-                 "cluster support disabled"));
+  const std::string in_cluster = cluster.node(0).address(), alone = empty_redis().address();
+  CHECK(connect_complaint(url_of("redis+cluster://" + in_cluster)) == "none");
+  CHECK(connect_complaint(url_of("redis://" + in_cluster)) ==
+        "Redis at " + in_cluster + ": belongs to a Redis Cluster: use redis+cluster://");
+  CHECK(contains(connect_complaint(url_of("redis+cluster://" + alone)),
+                 "Redis at " + alone + ": belongs to no Redis Cluster: use redis://"));
+  CHECK(contains(connect_complaint(url_of("redis+sentinel://" + alone + "/sale")),
+                 "Redis at " + alone + ": is no Sentinel: name one, or use redis://"));
+}
+
+TEST_CASE("a cluster that stops as a whole when one master is gone is told how not to") {
+  servers::RedisCluster cluster(1);
+  RedisClient client(url_of("redis+cluster://" + cluster.node(0).address()), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  cluster.node(0).command({"CLUSTER", "DELSLOTS", "0"});
+  std::string status;
+  REQUIRE(await([&] {
+    status = status_of(client.call(0, Script::check, {"0"}));
+    return contains(status, "CLUSTERDOWN");
+  }));
+  CHECK(contains(status, "with cluster-require-full-coverage no the masters"));
 }
 
 TEST_CASE("a cluster's masters share the groups and one that is down takes only its own along") {

@@ -38,7 +38,11 @@ TEST_SUITE("load/operator_client") {
     CHECK(audit->leased == 2);
     CHECK(audit->reserved == 7997);
     CHECK(audit->paid == 2000);
+    CHECK(audit->elsewhere == 0);
     CHECK_FALSE(audit->ok);
+    std::string shared = kAudit;
+    shared.insert(shared.rfind(",\"ok\""), R"(,"elsewhere":7)");
+    CHECK(parse_audit(shared, "ticket")->elsewhere == 7);
   }
 
   TEST_CASE("an audit without the item or a figure is an error and never zero") {

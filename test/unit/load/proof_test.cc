@@ -55,11 +55,13 @@ struct Ended {
     if (request.line.starts_with("GET /admin/audit ") && audits++ == 0)
       return http_answer("200 OK",
                          R"({"ok":true,"items":[{"item":"ticket","total":50,"free":50,"leased":0,)"
-                         R"("reserved":0,"paid":0,"ok":true}]})");
+                         R"("reserved":0,"paid":0,"elsewhere":)" +
+                             std::to_string(elsewhere_before) + R"(,"ok":true}]})");
     if (request.line.starts_with("GET /admin/audit "))
       return http_answer("200 OK",
                          R"({"ok":true,"items":[{"item":"ticket","total":50,"free":0,"leased":0,)"
-                         R"("reserved":50,"paid":0,"ok":true}]})");
+                         R"("reserved":50,"paid":0,"elsewhere":)" +
+                             std::to_string(elsewhere_after) + R"(,"ok":true}]})");
     int lag = lags[std::min<size_t>(asked++, lags.size() - 1)];
     return http_answer("200 OK", R"({"drainer":{"lag_records":)" + std::to_string(lag) + "}}");
   }
@@ -92,6 +94,7 @@ struct Ended {
   ScratchDirectory scratch;
   SystemClock clock;
   FakeSale sale{50};
+  std::atomic<int> elsewhere_before{0}, elsewhere_after{0};
   std::atomic<size_t> audits{0};
   std::atomic<size_t> asked{0};  // for the drainer's lag
   FakeServer front, operators;
@@ -129,6 +132,17 @@ TEST_SUITE("load/proof") {
   TEST_CASE("an interrupted wait proves nothing") {
     Ended ended({7});
     CHECK_FALSE(bool(ended.prove(true)));
+  }
+
+  TEST_CASE("of a sale in which other nodes took part nothing is said") {
+    for (const bool is_before : {true, false}) {
+      Ended ended;
+      (is_before ? ended.elsewhere_before : ended.elsewhere_after) = 20;
+      const auto verified = ended.prove();
+      REQUIRE_FALSE(bool(verified));
+      CHECK(verified.error().message.starts_with("--verify knows one node, and others hold 20 "));
+      CHECK(ended.audits == (is_before ? 1 : 2));
+    }
   }
 
   TEST_CASE("a row that somebody deleted is missed") {

@@ -19,7 +19,8 @@ namespace stampede::ledger {
 // used with redis+cluster:// only.
 //   ACL SETUSER sale on >password ~stampede:{ledger* +info …
 constexpr std::string_view kRedisRights =
-    "~stampede:{ledger* +info +select +asking +cluster|slots +cluster|keyslot +script|load +evalsha "
+    "~stampede:{ledger* +info +select +asking +cluster|slots +cluster|keyslot +script|load "
+    "+evalsha "
     "+hget +hmget +hset +hgetall +hexists +hkeys +hdel +unlink +exists +sadd +spop +sscan";
 
 // What Redis answered: a tree of numbers and texts.
@@ -40,14 +41,15 @@ class RedisConnection {
 
   // Authenticates and selects the database; asks nothing of a server that needs neither.
   Status greet();
-  // Whether it can be a ledger: version, role, eviction. The error says what to do.
-  Status check();
+  // Whether it can be a ledger: version, role, eviction, and in a cluster or not. The error says what to do.
+  Status check(bool is_of_cluster);
 
   // An Error is what Redis said, or why nothing came: then the connection is broken, and whether it was done is not known.
   Result<RedisValue> command(const std::vector<std::string>& words);
   // An array whose first value is the script's status.
   Result<RedisValue> call(uint32_t group, Script script, const std::vector<std::string>& arguments);
 
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
   [[nodiscard]] const RedisServer& server() const { return server_; }
   // What went wrong, with the server's name and, if an access list refused, what to allow.
   [[nodiscard]] Error named(const std::string& what) const;
@@ -55,9 +57,11 @@ class RedisConnection {
  private:
   RedisConnection(const RedisServer& server, redisContext* context);
   bool has_surplus() const;
+  Error broken(const char* why);
 
   RedisServer server_;
   redisContext* context_;
+  bool is_broken_ = false;
   std::array<std::string, kScriptCount> shas_;
 };
 

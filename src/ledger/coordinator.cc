@@ -22,6 +22,9 @@ constexpr int64_t kStallNs =
     3 * kSecond;  // an epoch that nobody fills or joins for so long is begun again
 // A group that is not in the newest epoch: whoever begins that is at work, or died in between, or could not reach the group.
 constexpr int64_t kLagNs = kSecond / 2;
+// How long a group for which an epoch was begun in vain waits before the next, doubled each time: every epoch closes all groups
+// for a moment.
+constexpr int64_t kPatienceMinNs = kSecond / 2, kPatienceMaxNs = 30 * kSecond;
 constexpr int64_t kAskWhereNs = kSecond / 2;  // the sentinels or the cluster
 constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
 constexpr unsigned kDuelBackoffMs = 20, kDuelMemberMs = 3;
@@ -173,16 +176,25 @@ milliseconds Coordinator::advance() {
   }
   refuse_lost_log();
   const uint64_t newest = newest_epoch();
-  const int64_t stalled = stalled_ns(newest);
-  for (const Group& group : groups_) {
+  if (!must_begin(newest)) return take_part(newest);
+  if (begin_epoch(std::max(newest, highest_promise_))) return kPollBarrier;
+  // No epoch can be begun, for the database is away: those that are open need none.
+  if (highest_promise_ <= newest) rejoin_open_groups(newest);
+  return kLookEveryInTrouble;
+}
+
+bool Coordinator::must_begin(uint64_t newest) {
+  const int64_t stalled = stalled_ns(newest), now_ns = clock_.now().boot_ns;
+  bool must = false;
+  for (Group& group : groups_) {
     const bool lags = group.view.status == "OK" && group.view.epoch < newest;
-    const bool is_void =
-        lags ? stalled >= kLagNs
-             : group.view.is_there() && needs_new_epoch(group.view, stalled >= kStallNs);
-    if (is_void)
-      return begin_epoch(std::max(newest, highest_promise_)) ? kPollBarrier : kLookEveryInTrouble;
+    group.is_void = lags
+                        ? stalled >= kLagNs
+                        : group.view.is_there() && needs_new_epoch(group.view, stalled >= kStallNs);
+    if (!lags && group.view.is_open()) group.patience_ns = group.void_until_ns = 0;
+    must |= group.is_void && now_ns >= group.void_until_ns;
   }
-  return take_part(newest);
+  return must;
 }
 
 bool Coordinator::connect() {
@@ -266,6 +278,7 @@ int64_t Coordinator::stalled_ns(uint64_t epoch) {
   if (is_open || stalled_epoch_ == epoch) return is_open ? 0 : now_ns - stalled_since_ns_;
   stalled_epoch_ = epoch;
   stalled_since_ns_ = now_ns;
+  asked_who_ns_ = 0;
   return 0;
 }
 
@@ -305,14 +318,14 @@ milliseconds Coordinator::take_part(uint64_t epoch) {
     must_join_some = true;
     must_enter |= !group.view.is_open();
   }
-  if (must_join_some) {
-    const bool has_joined = promise(epoch) && (!must_enter || enter(epoch)) && join(epoch);
-    if (!has_joined) return kLookEveryInTrouble;
-  }
+  if (must_join_some && (!promise(epoch) || (must_enter && !enter(epoch))))
+    return kLookEveryInTrouble;
+  const bool has_joined = !must_join_some || join(epoch);
   open_groups(epoch, must_join_some);
   for (Group& group : groups_)
     if (group.view.is_open()) purge(group);
-  if (needs_supplies_) send_supplies();
+  send_supplies();
+  if (!has_joined) return kLookEveryInTrouble;
   if (stalled_epoch_ != 0) return wait_for_others(epoch);
   if (!unreached_.empty())
     return fail(unreached_ + " (the items of the other masters are granted as ever)"),
@@ -325,7 +338,8 @@ milliseconds Coordinator::take_part(uint64_t epoch) {
 void Coordinator::open_groups(uint64_t epoch, bool has_joined) {
   bool is_news = has_joined;
   for (Group& group : groups_) {
-    if (!group.view.is_in(epoch) || !group.view.is_open() || group.open == epoch) continue;
+    const bool is_open = group.view.is_in(epoch) && group.view.is_open() && group.joined == epoch;
+    if (!is_open || group.open == epoch) continue;
     group.open = epoch;
     stream_count_ =
         settings_.shard_count * static_cast<uint32_t>(parse_nodes(group.view.members).size());
@@ -337,7 +351,9 @@ void Coordinator::open_groups(uint64_t epoch, bool has_joined) {
 // Until all have joined. Who was taken out meanwhile need not be waited for: an epoch without him can be begun.
 milliseconds Coordinator::wait_for_others(uint64_t epoch) {
   if (stalled_ns(epoch) < kStallNs) return kPollBarrier;
-  stalled_since_ns_ = clock_.now().boot_ns;
+  const int64_t now_ns = clock_.now().boot_ns;
+  if (now_ns - asked_who_ns_ < kStallNs) return kLookEveryInTrouble;
+  asked_who_ns_ = now_ns;
   std::set<uint32_t> missing;
   for (const Group& group : groups_) {
     if (!group.view.is_in(epoch) || group.view.is_open()) continue;
@@ -357,7 +373,11 @@ milliseconds Coordinator::wait_for_others(uint64_t epoch) {
   {
     const std::lock_guard lock(mutex_);
     status_.missing = nodes;
+    // A master keeps the others waiting, and why has been said.
+    if (nodes.empty() && !status_.problem.empty()) return kLookEveryInTrouble;
   }
+  if (nodes.empty())
+    return fail("not every master is in epoch " + std::to_string(epoch)), kLookEveryInTrouble;
   return fail("epoch " + std::to_string(epoch) + " waits for node " + text_of(nodes) +
               ": start it, or take it out for good with `stampede ledger reclaim --node N --data "
               "DIR`"),
@@ -390,12 +410,23 @@ bool Coordinator::begin_epoch(uint64_t above) {
   if (!look()) return false;
   if (is_overtaken(above)) return true;
   if (!promise(plan->epoch)) return false;
+  be_patient();
   if (!bump(*plan)) return true;
   {
     const std::lock_guard lock(mutex_);
     ++status_.epochs_begun;
   }
-  return fill(*plan) && enter(plan->epoch) && join(plan->epoch);
+  fill(*plan);
+  return enter(plan->epoch) && join(plan->epoch);
+}
+
+void Coordinator::be_patient() {
+  const int64_t now_ns = clock_.now().boot_ns;
+  for (Group& group : groups_) {
+    if (!group.is_void) continue;
+    group.patience_ns = std::clamp(2 * group.patience_ns, kPatienceMinNs, kPatienceMaxNs);
+    group.void_until_ns = now_ns + group.patience_ns;
+  }
 }
 
 // False when another epoch is there already. A master that is lost here is left behind.
@@ -420,8 +451,9 @@ bool Coordinator::bump(const EpochPlan& plan) {
   return true;
 }
 
-// What the database knows: the supply of every item, what was withdrawn, and the members that are not there.
-bool Coordinator::fill(const EpochPlan& plan) {
+// What the database knows: the supply of every item, what was withdrawn, and the members that are not there. A group that
+// cannot be filled does not open, and brings about another epoch.
+void Coordinator::fill(const EpochPlan& plan) {
   struct Entry {
     Units supplied = 0;
     Words streams;  // stream a r pool, four by four
@@ -450,11 +482,12 @@ bool Coordinator::fill(const EpochPlan& plan) {
           Words{item, std::to_string(counts.supplied), std::to_string(counts.streams.size() / 4)});
       line.insert(line.end(), counts.streams.begin(), counts.streams.end());
     }
-    if (!send_join(groups_[number], {std::to_string(plan.epoch), "*", "0", "0.0", "0"}, lines,
-                   "filling"))
-      return false;
+    const bool is_filled =
+        send_join(groups_[number], {std::to_string(plan.epoch), "*", "0", "0.0", "0"}, lines,
+                  "filling")
+            .has_value();
+    if (!is_filled) groups_[number].view = {};
   }
-  return true;
 }
 
 // ---- promise and join ----
@@ -507,15 +540,36 @@ bool Coordinator::must_join(const Group& group, uint64_t epoch) const {
          (group.view.is_open() && group.needs_rejoin);
 }
 
+// False when a group was not joined that should be; the others are.
 bool Coordinator::join(uint64_t epoch) {
   const std::vector<Lines> lines = lines_of_streams(epoch);
-  for (uint32_t number = 0; number < groups_.size(); ++number)
-    if (must_join(groups_[number], epoch) && !join_group(groups_[number], epoch, lines[number]))
-      return false;
-  const bool is_new = std::exchange(joined_, epoch) != epoch;
-  const std::lock_guard lock(mutex_);
-  status_.epochs_joined += is_new;
-  return true;
+  bool has_joined_all = true;
+  for (uint32_t number = 0; number < groups_.size(); ++number) {
+    Group& group = groups_[number];
+    if (!must_join(group, epoch)) continue;
+    if (!join_group(group, epoch, lines[number])) {
+      has_joined_all = false;
+      continue;
+    }
+    const bool is_new = std::exchange(joined_, epoch) != epoch;
+    const std::lock_guard lock(mutex_);
+    status_.epochs_joined += is_new;
+  }
+  return has_joined_all;
+}
+
+// A restarted node goes on where nothing is wrong.
+void Coordinator::rejoin_open_groups(uint64_t epoch) {
+  for (Group& group : groups_) {
+    const bool is_sound =
+        group.view.is_in(epoch) && group.view.is_open() && !needs_new_epoch(group.view, false);
+    if (!is_sound) group.view = {};
+  }
+  const bool must_join_some = std::any_of(
+      groups_.begin(), groups_.end(), [&](const Group& group) { return must_join(group, epoch); });
+  if (!must_join_some || !promise(epoch)) return;
+  (void)join(epoch);
+  open_groups(epoch, true);
 }
 
 // What every stream has of the items of each group, as it promised the epoch.
@@ -607,11 +661,18 @@ void Coordinator::end_if_retired() {
 
 // An item or units that became known while this epoch was open: whoever brought them says so until they have arrived.
 void Coordinator::send_supplies() {
-  const bool is_open = std::all_of(groups_.begin(), groups_.end(),
-                                   [](const Group& group) { return group.open != 0; });
-  if (!is_open) return;
-  Result<std::vector<Supply>> supplies = registry_.supplies();
-  needs_supplies_ = !supplies || !supply(client_, groups_.front().open, *supplies);
+  const auto can_take = [](const Group& group) {
+    return group.needs_supplies && group.open != 0 && group.view.is_in(group.open);
+  };
+  if (std::none_of(groups_.begin(), groups_.end(), can_take)) return;
+  const Result<std::vector<Supply>> supplies = registry_.supplies();
+  if (!supplies) return;
+  std::vector<std::vector<Supply>> of_groups(groups_.size());
+  for (const Supply& supply : *supplies)
+    of_groups[group_of(supply.item, client_.group_count())].push_back(supply);
+  for (uint32_t number = 0; number < groups_.size(); ++number)
+    if (Group& group = groups_[number]; can_take(group))
+      group.needs_supplies = !supply(client_, group.open, of_groups[number]);
 }
 
 // While a cluster moves the slot, keys that are still on their way would be taken for removed.
@@ -639,7 +700,7 @@ void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
     Result<std::vector<Supply>> standing = registry_.add_items({&wanted, 1});
     if (!standing) return change.message = standing.error().message, change;
     // Its buyers come when it is told, so Redis should know it before.
-    needs_supplies_ = true;
+    group_with(item).needs_supplies = true;
     send_supplies();
     change.outcome = StockChange::Outcome::done;
     change.supplied = standing->front().supplied;
@@ -670,7 +731,7 @@ StockChange Coordinator::do_restock(const std::string& item, const std::string& 
   const auto unavailable = [](const std::string& why) {
     return StockChange{.outcome = Outcome::unavailable, .message = why};
   };
-  const Group& group = group_with(item);
+  Group& group = group_with(item);
   const std::string epoch = std::to_string(group.open);
   Result<std::optional<Restocked>> known = registry_.find_restock(op_id);
   if (!known) return unavailable(known.error().message);
@@ -694,7 +755,7 @@ StockChange Coordinator::do_restock(const std::string& item, const std::string& 
   if (delta > 0) {
     Result<RedisValue> told =
         call(group, Script::supply, {epoch, item, std::to_string(supply.supplied)});
-    needs_supplies_ |= !told || told->values[0].text != "OK";
+    group.needs_supplies |= !told || told->values[0].text != "OK";
   }
   return {.outcome = restocked->is_applied ? Outcome::done : Outcome::repeated,
           .supplied = supply.supplied,

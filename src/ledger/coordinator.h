@@ -13,8 +13,9 @@
 // still the one that opened E. So whatever Redis forgets, no unit can be granted twice.
 //
 // The groups of a Redis Cluster go through this side by side, each at its own master, with one promise and one number for
-// each epoch: what is proved of one group holds for all. A master that cannot be reached stops its own groups alone. When one
-// group needs an epoch it begins at all of them; one that was out of reach then lags behind, and brings about the next.
+// each epoch: what is proved of one group holds for all. A master that cannot be reached stops its own groups alone, and so
+// does one that refuses to be written to. When one group needs an epoch it begins at all of them; one that was out of reach then
+// lags behind, and brings about the next: at once, and less and less often while that does not open it.
 //
 // Blocking calls with deadlines throughout; only this thread waits. A loop over what is there, not a sequence that must be
 // finished: each step looks again, so a crash, a timeout or another node's epoch at any point is just another state to find.
@@ -97,11 +98,15 @@ class Coordinator {
     bool is_open() const { return status == "OK" && state == "O"; }
   };
   struct Group {
-    View view;                           // of the last look
-    uint64_t joined = 0;                 // by this process
-    uint64_t open = 0;                   // told to the shards
-    uint64_t purged = 0;                 // epochs before it have no keys any more
-    bool needs_rejoin = false;           // a shard had trouble
+    View view;                   // of the last look
+    uint64_t joined = 0;         // by this process
+    uint64_t open = 0;           // told to the shards
+    uint64_t purged = 0;         // epochs before it have no keys any more
+    bool needs_rejoin = false;   // a shard had trouble
+    bool needs_supplies = true;  // Redis may not know of an item or of new units
+    bool is_void = false;        // at the last look: it needs another epoch
+    int64_t void_until_ns = 0,
+            patience_ns = 0;  // so long no other is begun for it, and so long the next time
     std::vector<uint64_t> last_numbers;  // by shard
   };
   using Words = std::vector<std::string>;
@@ -117,6 +122,7 @@ class Coordinator {
   uint64_t newest_epoch() const;
   int64_t stalled_ns(uint64_t epoch);
   bool needs_new_epoch(const View& view, bool has_stalled) const;
+  bool must_begin(uint64_t newest);
   bool is_member(const std::string& members) const;
   void refuse_lost_log() const;
 
@@ -124,13 +130,15 @@ class Coordinator {
   bool begin_epoch(uint64_t above);
   bool is_overtaken(uint64_t above) const;
   bool bump(const EpochPlan& plan);
-  bool fill(const EpochPlan& plan);
+  void be_patient();
+  void fill(const EpochPlan& plan);
   std::chrono::milliseconds take_part(uint64_t epoch);
   bool promise(uint64_t epoch);
   bool wait_for_promises(uint64_t epoch);
   bool enter(uint64_t epoch);
   bool must_join(const Group& group, uint64_t epoch) const;
   bool join(uint64_t epoch);
+  void rejoin_open_groups(uint64_t epoch);
   bool join_group(Group& group, uint64_t epoch, const Lines& lines);
   std::vector<Lines> lines_of_streams(uint64_t epoch) const;
   std::optional<RedisValue> send_join(const Group& group, Words words, const Lines& lines,
@@ -176,12 +184,11 @@ class Coordinator {
   uint64_t asked_promise_ = 0;  // of the shards of this process
   uint64_t promised_ = 0;       // by all of them, durably
   uint64_t entered_ = 0, joined_ = 0;
-  uint32_t stream_count_;       // of all nodes
-  uint64_t refused_ = 0;        // an epoch that the registry does not let this node enter
-  uint64_t disputed_ = 0;       // an epoch in which Redis said what cannot be
-  bool needs_supplies_ = true;  // Redis may not know of an item or of new units
+  uint32_t stream_count_;  // of all nodes
+  uint64_t refused_ = 0;   // an epoch that the registry does not let this node enter
+  uint64_t disputed_ = 0;  // an epoch in which Redis said what cannot be
   uint64_t stalled_epoch_ = 0;
-  int64_t stalled_since_ns_ = 0, asked_where_ns_ = 0;
+  int64_t stalled_since_ns_ = 0, asked_who_ns_ = 0, asked_where_ns_ = 0;
   OpenOffers open_offers_;
 
   using Job = std::function<StockChange()>;

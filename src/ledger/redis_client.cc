@@ -35,7 +35,7 @@ Result<RedisClient::Servers> RedisClient::locate() {
     case RedisUrl::Kind::sentinel:
       return ask_hosts(&RedisClient::ask_sentinel);
     case RedisUrl::Kind::cluster:
-      return ask_hosts(&RedisClient::ask_cluster);
+      return ask_masters();
     case RedisUrl::Kind::single:
       break;
   }
@@ -49,6 +49,19 @@ Result<RedisServer> RedisClient::server_at(const std::string& host, uint16_t por
   if (!address) return address.error();
   return RedisServer{
       .address = *address, .user = url_.user, .password = url_.password, .database = url_.database};
+}
+
+// Whoever is connected is there, and knows it as well as the hosts of the URL, which may all be gone by now.
+Result<RedisClient::Servers> RedisClient::ask_masters() {
+  for (size_t at = 0; at < connections_.size();) {
+    Result<Servers> answer = ask_cluster(*connections_[at]);
+    if (answer) return answer;
+    if (connections_[at]->is_broken())
+      connections_.erase(connections_.begin() + static_cast<ptrdiff_t>(at));
+    else
+      ++at;
+  }
+  return ask_hosts(&RedisClient::ask_cluster);
 }
 
 // The first of the hosts that answers decides; one that is down or does not know is passed over.
@@ -124,8 +137,8 @@ bool RedisClient::has_moved() {
   if (!now) return false;
   for (uint32_t group = 0; group < group_count(); ++group) {
     // Where a slot is being moved to the cluster says only when it has arrived.
-    if (servers_[group].is_asking) continue;
-    if (!(servers_[group] == (*now)[group])) return true;
+    const bool is_same = servers_[group].address == (*now)[group].address;
+    if (is_same == servers_[group].is_asking) return true;
   }
   return false;
 }
@@ -197,13 +210,17 @@ bool RedisClient::is_connected() const {
 Result<RedisValue> RedisClient::call(uint32_t group, Script script,
                                      const std::vector<std::string>& arguments) {
   for (bool has_followed = false;; has_followed = true) {
-    RedisConnection* const connection = connection_of(group);
+    RedisConnection* const connection = is_connected(group) ? connection_of(group) : nullptr;
     if (connection == nullptr) return Error{"not connected"};
     Result<RedisValue> answer = connection->call(group, script, arguments);
     if (answer) return answer;
     if (!has_followed && follow(group, answer.error().message)) continue;
     const Error error = connection->named(answer.error().message);
-    disconnect(group);
+    // An error that the server tells is the group's alone: a slot that has moved, a key that is not there yet.
+    if (connection->is_broken())
+      disconnect(group);
+    else
+      unplaced_ |= uint32_t{1} << group;
     return error;
   }
 }

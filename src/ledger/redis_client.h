@@ -41,6 +41,7 @@ class RedisClient {
 
   Result<Servers> locate();
   Result<Servers> ask_hosts(Result<Servers> (RedisClient::*ask_one)(RedisConnection&));
+  Result<Servers> ask_masters();
   Result<Servers> ask_sentinel(RedisConnection& sentinel);
   Result<Servers> ask_cluster(RedisConnection& node);
   Result<RedisServer> server_at(const std::string& host, uint16_t port) const;
@@ -52,7 +53,7 @@ class RedisClient {
   int64_t timeout_ms_;
   Servers servers_;
   uint32_t unplaced_ = ~uint32_t{0};  // groups whose master must be asked for, a bit each
-  std::vector<int64_t> slots_;  // of the groups' keys in a cluster
+  std::vector<int64_t> slots_;        // of the groups' keys in a cluster
   std::vector<std::unique_ptr<RedisConnection>> connections_;
 };
 

@@ -127,8 +127,13 @@ bool RedisConnection::has_surplus() const {
          ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+Error RedisConnection::broken(const char* why) {
+  is_broken_ = true;
+  return Error{why};
+}
+
 Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
-  if (has_surplus()) return Error{"the connection brought what nobody had asked for"};
+  if (has_surplus()) return broken("the connection brought what nobody had asked for");
   std::vector<const char*> texts;
   std::vector<size_t> lengths;
   for (const std::string& word : words) {
@@ -139,7 +144,7 @@ Result<RedisValue> RedisConnection::command(const std::vector<std::string>& word
       redisCommandArgv(context_, static_cast<int>(words.size()), texts.data(), lengths.data())));
   if (reply == nullptr) {
     const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
-    return Error{is_late ? "no answer in time" : context_->errstr};
+    return broken(is_late ? "no answer in time" : context_->errstr);
   }
   if (reply->type == REDIS_REPLY_ERROR) return Error{std::string(reply->str, reply->len)};
   return value_of(*reply);
@@ -160,7 +165,7 @@ Result<RedisValue> RedisConnection::call(uint32_t group, Script script,
     words.insert(words.end(), arguments.begin(), arguments.end());
     Result<RedisValue> answer = command(words);
     if (answer && !answer->values.empty()) return answer;
-    if (answer) return Error{"a script was answered with something that is no array"};
+    if (answer) return broken("a script was answered with something that is no array");
     // SCRIPT FLUSH, or a server that has never seen it: it did not run.
     const bool is_unknown = answer.error().message.starts_with("NOSCRIPT");
     if (!is_unknown || attempt > 0) return answer;

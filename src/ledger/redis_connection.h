@@ -49,6 +49,7 @@ class RedisConnection {
   // An array whose first value is the script's status.
   Result<RedisValue> call(uint32_t group, Script script, const std::vector<std::string>& arguments);
 
+  [[nodiscard]] bool is_broken() const { return is_broken_; }
   [[nodiscard]] const RedisServer& server() const { return server_; }
   // What went wrong, with the server's name and, if an access list refused, what to allow.
   [[nodiscard]] Error named(const std::string& what) const;
@@ -56,9 +57,11 @@ class RedisConnection {
  private:
   RedisConnection(const RedisServer& server, redisContext* context);
   bool has_surplus() const;
+  Error broken(const char* why);
 
   RedisServer server_;
   redisContext* context_;
+  bool is_broken_ = false;
   std::array<std::string, kScriptCount> shas_;
 };
 

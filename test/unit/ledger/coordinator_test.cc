@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <numeric>
+#include <set>
 
+#include "../../servers/redis_cluster.h"
 #include "../base/death.h"
+#include "ledger/inspection.h"
 #include "ledger/solo_registry.h"
 #include "script_rig.h"
 #include "shared_registry.h"
@@ -41,13 +46,17 @@ class FakeNode {
   enum class Promises { at_once, never };
 
   FakeNode(uint32_t number, Registry& registry, uint32_t shards = 1, bool is_solo = false)
+      : FakeNode(number, registry, "redis://" + servers::shared_redis().address(), 30'000, shards,
+                 is_solo) {}
+  FakeNode(uint32_t number, Registry& registry, const std::string& url, int64_t timeout_ms,
+           uint32_t shards = 1, bool is_solo = false)
       : logs(shards), registry_(registry) {
     settings_ = {.node = number,
                  .uuid = "uuid" + std::to_string(number),
                  .shard_count = shards,
-                 .timeout_ms = 30'000,
+                 .timeout_ms = timeout_ms,
+                 .url = *parse_redis_url(url),
                  .is_solo = is_solo};
-    settings_.url = *parse_redis_url("redis://" + servers::shared_redis().address());
     start_process();
   }
 
@@ -124,10 +133,10 @@ struct Fixture {
   std::string sync(const FakeNode& node, uint64_t number, const std::string& items,
                    Lsn durable = 0) {
     const Caller caller = node.caller();
-    return rig.call(Script::sync, std::to_string(node.assignment().groups[0].open) + " " + caller.node + " " +
-                                      caller.boot + " " + caller.stream() + " " +
-                                      std::to_string(number) + " " + std::to_string(durable) + " " +
-                                      items);
+    return rig.call(Script::sync, std::to_string(node.assignment().groups[0].open) + " " +
+                                      caller.node + " " + caller.boot + " " + caller.stream() +
+                                      " " + std::to_string(number) + " " + std::to_string(durable) +
+                                      " " + items);
   }
 
   ScriptRig rig;
@@ -137,6 +146,97 @@ struct Fixture {
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != text.npos;
 }
+
+// Three masters that share the groups, each with an item.
+struct ClusterFixture {
+  ClusterFixture() {
+    for (size_t i = 0; i < masters.size(); ++i) masters.node(i).command({"FLUSHALL"});
+    for (uint32_t group = 0; group < kGroupsMax; ++group)
+      owners_.push_back(masters.owner(masters.slot(std::string(state_key(group)))));
+    for (size_t i = 0; items.size() < kGroupsMax; ++i)
+      items.try_emplace(group_of("item" + std::to_string(i), kGroupsMax),
+                        "item" + std::to_string(i));
+    for (const auto& [group, item] : items) supply(item);
+  }
+
+  ~ClusterFixture() {
+    for (size_t i = 0; i < masters.size(); ++i) {
+      masters.node(i).resume();
+      masters.node(i).command({"CONFIG", "SET", "maxmemory", "0"});
+    }
+  }
+
+  static servers::RedisCluster& shared_cluster() {
+    static servers::RedisCluster cluster(3, {.more = {"cluster-require-full-coverage no"}});
+    return cluster;
+  }
+  void supply(const std::string& item) {
+    const Supply supply{.item = item, .supplied = 100};
+    REQUIRE(registry.add_items({&supply, 1}));
+  }
+  std::string url() {
+    return "redis+cluster://" + masters.node(0).address() + "," + masters.node(1).address();
+  }
+  size_t owner(uint32_t group) const { return owners_[group]; }
+  std::vector<uint32_t> groups_of(size_t master) {
+    std::vector<uint32_t> groups;
+    for (uint32_t group = 0; group < kGroupsMax; ++group)
+      if (owner(group) == master) groups.push_back(group);
+    return groups;
+  }
+  static std::vector<uint32_t> both(std::vector<uint32_t> groups,
+                                    const std::vector<uint32_t>& more) {
+    groups.insert(groups.end(), more.begin(), more.end());
+    return groups;
+  }
+  std::string field(uint32_t group, std::string_view rest, std::string_view name) {
+    const std::string_view state = state_key(group);
+    return masters.node(owner(group))
+        .command({"HGET", std::string(state.substr(0, state.size() - 1)) + std::string(rest),
+                  std::string(name)})
+        .line();
+  }
+  std::string bump(uint32_t group, const EpochPlan& plan) {
+    return masters.node(owner(group))
+        .command({"EVAL", std::string(source_of(Script::bump)), "1", std::string(state_key(group)),
+                  std::to_string(plan.epoch), text_of(plan.members), "16"})
+        .line();
+  }
+  // In what epoch each group is open for the node's shards.
+  static std::set<uint64_t> open_epochs(const FakeNode& node, const std::vector<uint32_t>& groups) {
+    std::set<uint64_t> epochs;
+    for (const uint32_t group : groups) epochs.insert(node.assignment().groups.at(group).open);
+    return epochs;
+  }
+  static bool are_open(const FakeNode& node, const std::vector<uint32_t>& groups) {
+    const std::set<uint64_t> epochs = open_epochs(node, groups);
+    return epochs.size() == 1 && *epochs.begin() != 0;
+  }
+  template <typename Ready>
+  static bool step_until(std::vector<FakeNode*> nodes, Ready is_ready) {
+    return await([&] {
+      for (FakeNode* node : nodes) {
+        node->coordinator().step();
+        node->clock.pass(kSecond / 20);
+      }
+      return is_ready();
+    });
+  }
+  static bool open(std::vector<FakeNode*> nodes) {
+    return step_until(nodes, [&] {
+      return std::ranges::all_of(nodes, [&](FakeNode* node) {
+        return node->status().is_open && node->status().epoch == nodes.front()->status().epoch;
+      });
+    });
+  }
+
+  servers::RedisCluster& masters = shared_cluster();
+  SharedRegistry registry;
+  std::map<uint32_t, std::string> items;  // one of each group
+
+ private:
+  std::vector<size_t> owners_;  // by group
+};
 
 }  // namespace
 
@@ -245,6 +345,7 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(!first.status().is_open);
   CHECK(first.status().missing == std::vector<uint32_t>{1});
   CHECK(contains(first.status().problem, "waits for node 1: start it, or take it out"));
+  CHECK(first.coordinator().step() >= std::chrono::milliseconds(20));  // it may take hours
   const FrozenCount count{
       .node = 1, .stream = "1.1.0", .item = "ticket", .accepted = 25, .returned = 5};
   REQUIRE(registry.deactivate(1, epoch, {&count, 1}));
@@ -475,6 +576,142 @@ TEST_CASE_FIXTURE(Fixture, "while the ledger is closed units may be added and no
   node.clock.set_step(0);
   REQUIRE(open({&node}));
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 105, 0");
+}
+
+// ---- The masters of a cluster
+
+TEST_CASE_FIXTURE(ClusterFixture, "all groups are in one epoch, each at its master") {
+  FakeNode first(0, registry, url(), 200), second(1, registry, url(), 200);
+  REQUIRE(open({&first, &second}));
+  for (const auto& [group, item] : items) {
+    CHECK(field(group, "m", "E") == std::to_string(first.status().epoch));
+    CHECK(field(group, "m", "mem") == "0,1");
+    CHECK(field(group, "i:" + std::to_string(first.status().epoch) + ":" + item, "T") == "100");
+    CHECK(first.assignment().groups[group].server.address.port ==
+          masters.node(owner(group)).port());
+  }
+}
+
+TEST_CASE_FIXTURE(ClusterFixture, "a group that an epoch left behind brings about the next") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  const uint64_t epoch = node.status().epoch;
+  masters.node(1).pause();
+  masters.node(2).command({"FLUSHALL"});
+  REQUIRE(step_until({&node}, [&] { return are_open(node, groups_of(2)); }));
+  CHECK(node.status().epoch > epoch);
+  CHECK(open_epochs(node, groups_of(1)) == std::set<uint64_t>{0});
+  CHECK(!node.status().is_open);
+  CHECK(contains(node.status().problem, masters.node(1).address()));
+  masters.node(1).resume();
+  REQUIRE(open({&node}));
+  CHECK(node.status().epochs_begun <= 3);
+}
+
+TEST_CASE_FIXTURE(ClusterFixture,
+                  "whoever finds some groups in an epoch whose proposer has died begins another") {
+  FakeNode first(0, registry, url(), 200), second(1, registry, url(), 200);
+  REQUIRE(open({&first, &second}));
+  const uint64_t epoch = first.status().epoch;
+  const uint64_t begun = first.status().epochs_begun + second.status().epochs_begun;
+  Result<EpochPlan> plan = registry.begin_epoch(1, epoch);
+  REQUIRE(plan);
+  for (uint32_t group = 0; group < 4; ++group) REQUIRE(bump(group, *plan) == "[OK]");
+  REQUIRE(step_until({&first, &second}, [&] {
+    return first.status().is_open && second.status().is_open && first.status().epoch > plan->epoch;
+  }));
+  CHECK(first.status().epochs_begun + second.status().epochs_begun == begun + 1);
+}
+
+TEST_CASE_FIXTURE(ClusterFixture,
+                  "a master that is away when the node starts stops its own groups alone") {
+  masters.node(1).kill();
+  FakeNode node(0, registry, url(), 200);
+  CHECK(step_until({&node}, [&] { return are_open(node, both(groups_of(0), groups_of(2))); }));
+  CHECK(open_epochs(node, groups_of(1)) == std::set<uint64_t>{0});
+  masters.node(1).restart();
+  CHECK(open({&node}));
+}
+
+TEST_CASE_FIXTURE(
+    ClusterFixture,
+    "new units arrive at the masters that are there, and later at the one that was away") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  masters.node(1).pause();
+  for (const auto& [group, item] : items) {
+    node.coordinator().add("new-" + item, 40, 7);
+    node.coordinator().step();
+    CHECK(node.change().outcome == Outcome::done);
+  }
+  const std::string epoch = std::to_string(node.status().epoch);
+  const auto has_arrived = [&](size_t master) {
+    for (const auto& [group, item] : items) {
+      const std::string name = "new-" + item;
+      const uint32_t place = group_of(name, kGroupsMax);
+      if (owner(place) == master && field(place, "i:" + epoch + ":" + name, "T") != "40")
+        return false;
+    }
+    return true;
+  };
+  CHECK(has_arrived(0));
+  CHECK(has_arrived(2));
+  masters.node(1).resume();
+  CHECK(step_until({&node}, [&] { return has_arrived(1); }));
+}
+
+TEST_CASE_FIXTURE(
+    ClusterFixture,
+    "a master that cannot be written to stops its own groups alone and costs few epochs") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  masters.node(1).command({"CONFIG", "SET", "maxmemory", "1"});
+  masters.node(2).command({"FLUSHALL"});
+  REQUIRE(step_until({&node}, [&] { return are_open(node, groups_of(2)); }));
+  const uint64_t begun = node.status().epochs_begun;
+  const int64_t began_ns = node.clock.now().boot_ns;
+  REQUIRE(step_until({&node}, [&] { return node.clock.now().boot_ns - began_ns > 20 * kSecond; }));
+  CHECK(node.status().epochs_begun - begun <= 6);
+  CHECK(are_open(node, both(groups_of(0), groups_of(2))));
+  CHECK(contains(node.status().problem, "OOM command not allowed"));
+  masters.node(1).command({"CONFIG", "SET", "maxmemory", "0"});
+  CHECK(open({&node}));
+}
+
+TEST_CASE_FIXTURE(ClusterFixture,
+                  "a group whose slot is on its way keeps no other from a new epoch") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  const int slot = masters.slot(std::string(state_key(0)));
+  const size_t from = owner(0), to = (from + 1) % masters.size();
+  // New keys belong at the new place already, the state is still at the old one.
+  masters.begin_move(slot, to);
+  masters.node(owner(1)).command({"DEL", std::string(state_key(1))});
+  std::vector<uint32_t> others(kGroupsMax - 1);
+  std::iota(others.begin(), others.end(), 1);
+  CHECK(step_until({&node}, [&] { return field(1, "m", "st") == "O" && are_open(node, others); }));
+  CHECK(open_epochs(node, {0}) == std::set<uint64_t>{0});
+  masters.migrate_keys(slot, to);
+  masters.finish_move(slot, to);
+  CHECK(open({&node}));
+  masters.move(slot, from);
+}
+
+TEST_CASE_FIXTURE(ClusterFixture,
+                  "without the database a node goes on in the groups that need no new epoch") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  const uint64_t epoch = node.status().epoch;
+  registry.set_down(true);
+  masters.node(2).command({"FLUSHALL"});
+  node.start_process();
+  const std::vector<uint32_t> others = both(groups_of(0), groups_of(1));
+  CHECK(step_until({&node}, [&] { return are_open(node, others); }));
+  CHECK(open_epochs(node, others) == std::set<uint64_t>{epoch});
+  CHECK(open_epochs(node, groups_of(2)) == std::set<uint64_t>{0});
+  CHECK(contains(node.status().problem, "the database does not answer"));
+  registry.set_down(false);
+  CHECK(open({&node}));
 }
 
 TEST_SUITE_END();

@@ -292,10 +292,16 @@ TEST_CASE("in a cluster a group is found again where its slot goes, and on its w
   CHECK(!client.has_moved());
   cluster.finish_move(slot, other);
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "OK");
+  // It has arrived, and needs no asking any more.
+  CHECK(client.has_moved());
+  client.disconnect();
+  REQUIRE(complaint(client.connect()) == "none");
+  CHECK(!client.server(0).is_asking);
   // Back again, without a step between: the old place says so and is left.
   cluster.move(slot, owner);
   CHECK(contains(status_of(client.call(0, Script::check, {"0"})), "MOVED"));
-  CHECK(!client.is_connected(0));
+  for (uint32_t group = 0; group < client.group_count(); ++group)
+    CHECK(client.is_connected(group) == (group != 0));
   REQUIRE(complaint(client.connect()) == "none");
   CHECK(client.server(0) == RedisServer{.address = {"127.0.0.1", cluster.node(owner).port()}});
   CHECK(status_of(client.call(0, Script::check, {"0"})) == "ROLLED");
@@ -351,6 +357,20 @@ TEST_CASE("a cluster's masters share the groups and one that is down takes only 
   CHECK(contains(complaint(client.connect()), "refused"));
   for (uint32_t group = 0; group < client.group_count(); ++group)
     CHECK(client.is_connected(group) == (owners[group] != 2));
+}
+
+TEST_CASE("the masters themselves say where the others are when the hosts of the URL are gone") {
+  servers::RedisCluster cluster(3, {.more = {"cluster-require-full-coverage no"}});
+  const size_t replica = cluster.add_replica(0);
+  RedisClient client(url_of("redis+cluster://" + cluster.node(0).address()), kLong);
+  REQUIRE(complaint(client.connect()) == "none");
+  cluster.node(0).kill();
+  cluster.fail_over(replica);
+  CHECK(await([&] {
+    for (uint32_t group = 0; group < client.group_count(); ++group)
+      (void)client.call(group, Script::check, {"0"});
+    return bool(client.connect());
+  }));
 }
 
 TEST_SUITE_END();

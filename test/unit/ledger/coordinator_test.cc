@@ -124,10 +124,10 @@ struct Fixture {
   std::string sync(const FakeNode& node, uint64_t number, const std::string& items,
                    Lsn durable = 0) {
     const Caller caller = node.caller();
-    return rig.call(Script::sync, std::to_string(node.assignment().groups[0].open) + " " + caller.node + " " +
-                                      caller.boot + " " + caller.stream() + " " +
-                                      std::to_string(number) + " " + std::to_string(durable) + " " +
-                                      items);
+    return rig.call(Script::sync, std::to_string(node.assignment().groups[0].open) + " " +
+                                      caller.node + " " + caller.boot + " " + caller.stream() +
+                                      " " + std::to_string(number) + " " + std::to_string(durable) +
+                                      " " + items);
   }
 
   ScriptRig rig;
@@ -356,6 +356,7 @@ TEST_CASE_FIXTURE(Fixture, "a log that ends before what Redis has seen durable e
   });
   CHECK(death.exit_code == kExitLogDamaged);
   CHECK(contains(death.words, "Redis has seen record 500 durable, the order log ends at 401"));
+  CHECK(contains(death.words, "a new sale needs an empty one"));
   node.logs[0].durable = 499;  // the promise is record 500
   node.start_process();
   CHECK(open({&node}));

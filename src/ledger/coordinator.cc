@@ -630,8 +630,8 @@ void Coordinator::note_numbers(Group& group, const RedisValue& joined, uint64_t 
     if (group.joined != epoch && witnessed > durable)
       fatal(kExitLogDamaged,
             "shard %zu: Redis has seen record %lu durable, the order log ends at %lu: it was "
-            "restored from an old copy or "
-            "has lost its end",
+            "restored from an old copy or has lost its end; or this Redis database was another "
+            "sale's: a new sale needs an empty one",
             shard, static_cast<unsigned long>(witnessed), static_cast<unsigned long>(durable));
   }
 }

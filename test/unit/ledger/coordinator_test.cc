@@ -469,6 +469,7 @@ TEST_CASE_FIXTURE(Fixture, "a log that ends before what Redis has seen durable e
   });
   CHECK(death.exit_code == kExitLogDamaged);
   CHECK(contains(death.words, "Redis has seen record 500 durable, the order log ends at 401"));
+  CHECK(contains(death.words, "a new sale needs an empty one"));
   node.logs[0].durable = 499;  // the promise is record 500
   node.start_process();
   CHECK(open({&node}));

@@ -38,7 +38,7 @@ struct Flags {
   std::string ledger, db, catalog, data, item;
   uint32_t node = 0;
   int64_t wait_s = 10, pay_window_s = 0;
-  bool has_new_terms = false;
+  bool has_new_terms = false, presumes_sold = false;
 };
 
 int fail(const Error& error, int exit_code = kExitFailure) {
@@ -235,7 +235,8 @@ int deactivate(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  if (Status done = take_out(*tools.redis, *tools.registry, flags.node); !done)
+  const Waiting waiting = flags.presumes_sold ? Waiting::presume_sold : Waiting::refuse;
+  if (Status done = take_out(*tools.redis, *tools.registry, flags.node, waiting); !done)
     return fail(done.error());
   std::printf(
       "node %u is inactive: the others do not wait for it, and what it held counts as sold.\n"
@@ -301,6 +302,10 @@ int ledger(Arguments arguments) {
       add("deactivate", "a node that is down no longer holds up the others; it may come back");
   add_database(deactivates, true);
   add_node(deactivates);
+  deactivates->add_flag(
+      "--presume-sold", flags.presumes_sold,
+      "also when the epoch waits for the node, and its disk is lost: all that no other node holds "
+      "counts as sold, until `reclaim` gives back what nobody paid for");
   CLI::App* const reclaims =
       add("reclaim", "take a node out for good and put back on sale what it did not sell");
   add_database(reclaims, true);

@@ -367,17 +367,23 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
 
 }  // namespace
 
-Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node) {
+Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node,
+                Waiting waiting) {
   Result<ledger::Member> member = member_of(registry, node);
   if (!member) return member.error();
   if (member->state != ledger::MemberState::active) return Ok{};
   Result<EpochView> view = ledger::look_at_epoch(redis);
   if (!view) return view.error();
+  if (view->state == EpochView::State::recovering && waiting == Waiting::presume_sold) {
+    Result<std::vector<FrozenCount>> counts = ledger::presume(redis, view->epoch, node);
+    if (!counts) return counts.error();
+    return registry.deactivate(node, view->epoch, *counts);
+  }
   if (view->state != EpochView::State::open)
     return Error{"the ledger is " + std::string(ledger::name_of(view->state)) + ", so what node " +
                  std::to_string(node) +
                  " holds cannot be read there: start the node, or reclaim it with --data DIR, its "
-                 "data directory"};
+                 "data directory; if that is lost: stampede ledger deactivate --presume-sold"};
   if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
   if (!items) return items.error();
@@ -401,7 +407,7 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
     if (const int exit_code = node.drain(); exit_code != kExitOk) return exit_code;
   }
   const std::vector<FrozenCount> counts = node.counts();
-  if (Status out = take_out(redis, registry, settings.node); !out) {
+  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out) {
     // The ledger cannot be read, perhaps because it waits for this very node; the log knows what it accepted.
     if (Status frozen = registry.deactivate(settings.node, kAnyEpoch, counts); !frozen)
       return fail(frozen.error().message);
@@ -415,7 +421,7 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
 
 int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
                          ledger::Registry& registry) {
-  if (Status out = take_out(redis, registry, settings.node); !out) return fail(out.error().message);
+  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out) return fail(out.error().message);
   Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);
   if (!connection) return fail(connection.error().message);
   Result<std::vector<FrozenCount>> frozen = registry.frozen();

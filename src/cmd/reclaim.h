@@ -11,8 +11,10 @@
 namespace stampede::cmd {
 
 // Fences the node in the open epoch and makes it inactive with the counters that it had there. Safe to repeat.
-[[nodiscard]] Status take_out(ledger::RedisClient& redis, ledger::Registry& registry,
-                              uint32_t node);
+// Waiting: so too when the epoch waits for the node, whose data are lost: with all that nobody else holds.
+enum class Waiting : uint8_t { refuse, presume_sold };
+[[nodiscard]] Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node,
+                              Waiting waiting);
 
 struct ReclaimSettings {
   uint32_t node = 0;

@@ -164,19 +164,22 @@ Result<EpochView> look_at_epoch(RedisClient& client) {
   return whole;
 }
 
-Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch) {
+namespace {
+
+// One group's; `state` R: also while the epoch is recovering.
+Result<std::vector<ItemCounters>> read_group(RedisClient& client, uint32_t group, uint64_t epoch,
+                                             const char* state) {
   std::vector<ItemCounters> items;
-  for (uint32_t group = 0; group < client.group_count(); ++group) {
-    std::string cursor = "0";
-    do {
-      Result<RedisValue> page = client.call(
-          group, Script::read, {std::to_string(epoch), cursor, std::to_string(kItemsPerPage)});
-      if (Status status = expect_ok(page, "reading the items"); !status) return status.error();
-      cursor = page->values.at(1).text;
-      for (size_t i = 2; i + 1 < page->values.size(); i += 2)
-        items.push_back(counters_of(page->values[i].text, page->values[i + 1]));
-    } while (cursor != "0");
-  }
+  std::string cursor = "0";
+  do {
+    Result<RedisValue> page =
+        client.call(group, Script::read,
+                    {std::to_string(epoch), cursor, std::to_string(kItemsPerPage), state});
+    if (Status status = expect_ok(page, "reading the items"); !status) return status.error();
+    cursor = page->values.at(1).text;
+    for (size_t i = 2; i + 1 < page->values.size(); i += 2)
+      items.push_back(counters_of(page->values[i].text, page->values[i + 1]));
+  } while (cursor != "0");
   // A cursor may bring an item twice.
   const auto by_code = [](const ItemCounters& a, const ItemCounters& b) { return a.item < b.item; };
   const auto is_same = [](const ItemCounters& a, const ItemCounters& b) {
@@ -185,6 +188,51 @@ Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch
   std::sort(items.begin(), items.end(), by_code);
   items.erase(std::unique(items.begin(), items.end(), is_same), items.end());
   return items;
+}
+
+}  // namespace
+
+Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch) {
+  std::vector<ItemCounters> items;
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    Result<std::vector<ItemCounters>> some = read_group(client, group, epoch, "O");
+    if (!some) return some;
+    items.insert(items.end(), some->begin(), some->end());
+  }
+  std::sort(items.begin(), items.end(),
+            [](const ItemCounters& a, const ItemCounters& b) { return a.item < b.item; });
+  return items;
+}
+
+Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, uint32_t node) {
+  const std::string name = std::to_string(node);
+  std::vector<FrozenCount> counts;
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    Result<RedisValue> answer = client.call(group, Script::presume, {std::to_string(epoch), name});
+    if (!answer) return answer.error();
+    const std::string& status = answer->values[0].text;
+    if (status == "MISSING")
+      return Error{"the epoch waits for node " + answer->values.at(1).text +
+                   " too: what each of two missing nodes holds cannot be told apart; start it first"};
+    if (status != "OK" && status != "JOINED")
+      return Error{"presuming what node " + name + " holds: Redis says " + status + ": try again"};
+    Result<std::vector<ItemCounters>> items = read_group(client, group, epoch, "R");
+    if (!items) return items.error();
+    if (status == "JOINED") {
+      const std::vector<FrozenCount> known = counts_of(*items, node);
+      counts.insert(counts.end(), known.begin(), known.end());
+      continue;
+    }
+    // No data directory has a generation 0, so no stream has this name.
+    for (const ItemCounters& item : *items)
+      if (item.free() > 0)
+        counts.push_back({.node = node,
+                          .stream = name + ".0.0",
+                          .item = item.item,
+                          .accepted = static_cast<Units>(item.free()),
+                          .returned = 0});
+  }
+  return counts;
 }
 
 Status fence(RedisClient& client, uint64_t epoch, uint32_t node) {

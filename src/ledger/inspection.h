@@ -49,6 +49,10 @@ struct ItemCounters {
 
 // From here on no process of the node is heard in this epoch; its counters stand still.
 [[nodiscard]] Status fence(RedisClient& client, uint64_t epoch, uint32_t node);
+// The same for a node that the epoch waits for, and for nobody else; what it may hold at most, for the registry. Redis was lost
+// since the node was heard last, so nobody knows what it was granted: all that nobody else holds.
+[[nodiscard]] Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch,
+                                                       uint32_t node);
 // The final counters of a node that was fenced, or never joined this epoch.
 [[nodiscard]] Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
                             const std::vector<FrozenCount>& counts);

@@ -15,6 +15,7 @@ enum class Script : uint8_t {
   finish,
   join,
   missing,
+  presume,
   purge,
   read,
   read_items,

@@ -190,6 +190,43 @@ TEST_SUITE("e2e/shared_ledger_members") {
     CHECK(cluster.node(0).books().ok);
   }
 
+  TEST_CASE("a disk that is lost together with Redis takes no unit along for ever") {
+    Cluster cluster({.catalog = catalog({{.stock = 200, .pay_window_s = 2}})});
+    auto outcomes = cluster.rush(crowd(60));
+    const std::string paid = of_node(cluster, 1, outcomes).back().order_id;
+    REQUIRE(cluster.node(1).pay(paid).status == 200);
+    REQUIRE(cluster.node(1).wait_drained());
+    kill_node_and_redis(cluster);
+    const Finished refusal = check_ledger(cluster, "reclaim", node_flag(1), 1);
+    CHECK(refusal.err.find("--presume-sold") != std::string::npos);
+    check_ledger(cluster, "deactivate", {"--node", "1", "--presume-sold"});
+    cluster.await_open({0});
+    CHECK(cluster.node(0).books().ok);
+    CHECK(cluster.node(0).books().free <= 60);  // what expired here by now
+    REQUIRE(cluster.database().execute(
+        "UPDATE members SET updated_at=updated_at-interval '1 hour' WHERE node=1;"
+        "UPDATE orders SET pay_before=pay_before-interval '1 hour',"
+        " created_at=created_at-interval '1 hour'"));
+    check_ledger(cluster, "reclaim", {"--node", "1", "--pay-window", "1"});
+    CHECK(wait_until([&] { return cluster.node(0).books().free == 199; }));
+    CHECK(cluster.node(0).books().ok);
+    cluster.redis().restart(Data::wiped);
+    cluster.await_open({0});
+    CHECK(wait_until([&] { return cluster.node(0).books().free == 199; }));
+  }
+
+  TEST_CASE("a node that was presumed lost and comes back counts by its log again") {
+    Cluster cluster({.catalog = catalog({{.stock = 200}}), .flags = {{"--lease-max", "8"}}});
+    auto outcomes = cluster.rush(crowd(80));
+    kill_node_and_redis(cluster);
+    check_ledger(cluster, "deactivate", {"--node", "1", "--presume-sold"});
+    cluster.await_open({0});
+    append(outcomes, cluster.buy_until_refused(0, "meanwhile"));
+    cluster.node(1).start();
+    append(outcomes, cluster.rush(crowd(200, "after")));
+    cluster.check_sold_out(outcomes, 200);
+  }
+
   TEST_CASE("a log that was restored from an old copy halts its node") {
     Cluster cluster({.catalog = catalog({{.stock = 200}})});
     put_back_old_log(cluster, false);

@@ -368,8 +368,34 @@ const Guard kGuards[] = {
      },
      "0"},
     // ---- READ and PURGE
+    {"who is presumed to hold the rest cannot join any more", Script::presume,
+     "redis.call('HSET', M, 'boot:' .. node, '-')", "",
+     [](ScriptRig& rig) {
+       rig.bump("5 0,1");
+       rig.fill("5", "ticket 100 0");
+       rig.join("5", kNode0);
+       rig.call(Script::presume, "5 1");
+       return rig.join("5", kNode1);
+     },
+     "FENCED"},
+    {"nobody is presumed to hold what another one may hold", Script::presume,
+     "if member ~= node and", "if false and",
+     [](ScriptRig& rig) {
+       rig.bump("5 0,1");
+       rig.fill("5", "ticket 100 0");
+       return rig.call(Script::presume, "5 1");
+     },
+     "MISSING, 0"},
+    {"nobody is presumed to hold what the database has not told yet", Script::presume,
+     "if not m[5] then return {'EMPTY'} end", "",
+     [](ScriptRig& rig) {
+       rig.bump("5 0,1");
+       rig.join("5", kNode0);
+       return rig.call(Script::presume, "5 1");
+     },
+     "EMPTY"},
     {"counters that are still being told are not read", Script::read,
-     "if m[3] ~= 'O' then return {'RECOVERING'} end", "",
+     "if m[3] ~= 'O' and ARGV[4] ~= 'R' then return {'RECOVERING'} end", "",
      [](ScriptRig& rig) {
        rig.bump("5 0");
        rig.fill("5", "ticket 100 0");

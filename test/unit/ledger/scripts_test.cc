@@ -151,6 +151,33 @@ TEST_CASE("the members that an epoch waits for are named") {
   CHECK(rig.call(Script::missing, "5") == "OK");
 }
 
+TEST_CASE("a node whose data are lost is presumed to hold what no other does when it alone is missing") {
+  ScriptRig rig;
+  CHECK(rig.call(Script::presume, "5 1") == "GONE");
+  rig.bump("5 0,1,2");
+  CHECK(rig.call(Script::presume, "4 1") == "EPOCH, 5");
+  CHECK(rig.call(Script::presume, "5 7") == "STRANGER");
+  CHECK(rig.call(Script::presume, "5 1") == "EMPTY");
+  rig.fill("5", "ticket 100 1 withdrawn 10 0 0");
+  rig.join("5", kNode0, "ticket 0 1 0.1.0 30 0 5");
+  CHECK(rig.call(Script::presume, "5 1") == "MISSING, 2");
+  CHECK(rig.check("1") == "OK, 5, R, 0,1,2, 1, , , 1");
+  rig.join("5", {.node = "2"});
+  CHECK(rig.call(Script::presume, "5 0") == "MISSING, 1");
+  CHECK(rig.call(Script::presume, "5 1") == "OK");
+  CHECK(rig.join("5", kNode1) == "FENCED");
+  CHECK(rig.call(Script::read, "5 0 10") == "RECOVERING");
+  CHECK(rig.call(Script::read, "5 0 10 R").find("h, 40") != std::string::npos);
+}
+
+TEST_CASE("a node that has joined in time is presumed to hold what it said") {
+  ScriptRig rig;
+  rig.open("5", "0,1");
+  rig.sync(kNode1, 1, "ticket 0 0 0 7");
+  CHECK(rig.call(Script::presume, "5 1") == "JOINED");
+  CHECK(rig.sync(kNode1, 2, "ticket 7 0 7 1") == "FENCED");
+}
+
 TEST_CASE("an epoch is ended without another and its number is not forgotten by the logs' witness") {
   ScriptRig rig;
   rig.open("5", "0");

@@ -377,7 +377,7 @@ Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t
   if (view->state == EpochView::State::recovering && waiting == Waiting::presume_sold) {
     Result<std::vector<FrozenCount>> counts = ledger::presume(redis, view->epoch, node);
     if (!counts) return counts.error();
-    return registry.deactivate(node, view->epoch, *counts);
+    return registry.presume(node, view->epoch, *counts);
   }
   if (view->state != EpochView::State::open)
     return Error{"the ledger is " + std::string(ledger::name_of(view->state)) + ", so what node " +

@@ -178,6 +178,13 @@ Status PostgresRegistry::outdate_plans() {
   return change("UPDATE epochs SET is_outdated=true WHERE NOT is_outdated", {});
 }
 
+Result<bool> PostgresRegistry::is_outdated(uint64_t epoch) {
+  const Result<Rows> outdated =
+      query("SELECT FROM epochs WHERE epoch=$1 AND is_outdated", with(number(epoch)));
+  if (!outdated) return outdated.error();
+  return outdated->size() > 0;
+}
+
 Result<EpochPlan> PostgresRegistry::begin_epoch(uint32_t node, uint64_t above) {
   return run<EpochPlan>(Access::write, [&]() -> Result<EpochPlan> {
     const Result<Member> member = require_member(node);
@@ -215,10 +222,9 @@ Result<std::string> PostgresRegistry::refusal_of(uint32_t node, uint64_t epoch) 
   if (member->state != MemberState::active)
     return text_of(node) + " is " + std::string(name_of(member->state)) +
            ", not active: it must begin an epoch of its own";
-  const Result<Rows> outdated =
-      query("SELECT FROM epochs WHERE epoch=$1 AND is_outdated", with(number(epoch)));
+  const Result<bool> outdated = is_outdated(epoch);
   if (!outdated) return outdated.error();
-  if (outdated->size() > 0 && member->epoch != epoch)
+  if (*outdated && member->epoch != epoch)
     return "what epoch " + std::to_string(epoch) +
            " was to begin with has changed: another must begin";
   return std::string();
@@ -244,17 +250,32 @@ Status PostgresRegistry::enter_epoch(uint32_t node, uint64_t epoch) {
 
 Status PostgresRegistry::deactivate(uint32_t node, uint64_t epoch,
                                     std::span<const FrozenCount> counts) {
+  return run<Ok>(Access::write, [&] { return make_inactive(node, epoch, counts); });
+}
+
+Status PostgresRegistry::presume(uint32_t node, uint64_t epoch,
+                                 std::span<const FrozenCount> counts) {
   return run<Ok>(Access::write, [&]() -> Status {
-    const Result<Member> member = require_member(node);
-    if (!member) return member.error();
-    if (member->state != MemberState::active)
-      return Error{text_of(node) + " is " + std::string(name_of(member->state)) + ", not active"};
-    if (member->epoch > epoch)
-      return Error{text_of(node) + " has entered epoch " + std::to_string(member->epoch) +
-                   ", its counters were read in " + std::to_string(epoch) + ": read them again"};
-    if (Status status = set_state(node, MemberState::inactive); !status) return status;
-    return replace_frozen(node, counts);
+    const Result<bool> outdated = is_outdated(epoch);
+    if (!outdated) return outdated.error();
+    if (*outdated)
+      return Error{"what epoch " + std::to_string(epoch) +
+                   " began with has changed since: stampede ledger rebuild, then this again"};
+    return make_inactive(node, epoch, counts);
   });
+}
+
+Status PostgresRegistry::make_inactive(uint32_t node, uint64_t epoch,
+                                       std::span<const FrozenCount> counts) {
+  const Result<Member> member = require_member(node);
+  if (!member) return member.error();
+  if (member->state != MemberState::active)
+    return Error{text_of(node) + " is " + std::string(name_of(member->state)) + ", not active"};
+  if (member->epoch > epoch)
+    return Error{text_of(node) + " has entered epoch " + std::to_string(member->epoch) +
+                 ", its counters were read in " + std::to_string(epoch) + ": read them again"};
+  if (Status status = set_state(node, MemberState::inactive); !status) return status;
+  return replace_frozen(node, counts);
 }
 
 Status PostgresRegistry::retire(uint32_t node, std::span<const FrozenCount> counts) {

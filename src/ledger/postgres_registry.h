@@ -34,6 +34,7 @@ class PostgresRegistry final : public Registry {
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override;
   Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override;
+  Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override;
   Status retire(uint32_t node, std::span<const FrozenCount> counts) override;
   Result<std::vector<Member>> members() override;
   Result<std::vector<FrozenCount>> frozen() override;
@@ -58,6 +59,8 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<FrozenCount>> read_frozen();
   // Plans of epochs that nobody has entered yet do not know what this transaction changes.
   Status outdate_plans();
+  Result<bool> is_outdated(uint64_t epoch);
+  Status make_inactive(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts);
   // Why the node may not enter the epoch; empty: it may.
   Result<std::string> refusal_of(uint32_t node, uint64_t epoch);
   Status set_state(uint32_t node, MemberState state);

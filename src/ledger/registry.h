@@ -120,6 +120,9 @@ class Registry {
   // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name
   // another node are an Error too, here and below.
   virtual Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
+  // The same with what the node may hold at most, presumed in an epoch that waits for it. An Error also when the plan of that
+  // epoch is out of date, as for enter_epoch(): by then it may hold more.
+  virtual Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
   // These final counters replace the frozen ones of an inactive or retired node, which is retired
   // from now on; an Error for an active one. Waits for a transaction of its drainer and fences all
   // later ones.

@@ -32,6 +32,7 @@ class SoloRegistry final : public Registry {
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override;
   Status deactivate(uint32_t, uint64_t, std::span<const FrozenCount>) override { return alone(); }
+  Status presume(uint32_t, uint64_t, std::span<const FrozenCount>) override { return alone(); }
   Status retire(uint32_t, std::span<const FrozenCount>) override { return alone(); }
   Result<std::vector<Member>> members() override;
   Result<std::vector<FrozenCount>> frozen() override { return std::vector<FrozenCount>{}; }

@@ -110,6 +110,7 @@ Rules with_everything() {
 constexpr const char* kOversold = "OVERSOLD";
 constexpr const char* kSoldOutLie = "`sold_out` was said while a unit was left";
 constexpr const char* kInactiveAccepted = "an inactive node accepted a grant";
+constexpr const char* kPresumedTooLow = "an inactive node holds more than it was presumed to";
 constexpr const char* kTooManyHeld = "an open epoch counts more units held than supplied";
 
 }  // namespace
@@ -221,6 +222,22 @@ TEST_SUITE("model/planted") {
 
   TEST_CASE("a deactivation that ignores the entered epoch is found") {
     check_is_found(Planted::deactivate_unchecked, kInactiveAccepted, with_operators(smallest()));
+  }
+
+  TEST_CASE("a presumption about a node that is still heard is found") {
+    Rules rules = with_operators(with_disaster(smallest()));
+    rules.returned_max = 1;  // the other gives back what the node is granted after that
+    rules.calls_max = 2;
+    check_is_found(Planted::presume_does_not_hold, kPresumedTooLow, rules);
+  }
+
+  TEST_CASE("a presumption before all others have joined is found") {
+    check_is_found(Planted::presume_too_early, kTooManyHeld,
+                   with_third_epoch(with_operators(with_disaster(smallest()))));
+  }
+
+  TEST_CASE("a presumption by a plan that is out of date is found") {
+    check_is_found(Planted::presume_outdated, kPresumedTooLow, with_death(smallest()));
   }
 
   TEST_CASE("a lost node whose units come back at once is found") {

@@ -111,6 +111,16 @@ bool fence(Instance& redis, int n, const Rules& rules) {
   return true;
 }
 
+bool presume(Instance& redis, int n, const Rules& rules) {
+  if (!answers_for(redis, redis.epoch, rules) || !(redis.members >> n & 1)) return false;
+  bool is_missing = !(redis.joined >> n & 1);
+  uint8_t others = (redis.members & ~(1 << n)) | kDatabaseBit;
+  if (rules.planted == Planted::presume_too_early) others = kDatabaseBit;
+  if (!is_missing || (redis.joined & others) != others) return false;
+  if (rules.planted != Planted::presume_does_not_hold) redis.boot[n] = kFenced;
+  return true;
+}
+
 bool settle(Instance& redis, int n, Count a, Count r, const Rules& rules) {
   if (!answers_for(redis, redis.epoch, rules) || !redis.is_open) return false;
   bool has_joined = redis.joined >> n & 1;

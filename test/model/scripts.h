@@ -14,6 +14,7 @@ bool join_database(Instance& redis, const Proposal& proposal, const Rules& rules
 bool join(Instance& redis, int n, const Join& told, const Rules& rules);
 bool sync(Instance& redis, int n, const Call& call, const Rules& rules, Reply& reply);
 bool fence(Instance& redis, int n, const Rules& rules);
+bool presume(Instance& redis, int n, const Rules& rules);
 bool settle(Instance& redis, int n, Count a, Count r, const Rules& rules);
 bool supply(Instance& redis, Count supplied, const Rules& rules);
 

@@ -60,6 +60,7 @@ bool begin_epoch(World& world, int n, int, const Rules& rules) {
   if (registry.last_epoch >= rules.epochs || !needs_an_epoch(world, n, rules)) return false;
   registry.state[n] = Registry::active;
   registry.frozen_a[n] = registry.frozen_r[n] = 0;
+  registry.is_presumed[n] = false;
   Proposal proposal{Proposal::begun, new_epoch(world, n, rules)};
   proposal.supplied = registry.supplied;
   for (int m = 0; m < kNodes; m++) {
@@ -233,7 +234,17 @@ bool execute_fence(World& world, int n, int i, const Rules& rules) {
   Instance& redis = world.redis[i];
   if (world.registry.state[n] == Registry::inactive || redis.boot[n] == kFenced) return false;
   if (!has(redis.joined, n) || !fence(redis, n, rules)) return false;
-  world.fence = {redis.epoch, static_cast<Count>(n), redis.a[n], redis.r[n]};
+  world.fence = {redis.epoch, static_cast<Count>(n), redis.a[n], redis.r[n], false};
+  return true;
+}
+
+// All that nobody else holds; nobody knows how much of it the node was granted.
+bool execute_presume(World& world, int n, int i, const Rules& rules) {
+  Instance& redis = world.redis[i];
+  if (world.registry.state[n] == Registry::inactive || redis.boot[n] == kFenced) return false;
+  if (!presume(redis, n, rules)) return false;
+  const Count rest = static_cast<Count>(redis.supplied - redis.held);
+  world.fence = {redis.epoch, static_cast<Count>(n), rest, 0, true};
   return true;
 }
 
@@ -244,9 +255,12 @@ bool deactivate(World& world, int n, int, const Rules& rules) {
   if (registry.entered[n] > fence.epoch && rules.planted != Planted::deactivate_unchecked) {
     return false;
   }
+  bool is_outdated = fence.is_presumed && fence.epoch <= registry.changed_when;
+  if (is_outdated && rules.planted != Planted::presume_outdated) return false;
   registry.state[n] = Registry::inactive;
   registry.frozen_a[n] = fence.a;
   registry.frozen_r[n] = fence.r;
+  registry.is_presumed[n] = fence.is_presumed;
   world.fence = {};
   return true;
 }
@@ -281,6 +295,7 @@ bool retire(World& world, int n, int, const Rules& rules) {
     expire_and_return_all(world, n);
     registry.frozen_a[n] = node.accepted;
     registry.frozen_r[n] = node.returned;
+    registry.is_presumed[n] = false;
   } else {
     if (registry.state[n] != Registry::inactive) return false;
     if (node.held > 0 && rules.planted != Planted::reclaim_at_once) return false;
@@ -402,6 +417,10 @@ bool operator_fences(World& world, int n, int i, const Rules& rules) {
   return rules.has_operators && execute_fence(world, n, i, rules);
 }
 
+bool operator_presumes(World& world, int n, int i, const Rules& rules) {
+  return rules.has_operators && execute_presume(world, n, i, rules);
+}
+
 bool restock(World& world, int n, int, const Rules& rules) {
   Registry& registry = world.registry;
   if (n != 0 || registry.supplied >= rules.supply + rules.restocks) return false;
@@ -489,6 +508,7 @@ constexpr Step kSteps[] = {
     {"dies and leaves its disk", die_leaving_the_disk, Step::of_node},
     {"dies with its disk", die_with_the_disk, Step::of_node},
     {"FENCE of", operator_fences, Step::of_both},
+    {"PRESUME of", operator_presumes, Step::of_both},
     {"is made inactive in the registry", deactivate, Step::of_node},
     {"has no reservation left that could be paid", pass_deadline, Step::of_node},
     {"is retired in the registry", retire, Step::of_node},

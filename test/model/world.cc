@@ -158,6 +158,13 @@ const char* broken_promise_of(const Instance& redis) {
 // A stream that the registry counts by frozen counters may not have more than they say.
 const char* broken_promise_of(const Registry& registry, const Node& node, int n) {
   if (registry.state[n] == Registry::active) return nullptr;
+  if (registry.is_presumed[n]) {
+    const int presumed = registry.frozen_a[n] - registry.frozen_r[n];
+    const bool is_too_low = node.accepted - node.returned > presumed;
+    return registry.state[n] == Registry::inactive && is_too_low
+               ? "an inactive node holds more than it was presumed to"
+               : nullptr;
+  }
   if (node.accepted > registry.frozen_a[n]) return "an inactive node accepted a grant";
   bool is_lost_and_retired = node.fate == Node::lost && registry.state[n] == Registry::retired;
   if (!is_lost_and_retired && node.returned < registry.frozen_r[n]) {

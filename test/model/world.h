@@ -63,6 +63,9 @@ enum class Planted : uint8_t {
   join_before_promise,   // JOIN is sent while grants of the older epoch are still accepted
   enter_unchecked,  // enter_epoch admits an epoch that began before the registry's counters changed
   settle_left_out,  // RECLAIM tells the registry alone
+  presume_does_not_hold,  // PRESUME reads the counters and leaves the boot number
+  presume_too_early,      // PRESUME while another member has not joined
+  presume_outdated,       // the registry takes what was presumed in an epoch that began before its counters changed
 };
 
 // How large the world is and which of its forces act.
@@ -76,7 +79,7 @@ struct Rules {
   Count accepted_max = 2;       // per node
   Count returned_max = 1;       // per node
   Count calls_max = 2;          // calls of one stream in one epoch
-  bool has_operators = false;   // fence, deactivate, reclaim
+  bool has_operators = false;   // fence, presume, deactivate, reclaim
   bool has_late_calls = false;  // an older call may arrive after a newer one
   bool has_sold_out = true;     // false: nobody is told `sold_out`, and fewer worlds differ
   bool has_rest = true;         // every world is let come to rest too
@@ -151,12 +154,14 @@ struct Registry {
   State state[kNodes];
   Count entered[kNodes];
   Count frozen_a[kNodes], frozen_r[kNodes];
+  bool is_presumed[kNodes];  // the frozen counters are not the node's own: what it holds at most
 };
 
-// What FENCE answered to the operator who has not told the registry yet.
+// What FENCE or PRESUME answered to the operator who has not told the registry yet.
 struct FenceAnswer {
   Count epoch;  // 0: none
   Count node, a, r;
+  bool is_presumed;
 };
 
 enum class Wrong : uint8_t { nothing, sold_out_lie, granted_more_than_asked };

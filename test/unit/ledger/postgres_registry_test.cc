@@ -408,6 +408,19 @@ TEST_SUITE("ledger/postgres_registry") {
     must(registry.deactivate(2, epoch + 1, old));
   }
 
+  TEST_CASE_FIXTURE(Fixture, "what a member is presumed to hold is taken while the epoch's plan is as it was") {
+    const Supply ticket{.item = "ticket", .supplied = 100};
+    must(registry.add_items({&ticket, 1}));
+    const uint64_t epoch = activate(2);
+    const FrozenCount most[] = {count(2, "2.0.0", 9, 0)};
+    must(registry.restock("op", "ticket", 5, epoch));
+    CHECK(contains(complaint(registry.presume(2, epoch, most)), "ledger rebuild"));
+    CHECK(member(2).state == MemberState::active);
+    must(registry.presume(2, activate(1), most));
+    CHECK(member(2).state == MemberState::inactive);
+    CHECK(must(registry.frozen()) == std::vector<FrozenCount>{most[0]});
+  }
+
   TEST_CASE_FIXTURE(Fixture, "only an active member is deactivated") {
     CHECK_FALSE(registry.deactivate(2, 1, {}));
     must(registry.enroll(2, "b"));

@@ -135,6 +135,10 @@ class SharedRegistry final : public Registry {
     return Ok{};
   }
 
+  Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
+    return deactivate(node, epoch, counts);
+  }
+
   Status retire(uint32_t node, std::span<const FrozenCount> counts) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();

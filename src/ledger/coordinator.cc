@@ -493,8 +493,9 @@ void Coordinator::fill(const EpochPlan& plan) {
 // ---- promise and join ----
 
 bool Coordinator::promise(uint64_t epoch) {
-  if (promised_ >= epoch) return promised_ == epoch;
+  // A higher one may be promised by some shards, though not yet by all.
   if (epoch < highest_promise_) return false;
+  if (promised_ == epoch) return true;
   highest_promise_ = asked_promise_ = epoch;
   for (Group& group : groups_) group.open = 0;
   assign();

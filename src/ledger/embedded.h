@@ -44,7 +44,7 @@ struct LedgerMessage {
   bool is_ok = false;
   uint16_t from = 0;
   ItemId item = kNoItem;
-  uint32_t ticket = 0;  // of an audit or a withdrawal
+  uint32_t ticket = 0;  // of an audit, an attempt at one, or a withdrawal
   Units values[5] = {};
 };
 

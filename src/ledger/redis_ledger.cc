@@ -63,8 +63,9 @@ bool RedisLedger::has_mail() const {
 int64_t RedisLedger::quiet_until_ns() const {
   int64_t until = std::numeric_limits<int64_t>::max();
   for (const Group& group : groups_)
-    if (group.call.is_under_way && group.call.is_sent)
-      until = std::min(until, group.call.deadline_ns);
+    if (group.call.is_under_way && group.is_up())
+      until =
+          std::min(until, group.call.is_sent ? group.call.deadline_ns : group.call.repeat_at_ns);
   for (const auto& master : masters_) {
     if (!master) continue;
     if (master->link.is_down())
@@ -96,7 +97,7 @@ void RedisLedger::poll(Client& client, Moment now) {
   take_assignment(client);
   report_promise(client);
   if (std::exchange(has_answers_, false))
-    for (Group& group : groups_) take_answer(group, client);
+    for (Group& group : groups_) take_answer(group, client, now);
   for (const auto& master : masters_)
     if (master) keep_connected(*master, now);
   for (Group& group : groups_) keep_calling(group, client, now);
@@ -107,9 +108,8 @@ void RedisLedger::poll(Client& client, Moment now) {
 }
 
 bool RedisLedger::is_mine(uint64_t token) const {
-  return std::any_of(masters_.begin(), masters_.end(), [&](const auto& master) {
-    return master && master->link.is_mine(token);
-  });
+  return std::any_of(masters_.begin(), masters_.end(),
+                     [&](const auto& master) { return master && master->link.is_mine(token); });
 }
 
 void RedisLedger::on_event(const net::Event& event) {
@@ -165,6 +165,7 @@ void RedisLedger::find_masters() {
     // No late answer of the old master may be taken for one of the new.
     if (before != nullptr && group.call.is_sent) before->link.close("a group is at another master");
     group.call.is_sent = group.answer.has_come = false;
+    group.call.repeat_at_ns = 0;
   }
   for (auto& master : masters_) {
     const bool is_used = std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
@@ -180,8 +181,7 @@ RedisLedger::Master& RedisLedger::master_at(const RedisServer& server) {
   auto place = std::find(masters_.begin(), masters_.end(), nullptr);
   if (place == masters_.end()) place = masters_.insert(place, nullptr);
   const auto number = static_cast<uint64_t>(place - masters_.begin());
-  place->reset(
-      new Master{.server = server, .link = {net_, settings_.token | number << 32, *this}});
+  place->reset(new Master{.server = server, .link = {net_, settings_.token | number << 32, *this}});
   return **place;
 }
 
@@ -246,6 +246,7 @@ void RedisLedger::exchange(Client& client, std::span<const LedgerAsk> asks, Mome
     group.call.asks.assign(asks.begin(), end);
     group.call.number = group.last_number + 1;
     group.call.is_under_way = true;
+    group.call.backoff_ns = 0;
     send_call(group, client, now);
     asks = asks.subspan(group.call.asks.size());
   }
@@ -256,9 +257,9 @@ void RedisLedger::exchange(Client& client, std::span<const LedgerAsk> asks, Mome
 void RedisLedger::keep_calling(Group& group, Client& client, Moment now) {
   if (group.master == nullptr || !group.master->link.is_up()) return;
   if (!group.call.is_under_way) {
-    group.master->backoff_ns = 0;
     group.is_answering = true;
   } else if (!group.call.is_sent) {
+    if (now.boot_ns < group.call.repeat_at_ns) return;
     stats_.repeats.fetch_add(1, std::memory_order_relaxed);
     send_call(group, client, now);
   } else if (now.boot_ns >= group.call.deadline_ns) {
@@ -288,22 +289,24 @@ void RedisLedger::send_call(Group& group, Client& client, Moment now) {
     words_.push_back(std::to_string(ask.want));
   }
   views_.assign(words_.begin(), words_.end());
-  group.master->link.call(Script::sync, number_of(group), views_);
+  group.master->link.call(Script::sync, number_of(group), group.call.number, views_);
   group.call.is_sent = true;
   group.call.deadline_ns = now.boot_ns + settings_.timeout_ns;
   stats_.calls.fetch_add(1, std::memory_order_relaxed);
   stats_.lines.fetch_add(group.call.asks.size(), std::memory_order_relaxed);
 }
 
-void RedisLedger::on_answer(Script script, uint32_t number, const redisReply& reply) {
+void RedisLedger::on_answer(Script script, uint32_t group, uint64_t number,
+                            const redisReply& reply) {
   const std::string_view status(reply.element[0]->str, reply.element[0]->len);
   if (script == Script::read_items) {
     // An epoch that is over says nothing of these units; the deadline repeats the question.
-    if (is_audit_sent_ && status == "OK") finish_audit(&reply);
+    if (is_audit_sent_ && number == audit_attempt_ && status == "OK") finish_audit(&reply);
     return;
   }
-  Answer& answer = groups_[number].answer;
+  Answer& answer = groups_[group].answer;
   has_answers_ = answer.has_come = true;
+  answer.is_refusal = false;
   answer.status = status;
   answer.number = reply.elements > 1 ? static_cast<uint64_t>(integer_of(*reply.element[1])) : 0;
   answer.lines.clear();
@@ -314,8 +317,24 @@ void RedisLedger::on_answer(Script script, uint32_t number, const redisReply& re
                             .pool_elsewhere = integer_of(*reply.element[i + 3])});
 }
 
-void RedisLedger::take_answer(Group& group, Client& client) {
+// The deadline repeats an audit.
+void RedisLedger::on_refusal(Script script, uint32_t group) {
+  if (script != Script::sync) return;
+  has_answers_ = groups_[group].answer.has_come = groups_[group].answer.is_refusal = true;
+}
+
+// The coordinator finds where the slot is, or which epoch begins there.
+void RedisLedger::postpone(Group& group, Moment now) {
+  group.call.is_sent = false;
+  group.call.backoff_ns = std::clamp(2 * group.call.backoff_ns, kBackoffMinNs, kBackoffMaxNs);
+  group.call.repeat_at_ns = now.boot_ns + group.call.backoff_ns;
+  group.is_answering = false;
+  epoch_link_.complain(number_of(group), false);
+}
+
+void RedisLedger::take_answer(Group& group, Client& client, Moment now) {
   if (!std::exchange(group.answer.has_come, false) || !group.call.is_under_way) return;
+  if (group.answer.is_refusal) return postpone(group, now);
   if (group.answer.status == "OK") {
     if (group.answer.number != group.call.number ||
         group.answer.lines.size() != group.call.asks.size())
@@ -415,6 +434,7 @@ void RedisLedger::start_audit(Client& client, Moment now) {
   if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
   audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
   audit_group_ = group_of(client.code_of(audits_waiting_.front().first), settings_.group_count);
+  ++audit_attempt_;
   for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
     if (group_of(client.code_of(item), settings_.group_count) != audit_group_) {
       audits_waiting_.emplace_back(item, ticket);
@@ -423,7 +443,8 @@ void RedisLedger::start_audit(Client& client, Moment now) {
     audits_.push_back(
         {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
     for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
-      send(shard, {.kind = LedgerMessage::Kind::audit_mark, .item = item, .ticket = ticket});
+      send(shard,
+           {.kind = LedgerMessage::Kind::audit_mark, .item = item, .ticket = audit_attempt_});
     counts_awaited_ += lanes_.shard_count();
   }
 }
@@ -435,19 +456,20 @@ void RedisLedger::take_lane_messages(Client&, Moment now) {
         .take(limits::ledger_slots, [&](const LedgerMessage& message) {
           switch (message.kind) {
             case Kind::audit_mark:
+              if (!marks_.empty() && marks_.front().ticket != message.ticket) marks_.clear();
               marks_.push_back(message);
               return;
             case Kind::audit_release:
               holds_ = 0;
               return;
             case Kind::audit_count:
+              if (message.ticket != audit_attempt_ || counts_awaited_ == 0) return;
+              --counts_awaited_;
               for (AuditedItem& audited : audits_)
-                if (audited.ticket == message.ticket && !is_audit_sent_) {
+                if (audited.item == message.item)
                   audited.counts[message.from] = {message.values[0], message.values[1],
                                                   message.values[2], message.values[3],
                                                   message.values[4]};
-                  if (counts_awaited_ > 0) --counts_awaited_;
-                }
               return;
             default:
               CHECK(!"a message of the embedded ledger");
@@ -481,7 +503,7 @@ void RedisLedger::send_audit(Client& client, Moment now) {
   words_.push_back(std::to_string(group.open));
   for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
   views_.assign(words_.begin(), words_.end());
-  group.master->link.call(Script::read_items, audit_group_, views_);
+  group.master->link.call(Script::read_items, audit_group_, audit_attempt_, views_);
   is_audit_sent_ = true;
 }
 

@@ -79,6 +79,7 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
     bool is_sent = false;
     uint64_t number = 0;
     int64_t deadline_ns = 0;
+    int64_t repeat_at_ns = 0, backoff_ns = 0;  // when it was refused
     std::vector<LedgerAsk> asks;
   };
   struct Line {
@@ -86,7 +87,7 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   };
   // What the link has brought, until poll() takes it.
   struct Answer {
-    bool has_come = false;
+    bool has_come = false, is_refusal = false;
     std::string status;
     uint64_t number = 0;
     std::vector<Line> lines;
@@ -127,14 +128,16 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   void keep_calling(Group& group, Client& client, Moment now);
   void send_call(Group& group, Client& client, Moment now);
   void flush();
-  void take_answer(Group& group, Client& client);
+  void take_answer(Group& group, Client& client, Moment now);
+  void postpone(Group& group, Moment now);
   void hear_lines(Group& group, Client& client);
   bool may_bring_lost(const Group& group, ItemId item);
   bool is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line, Client& client);
   void lose_epoch(Group& group, bool needs_new_one);
 
   // RedisLink::Owner
-  void on_answer(Script script, uint32_t group, const redisReply& answer) override;
+  void on_answer(Script script, uint32_t group, uint64_t number, const redisReply& answer) override;
+  void on_refusal(Script script, uint32_t group) override;
 
   void take_lane_messages(Client& client, Moment now);
   void count_for_audits(Client& client, Moment now);
@@ -177,6 +180,8 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
   std::vector<std::pair<ItemId, uint32_t>> audits_waiting_;
   std::vector<AuditedItem> audits_;
   uint32_t audit_group_ = 0;
+  uint32_t audit_attempt_ =
+      0;  // what answers to an earlier one belongs to a moment that has passed
   uint32_t counts_awaited_ = 0;
   bool is_audit_sent_ = false;
   int64_t audit_deadline_ns_ = 0;  // of the attempt

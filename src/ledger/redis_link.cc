@@ -11,7 +11,15 @@ namespace stampede::ledger {
 
 namespace {
 constexpr char kUnasked[] = "the connection was closed, or brought what nobody had asked for";
+
+// A master of a cluster says it of one slot: the rest of what it has is not concerned.
+bool is_about_slot(const redisReply& reply) {
+  if (reply.type != REDIS_REPLY_ERROR) return false;
+  const std::string_view error(reply.str, reply.len);
+  return error.starts_with("MOVED ") || error.starts_with("ASK ") ||
+         error.starts_with("TRYAGAIN ") || error.find("non local key") != error.npos;
 }
+}  // namespace
 
 struct RedisLink::Hooks {
   static RedisLink& link(void* data) { return *static_cast<RedisLink*>(data); }
@@ -124,7 +132,8 @@ void RedisLink::send(Callback callback, std::span<const std::string_view> words)
 }
 
 // What epoll is to watch is settled once, when all has been written.
-void RedisLink::call(Script script, uint32_t group, std::span<const std::string_view> arguments) {
+void RedisLink::call(Script script, uint32_t group, uint64_t number,
+                     std::span<const std::string_view> arguments) {
   CHECK(is_up());
   is_sending_ = true;
   if (server_.is_asking) {
@@ -134,7 +143,7 @@ void RedisLink::call(Script script, uint32_t group, std::span<const std::string_
   std::vector<std::string_view> words = {"EVALSHA", shas_[static_cast<unsigned>(script)], "1",
                                          state_key(group)};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  under_way_.push_back({script, group});
+  under_way_.push_back({script, group, number});
   send(Hooks::answer, words);
 }
 
@@ -173,14 +182,16 @@ void RedisLink::on_script(const redisReply& reply) {
 }
 
 void RedisLink::on_call(const redisReply& reply) {
-  if (state_ == State::down || has_surplus() || !is_sound(reply)) return;
-  const bool has_status = reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
-                          reply.element[0]->type == REDIS_REPLY_STRING;
-  if (!has_status) return close("a script was answered with something that is no array");
+  if (state_ == State::down || has_surplus()) return;
   CHECK(!under_way_.empty());
   const UnderWay call = under_way_.front();
   under_way_.erase(under_way_.begin());
-  owner_.on_answer(call.script, call.group, reply);
+  if (is_about_slot(reply)) return owner_.on_refusal(call.script, call.group);
+  if (!is_sound(reply)) return;
+  const bool has_status = reply.type == REDIS_REPLY_ARRAY && reply.elements > 0 &&
+                          reply.element[0]->type == REDIS_REPLY_STRING;
+  if (!has_status) return close("a script was answered with something that is no array");
+  owner_.on_answer(call.script, call.group, call.number, reply);
 }
 
 // ---- the reactor ----

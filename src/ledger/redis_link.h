@@ -1,8 +1,9 @@
 // One shard's connection to Redis, on the shard's own reactor: hiredis' asynchronous API over the Net seam.
 //
-// A link is down, connecting or up; up means authenticated, on the right database, and the scripts are loaded. Whatever goes wrong (refused, reset, an error instead of an answer, garbage) ends in the same place: the
-// link is down, problem() says why, and the owner connects again and repeats its call, which loses and doubles nothing,
-// because the calls of this protocol may be repeated. hiredis 0.14 has no timeouts of its own: the owner's clock decides.
+// A link is down, connecting or up; up means authenticated, on the right database, and the scripts are loaded. Whatever goes
+// wrong (refused, reset, an error instead of an answer, garbage) ends in the same place: the link is down, problem() says why,
+// and the owner connects again and repeats its call, which loses and doubles nothing, because the calls of this protocol may be
+// repeated. Only an error about one group's slot leaves it up, for the other groups' sake. hiredis 0.14 has no timeouts of its own: the owner's clock decides.
 //
 // Belongs to the shard's thread. Resolves no names.
 #pragma once
@@ -25,11 +26,14 @@ namespace stampede::ledger {
 
 class RedisLink {
  public:
-  // Takes an array that begins with a status: what a script answered about a group. Errors never get here.
+  // Takes an array that begins with a status: what a script answered about a group; or that the group's slot is elsewhere, or
+  // on its way. `number` is what the owner gave to the call.
   class Owner {
    public:
     virtual ~Owner() = default;
-    virtual void on_answer(Script script, uint32_t group, const redisReply& answer) = 0;
+    virtual void on_answer(Script script, uint32_t group, uint64_t number,
+                           const redisReply& answer) = 0;
+    virtual void on_refusal(Script script, uint32_t group) = 0;
   };
 
   // Events carry `token` with a generation in bits 8 to 31.
@@ -46,7 +50,8 @@ class RedisLink {
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
   // When up. What was called leaves in one write with flush(); answers come in the order of the calls.
-  void call(Script script, uint32_t group, std::span<const std::string_view> arguments);
+  void call(Script script, uint32_t group, uint64_t number,
+            std::span<const std::string_view> arguments);
   void flush();
 
   [[nodiscard]] bool is_mine(uint64_t token) const;
@@ -61,6 +66,7 @@ class RedisLink {
   struct UnderWay {
     Script script;
     uint32_t group;
+    uint64_t number;
   };
   struct Hooks;  // what hiredis calls
   using Callback = void (*)(redisAsyncContext*, void* reply, void*);

@@ -667,6 +667,7 @@ TEST_CASE_FIXTURE(
   FakeNode node(0, registry, url(), 200);
   REQUIRE(open({&node}));
   masters.node(1).command({"CONFIG", "SET", "maxmemory", "1"});
+  masters.node(1).command({"FLUSHALL"});
   masters.node(2).command({"FLUSHALL"});
   REQUIRE(step_until({&node}, [&] { return are_open(node, groups_of(2)); }));
   const uint64_t begun = node.status().epochs_begun;

@@ -421,7 +421,8 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
 
 int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
                          ledger::Registry& registry) {
-  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out) return fail(out.error().message);
+  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out)
+    return fail(out.error().message);
   Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);
   if (!connection) return fail(connection.error().message);
   Result<std::vector<FrozenCount>> frozen = registry.frozen();

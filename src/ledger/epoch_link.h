@@ -26,7 +26,8 @@ struct RedisServer {
   HostPort address;  // host: a numeric address; port 0: none is known
   std::string user, password;
   uint32_t database = 0;
-  bool is_asking = false;  // a cluster is moving the slot there: it answers only who says ASKING first
+  bool is_asking =
+      false;  // a cluster is moving the slot there: it answers only who says ASKING first
   friend bool operator==(const RedisServer&, const RedisServer&) = default;
 };
 

@@ -139,7 +139,8 @@ Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
 
 std::string other_groups(uint32_t groups) {
   return "the node that began this ledger's epoch deals items out to " + std::to_string(groups) +
-         " groups, and this program does not: run the same version and name the ledger alike on every "
+         " groups, and this program does not: run the same version and name the ledger alike on "
+         "every "
          "node; when that has changed for all of them: stampede ledger rebuild";
 }
 
@@ -149,8 +150,9 @@ Result<EpochView> look_at_epoch(RedisClient& client) {
     Result<EpochView> view = look_at_group(client, group);
     if (!view) return view;
     // In which not all are yet is being built.
-    const auto state =
-        view->epoch == whole->epoch ? view->state : std::min(view->state, EpochView::State::recovering);
+    const auto state = view->epoch == whole->epoch
+                           ? view->state
+                           : std::min(view->state, EpochView::State::recovering);
     if (view->epoch > whole->epoch) {
       whole->epoch = view->epoch;
       whole->members = view->members;
@@ -172,9 +174,8 @@ Result<std::vector<ItemCounters>> read_group(RedisClient& client, uint32_t group
   std::vector<ItemCounters> items;
   std::string cursor = "0";
   do {
-    Result<RedisValue> page =
-        client.call(group, Script::read,
-                    {std::to_string(epoch), cursor, std::to_string(kItemsPerPage), state});
+    Result<RedisValue> page = client.call(
+        group, Script::read, {std::to_string(epoch), cursor, std::to_string(kItemsPerPage), state});
     if (Status status = expect_ok(page, "reading the items"); !status) return status.error();
     cursor = page->values.at(1).text;
     for (size_t i = 2; i + 1 < page->values.size(); i += 2)
@@ -212,8 +213,9 @@ Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, ui
     if (!answer) return answer.error();
     const std::string& status = answer->values[0].text;
     if (status == "MISSING")
-      return Error{"the epoch waits for node " + answer->values.at(1).text +
-                   " too: what each of two missing nodes holds cannot be told apart; start it first"};
+      return Error{
+          "the epoch waits for node " + answer->values.at(1).text +
+          " too: what each of two missing nodes holds cannot be told apart; start it first"};
     if (status != "OK" && status != "JOINED")
       return Error{"presuming what node " + name + " holds: Redis says " + status + ": try again"};
     Result<std::vector<ItemCounters>> items = read_group(client, group, epoch, "R");

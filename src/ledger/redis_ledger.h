@@ -102,8 +102,9 @@ class RedisLedger final : public Ledger, private RedisLink::Owner {
     Master* master = nullptr;  // null: nobody has said where it is
     uint64_t open = 0;         // the epoch in which exchanges may be made; 0: none
     uint64_t last_number = 0;
-    uint32_t opening = 0;       // how many times it was opened
-    bool may_owe = false;       // exchanges were made in this epoch before: an answer to one may have been lost
+    uint32_t opening = 0;  // how many times it was opened
+    bool may_owe =
+        false;  // exchanges were made in this epoch before: an answer to one may have been lost
     bool is_answering = false;  // since the link was made
     Call call;
     Answer answer;

@@ -279,8 +279,8 @@ bool Shard::wind_up() {
   if (!is_stopping_) return false;
   // The ledger should hear of what was given back; it will learn of it from the log otherwise.
   const uint32_t untold = desk_.asking_groups() | ~ledger_.ready_groups();
-  const bool is_ledger_told = (untold & ledger_.available_groups()) == 0 ||
-                              now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
+  const bool is_ledger_told =
+      (untold & ledger_.available_groups()) == 0 || now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
   const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() &&
                        !mailbox_.has_mail() && is_ledger_told;
   if (is_done && !has_stopped_) {

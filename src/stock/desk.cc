@@ -188,8 +188,7 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
 // until the ledger says that it has arrived. Without the latter there would be a moment in which nobody counts them.
 Units Desk::unsold_here(ItemId item) const {
   const ItemStock& stock = state_.stock(item);
-  const Units on_their_way =
-      item < sales_.size() ? stock.returned - sales_[item].returned_told : 0;
+  const Units on_their_way = item < sales_.size() ? stock.returned - sales_[item].returned_told : 0;
   return stock.pool() + on_their_way;
 }
 
@@ -272,8 +271,7 @@ void Desk::give_up_waiting(Moment now) {
                                           ms(limits::wait_for_units_ms)) {
       ++stats_.waits_timed_out;
       const OrderRequest request = pop_line(sale);
-      refuse(request,
-             is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
+      refuse(request, is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
     }
     // Whoever was behind may need fewer units than are here.
     if (sale.line_head != kNone && state_.stock(item).pool() > 0) serve_line(item, now);

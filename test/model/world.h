@@ -65,7 +65,7 @@ enum class Planted : uint8_t {
   settle_left_out,  // RECLAIM tells the registry alone
   presume_does_not_hold,  // PRESUME reads the counters and leaves the boot number
   presume_too_early,      // PRESUME while another member has not joined
-  presume_outdated,       // the registry takes what was presumed in an epoch that began before its counters changed
+  presume_outdated,  // the registry takes what was presumed in an epoch that began before its counters changed
 };
 
 // How large the world is and which of its forces act.

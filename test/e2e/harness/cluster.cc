@@ -77,8 +77,7 @@ int64_t Cluster::await_open(const std::vector<size_t>& nodes) {
 
 Finished Cluster::ledger(const std::string& subcommand, Arguments arguments) {
   const std::string user = redis_.password().empty() ? "" : ":" + redis_.password() + "@";
-  const std::string redis =
-      "redis://" + user + "127.0.0.1:" + std::to_string(redis_port_) + "/0";
+  const std::string redis = "redis://" + user + "127.0.0.1:" + std::to_string(redis_port_) + "/0";
   Arguments command{"ledger", subcommand, "--ledger", ledger_.empty() ? redis : ledger_};
   if (subcommand != "rebuild") command.insert(command.end(), {"--db", database_url()});
   command.insert(command.end(), arguments.begin(), arguments.end());

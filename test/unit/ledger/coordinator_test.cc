@@ -307,7 +307,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
 }
 
-TEST_CASE_FIXTURE(Fixture, "an epoch that deals items out in another way is not joined and not pushed aside") {
+TEST_CASE_FIXTURE(
+    Fixture, "an epoch that deals items out in another way is not joined and not pushed aside") {
   FakeNode first(0, registry);
   REQUIRE(open({&first}));
   rig.server().command({"HSET", rig.key("m"), "groups", "16"});

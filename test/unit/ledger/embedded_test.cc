@@ -41,7 +41,8 @@ struct Node {
                         .returned = streams[shard].counts.returned,
                         .pool = streams[shard].counts.pool,
                         .want = want};
-    if (ledgers[shard]->ready_groups() != 0) ledgers[shard]->exchange(streams[shard], {&ask, 1}, {});
+    if (ledgers[shard]->ready_groups() != 0)
+      ledgers[shard]->exchange(streams[shard], {&ask, 1}, {});
   }
 
   LedgerLanes lanes;

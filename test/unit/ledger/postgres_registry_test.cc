@@ -408,7 +408,8 @@ TEST_SUITE("ledger/postgres_registry") {
     must(registry.deactivate(2, epoch + 1, old));
   }
 
-  TEST_CASE_FIXTURE(Fixture, "what a member is presumed to hold is taken while the epoch's plan is as it was") {
+  TEST_CASE_FIXTURE(
+      Fixture, "what a member is presumed to hold is taken while the epoch's plan is as it was") {
     const Supply ticket{.item = "ticket", .supplied = 100};
     must(registry.add_items({&ticket, 1}));
     const uint64_t epoch = activate(2);

@@ -66,7 +66,8 @@ const Guard kGuards[] = {
        return rig.bump("4 0");
      },
      "STALE, 5"},
-    {"nobody has joined an epoch that has just begun", Script::bump, "if not string.find(field, '^[de]:')", "if false",
+    {"nobody has joined an epoch that has just begun", Script::bump,
+     "if not string.find(field, '^[de]:')", "if false",
      [](ScriptRig& rig) {
        rig.open("5", "0,1");
        rig.bump("6 0,1");
@@ -74,8 +75,7 @@ const Guard kGuards[] = {
        return rig.join("6", kNode0);
      },
      "OK, R, 0, 0"},
-    {"the witness of a log outlives the epoch", Script::bump,
-     "'^[de]:'", "'^[e]:'",
+    {"the witness of a log outlives the epoch", Script::bump, "'^[de]:'", "'^[e]:'",
      [](ScriptRig& rig) {
        rig.open("5", "0");
        rig.sync(kNode0, 1, "", 41);
@@ -402,8 +402,8 @@ const Guard kGuards[] = {
        return rig.call(Script::read, "5 0 10");
      },
      "RECOVERING"},
-    {"the items of this epoch are not purged", Script::purge,
-     "tonumber(old) < tonumber(ARGV[1])", "tonumber(old) <= tonumber(ARGV[1])",
+    {"the items of this epoch are not purged", Script::purge, "tonumber(old) < tonumber(ARGV[1])",
+     "tonumber(old) <= tonumber(ARGV[1])",
      [](ScriptRig& rig) {
        rig.open("5", "0");
        rig.call(Script::purge, "5 10");

@@ -151,7 +151,8 @@ TEST_CASE("the members that an epoch waits for are named") {
   CHECK(rig.call(Script::missing, "5") == "OK");
 }
 
-TEST_CASE("a node whose data are lost is presumed to hold what no other does when it alone is missing") {
+TEST_CASE(
+    "a node whose data are lost is presumed to hold what no other does when it alone is missing") {
   ScriptRig rig;
   CHECK(rig.call(Script::presume, "5 1") == "GONE");
   rig.bump("5 0,1,2");
@@ -178,7 +179,8 @@ TEST_CASE("a node that has joined in time is presumed to hold what it said") {
   CHECK(rig.sync(kNode1, 2, "ticket 7 0 7 1") == "FENCED");
 }
 
-TEST_CASE("an epoch is ended without another and its number is not forgotten by the logs' witness") {
+TEST_CASE(
+    "an epoch is ended without another and its number is not forgotten by the logs' witness") {
   ScriptRig rig;
   rig.open("5", "0");
   rig.sync(kNode0, 1, "ticket 0 0 0 1", 77);
@@ -586,8 +588,8 @@ TEST_CASE("items of older epochs are removed some at a time and those of this on
   for (const servers::RedisReply& key : rig.server().command({"KEYS", "*"}).elements)
     left.push_back(key.text);
   std::sort(left.begin(), left.end());
-  CHECK(left == std::vector<std::string>{rig.key("i:7:a"), rig.key("i:7:b"), rig.key("k:7"),
-                                         rig.key("m")});
+  CHECK(left ==
+        std::vector<std::string>{rig.key("i:7:a"), rig.key("i:7:b"), rig.key("k:7"), rig.key("m")});
   CHECK(rig.field("m", "e:5") == "nil");
   CHECK(rig.field("m", "e:7") == "1");
 }

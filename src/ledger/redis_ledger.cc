@@ -163,7 +163,8 @@ void RedisLedger::find_masters() {
     group.master = server.address.port == 0 ? nullptr : &master_at(server);
     if (group.master == before) continue;
     // No late answer of the old master may be taken for one of the new.
-    if (before != nullptr && group.call.is_sent) before->link.close("a group is at another master");
+    if (before != nullptr && group.call.is_under_way && group.call.is_sent)
+      before->link.close("a group is at another master");
     group.call.is_sent = group.answer.has_come = false;
     group.call.repeat_at_ns = 0;
   }

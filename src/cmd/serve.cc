@@ -247,10 +247,11 @@ std::string url_of(const net::Address& address) {
 
 void print_start(const Node& node, const NodeSettings& settings) {
   for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
-  std::printf("%zu item%s, %u shard%s, data in %s, database %s\n", settings.catalog.size(),
+  const std::string ledger = settings.redis ? ", ledger " + ledger::text_of(*settings.redis) : "";
+  std::printf("%zu item%s, %u shard%s, data in %s, database %s%s\n", settings.catalog.size(),
               settings.catalog.size() == 1 ? "" : "s", settings.shard_count,
               settings.shard_count == 1 ? "" : "s", settings.data_dir.c_str(),
-              settings.database_text.c_str());
+              settings.database_text.c_str(), ledger.c_str());
   const std::string url = url_of(node.listen_address());
   std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
   if (!settings.by_ticket && !settings.catalog.empty())

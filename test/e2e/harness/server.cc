@@ -255,7 +255,12 @@ std::string Server::state_of(const std::string& user, const std::string& order_i
 }
 
 Books Server::books(const std::string& item) {
-  Response response = admin().get("/admin/audit");
+  Response response;
+  // While an epoch of a shared ledger begins nobody can say.
+  wait_until([&] {
+    response = admin().get("/admin/audit");
+    return response.status != 503;
+  });
   REQUIRE_MESSAGE(response.status == 200,
                   response.status << " " << response.error << " " << response.body);
   Json audit = response.json();

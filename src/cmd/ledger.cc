@@ -70,7 +70,8 @@ std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& to
 
 // ---- preheat ----
 
-Status supply_open_epoch(ledger::RedisClient& redis, const std::vector<ledger::Supply>& supplies) {
+Status supply_open_epoch(ledger::RedisClient& redis, ledger::Registry& registry,
+                         const std::vector<ledger::Supply>& supplies) {
   if (Status status = redis.connect(); !status) return status;
   Result<EpochView> view = ledger::look_at_epoch(redis);
   if (!view) return view.error();
@@ -78,6 +79,9 @@ Status supply_open_epoch(ledger::RedisClient& redis, const std::vector<ledger::S
     std::printf("no epoch is open yet: the first node that starts opens one\n");
     return Ok{};
   }
+  const Result<bool> is_left = ledger::is_left(registry, view->epoch);
+  if (!is_left) return is_left.error();
+  if (*is_left) return Error{"the nodes have left this Redis' epoch: name the Redis that they use"};
   if (Status sent = ledger::supply(redis, view->epoch, supplies); !sent)
     return Error{sent.error().message + ": run preheat again"};
   return Ok{};
@@ -135,7 +139,7 @@ int preheat(const Flags& flags) {
   }
   if (Status status = leave_terms(*tools.registry, *entries, flags.has_new_terms); !status)
     return fail(status.error());
-  if (Status status = supply_open_epoch(*tools.redis, *standing); !status)
+  if (Status status = supply_open_epoch(*tools.redis, *tools.registry, *standing); !status)
     return fail(status.error());
   std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
   return kExitOk;

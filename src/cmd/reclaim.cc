@@ -63,6 +63,14 @@ Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t n
                 std::string(ledger::name_of(view->state)).c_str());
     return Ok{};
   }
+  const Result<bool> is_left = ledger::is_left(registry, view->epoch);
+  if (!is_left) return is_left.error();
+  if (*is_left) {
+    std::printf(
+        "this Redis has an epoch that the nodes have left: their next begins with these "
+        "counters\n");
+    return Ok{};
+  }
   // An earlier attempt may have retired the node without getting this far.
   if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
   Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);

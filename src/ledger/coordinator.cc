@@ -667,13 +667,19 @@ void Coordinator::send_supplies() {
   };
   if (std::none_of(groups_.begin(), groups_.end(), can_take)) return;
   const Result<std::vector<Supply>> supplies = registry_.supplies();
-  if (!supplies) return;
+  if (!supplies || !may_supply()) return;
   std::vector<std::vector<Supply>> of_groups(groups_.size());
   for (const Supply& supply : *supplies)
     of_groups[group_of(supply.item, client_.group_count())].push_back(supply);
   for (uint32_t number = 0; number < groups_.size(); ++number)
     if (Group& group = groups_[number]; can_take(group))
       group.needs_supplies = !supply(client_, group.open, of_groups[number]);
+}
+
+// Who was taken out, and perhaps presumed to hold no more than so much, does not bring new units where he alone is heard.
+bool Coordinator::may_supply() {
+  const Result<bool> may = registry_.may_enter(settings_.node, joined_);
+  return may && *may;
 }
 
 // While a cluster moves the slot, keys that are still on their way would be taken for removed.
@@ -753,7 +759,9 @@ StockChange Coordinator::do_restock(const std::string& item, const std::string& 
   // Perhaps it was done all the same; the same op_id tells.
   if (!restocked) return unavailable(restocked.error().message);
   const Supply& supply = restocked->supply;
-  if (delta > 0) {
+  if (delta > 0 && !may_supply()) {
+    group.needs_supplies = true;
+  } else if (delta > 0) {
     Result<RedisValue> told =
         call(group, Script::supply, {epoch, item, std::to_string(supply.supplied)});
     group.needs_supplies |= !told || told->values[0].text != "OK";

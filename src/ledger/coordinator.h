@@ -151,6 +151,7 @@ class Coordinator {
 
   // ---- supply, changes
   void send_supplies();
+  bool may_supply();
   void purge(Group& group);
   void do_jobs();
   StockChange do_restock(const std::string& item, const std::string& op_id, int64_t delta);

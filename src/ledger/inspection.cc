@@ -257,6 +257,13 @@ Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
                     "settling node " + std::to_string(node));
 }
 
+Result<bool> is_left(Registry& registry, uint64_t epoch) {
+  const Result<std::vector<Member>> members = registry.members();
+  if (!members) return members.error();
+  return std::any_of(members->begin(), members->end(),
+                     [&](const Member& member) { return member.epoch > epoch; });
+}
+
 Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& supplies) {
   ItemLines lines(client);
   for (const Supply& supply : supplies)

@@ -236,6 +236,12 @@ TEST_SUITE("model/planted") {
                    with_third_epoch(with_operators(with_disaster(smallest()))));
   }
 
+  TEST_CASE("units that are freed where only the one presumed lost is heard are found") {
+    Rules rules = with_death(with_disaster(smallest()));
+    rules.epochs = 2;
+    check_is_found(Planted::settle_anywhere, kPresumedTooLow, rules);
+  }
+
   TEST_CASE("a presumption by a plan that is out of date is found") {
     check_is_found(Planted::presume_outdated, kPresumedTooLow, with_death(smallest()));
   }

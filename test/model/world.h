@@ -65,6 +65,7 @@ enum class Planted : uint8_t {
   settle_left_out,  // RECLAIM tells the registry alone
   presume_does_not_hold,  // PRESUME reads the counters and leaves the boot number
   presume_too_early,      // PRESUME while another member has not joined
+  settle_anywhere,  // SETTLE and SUPPLY reach epochs that all but the one presumed lost have left
   presume_outdated,  // the registry takes what was presumed in an epoch that began before its counters changed
 };
 

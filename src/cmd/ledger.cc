@@ -79,9 +79,12 @@ Status supply_open_epoch(ledger::RedisClient& redis, ledger::Registry& registry,
     std::printf("no epoch is open yet: the first node that starts opens one\n");
     return Ok{};
   }
-  const Result<bool> is_left = ledger::is_left(registry, view->epoch);
-  if (!is_left) return is_left.error();
-  if (*is_left) return Error{"the nodes have left this Redis' epoch: name the Redis that they use"};
+  const Result<bool> is_in_use = ledger::is_in_use(registry, view->epoch);
+  if (!is_in_use) return is_in_use.error();
+  if (!*is_in_use) {
+    std::printf("no node is in the epoch of this Redis: the next begins with these items\n");
+    return Ok{};
+  }
   if (Status sent = ledger::supply(redis, view->epoch, supplies); !sent)
     return Error{sent.error().message + ": run preheat again"};
   return Ok{};

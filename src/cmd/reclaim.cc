@@ -63,9 +63,9 @@ Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t n
                 std::string(ledger::name_of(view->state)).c_str());
     return Ok{};
   }
-  const Result<bool> is_left = ledger::is_left(registry, view->epoch);
-  if (!is_left) return is_left.error();
-  if (*is_left) {
+  const Result<bool> is_in_use = ledger::is_in_use(registry, view->epoch);
+  if (!is_in_use) return is_in_use.error();
+  if (!*is_in_use) {
     std::printf(
         "this Redis has an epoch that the nodes have left: their next begins with these "
         "counters\n");

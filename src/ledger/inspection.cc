@@ -257,11 +257,12 @@ Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
                     "settling node " + std::to_string(node));
 }
 
-Result<bool> is_left(Registry& registry, uint64_t epoch) {
+Result<bool> is_in_use(Registry& registry, uint64_t epoch) {
   const Result<std::vector<Member>> members = registry.members();
   if (!members) return members.error();
-  return std::any_of(members->begin(), members->end(),
-                     [&](const Member& member) { return member.epoch > epoch; });
+  return std::any_of(members->begin(), members->end(), [&](const Member& member) {
+    return member.state == MemberState::active && member.epoch == epoch;
+  });
 }
 
 Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& supplies) {

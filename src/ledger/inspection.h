@@ -57,9 +57,9 @@ struct ItemCounters {
 [[nodiscard]] Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
                             const std::vector<FrozenCount>& counts);
 
-// Whether a member has entered a later epoch: then this Redis is not, or not yet, the one in use, and nothing may be freed
-// there, for who alone is still heard there may have been presumed lost.
-[[nodiscard]] Result<bool> is_left(Registry& registry, uint64_t epoch);
+// Whether an active member is in this epoch. Otherwise this Redis is not the one in use, and nothing may be freed there: who
+// alone is still heard there may have been presumed lost.
+[[nodiscard]] Result<bool> is_in_use(Registry& registry, uint64_t epoch);
 // Units ever supplied, absolute.
 [[nodiscard]] Status supply(RedisClient& client, uint64_t epoch,
                             const std::vector<Supply>& supplies);

@@ -306,14 +306,25 @@ bool retire(World& world, int n, int, const Rules& rules) {
   return true;
 }
 
+namespace {
+
+// Otherwise only a node that was presumed lost may still be heard there.
+bool is_in_use(const World& world, const Instance& redis) {
+  const Registry& registry = world.registry;
+  bool is_used = false;
+  for (int n = 0; n < kNodes; n++)
+    is_used |= registry.state[n] == Registry::active && registry.entered[n] == redis.epoch;
+  return is_used;
+}
+
+}  // namespace
+
 // RECLAIM, its script.
 bool execute_settle(World& world, int n, int i, const Rules& rules) {
   const Registry& registry = world.registry;
   Instance& redis = world.redis[i];
   if (rules.planted == Planted::settle_left_out) return false;
-  // An older epoch may be open at an old master, where a node that was presumed lost is still heard.
-  const Count newest = std::max(registry.entered[0], registry.entered[1]);
-  if (redis.epoch < newest && rules.planted != Planted::settle_anywhere) return false;
+  if (!is_in_use(world, redis) && rules.planted != Planted::settle_anywhere) return false;
   if (registry.state[n] == Registry::retired) {
     return settle(redis, n, registry.frozen_a[n], registry.frozen_r[n], rules);
   }
@@ -432,14 +443,8 @@ bool restock(World& world, int n, int, const Rules& rules) {
   return true;
 }
 
-// By an active member, into the epoch that it has promised.
 bool execute_supply(World& world, int, int i, const Rules& rules) {
-  bool is_told = false;
-  for (int n = 0; n < kNodes; n++) {
-    is_told |= world.registry.state[n] == Registry::active && runs(world.node[n]) &&
-               world.node[n].promise == world.redis[i].epoch;
-  }
-  if (!is_told && rules.planted != Planted::settle_anywhere) return false;
+  if (!is_in_use(world, world.redis[i]) && rules.planted != Planted::settle_anywhere) return false;
   return supply(world.redis[i], world.registry.supplied, rules);
 }
 

@@ -301,10 +301,8 @@ void Coordinator::refuse_lost_log() const {
         group.view.epoch > highest_promise_)
       fatal(kExitLogDamaged,
             "this node has joined epoch %lu of the ledger, and its order log has promised no more "
-            "than %lu: the log was "
-            "restored from an old copy or has lost its end; take the node out with `stampede "
-            "ledger "
-            "deactivate` and `reclaim`",
+            "than %lu: the log was restored from an old copy or has lost its end; take the node "
+            "out with `stampede ledger deactivate` and `reclaim`",
             static_cast<unsigned long>(group.view.epoch),
             static_cast<unsigned long>(highest_promise_));
 }

@@ -140,8 +140,7 @@ Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
 std::string other_groups(uint32_t groups) {
   return "the node that began this ledger's epoch deals items out to " + std::to_string(groups) +
          " groups, and this program does not: run the same version and name the ledger alike on "
-         "every "
-         "node; when that has changed for all of them: stampede ledger rebuild";
+         "every node; when that has changed for all of them: stampede ledger rebuild";
 }
 
 Result<EpochView> look_at_epoch(RedisClient& client) {

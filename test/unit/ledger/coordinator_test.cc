@@ -320,6 +320,19 @@ TEST_CASE_FIXTURE(
   CHECK(rig.field("m", "mem") == "0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a node that was taken out brings no new units to Redis") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  const uint64_t epoch = node.status().epoch;
+  CHECK(*is_in_use(registry, epoch));
+  CHECK(!*is_in_use(registry, epoch - 1));
+  REQUIRE(registry.deactivate(0, epoch, {}));
+  CHECK(!*is_in_use(registry, epoch));
+  CHECK(node.restock("op", 5).outcome == Outcome::done);
+  node.coordinator().step();
+  CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
+}
+
 TEST_CASE_FIXTURE(Fixture, "a new member begins an epoch that the others join") {
   FakeNode first(0, registry), second(1, registry);
   REQUIRE(open({&first}));

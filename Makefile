@@ -18,10 +18,9 @@ MALLOC_debug   := -ljemalloc
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 CXXFLAGS += -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
-            -Werror=return-type -pthread -MMD -MP -iquote src -isystem /usr/include/postgresql $(FLAGS_$(MODE))
+            -Werror=return-type -pthread -MMD -MP -Isrc -isystem /usr/include/postgresql $(FLAGS_$(MODE))
 LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd $(MALLOC_$(MODE)) -pthread
 
-# -iquote, not -I: src/limits.h must not hide <limits.h>.
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
 UNIT_SRCS := $(wildcard test/unit/*.cc test/unit/*/*.cc)
@@ -70,8 +69,8 @@ FORCE:
 $(BUILD)/lua_scripts.inc: $(wildcard lua/*.lua)
 	@mkdir -p $(@D)
 	@for f in $^; do printf '{"%s", R"lua(' "$$(basename $$f .lua)"; cat $$f; printf ')lua"},\n'; done > $@
-$(BUILD)/src/ledger/scripts.o: $(BUILD)/lua_scripts.inc
-$(BUILD)/src/ledger/scripts.o: CXXFLAGS += -iquote $(BUILD)
+$(BUILD)/src/cluster/scripts.o: $(BUILD)/lua_scripts.inc
+$(BUILD)/src/cluster/scripts.o: CXXFLAGS += -iquote $(BUILD)
 
 # Tests are compiled once and run once: the compiler's time counts, not theirs. Not -O0: simdjson lays out its objects
 # otherwise where __OPTIMIZE__ is not defined, and the library has them the optimised way.

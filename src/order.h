@@ -10,19 +10,19 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "limits.h"
+#include "bounds.h"
 
 namespace stampede {
 
 using ItemId = uint32_t;    // dense, given by shard 0 when an item becomes known; never reused
-using Quantity = uint32_t;  // units of one order, 1 … limits::quantity_max
-using Units = uint64_t;  // units of stock, up to limits::stock_max; cumulative counters only grow
+using Quantity = uint32_t;  // units of one order, 1 … bounds::quantity_max
+using Units = uint64_t;  // units of stock, up to bounds::stock_max; cumulative counters only grow
 using Money = int64_t;   // minor units (cents, fen)
 using Lsn = uint64_t;    // number of a record in one shard's order log, from 1; 0 is "none"
 using Currency = std::array<char, 3>;  // ISO 4217
-using UserText = Text<limits::user_bytes_max>;
-using KeyText = Text<limits::key_bytes_max>;  // an Idempotency-Key
-using PaymentText = Text<limits::payment_id_bytes_max>;
+using UserText = Text<bounds::user_bytes_max>;
+using KeyText = Text<bounds::key_bytes_max>;  // an Idempotency-Key
+using PaymentText = Text<bounds::payment_id_bytes_max>;
 
 constexpr ItemId kNoItem = UINT32_MAX;
 
@@ -36,13 +36,13 @@ struct OrderId {
   }
   constexpr uint32_t node() const { return static_cast<uint32_t>(value >> 54); }
   constexpr uint64_t sequence() const { return (value >> 14) & ((uint64_t{1} << 40) - 1); }
-  constexpr uint32_t slot() const { return value & (limits::slot_count - 1); }
+  constexpr uint32_t slot() const { return value & (bounds::slot_count - 1); }
   friend constexpr auto operator<=>(OrderId, OrderId) = default;
 };
 
 // A user's slot comes from the keyed hash of the id; slots are dealt out to the shards in turn.
 constexpr uint32_t slot_of(uint64_t user_hash) {
-  return user_hash & (limits::slot_count - 1);
+  return user_hash & (bounds::slot_count - 1);
 }
 constexpr uint32_t shard_of_slot(uint32_t slot, uint32_t shard_count) {
   return slot % shard_count;

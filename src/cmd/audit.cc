@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/time_text.h"
+#include "cluster/inspection.h"
+#include "cluster/postgres_registry.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
-#include "ledger/inspection.h"
-#include "ledger/postgres_registry.h"
 #include "orderlog/directory.h"
 #include "shard/restore.h"
 
@@ -99,7 +99,7 @@ void audit_ledger(const Node& node, Findings& findings) {
 // log, and may not have heard yet of what was returned; never the other way round. While nodes run that holds of what Redis
 // had granted after the log was read, and of what had come back to it before.
 void hold_stream(const std::string& stream, const std::string& item, const stock::ItemStock& log,
-                 const ledger::StreamCounters& before, const ledger::StreamCounters& after,
+                 const cluster::StreamCounters& before, const cluster::StreamCounters& after,
                  Findings& findings) {
   const auto granted = static_cast<uint64_t>(after.granted),
              returned = static_cast<uint64_t>(before.returned);
@@ -113,19 +113,20 @@ void hold_stream(const std::string& stream, const std::string& item, const stock
                     item.c_str(), stream.c_str(), log.returned, returned);
 }
 
-using Items = std::vector<ledger::ItemCounters>;
+using Items = std::vector<cluster::ItemCounters>;
 
-const ledger::ItemCounters* find(const Items& items, std::string_view code) {
-  const auto at = std::find_if(items.begin(), items.end(),
-                               [&](const ledger::ItemCounters& item) { return item.item == code; });
+const cluster::ItemCounters* find(const Items& items, std::string_view code) {
+  const auto at = std::find_if(items.begin(), items.end(), [&](const cluster::ItemCounters& item) {
+    return item.item == code;
+  });
   return at == items.end() ? nullptr : &*at;
 }
 
 // Zeros when there is nothing of the stream.
-ledger::StreamCounters counters_of(const Items& items, std::string_view code,
-                                   const std::string& stream) {
-  if (const ledger::ItemCounters* const item = find(items, code); item != nullptr)
-    for (const ledger::StreamCounters& counters : item->streams)
+cluster::StreamCounters counters_of(const Items& items, std::string_view code,
+                                    const std::string& stream) {
+  if (const cluster::ItemCounters* const item = find(items, code); item != nullptr)
+    for (const cluster::StreamCounters& counters : item->streams)
       if (counters.stream == stream) return counters;
   return {};
 }
@@ -134,7 +135,7 @@ class SharedAudit {
  public:
   // What Redis said before the logs were read, and after.
   SharedAudit(const std::vector<Node>& nodes, const Items& before, Items items,
-              std::vector<ledger::Supply> supplies, Findings& findings)
+              std::vector<cluster::Supply> supplies, Findings& findings)
       : nodes_(nodes),
         before_(before),
         items_(std::move(items)),
@@ -142,17 +143,17 @@ class SharedAudit {
         findings_(findings) {}
 
   void run() {
-    for (const ledger::ItemCounters& item : items_) hold_item(item);
+    for (const cluster::ItemCounters& item : items_) hold_item(item);
     for (const Node& node : nodes_) hold_node(node);
-    for (const ledger::Supply& supply : supplies_)
+    for (const cluster::Supply& supply : supplies_)
       if (find(items_, supply.item) == nullptr)
         findings_.differ("item %s: in the database, not in Redis", supply.item.c_str());
   }
 
  private:
-  void hold_item(const ledger::ItemCounters& item) {
+  void hold_item(const cluster::ItemCounters& item) {
     int64_t held = item.withdrawn;
-    for (const ledger::StreamCounters& stream : item.streams)
+    for (const cluster::StreamCounters& stream : item.streams)
       held += stream.granted - stream.returned;
     if (held != item.held)
       findings_.differ("item %s: Redis says %" PRId64 " units are held, its streams hold %" PRId64,
@@ -160,7 +161,7 @@ class SharedAudit {
     if (item.free() < 0)
       findings_.differ("item %s: %" PRId64 " units are held of %" PRId64 " that were ever supplied",
                        item.item.c_str(), item.held, item.supplied);
-    for (const ledger::Supply& supply : supplies_)
+    for (const cluster::Supply& supply : supplies_)
       if (supply.item == item.item && (static_cast<int64_t>(supply.supplied) != item.supplied ||
                                        static_cast<int64_t>(supply.withdrawn) != item.withdrawn))
         findings_.differ("item %s: supplied %" PRIu64 " and withdrawn %" PRIu64
@@ -191,27 +192,27 @@ class SharedAudit {
   const std::vector<Node>& nodes_;
   const Items& before_;
   Items items_;
-  std::vector<ledger::Supply> supplies_;
+  std::vector<cluster::Supply> supplies_;
   Findings& findings_;
 };
 
-Result<Items> read_shared(ledger::RedisClient& redis) {
+Result<Items> read_shared(cluster::RedisClient& redis) {
   if (Status connected = redis.connect(); !connected) return connected.error();
-  Result<ledger::EpochView> view = ledger::look_at_epoch(redis);
+  Result<cluster::EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
-  if (view->state != ledger::EpochView::State::open)
-    return Error{"the shared ledger is " + std::string(ledger::name_of(view->state)) +
+  if (view->state != cluster::EpochView::State::open)
+    return Error{"the shared ledger is " + std::string(cluster::name_of(view->state)) +
                  ", so its counters say nothing; see stampede ledger status"};
-  return ledger::read_items(redis, view->epoch);
+  return cluster::read_items(redis, view->epoch);
 }
 
-Status audit_shared(const std::vector<Node>& nodes, ledger::RedisClient& redis, const Items& before,
-                    const drain::DatabaseUrl& database, Findings& findings) {
+Status audit_shared(const std::vector<Node>& nodes, cluster::RedisClient& redis,
+                    const Items& before, const drain::DatabaseUrl& database, Findings& findings) {
   Result<Items> items = read_shared(redis);
   if (!items) return items.error();
-  std::vector<ledger::Supply> supplies;
+  std::vector<cluster::Supply> supplies;
   if (database.kind == drain::DatabaseUrl::Kind::postgres) {
-    Result<std::vector<ledger::Supply>> known = ledger::PostgresRegistry(database.url).supplies();
+    Result<std::vector<cluster::Supply>> known = cluster::PostgresRegistry(database.url).supplies();
     if (!known) return known.error();
     supplies = std::move(*known);
   }
@@ -404,7 +405,7 @@ Result<Node> open_node(const std::string& data, const Flags& flags, int& exit_co
         shard::restore_stream({.files = orderlog::stream_files(data, node.manifest, i),
                                .hash_key = node.manifest.hash_key,
                                .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
-                                   flags.orders_max, limits::orders_per_shard_max)),
+                                   flags.orders_max, bounds::orders_per_shard_max)),
                                .boot_id = read_boot_id(),
                                .is_read_only = true});
     if (!stream) return stream.error();
@@ -446,9 +447,9 @@ int audit(Arguments arguments) {
   if (flags.data.size() > 1 && flags.ledger.empty())
     return usage_error("audit",
                        "--data: several nodes have a shared ledger: name it with --ledger");
-  std::optional<ledger::RedisClient> redis;
+  std::optional<cluster::RedisClient> redis;
   if (!flags.ledger.empty()) {
-    Result<ledger::RedisUrl> ledger = ledger::parse_redis_url(flags.ledger);
+    Result<cluster::RedisUrl> ledger = cluster::parse_redis_url(flags.ledger);
     if (!ledger) return usage_error("audit", "--ledger: " + ledger.error().message);
     redis.emplace(*ledger, kRedisTimeoutMs);
   }

@@ -15,19 +15,19 @@
 #include <string>
 #include <thread>
 
+#include "cluster/inspection.h"
+#include "cluster/postgres_registry.h"
+#include "cluster/terms.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
 #include "cmd/reclaim.h"
 #include "drain/database.h"
-#include "ledger/inspection.h"
-#include "ledger/postgres_registry.h"
-#include "ledger/terms.h"
 #include "stock/catalog_json.h"
 
 namespace stampede::cmd {
 namespace {
 
-using ledger::EpochView;
+using cluster::EpochView;
 
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 constexpr int64_t kTimeoutMs = 5'000;
@@ -48,52 +48,52 @@ int fail(const Error& error, int exit_code = kExitFailure) {
 
 // What every subcommand works on; the registry only where one is needed.
 struct Tools {
-  std::unique_ptr<ledger::RedisClient> redis;
-  std::unique_ptr<ledger::PostgresRegistry> registry;
+  std::unique_ptr<cluster::RedisClient> redis;
+  std::unique_ptr<cluster::PostgresRegistry> registry;
   std::string database_url;
 };
 
 // An exit code when the flags are wrong.
 std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& tools) {
-  Result<ledger::RedisUrl> url = ledger::parse_redis_url(flags.ledger);
+  Result<cluster::RedisUrl> url = cluster::parse_redis_url(flags.ledger);
   if (!url) return usage_error("ledger", "--ledger: " + url.error().message);
-  tools.redis = std::make_unique<ledger::RedisClient>(*url, kTimeoutMs);
+  tools.redis = std::make_unique<cluster::RedisClient>(*url, kTimeoutMs);
   if (!needs_database) return std::nullopt;
   Result<drain::DatabaseUrl> database = drain::parse_database_url(flags.db);
   if (!database) return usage_error("ledger", "--db: " + database.error().message);
   if (database->kind != drain::DatabaseUrl::Kind::postgres)
     return usage_error("ledger", "--db: expected postgres://…, the database that the nodes share");
   tools.database_url = database->url;
-  tools.registry = std::make_unique<ledger::PostgresRegistry>(database->url);
+  tools.registry = std::make_unique<cluster::PostgresRegistry>(database->url);
   return std::nullopt;
 }
 
 // ---- preheat ----
 
-Status supply_open_epoch(ledger::RedisClient& redis, ledger::Registry& registry,
-                         const std::vector<ledger::Supply>& supplies) {
+Status supply_open_epoch(cluster::RedisClient& redis, cluster::Registry& registry,
+                         const std::vector<cluster::Supply>& supplies) {
   if (Status status = redis.connect(); !status) return status;
-  Result<EpochView> view = ledger::look_at_epoch(redis);
+  Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state != EpochView::State::open) {
     std::printf("no epoch is open yet: the first node that starts opens one\n");
     return Ok{};
   }
-  const Result<bool> is_in_use = ledger::is_in_use(registry, view->epoch);
+  const Result<bool> is_in_use = cluster::is_in_use(registry, view->epoch);
   if (!is_in_use) return is_in_use.error();
   if (!*is_in_use) {
     std::printf("no node is in the epoch of this Redis: the next begins with these items\n");
     return Ok{};
   }
-  if (Status sent = ledger::supply(redis, view->epoch, supplies); !sent)
+  if (Status sent = cluster::supply(redis, view->epoch, supplies); !sent)
     return Error{sent.error().message + ": run preheat again"};
   return Ok{};
 }
 
 // Items without any get the catalog's, with which the nodes compare theirs; others only when it was asked for.
-Status leave_terms(ledger::Registry& registry, const std::vector<stock::CatalogEntry>& entries,
+Status leave_terms(cluster::Registry& registry, const std::vector<stock::CatalogEntry>& entries,
                    bool replaces) {
-  std::vector<ledger::TermsOffer> offers;
+  std::vector<cluster::TermsOffer> offers;
   std::vector<std::string> items;
   for (const stock::CatalogEntry& entry : entries) {
     items.emplace_back(entry.terms.code.view());
@@ -102,12 +102,12 @@ Status leave_terms(ledger::Registry& registry, const std::vector<stock::CatalogE
   if (replaces) {
     const auto before = registry.terms(items);
     if (!before) return before.error();
-    for (ledger::TermsOffer& offer : offers) offer.before = before->at(offer.item);
+    for (cluster::TermsOffer& offer : offers) offer.before = before->at(offer.item);
   }
-  const Result<std::vector<ledger::TermsDifference>> differences =
-      ledger::settle_terms(registry, offers, ledger::Settling::each);
+  const Result<std::vector<cluster::TermsDifference>> differences =
+      cluster::settle_terms(registry, offers, cluster::Settling::each);
   if (!differences) return differences.error();
-  for (const ledger::TermsDifference& difference : *differences)
+  for (const cluster::TermsDifference& difference : *differences)
     std::printf("%s: %s (--new-terms replaces what the nodes are compared with)\n",
                 difference.item.c_str(), difference.fields.c_str());
   return Ok{};
@@ -120,15 +120,15 @@ int preheat(const Flags& flags) {
   if (!text) return usage_error("ledger preheat", "--catalog: " + text.error().message);
   Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
   if (!entries) return usage_error("ledger preheat", "--catalog: " + entries.error().message);
-  Result<std::vector<ledger::Supply>> before = tools.registry->supplies();
+  Result<std::vector<cluster::Supply>> before = tools.registry->supplies();
   if (!before) return fail(before.error());
-  std::map<std::string, ledger::Supply> known;
-  for (const ledger::Supply& supply : *before) known.emplace(supply.item, supply);
+  std::map<std::string, cluster::Supply> known;
+  for (const cluster::Supply& supply : *before) known.emplace(supply.item, supply);
 
-  std::vector<ledger::Supply> wanted;
+  std::vector<cluster::Supply> wanted;
   for (const stock::CatalogEntry& entry : *entries)
     wanted.push_back({.item = std::string(entry.terms.code.view()), .supplied = entry.stock});
-  Result<std::vector<ledger::Supply>> standing = tools.registry->add_items(wanted);
+  Result<std::vector<cluster::Supply>> standing = tools.registry->add_items(wanted);
   if (!standing) return fail(standing.error());
   size_t new_items = 0;
   for (size_t i = 0; i < wanted.size(); ++i) {
@@ -150,14 +150,14 @@ int preheat(const Flags& flags) {
 
 // ---- status ----
 
-void print_item(const ledger::ItemCounters& item) {
+void print_item(const cluster::ItemCounters& item) {
   std::printf("%s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64
               " + reserved or sold %" PRId64 "%s\n",
               item.item.c_str(), item.total(), item.free(), item.unsold,
               item.held - item.withdrawn - item.unsold,
               item.free() < 0 ? "   more is held than was ever supplied" : "");
   std::map<uint32_t, std::pair<int64_t, int64_t>> by_node;  // leased, the rest of what is held
-  for (const ledger::StreamCounters& stream : item.streams) {
+  for (const cluster::StreamCounters& stream : item.streams) {
     auto& [leased, sold] = by_node[stream.node];
     leased += stream.unsold;
     sold += stream.granted - stream.returned - stream.unsold;
@@ -168,11 +168,11 @@ void print_item(const ledger::ItemCounters& item) {
                   counts.first, counts.second);
 }
 
-int print_members(ledger::Registry& registry) {
-  Result<std::vector<ledger::Member>> members = registry.members();
+int print_members(cluster::Registry& registry) {
+  Result<std::vector<cluster::Member>> members = registry.members();
   if (!members) return fail(members.error());
   constexpr const char* kStates[] = {"active", "inactive", "retired"};
-  for (const ledger::Member& member : *members)
+  for (const cluster::Member& member : *members)
     std::printf("node %u: %s, last entered epoch %" PRIu64 ", data directory %s\n", member.node,
                 kStates[static_cast<unsigned>(member.state)], member.epoch, member.uuid.c_str());
   return kExitOk;
@@ -182,20 +182,20 @@ int status(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, !flags.db.empty(), tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  Result<EpochView> view = ledger::look_at_epoch(*tools.redis);
+  Result<EpochView> view = cluster::look_at_epoch(*tools.redis);
   if (!view) return fail(view.error());
   std::printf("epoch %" PRIu64 ": %s; members %s; joined %s\n", view->epoch,
-              std::string(ledger::name_of(view->state)).c_str(),
-              ledger::text_of(view->members).c_str(), ledger::text_of(view->joined).c_str());
+              std::string(cluster::name_of(view->state)).c_str(),
+              cluster::text_of(view->members).c_str(), cluster::text_of(view->joined).c_str());
   if (tools.registry)
     if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk)
       return exit_code;
   if (view->state == EpochView::State::gone) return fail(Error{kNobody});
   if (view->state != EpochView::State::open) return kExitFailure;
-  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(*tools.redis, view->epoch);
+  Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(*tools.redis, view->epoch);
   if (!items) return fail(items.error());
   bool is_known = flags.item.empty();
-  for (const ledger::ItemCounters& item : *items) {
+  for (const cluster::ItemCounters& item : *items) {
     if (!flags.item.empty() && item.item != flags.item) continue;
     is_known = true;
     print_item(item);
@@ -209,19 +209,19 @@ int rebuild(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, false, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  if (Status finished = ledger::finish_epoch(*tools.redis); !finished)
+  if (Status finished = cluster::finish_epoch(*tools.redis); !finished)
     return fail(finished.error());
   std::printf("the epoch has ended; waiting for the nodes to open the next\n");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(flags.wait_s);
   EpochView view;
   do {
     std::this_thread::sleep_for(kLookEvery);
-    Result<EpochView> seen = ledger::look_at_epoch(*tools.redis);
+    Result<EpochView> seen = cluster::look_at_epoch(*tools.redis);
     if (!seen) return fail(seen.error());
     view = *seen;
     if (view.state == EpochView::State::open) {
       std::printf("epoch %" PRIu64 " is open; members %s\n", view.epoch,
-                  ledger::text_of(view.members).c_str());
+                  cluster::text_of(view.members).c_str());
       return kExitOk;
     }
   } while (std::chrono::steady_clock::now() < deadline);
@@ -231,7 +231,7 @@ int rebuild(const Flags& flags) {
       missing.push_back(node);
   return fail(Error{view.state == EpochView::State::gone
                         ? kNobody
-                        : "the epoch waits for node " + ledger::text_of(missing) +
+                        : "the epoch waits for node " + cluster::text_of(missing) +
                               ": start it, or take it out for good with `stampede ledger reclaim "
                               "--node N --data DIR`"});
 }
@@ -287,7 +287,7 @@ int ledger(Arguments arguments) {
   const auto add_node = [&](CLI::App* command) {
     command->add_option("--node", flags.node, "number of the node, 0 to 1023")
         ->required()
-        ->check(CLI::Range(0u, limits::node_max))
+        ->check(CLI::Range(0u, bounds::node_max))
         ->type_name("N");
   };
   CLI::App* const preheats =

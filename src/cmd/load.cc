@@ -45,7 +45,7 @@ struct Flags {
 std::string refuse_item_code(const std::string& code) {
   constexpr const char* kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  bool is_code = !code.empty() && code.size() <= limits::item_code_bytes_max &&
+  bool is_code = !code.empty() && code.size() <= bounds::item_code_bytes_max &&
                  code.find_first_not_of(kLetters) == code.npos;
   return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
 }
@@ -56,7 +56,7 @@ void add_crowd_flags(CLI::App& app, Flags& flags) {
   app.add_option("--item", plan.item, "code of the item to buy")
       ->check(refuse_item_code)
       ->type_name("CODE");
-  add_number(app, "--qty", plan.quantity, {1, limits::quantity_max}, "N", "units in each order");
+  add_number(app, "--qty", plan.quantity, {1, bounds::quantity_max}, "N", "units in each order");
   add_number(app, "--retry-storm", plan.copies, {1, 1000}, "K",
              "copies of his order that each user sends, over different connections");
   add_number(app, "--retries", plan.retries_max, {0, 1'000'000}, "N",

@@ -9,10 +9,10 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "cluster/postgres_registry.h"
+#include "cluster/redis_operators.h"
+#include "cluster/solo_registry.h"
 #include "cmd/commands.h"
-#include "ledger/postgres_registry.h"
-#include "ledger/redis_operators.h"
-#include "ledger/solo_registry.h"
 #include "net/listener.h"
 #include "shard/admin_json.h"
 
@@ -61,14 +61,14 @@ void Node::note(const char* format, Args... args) {
 
 uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
   const uint64_t share = settings_.orders_max / shard_count;
-  return static_cast<uint32_t>(std::min<uint64_t>(share, limits::orders_per_shard_max));
+  return static_cast<uint32_t>(std::min<uint64_t>(share, bounds::orders_per_shard_max));
 }
 
 // More than a shard takes in by itself: after a change of their number one may have got a larger share.
 uint32_t Node::order_cells(uint32_t shard_count) const {
   const uint64_t share = orders_max_per_shard(shard_count);
   return static_cast<uint32_t>(
-      std::min<uint64_t>(share + share / 8 + 1024, limits::orders_per_shard_max));
+      std::min<uint64_t>(share + share / 8 + 1024, bounds::orders_per_shard_max));
 }
 
 // ---- open ----
@@ -266,8 +266,8 @@ std::optional<Ending> Node::merge_catalog() {
       continue;
     }
     terms.id = static_cast<ItemId>(known.size() + new_items_.size());
-    if (terms.id >= limits::item_count_max)
-      return failure(kExitUsage, "more than " + std::to_string(limits::item_count_max) + " items");
+    if (terms.id >= bounds::item_count_max)
+      return failure(kExitUsage, "more than " + std::to_string(bounds::item_count_max) + " items");
     new_items_.push_back(terms);
     new_supplies_.push_back({.item = std::string(terms.code.view()), .supplied = entry.stock});
     item_names_.set(terms.id, terms.code);
@@ -304,20 +304,20 @@ std::optional<Ending> Node::agree_on_supply() {
         settings_.data_dir +
             " shares its stock with other nodes through Redis: start it with --ledger as before");
   if (!settings_.redis) return std::nullopt;
-  std::vector<ledger::Supply> known;
+  std::vector<cluster::Supply> known;
   for (const stock::RegisteredItem& item : streams_[0].state->items())
     known.push_back({std::string(item.terms.code.view()), item.supplied, item.withdrawn});
-  if (!registry_) registry_ = std::make_unique<ledger::SoloRegistry>(known);
+  if (!registry_) registry_ = std::make_unique<cluster::SoloRegistry>(known);
   // What this log supplied before its stock was shared is news to the registry once.
-  std::vector<ledger::Supply> wanted = new_supplies_;
+  std::vector<cluster::Supply> wanted = new_supplies_;
   if (!has_shared_before) wanted.insert(wanted.end(), known.begin(), known.end());
   if (wanted.empty()) return std::nullopt;
-  Result<std::vector<ledger::Supply>> standing = registry_->add_items(wanted);
+  Result<std::vector<cluster::Supply>> standing = registry_->add_items(wanted);
   if (!standing)
     return failure(kExitFailure,
                    "new items need the database that the nodes share: " + standing.error().message);
   for (size_t i = 0; i < new_supplies_.size(); ++i) {
-    const ledger::Supply& supply = (*standing)[i];
+    const cluster::Supply& supply = (*standing)[i];
     if (supply.supplied - supply.withdrawn != new_supplies_[i].supplied)
       note(
           "item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no "
@@ -333,15 +333,15 @@ std::optional<Ending> Node::agree_on_supply() {
 // answer the start goes on: Redis and the drainer's transactions refuse such a node too.
 std::optional<Ending> Node::refuse_stranger() {
   if (!settings_.redis || !shares_registry()) return std::nullopt;
-  registry_ = std::make_unique<ledger::PostgresRegistry>(settings_.database.url);
-  Result<std::vector<ledger::Member>> members = registry_->members();
+  registry_ = std::make_unique<cluster::PostgresRegistry>(settings_.database.url);
+  Result<std::vector<cluster::Member>> members = registry_->members();
   if (!members) {
     registry_problem_ = members.error().message;
     return std::nullopt;
   }
   const std::string uuid = orderlog::text_of(manifest_.log_uuid);
-  for (const ledger::Member& member : *members) {
-    if (member.uuid == uuid && member.state == ledger::MemberState::retired)
+  for (const cluster::Member& member : *members) {
+    if (member.uuid == uuid && member.state == cluster::MemberState::retired)
       return failure(kExitLogDamaged,
                      settings_.data_dir + " was retired as node " + std::to_string(member.node) +
                          ": start with an empty --data and a --node that no other had");
@@ -359,7 +359,7 @@ std::optional<Ending> Node::refuse_stranger() {
 // this node has sold by before it goes on to sell by, with a warning: a restart must not take a node away.
 std::optional<Ending> Node::agree_on_terms() {
   if (!settings_.redis || !shares_registry()) return std::nullopt;
-  std::vector<ledger::TermsOffer> given, kept;
+  std::vector<cluster::TermsOffer> given, kept;
   std::unordered_map<ItemId, const stock::ItemTerms*> changed;
   for (const stock::ItemTerms& terms : changed_items_) changed.emplace(terms.id, &terms);
   for (const stock::RegisteredItem& item : streams_[0].state->items()) {
@@ -379,17 +379,17 @@ std::optional<Ending> Node::agree_on_terms() {
     return std::nullopt;
   };
   if (!registry_problem_.empty()) return later(registry_problem_);
-  Result<std::vector<ledger::TermsDifference>> differences =
-      ledger::settle_terms(*registry_, given, ledger::Settling::all_or_nothing);
+  Result<std::vector<cluster::TermsDifference>> differences =
+      cluster::settle_terms(*registry_, given, cluster::Settling::all_or_nothing);
   if (!differences) return later(differences.error().message);
   if (!differences->empty())
     return failure(kExitUsage,
-                   ledger::text_of(*differences) +
+                   cluster::text_of(*differences) +
                        ": correct the catalog, or, if this one is right, let `stampede ledger "
                        "preheat --new-terms` say so first");
-  differences = ledger::settle_terms(*registry_, kept, ledger::Settling::each);
+  differences = cluster::settle_terms(*registry_, kept, cluster::Settling::each);
   if (!differences) return later(differences.error().message);
-  ledger::warn_of(*differences);
+  cluster::warn_of(*differences);
   return std::nullopt;
 }
 
@@ -460,16 +460,16 @@ std::optional<Ending> Node::make_shards() {
     // The first buyers need not wait for the embedded ledger's first news.
     std::vector<LedgerTell> first_news;
     if (settings_.redis) {
-      epoch_links_.push_back(std::make_unique<ledger::EpochLink>(
+      epoch_links_.push_back(std::make_unique<cluster::EpochLink>(
           [this, i] { process_->doorbells[i]->ring(); }, [this] { coordinator_->wake(); }));
-      seams->ledger = std::make_unique<ledger::RedisLedger>(
-          ledger::RedisLedgerSettings{.shard = i,
-                                      .node = settings_.node,
-                                      .generation = manifest_.generation,
-                                      .boot = manifest_.boot,
-                                      .token = shard::Shard::kLedgerToken,
-                                      .timeout_ns = settings_.ledger_timeout_ms * kMillisecond,
-                                      .group_count = settings_.redis->group_count()},
+      seams->ledger = std::make_unique<cluster::RedisLedger>(
+          cluster::RedisLedgerSettings{.shard = i,
+                                       .node = settings_.node,
+                                       .generation = manifest_.generation,
+                                       .boot = manifest_.boot,
+                                       .token = shard::Shard::kLedgerToken,
+                                       .timeout_ns = settings_.ledger_timeout_ms * kMillisecond,
+                                       .group_count = settings_.redis->group_count()},
           seams->net, *epoch_links_[i], process_->ledger);
     } else {
       ledger::Book book = make_book(problem);
@@ -514,27 +514,27 @@ void Node::make_coordinator() {
   uint64_t promised = 0;
   for (const shard::RestoredStream& stream : streams_)
     promised = std::max(promised, stream.state->promised_epoch());
-  std::vector<ledger::EpochLink*> links;
+  std::vector<cluster::EpochLink*> links;
   for (const auto& link : epoch_links_) links.push_back(link.get());
-  coordinator_ = std::make_unique<ledger::Coordinator>(
-      ledger::CoordinatorSettings{.node = settings_.node,
-                                  .uuid = orderlog::text_of(manifest_.log_uuid),
-                                  .generation = manifest_.generation,
-                                  .shard_count = settings_.shard_count,
-                                  .boot = manifest_.boot,
-                                  .timeout_ms = settings_.ledger_timeout_ms,
-                                  .url = *settings_.redis,
-                                  .is_solo = !shares_registry(),
-                                  .promised = promised},
+  coordinator_ = std::make_unique<cluster::Coordinator>(
+      cluster::CoordinatorSettings{.node = settings_.node,
+                                   .uuid = orderlog::text_of(manifest_.log_uuid),
+                                   .generation = manifest_.generation,
+                                   .shard_count = settings_.shard_count,
+                                   .boot = manifest_.boot,
+                                   .timeout_ms = settings_.ledger_timeout_ms,
+                                   .url = *settings_.redis,
+                                   .is_solo = !shares_registry(),
+                                   .promised = promised},
       *registry_, links, clock_, [this] { process_->doorbells[0]->ring(); });
   coordinator_->offer_terms(std::exchange(open_offers_, {}));
-  shared_operators_ = std::make_unique<ledger::RedisOperators>(
-      static_cast<ledger::RedisLedger&>(*seams_[0]->ledger), *coordinator_);
+  shared_operators_ = std::make_unique<cluster::RedisOperators>(
+      static_cast<cluster::RedisLedger&>(*seams_[0]->ledger), *coordinator_);
 }
 
 shard::LedgerStatus Node::ledger_status() const {
   if (!coordinator_) return {};
-  const ledger::CoordinatorStatus status = coordinator_->status();
+  const cluster::CoordinatorStatus status = coordinator_->status();
   shard::LedgerStatus shown{.is_shared = true,
                             .is_available = status.is_open,
                             .epoch = status.epoch,
@@ -544,8 +544,8 @@ shard::LedgerStatus Node::ledger_status() const {
                             .problem = status.problem,
                             .missing = status.missing};
   for (const auto& seams : seams_) {
-    const ledger::RedisLedgerStats& stats =
-        static_cast<const ledger::RedisLedger&>(*seams->ledger).stats();
+    const cluster::RedisLedgerStats& stats =
+        static_cast<const cluster::RedisLedger&>(*seams->ledger).stats();
     shown.calls += stats.calls.load(std::memory_order_relaxed);
     shown.lines += stats.lines.load(std::memory_order_relaxed);
     shown.repeats += stats.repeats.load(std::memory_order_relaxed);
@@ -597,7 +597,7 @@ std::optional<Ending> Node::go_on_after_loss() {
   Result<OrderId> newest = (*reader)->newest_order(manifest_.node);
   if (!newest) return failure(newest.error());
   // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
-  sequence_in_database_ = newest->sequence() + limits::sequence_gap_after_loss;
+  sequence_in_database_ = newest->sequence() + bounds::sequence_gap_after_loss;
   for (const stock::RegisteredItem& item : streams_[0].state->items()) {
     const bool has_changed =
         std::any_of(changed_items_.begin(), changed_items_.end(),
@@ -626,7 +626,7 @@ void Node::log_new_items() {
     seams.disk->drain_events();
   };
   const auto log = [&](const orderlog::Record& record) {
-    if (writer.room() < limits::record_bytes_max) settle();
+    if (writer.room() < bounds::record_bytes_max) settle();
     const Lsn lsn = writer.append(record);
     CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
   };
@@ -666,7 +666,7 @@ void Node::start() {
       *process_,
       shard::AdminInfo{.node = settings_.node,
                        .data_dir = settings_.data_dir,
-                       .ledger = settings_.redis ? ledger::text_of(*settings_.redis) : "embedded",
+                       .ledger = settings_.redis ? cluster::text_of(*settings_.redis) : "embedded",
                        .version = version_text(),
                        .started_wall_ms = clock_.now().wall_ms(),
                        .token = settings_.admin_token},

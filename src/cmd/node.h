@@ -16,14 +16,14 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "cluster/coordinator.h"
+#include "cluster/epoch_link.h"
+#include "cluster/redis_url.h"
+#include "cluster/registry.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
 #include "drain/log_source.h"
-#include "ledger/coordinator.h"
-#include "ledger/epoch_link.h"
 #include "ledger/ledger.h"
-#include "ledger/redis_url.h"
-#include "ledger/registry.h"
 #include "net/address.h"
 #include "net/epoll_net.h"
 #include "orderlog/directory.h"
@@ -46,14 +46,14 @@ struct NodeSettings {
   std::vector<int> cpus;  // shard i runs on cpus[i mod size]
   uint32_t node = 0;
   drain::DatabaseUrl database;
-  std::string database_text;              // without a password
-  std::optional<ledger::RedisUrl> redis;  // none: the embedded ledger
+  std::string database_text;               // without a password
+  std::optional<cluster::RedisUrl> redis;  // none: the embedded ledger
   int64_t ledger_timeout_ms = 1'000;
   orderlog::Durability durability = orderlog::Durability::fsync;
   bool by_ticket = false;
   int64_t retain_ms = 0;
   Units lease_max = 256;
-  size_t segment_bytes = limits::segment_bytes_default;
+  size_t segment_bytes = bounds::segment_bytes_default;
   uint64_t orders_max = 0;  // of the node
   uint64_t drain_lag_max = 0;
   bool accepts_loss = false;
@@ -132,7 +132,7 @@ class Node {
   orderlog::DiskPlan disk_plan_;
   std::vector<shard::RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
-  std::vector<ledger::Supply> new_supplies_;  // of new_items_
+  std::vector<cluster::Supply> new_supplies_;  // of new_items_
   std::vector<stock::ItemTerms>
       changed_items_;  // known ones with new terms; after a loss all, paused
   bool has_lost_ = false;
@@ -146,11 +146,11 @@ class Node {
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
   std::unique_ptr<shard::Process> process_;
-  std::unique_ptr<ledger::Registry> registry_;   // shared ledger only, as the next four
-  std::string registry_problem_;                 // why it did not answer at first; empty: it did
-  std::vector<ledger::TermsOffer> open_offers_;  // which it could not settle
-  std::vector<std::unique_ptr<ledger::EpochLink>> epoch_links_;  // by shard
-  std::unique_ptr<ledger::Coordinator> coordinator_;
+  std::unique_ptr<cluster::Registry> registry_;   // shared ledger only, as the next four
+  std::string registry_problem_;                  // why it did not answer at first; empty: it did
+  std::vector<cluster::TermsOffer> open_offers_;  // which it could not settle
+  std::vector<std::unique_ptr<cluster::EpochLink>> epoch_links_;  // by shard
+  std::unique_ptr<cluster::Coordinator> coordinator_;
   std::vector<std::unique_ptr<Seams>> seams_;
   std::unique_ptr<ledger::Operators> shared_operators_;  // of the shared ledger
   std::unique_ptr<shard::Admin> admin_;

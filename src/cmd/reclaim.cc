@@ -15,11 +15,11 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "cluster/inspection.h"
 #include "cmd/commands.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
 #include "drain/log_source.h"
-#include "ledger/inspection.h"
 #include "orderlog/directory.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
@@ -30,8 +30,8 @@
 namespace stampede::cmd {
 namespace {
 
-using ledger::EpochView;
-using ledger::FrozenCount;
+using cluster::EpochView;
+using cluster::FrozenCount;
 
 constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
@@ -43,27 +43,27 @@ int fail(const std::string& message, int exit_code = kExitFailure) {
   return exit_code;
 }
 
-Result<ledger::Member> member_of(ledger::Registry& registry, uint32_t node) {
-  Result<std::vector<ledger::Member>> members = registry.members();
+Result<cluster::Member> member_of(cluster::Registry& registry, uint32_t node) {
+  Result<std::vector<cluster::Member>> members = registry.members();
   if (!members) return members.error();
-  for (const ledger::Member& member : *members)
+  for (const cluster::Member& member : *members)
     if (member.node == node) return member;
   return Error{"node " + std::to_string(node) + " has never taken part in this ledger"};
 }
 
 // Final counters, to the database and then to Redis if an epoch is open there. What Redis granted and the counters do not
 // know never arrived.
-Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node,
+Status finish(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t node,
               std::vector<FrozenCount> counts) {
   if (Status retired = registry.retire(node, counts); !retired) return retired;
-  Result<EpochView> view = ledger::look_at_epoch(redis);
+  Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state != EpochView::State::open) {
     std::printf("the ledger is %s: its next epoch begins with these counters\n",
-                std::string(ledger::name_of(view->state)).c_str());
+                std::string(cluster::name_of(view->state)).c_str());
     return Ok{};
   }
-  const Result<bool> is_in_use = ledger::is_in_use(registry, view->epoch);
+  const Result<bool> is_in_use = cluster::is_in_use(registry, view->epoch);
   if (!is_in_use) return is_in_use.error();
   if (!*is_in_use) {
     std::printf(
@@ -72,10 +72,10 @@ Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t n
     return Ok{};
   }
   // An earlier attempt may have retired the node without getting this far.
-  if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
-  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  if (Status fenced = cluster::fence(redis, view->epoch, node); !fenced) return fenced;
+  Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(redis, view->epoch);
   if (!items) return items.error();
-  for (FrozenCount& granted : ledger::counts_of(*items, node)) {
+  for (FrozenCount& granted : cluster::counts_of(*items, node)) {
     const bool is_known = std::any_of(counts.begin(), counts.end(), [&](const FrozenCount& count) {
       return count.stream == granted.stream && count.item == granted.item;
     });
@@ -83,7 +83,7 @@ Status finish(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t n
     granted.accepted = granted.returned = 0;
     counts.push_back(granted);
   }
-  return ledger::settle(redis, view->epoch, node, counts);
+  return cluster::settle(redis, view->epoch, node, counts);
 }
 
 // ---- with the data directory ----
@@ -177,7 +177,7 @@ int OfflineNode::open() {
 Result<shard::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& files) const {
   for (uint64_t orders_max = kOrdersAtFirst;; orders_max *= 8) {
     const auto cells =
-        static_cast<uint32_t>(std::min<uint64_t>(orders_max, limits::orders_per_shard_max));
+        static_cast<uint32_t>(std::min<uint64_t>(orders_max, bounds::orders_per_shard_max));
     Result<shard::RestoredStream> restored =
         shard::restore_stream({.files = files,
                                .hash_key = manifest_.hash_key,
@@ -185,7 +185,7 @@ Result<shard::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& 
                                .boot_id = boot_id_,
                                .wall_ns = clock_.now().wall_ns});
     const bool is_too_small = restored && restored->state->has_overflowed();
-    if (!is_too_small || cells == limits::orders_per_shard_max) return restored;
+    if (!is_too_small || cells == bounds::orders_per_shard_max) return restored;
   }
 }
 
@@ -199,7 +199,7 @@ void OfflineNode::settle(Stream& stream) {
 }
 
 Lsn OfflineNode::append(Stream& stream, const orderlog::Record& record) {
-  if (stream.writer->room() < limits::record_bytes_max) settle(stream);
+  if (stream.writer->room() < bounds::record_bytes_max) settle(stream);
   const Lsn lsn = stream.writer->append(record);
   CHECK(bool(stream.restored.state->apply(record, lsn, clock_.now())));
   return lsn;
@@ -375,32 +375,32 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
 
 }  // namespace
 
-Status take_out(ledger::RedisClient& redis, ledger::Registry& registry, uint32_t node,
+Status take_out(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t node,
                 Waiting waiting) {
-  Result<ledger::Member> member = member_of(registry, node);
+  Result<cluster::Member> member = member_of(registry, node);
   if (!member) return member.error();
-  if (member->state != ledger::MemberState::active) return Ok{};
-  Result<EpochView> view = ledger::look_at_epoch(redis);
+  if (member->state != cluster::MemberState::active) return Ok{};
+  Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state == EpochView::State::recovering && waiting == Waiting::presume_sold) {
-    Result<std::vector<FrozenCount>> counts = ledger::presume(redis, view->epoch, node);
+    Result<std::vector<FrozenCount>> counts = cluster::presume(redis, view->epoch, node);
     if (!counts) return counts.error();
     return registry.presume(node, view->epoch, *counts);
   }
   if (view->state != EpochView::State::open)
-    return Error{"the ledger is " + std::string(ledger::name_of(view->state)) + ", so what node " +
+    return Error{"the ledger is " + std::string(cluster::name_of(view->state)) + ", so what node " +
                  std::to_string(node) +
                  " holds cannot be read there: start the node, or reclaim it with --data DIR, its "
                  "data directory; if that is lost: stampede ledger deactivate --presume-sold"};
-  if (Status fenced = ledger::fence(redis, view->epoch, node); !fenced) return fenced;
-  Result<std::vector<ledger::ItemCounters>> items = ledger::read_items(redis, view->epoch);
+  if (Status fenced = cluster::fence(redis, view->epoch, node); !fenced) return fenced;
+  Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(redis, view->epoch);
   if (!items) return items.error();
-  return registry.deactivate(node, view->epoch, ledger::counts_of(*items, node));
+  return registry.deactivate(node, view->epoch, cluster::counts_of(*items, node));
 }
 
-int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
-                      ledger::Registry& registry) {
-  Result<ledger::Member> member = member_of(registry, settings.node);
+int reclaim_with_data(const ReclaimSettings& settings, cluster::RedisClient& redis,
+                      cluster::Registry& registry) {
+  Result<cluster::Member> member = member_of(registry, settings.node);
   if (!member) return fail(member.error().message);
   // The directory is locked from here on: no process of the node runs or can be started.
   OfflineNode node(settings);
@@ -409,7 +409,7 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
     return fail("--data " + settings.data_dir + " is not the directory of node " +
                     std::to_string(settings.node) + ", which has " + member->uuid,
                 kExitUsage);
-  const bool is_repeat = member->state == ledger::MemberState::retired;
+  const bool is_repeat = member->state == cluster::MemberState::retired;
   if (!is_repeat) {
     node.expire_and_return();
     if (const int exit_code = node.drain(); exit_code != kExitOk) return exit_code;
@@ -427,8 +427,8 @@ int reclaim_with_data(const ReclaimSettings& settings, ledger::RedisClient& redi
   return kExitOk;
 }
 
-int reclaim_without_data(const ReclaimSettings& settings, ledger::RedisClient& redis,
-                         ledger::Registry& registry) {
+int reclaim_without_data(const ReclaimSettings& settings, cluster::RedisClient& redis,
+                         cluster::Registry& registry) {
   if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out)
     return fail(out.error().message);
   Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);

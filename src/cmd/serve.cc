@@ -31,7 +31,7 @@ struct Flags {
   uint32_t shards = 0, node = 0;
   double retain_hours = 24;
   Units lease_max = 256;
-  size_t segment_bytes = limits::segment_bytes_default;
+  size_t segment_bytes = bounds::segment_bytes_default;
   uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
 };
 
@@ -48,7 +48,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--admin-token-file", flags.admin_token_file,
                  "bearer token of operators; required beyond loopback or a Unix socket")
       ->type_name("FILE");
-  add_number(app, "--shards", flags.shards, {1, limits::shard_count_max}, "N",
+  add_number(app, "--shards", flags.shards, {1, bounds::shard_count_max}, "N",
              "reactor threads, 1 to 64 (default: one per CPU allowed)");
   app.add_option("--cpus", flags.cpus,
                  "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
@@ -60,7 +60,7 @@ void declare(CLI::App& app, Flags& flags) {
       ->type_name("URL");
   add_number(app, "--ledger-timeout-ms", flags.ledger_timeout_ms, {10, 60'000}, "MS",
              "how long a shared ledger may take to answer, 10 to 60000; then it counts as gone");
-  add_number(app, "--node", flags.node, {0, limits::node_max}, "N",
+  add_number(app, "--node", flags.node, {0, bounds::node_max}, "N",
              "number of this server, 0 to 1023, unique among those that share a ledger");
   app.add_option("--db", flags.db,
                  "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
@@ -92,7 +92,7 @@ void declare(CLI::App& app, Flags& flags) {
          "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
       ->type_name("N");
   add_number(app, "--segment-bytes", flags.segment_bytes,
-             {limits::segment_bytes_min, size_t{1} << 30}, "BYTES",
+             {bounds::segment_bytes_min, size_t{1} << 30}, "BYTES",
              "size of an order log file, for a new data directory");
   app.add_flag(
       "--accept-loss", flags.accept_loss,
@@ -165,7 +165,7 @@ Result<NodeSettings> settings_of(const Flags& flags) {
     settings.catalog = std::move(*entries);
   }
   if (flags.ledger != "embedded") {
-    Result<ledger::RedisUrl> redis = ledger::parse_redis_url(flags.ledger);
+    Result<cluster::RedisUrl> redis = cluster::parse_redis_url(flags.ledger);
     if (!redis) return Error{"--ledger: " + redis.error().message};
     settings.redis = *redis;
   }
@@ -200,15 +200,15 @@ Result<NodeSettings> settings_of(const Flags& flags) {
     return Error{"--admin " + flags.admin +
                  ": beyond loopback or a Unix socket it needs --admin-token-file"};
   }
-  if (flags.segment_bytes % limits::log_block_bytes != 0)
+  if (flags.segment_bytes % bounds::log_block_bytes != 0)
     return Error{"--segment-bytes: expected a multiple of " +
-                 std::to_string(limits::log_block_bytes)};
+                 std::to_string(bounds::log_block_bytes)};
   settings.data_dir = flags.data;
   settings.listen = *listen;
   settings.admin = *admin;
   settings.cpus = *cpus;
   settings.shard_count =
-      flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), limits::shard_count_max);
+      flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), bounds::shard_count_max);
   settings.node = flags.node;
   settings.database = *database;
   settings.durability =
@@ -247,7 +247,7 @@ std::string url_of(const net::Address& address) {
 
 void print_start(const Node& node, const NodeSettings& settings) {
   for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
-  const std::string ledger = settings.redis ? ", ledger " + ledger::text_of(*settings.redis) : "";
+  const std::string ledger = settings.redis ? ", ledger " + cluster::text_of(*settings.redis) : "";
   std::printf("%zu item%s, %u shard%s, data in %s, database %s%s\n", settings.catalog.size(),
               settings.catalog.size() == 1 ? "" : "s", settings.shard_count,
               settings.shard_count == 1 ? "" : "s", settings.data_dir.c_str(),

@@ -79,7 +79,7 @@ int sign_ticket(const Flags& flags, const door::Keys& keys) {
 
 int sign_payment(const Flags& flags, const door::Keys& keys) {
   if (keys.payments.empty()) return fail("--key-file: " + flags.key_file + " holds no payment key");
-  const Result<std::string> body = read_file(flags.body, limits::body_bytes_max);
+  const Result<std::string> body = read_file(flags.body, bounds::body_bytes_max);
   if (!body) return fail("--body: " + body.error().message);
   const int64_t at_unix = flags.time_unix == 0 ? now_unix() : flags.time_unix;
   return print(door::make_signature(*body, at_unix, keys.payments.front()) + "\n");

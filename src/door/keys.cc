@@ -25,8 +25,8 @@ bool is_key_id_char(char c) {
 Refusal add_key(std::string_view id, JsonText::Value value, std::vector<Key>& keys) {
   if (!is_key_id(id)) return "a key's name is 1 to 32 characters of A-Z a-z 0-9 _ -";
   if (find_key(keys, id) != nullptr) return "is given twice";
-  if (keys.size() == limits::keys_per_kind_max)
-    return "more than " + std::to_string(limits::keys_per_kind_max) + " keys of one kind";
+  if (keys.size() == bounds::keys_per_kind_max)
+    return "more than " + std::to_string(bounds::keys_per_kind_max) + " keys of one kind";
   std::string_view digits;
   Secret secret;
   if (!read_text(value, digits).empty() || !parse_hex(digits, secret))
@@ -83,7 +83,7 @@ const Key* find_key(std::span<const Key> keys, std::string_view id) {
 }
 
 bool is_key_id(std::string_view text) {
-  return !text.empty() && text.size() <= limits::key_id_bytes_max &&
+  return !text.empty() && text.size() <= bounds::key_id_bytes_max &&
          std::all_of(text.begin(), text.end(), is_key_id_char);
 }
 

@@ -19,7 +19,7 @@
 
 #include "base/result.h"
 #include "base/text.h"
-#include "limits.h"
+#include "bounds.h"
 
 namespace stampede::door {
 
@@ -44,7 +44,7 @@ class Key {
   [[nodiscard]] bool is_mac_of(std::span<const std::string_view> parts, const Mac& mac) const;
 
  private:
-  Text<limits::key_id_bytes_max> id_;
+  Text<bounds::key_id_bytes_max> id_;
   crypto_auth_hmacsha256_state keyed_;
 };
 

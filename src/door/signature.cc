@@ -34,7 +34,7 @@ bool verify_signature(std::string_view header, std::string_view body, std::span<
   if (!at_unix || !mac_part.starts_with(kMacMark) ||
       !parse_hex(mac_part.substr(kMacMark.size()), mac))
     return false;
-  if (distance(*at_unix, now_unix) > limits::signature_skew_s_max) return false;
+  if (distance(*at_unix, now_unix) > bounds::signature_skew_s_max) return false;
   return std::any_of(keys.begin(), keys.end(),
                      [&](const Key& key) { return key.is_mac_of(signed_parts(time, body), mac); });
 }

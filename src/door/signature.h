@@ -16,7 +16,7 @@
 namespace stampede::door {
 
 // True when the header's value is a signature of the body by any of the keys, made at most
-// limits::signature_skew_s_max seconds before or after now_unix. No allocation; constant-time
+// bounds::signature_skew_s_max seconds before or after now_unix. No allocation; constant-time
 // compare.
 [[nodiscard]] bool verify_signature(std::string_view header, std::string_view body,
                                     std::span<const Key> keys, int64_t now_unix);

@@ -22,7 +22,7 @@ std::string_view take_part(std::string_view& text) {
 }
 
 std::optional<UserText> decode_user(std::string_view text) {
-  std::array<uint8_t, limits::user_bytes_max> bytes;
+  std::array<uint8_t, bounds::user_bytes_max> bytes;
   const std::optional<size_t> size = parse_base64url(text, bytes);
   if (!size) return std::nullopt;
   const std::string_view user(reinterpret_cast<const char*>(bytes.data()), *size);
@@ -63,7 +63,7 @@ class Out {
 
 bool is_user_id(std::string_view text) {
   const auto is_visible = [](char c) { return c >= 0x21 && c <= 0x7e; };
-  return !text.empty() && text.size() <= limits::user_bytes_max &&
+  return !text.empty() && text.size() <= bounds::user_bytes_max &&
          std::all_of(text.begin(), text.end(), is_visible);
 }
 

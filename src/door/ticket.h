@@ -22,8 +22,8 @@
 
 namespace stampede::door {
 
-constexpr size_t kTicketBytesMax = 2 + 1 + base64url_chars(limits::user_bytes_max) + 1 + 19 + 1 +
-                                   limits::key_id_bytes_max + 1 + base64url_chars(kMacBytes);
+constexpr size_t kTicketBytesMax = 2 + 1 + base64url_chars(bounds::user_bytes_max) + 1 + 19 + 1 +
+                                   bounds::key_id_bytes_max + 1 + base64url_chars(kMacBytes);
 
 // A user id is 1 … 64 bytes of visible ASCII (0x21 … 0x7e).
 [[nodiscard]] bool is_user_id(std::string_view text);

@@ -179,14 +179,14 @@ bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
   const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
   const Lsn drained = drained_lsn(tail.position);
   if (durable <= drained) return false;
-  return durable - drained >= limits::drain_records_per_transaction || is_hurried_ ||
-         is_stopping() || boot_ns - tail.written_boot_ns >= limits::drain_gather_ms * kMillisecond;
+  return durable - drained >= bounds::drain_records_per_transaction || is_hurried_ ||
+         is_stopping() || boot_ns - tail.written_boot_ns >= bounds::drain_gather_ms * kMillisecond;
 }
 
 Drainer::Step Drainer::drain(Tail& tail) {
   const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
   batch_.start(tail.stream.key, tail.position);
-  while (batch_.records() < limits::drain_records_per_transaction) {
+  while (batch_.records() < bounds::drain_records_per_transaction) {
     const Result<bool> read = tail.stream.source->read(durable, batch_);
     if (!read) return block(text_of(tail.stream.key) + ": " + read.error().message);
     if (!*read) break;
@@ -205,7 +205,7 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
   const Result<std::optional<orderlog::Position>> end =
       source.read_snapshot([&](const orderlog::Record& record) -> Status {
         batch_.add(0, record);
-        if (batch_.records() < limits::drain_records_per_transaction) return Ok{};
+        if (batch_.records() < bounds::drain_records_per_transaction) return Ok{};
         if (is_out_of_time()) return Error{"stopped while the database was being rebuilt"};
         const Status written = write(tail);
         batch_.start_rebuild(tail.stream.key);
@@ -305,14 +305,14 @@ Drainer::Step Drainer::block(const std::string& cause) {
   std::lock_guard lock(mutex_);
   problem_ = cause;
   // Somebody's short lock is not worth a line; what outlasts the growing pauses is.
-  if (retry_ms_ == limits::drain_retry_ms_max && !std::exchange(is_warned_, true))
+  if (retry_ms_ == bounds::drain_retry_ms_max && !std::exchange(is_warned_, true))
     diag::warning("no rows go into the database, trying again: %s", cause.c_str());
-  retry_ms_ = std::min(2 * retry_ms_, limits::drain_retry_ms_max);
+  retry_ms_ = std::min(2 * retry_ms_, bounds::drain_retry_ms_max);
   return Step::blocked;
 }
 
 void Drainer::unblock() {
-  retry_ms_ = limits::drain_retry_ms_min;
+  retry_ms_ = bounds::drain_retry_ms_min;
   std::lock_guard lock(mutex_);
   problem_.clear();
   if (std::exchange(is_warned_, false)) diag::notice("rows go into the database again");
@@ -345,7 +345,7 @@ void Drainer::run() {
 
 void Drainer::pause() {
   std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, std::chrono::milliseconds(limits::drain_gather_ms),
+  wake_.wait_for(lock, std::chrono::milliseconds(bounds::drain_gather_ms),
                  [this] { return is_woken_; });
   is_woken_ = false;
 }

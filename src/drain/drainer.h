@@ -148,7 +148,7 @@ class Drainer {
   bool is_hurried_ = false;  // small transactions do not wait
   std::optional<Unsettled> unsettled_;
   int64_t retry_boot_ns_ = 0;
-  int64_t retry_ms_ = limits::drain_retry_ms_min;
+  int64_t retry_ms_ = bounds::drain_retry_ms_min;
 
   DrainStats stats_;
   std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread

@@ -5,7 +5,7 @@
 namespace stampede::drain {
 
 void ItemNames::set(ItemId item, std::string_view code) {
-  CHECK(item < limits::item_count_max);
+  CHECK(item < bounds::item_count_max);
   CHECK(!code.empty());
   std::lock_guard lock(mutex_);
   if (item >= codes_.size()) codes_.resize(item + 1);

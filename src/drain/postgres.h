@@ -17,7 +17,7 @@
 // failure of COMMIT itself is unknown.
 //
 // Connection and transaction belong to one thread, the drainer's. No call lasts longer than
-// limits::postgres_statement_ms and a little for each statement.
+// bounds::postgres_statement_ms and a little for each statement.
 #pragma once
 
 #include <memory>

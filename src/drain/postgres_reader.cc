@@ -14,7 +14,7 @@ using postgres::Transaction;
 
 // Checkers read a lot, and may do so from a standby; between two reads they take their time.
 constexpr Options kOptions = {
-    .is_writer = false, .statement_ms = limits::postgres_read_ms, .idle_ms = 0};
+    .is_writer = false, .statement_ms = bounds::postgres_read_ms, .idle_ms = 0};
 
 class PostgresReader final : public TableReader<PostgresQueries> {
  public:

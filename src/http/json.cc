@@ -20,21 +20,21 @@ using simdjson::dom::object;
 class BodyReader {
  public:
   BodyReader() {
-    CHECK(parser_.allocate(limits::body_bytes_max, limits::json_depth_max) == simdjson::SUCCESS);
+    CHECK(parser_.allocate(bounds::body_bytes_max, bounds::json_depth_max) == simdjson::SUCCESS);
   }
 
   // Null: `members` is the body's object. Otherwise what is wrong.
   const char* read(std::string_view body, object& members);
 
  private:
-  simdjson::dom::parser parser_{limits::body_bytes_max};
-  std::array<char, limits::body_bytes_max + simdjson::SIMDJSON_PADDING> padded_{};
+  simdjson::dom::parser parser_{bounds::body_bytes_max};
+  std::array<char, bounds::body_bytes_max + simdjson::SIMDJSON_PADDING> padded_{};
 };
 
 const char* find_fault(element value);
 
 const char* find_fault(object members) {
-  std::array<std::string_view, limits::json_members_max> keys;
+  std::array<std::string_view, bounds::json_members_max> keys;
   size_t count = 0;
   for (const auto [key, value] : members) {
     if (count == keys.size()) return "an object of the body has more than 32 members";
@@ -58,7 +58,7 @@ const char* find_fault(element value) {
 }
 
 const char* BodyReader::read(std::string_view body, object& members) {
-  if (body.size() > limits::body_bytes_max) return "the body is larger than 4 KiB";
+  if (body.size() > bounds::body_bytes_max) return "the body is larger than 4 KiB";
   std::copy(body.begin(), body.end(), padded_.begin());
   std::memset(padded_.data() + body.size(), 0, simdjson::SIMDJSON_PADDING);
   const auto parsed = parser_.parse(padded_.data(), body.size(), false);
@@ -85,12 +85,12 @@ bool is_integer(element value, int64_t& integer, int64_t min, int64_t max) {
 }
 
 const char* take_create(std::string_view key, element value, CreateBody& create) {
-  if (key == "item" && !is_text(value, create.item, limits::item_code_bytes_max)) {
+  if (key == "item" && !is_text(value, create.item, bounds::item_code_bytes_max)) {
     return "item is not a text of 1 to 64 bytes";
   }
   if (key == "qty") {
     int64_t quantity = 0;
-    if (!is_integer(value, quantity, 1, limits::quantity_max))
+    if (!is_integer(value, quantity, 1, bounds::quantity_max))
       return "qty is not an integer from 1 to the limit";
     create.quantity = static_cast<Quantity>(quantity);
   }
@@ -106,11 +106,11 @@ bool is_currency(element value, Currency& currency) {
 }
 
 const char* take_payment(std::string_view key, element value, PaymentBody& payment) {
-  if (key == "payment_id" && !(is_text(value, payment.payment_id, limits::payment_id_bytes_max) &&
+  if (key == "payment_id" && !(is_text(value, payment.payment_id, bounds::payment_id_bytes_max) &&
                                all_are(payment.payment_id, kVisible))) {
     return "payment_id is not 1 to 64 bytes of visible ASCII";
   }
-  if (key == "amount" && !is_integer(value, payment.amount, 0, limits::money_max)) {
+  if (key == "amount" && !is_integer(value, payment.amount, 0, bounds::money_max)) {
     return "amount is not an integer of minor units";
   }
   if (key == "currency" && !is_currency(value, payment.currency))

@@ -1,9 +1,9 @@
 // The two JSON bodies that clients send, read strictly: a body that two readers understand
 // differently (a key twice, 1e3, half a surrogate) is a dispute about an order.
 //
-// A body is one JSON object (RFC 8259) in valid UTF-8, nested at most limits::json_depth_max deep,
+// A body is one JSON object (RFC 8259) in valid UTF-8, nested at most bounds::json_depth_max deep,
 // no object with a key twice (also not in another spelling, "\u0069tem") or with more than
-// limits::json_members_max members. Members that we do not know are ignored, whatever their type,
+// bounds::json_members_max members. Members that we do not know are ignored, whatever their type,
 // if they are well-formed.
 //
 // No allocation after a thread's first call; any thread.
@@ -20,8 +20,8 @@ namespace stampede::http {
 struct CreateBody {
   const char* error =
       nullptr;            // why this is a bad_request, a sentence for the client; null: well-formed
-  std::string_view item;  // 1 … limits::item_code_bytes_max bytes of UTF-8; known or not
-  Quantity quantity = 0;  // 1 … limits::quantity_max
+  std::string_view item;  // 1 … bounds::item_code_bytes_max bytes of UTF-8; known or not
+  Quantity quantity = 0;  // 1 … bounds::quantity_max
 };
 [[nodiscard]] CreateBody parse_create(std::string_view body);
 
@@ -30,8 +30,8 @@ struct CreateBody {
 // back.
 struct PaymentBody {
   const char* error = nullptr;
-  std::string_view payment_id;  // 1 … limits::payment_id_bytes_max bytes of visible ASCII
-  Money amount = 0;             // 0 … limits::money_max
+  std::string_view payment_id;  // 1 … bounds::payment_id_bytes_max bytes of visible ASCII
+  Money amount = 0;             // 0 … bounds::money_max
   Currency currency{};          // three ASCII letters
   PaymentStatus status = PaymentStatus::succeeded;
 };

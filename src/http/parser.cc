@@ -16,11 +16,11 @@ namespace {
 constexpr unsigned kContentLengthDigitsMax = 19;
 constexpr uint64_t kContentLengthMax = 1ull << 53;  // above it not even the number is believed
 constexpr unsigned kChunkSizeDigitsMax = 8;
-static_assert(limits::head_bytes_max + limits::body_bytes_max <= limits::request_bytes_max,
+static_assert(bounds::head_bytes_max + bounds::body_bytes_max <= bounds::request_bytes_max,
               "a body of a known length always fits");
-static_assert(limits::head_bytes_max == 8192 && limits::header_count_max == 64 &&
-                  limits::target_bytes_max == 2048 && limits::body_bytes_max == 4096 &&
-                  limits::chunk_extension_bytes_max == 64 && limits::trailer_bytes_max == 1024,
+static_assert(bounds::head_bytes_max == 8192 && bounds::header_count_max == 64 &&
+                  bounds::target_bytes_max == 2048 && bounds::body_bytes_max == 4096 &&
+                  bounds::chunk_extension_bytes_max == 64 && bounds::trailer_bytes_max == 1024,
               "the texts of the refusals below name these numbers");
 
 // The first byte that may not stand in a field's value, or `end`. Values are the longest part of a
@@ -49,7 +49,7 @@ class Parser {
       : start_(input.data()), p_(start_), end_(start_ + input.size()), scratch_(body_scratch) {}
 
   Parsed run() {
-    const bool done = within(limits::head_bytes_max, Verdict::headers_too_large,
+    const bool done = within(bounds::head_bytes_max, Verdict::headers_too_large,
                              "the head is larger than 8 KiB", [this] { return head(); }) &&
                       judge_head() && body();
     if (done) {
@@ -129,7 +129,7 @@ class Parser {
   uint32_t seen_ = 0;  // fields, one bit each
   unsigned header_count_ = 0;
   uint64_t content_length_ = 0;
-  size_t extension_bytes_left_ = limits::chunk_extension_bytes_max;
+  size_t extension_bytes_left_ = bounds::chunk_extension_bytes_max;
   bool is_known_method_ = false;
   bool is_chunked_ = false;
   bool expects_continue_ = false;
@@ -170,7 +170,7 @@ bool Parser::target() {
   if (size > 0 && *first != '/' && *first != '*' && (*first | 0x20) != 'h') {
     return refuse("a target is a path or an http URL");
   }
-  if (size > limits::target_bytes_max) {
+  if (size > bounds::target_bytes_max) {
     return refuse(Verdict::uri_too_long, "the target is longer than 2 KiB");
   }
   if (p_ == end_) return more();
@@ -226,7 +226,7 @@ bool Parser::header_lines() {
     if (p_ == end_) return more();
     if (*p_ == '\r') return line_end();
     if (*p_ == ' ' || *p_ == '\t') return refuse("a header line begins with white space");
-    if (header_count_++ == limits::header_count_max) {
+    if (header_count_++ == bounds::header_count_max) {
       return refuse(Verdict::headers_too_large, "there are more than 64 header lines");
     }
     if (!header_line()) return false;
@@ -350,7 +350,7 @@ bool Parser::judge_head() {
   if (has_seen(Field::expect) && !expects_continue_ && !request.is_http_1_0) {
     return refuse(Verdict::expectation_failed, "the only expectation is 100-continue");
   }
-  if (content_length_ > limits::body_bytes_max) {
+  if (content_length_ > bounds::body_bytes_max) {
     return refuse(Verdict::body_too_large, "the body is larger than 4 KiB");
   }
   request.has_body = is_chunked_ || has_seen(Field::content_length);
@@ -363,7 +363,7 @@ bool Parser::judge_head() {
 bool Parser::body() {
   if (!is_chunked_) return sized_body();
   const size_t head_bytes = static_cast<size_t>(p_ - start_);
-  return within(limits::request_bytes_max - head_bytes, Verdict::body_too_large,
+  return within(bounds::request_bytes_max - head_bytes, Verdict::body_too_large,
                 "the chunks take too much space", [this] { return chunked_body(); });
 }
 
@@ -376,16 +376,16 @@ bool Parser::sized_body() {
 
 // RFC 9112 7.1.
 bool Parser::chunked_body() {
-  CHECK(scratch_.size() >= limits::body_bytes_max);
+  CHECK(scratch_.size() >= bounds::body_bytes_max);
   for (size_t body_bytes = 0;;) {
     uint32_t size = 0;
     if (!chunk_size(size) || !chunk_extension() || !line_end()) return false;
     if (size == 0) {
       parsed_.request.body = {scratch_.data(), body_bytes};
-      return within(limits::trailer_bytes_max, Verdict::headers_too_large,
+      return within(bounds::trailer_bytes_max, Verdict::headers_too_large,
                     "the trailer is larger than 1 KiB", [this] { return trailers(); });
     }
-    if (size > limits::body_bytes_max - body_bytes) {
+    if (size > bounds::body_bytes_max - body_bytes) {
       return refuse(Verdict::body_too_large, "the body is larger than 4 KiB");
     }
     if (static_cast<size_t>(end_ - p_) < size) return more();

@@ -26,7 +26,7 @@
 #include <span>
 #include <string_view>
 
-#include "limits.h"
+#include "bounds.h"
 #include "order.h"
 
 namespace stampede::http {
@@ -69,8 +69,8 @@ struct Parsed {
   Request request;                // complete
 };
 
-// `body_scratch` takes the data of a chunked body and must hold limits::body_bytes_max. An input of
-// limits::request_bytes_max bytes or more never gives need_more.
+// `body_scratch` takes the data of a chunked body and must hold bounds::body_bytes_max. An input of
+// bounds::request_bytes_max bytes or more never gives need_more.
 [[nodiscard]] Parsed parse(std::span<const char> input, std::span<char> body_scratch);
 
 }  // namespace stampede::http

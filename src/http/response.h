@@ -81,7 +81,7 @@ constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset
                                  const Delivery& delivery, std::span<char> out);
 
 // The order as JSON, alone (one object); at most kOrderJsonBytesMax bytes.
-constexpr size_t kOrderJsonBytesMax = 384 + 2 * quoted_bytes_max(limits::user_bytes_max);
+constexpr size_t kOrderJsonBytesMax = 384 + 2 * quoted_bytes_max(bounds::user_bytes_max);
 void write_order(Writer& out, const OrderView& order, std::string_view item_code,
                  bool is_replayed = false);
 

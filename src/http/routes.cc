@@ -95,7 +95,7 @@ bool take_order_id(std::string_view text, Route& route) {
 
 // Whether the catalog knows it is decided by whoever has the catalog.
 bool take_item_code(std::string_view text, Route& route) {
-  if (text.empty() || text.size() > limits::item_code_bytes_max)
+  if (text.empty() || text.size() > bounds::item_code_bytes_max)
     return refuse(route, Verdict::unknown_item);
   route.item_code = ItemCode(text);
   return true;
@@ -110,13 +110,13 @@ bool take_name(const Segments& segments, Route& route) {
 // The value of a query parameter, decoded.
 struct Parameter {
   bool is_present = false;
-  Text<limits::item_code_bytes_max> value;
+  Text<bounds::item_code_bytes_max> value;
 };
 
 // application/x-www-form-urlencoded: "%41" and "+". False: malformed, or too long for any parameter
 // that we know.
 bool decode(std::string_view text, Parameter& parameter) {
-  char decoded[limits::item_code_bytes_max];
+  char decoded[bounds::item_code_bytes_max];
   size_t size = 0;
   for (; !text.empty(); text.remove_prefix(1)) {
     if (size == sizeof decoded) return false;
@@ -153,7 +153,7 @@ bool find_parameter(std::string_view query, std::string_view name, Parameter& fo
 bool take_wait(std::string_view digits, Route& route) {
   const bool is_number = !digits.empty() && digits.size() <= 5 && all_are(digits, kDigit);
   if (is_number) std::from_chars(digits.data(), digits.data() + digits.size(), route.wait_ms);
-  if (is_number && route.wait_ms <= limits::wait_ms_max) return true;
+  if (is_number && route.wait_ms <= bounds::wait_ms_max) return true;
   return refuse(route, Verdict::bad_request, "wait_ms is not an integer from 0 to 30000");
 }
 
@@ -203,11 +203,11 @@ Route route(const Request& request) {
 }
 
 bool is_user_id(std::string_view text) {
-  return !text.empty() && text.size() <= limits::user_bytes_max && all_are(text, kVisible);
+  return !text.empty() && text.size() <= bounds::user_bytes_max && all_are(text, kVisible);
 }
 
 bool is_idempotency_key(std::string_view text) {
-  return !text.empty() && text.size() <= limits::key_bytes_max && all_are(text, kVisible);
+  return !text.empty() && text.size() <= bounds::key_bytes_max && all_are(text, kVisible);
 }
 
 }  // namespace stampede::http

@@ -31,7 +31,7 @@ enum class RouteKind : uint8_t {
   read_time,     // GET /v1/time
 };
 
-using ItemCode = Text<limits::item_code_bytes_max>;
+using ItemCode = Text<bounds::item_code_bytes_max>;
 
 struct Route {
   RouteKind kind = RouteKind::read_time;

@@ -7,7 +7,7 @@
 namespace stampede::ledger {
 
 Book::Item& Book::item(ItemId id) {
-  CHECK(id < limits::item_count_max);
+  CHECK(id < bounds::item_count_max);
   if (id >= items_.size()) items_.resize(id + 1);
   if (items_[id].lines == nullptr) items_[id].lines = std::make_unique<Line[]>(stream_count_);
   return items_[id];

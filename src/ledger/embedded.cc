@@ -12,9 +12,9 @@ namespace {
 using Kind = LedgerMessage::Kind;
 
 constexpr uint32_t kAuditsUnderWayMax = 64;
-static_assert(limits::shard_count_max <= 64, "touched_ has a bit per shard");
-static_assert(2 * limits::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
-                  limits::ledger_slots / 2,
+static_assert(bounds::shard_count_max <= 64, "touched_ has a bit per shard");
+static_assert(2 * bounds::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
+                  bounds::ledger_slots / 2,
               "asks, tells and audits always find room; news takes only what is left");
 
 LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
@@ -27,7 +27,7 @@ LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
 
 LedgerLanes::LedgerLanes(uint32_t shard_count) : shard_count_(shard_count) {
   for (uint32_t i = 0; i < shard_count * shard_count; ++i)
-    lanes_.push_back(std::make_unique<Lane<LedgerMessage>>(limits::ledger_slots));
+    lanes_.push_back(std::make_unique<Lane<LedgerMessage>>(bounds::ledger_slots));
 }
 
 EmbeddedLedger::EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book)
@@ -55,7 +55,7 @@ bool EmbeddedLedger::has_mail() const {
 
 void EmbeddedLedger::poll(Client& client, Moment) {
   for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-    lanes_.lane(from, shard_).take(limits::ledger_slots, [&](const LedgerMessage& message) {
+    lanes_.lane(from, shard_).take(bounds::ledger_slots, [&](const LedgerMessage& message) {
       take(message, client);
     });
 }
@@ -137,7 +137,7 @@ void EmbeddedLedger::answer_ask(const LedgerMessage& message) {
 void EmbeddedLedger::spread_news(ItemId item, uint32_t except) {
   for (uint32_t stream = 0; stream < lanes_.shard_count(); ++stream) {
     if (stream == except || !book_.is_interested(stream, item)) continue;
-    if (lanes_.lane(shard_, stream).room() < limits::ledger_slots / 2) continue;
+    if (lanes_.lane(shard_, stream).room() < bounds::ledger_slots / 2) continue;
     send(stream, message_of(Kind::news, book_.tell_for(stream, item)));
   }
 }

@@ -78,7 +78,7 @@ class EmbeddedLedger final : public Ledger, public Operators {
   // Operators; shard 0 only. Room in the lane to the item's book is asked for beyond what exchanges and audits may use.
   bool is_shared() const override { return false; }
   bool has_room_for_change(ItemId item) const override {
-    return lanes_.lane(shard_, home_of(item)).room() >= limits::ledger_slots / 2;
+    return lanes_.lane(shard_, home_of(item)).room() >= bounds::ledger_slots / 2;
   }
   void supply(ItemId item, Units supplied) override;
   void withdraw(ItemId item, Units units, uint32_t ticket) override;

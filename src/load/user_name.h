@@ -17,7 +17,7 @@ class UserNames {
       : prefix_("u" + std::to_string(seed) + "-"), users_(users) {}
 
   UserText name_of(uint64_t number) const {
-    char text[limits::user_bytes_max];
+    char text[bounds::user_bytes_max];
     char* end = std::copy(prefix_.begin(), prefix_.end(), text);
     end = std::to_chars(end, text + sizeof text, number).ptr;
     return UserText({text, end});

@@ -21,7 +21,7 @@
 #include <cstdint>
 #include <span>
 
-#include "limits.h"
+#include "bounds.h"
 
 namespace stampede::net {
 
@@ -41,7 +41,7 @@ constexpr std::array<size_t, kChunkSizeCount> kChunkBytes = {4 * 1024, 16 * 1024
 constexpr size_t chunk_capacity(ChunkSize size) {
   return kChunkBytes[static_cast<unsigned>(size)] - sizeof(Chunk);
 }
-static_assert(chunk_capacity(ChunkSize::large) >= limits::request_bytes_max,
+static_assert(chunk_capacity(ChunkSize::large) >= bounds::request_bytes_max,
               "the largest request lies in one piece");
 
 class BufferPool {
@@ -49,8 +49,8 @@ class BufferPool {
   using Counts = std::array<uint32_t, kChunkSizeCount>;
 
   // At most this many chunks of each size. Fatal when not even the addresses can be reserved.
-  explicit BufferPool(Counts counts_max = {limits::chunks_small_max, limits::chunks_medium_max,
-                                           limits::chunks_large_max});
+  explicit BufferPool(Counts counts_max = {bounds::chunks_small_max, bounds::chunks_medium_max,
+                                           bounds::chunks_large_max});
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;

@@ -14,7 +14,7 @@
 
 #include <array>
 
-#include "limits.h"
+#include "bounds.h"
 #include "net/net.h"
 
 namespace stampede::net {
@@ -49,8 +49,8 @@ class EpollNet final : public Net {
   int reserve_ =
       -1;  // -1: lost to another thread while the table was full; taken again when there is room
   NetCounters counters_;
-  std::array<epoll_event, limits::events_per_turn_max> kernel_events_;
-  std::array<Event, limits::events_per_turn_max> events_;
+  std::array<epoll_event, bounds::events_per_turn_max> kernel_events_;
+  std::array<Event, bounds::events_per_turn_max> events_;
 };
 
 }  // namespace stampede::net

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "limits.h"
+#include "bounds.h"
 
 namespace stampede::net {
 namespace {
@@ -70,7 +70,7 @@ Result<Socket> open_tcp(const Address& address, Place place) {
   // The port is ours now: from here on siblings may bind it too.
   if (place == Place::first && !set_option(draft.get(), SOL_SOCKET, SO_REUSEPORT, 1))
     return cannot("share", address, errno);
-  if (::listen(draft.get(), limits::listen_backlog) < 0) return cannot("listen on", address, errno);
+  if (::listen(draft.get(), bounds::listen_backlog) < 0) return cannot("listen on", address, errno);
   return draft.release();
 }
 
@@ -104,7 +104,7 @@ Result<Socket> open_unix(const Address& address) {
   // all; after bind it is set again, because the umask may have narrowed it further.
   if (::fchmod(draft.get(), kSocketFileMode) < 0 || bind_to(draft.get(), address) < 0 ||
       ::chmod(address.path.c_str(), kSocketFileMode) < 0 ||
-      ::listen(draft.get(), limits::listen_backlog) < 0)
+      ::listen(draft.get(), bounds::listen_backlog) < 0)
     return cannot("listen on", address, errno);
   return draft.release();
 }

@@ -73,7 +73,7 @@ class Net {
  public:
   virtual ~Net() = default;
 
-  // At most limits::events_per_turn_max events; valid until the next poll(). wait_ns 0 does not
+  // At most bounds::events_per_turn_max events; valid until the next poll(). wait_ns 0 does not
   // sleep, < 0 sleeps until an event. Returns nothing when the time is over or a signal came.
   virtual std::span<const Event> poll(int64_t wait_ns) = 0;
 

@@ -156,18 +156,18 @@ Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::str
                  ", this binary reads " + std::to_string(kFormatVersion) +
                  ": start the newer stampede that wrote it"};
   manifest.log_uuid = lines.hex<Uuid>("log_uuid");
-  manifest.node = lines.number<uint32_t>("node", limits::node_max);
-  manifest.shard_count = lines.number<uint32_t>("shard_count", limits::shard_count_max);
+  manifest.node = lines.number<uint32_t>("node", bounds::node_max);
+  manifest.shard_count = lines.number<uint32_t>("shard_count", bounds::shard_count_max);
   manifest.generation = lines.number<uint32_t>("generation", UINT32_MAX);
-  manifest.segment_bytes = lines.number<size_t>("segment_bytes", limits::segment_bytes_max);
+  manifest.segment_bytes = lines.number<size_t>("segment_bytes", bounds::segment_bytes_max);
   manifest.boot = lines.optional_number<uint64_t>("boot", UINT64_MAX);
   manifest.hash_key = lines.hex<HashKey>("hash_key");
   manifest.machine_id = lines.optional_text("machine_id");
   if (manifest.format_version == 0) lines.complain("format_version", "expected a number from 1");
   if (manifest.shard_count == 0) lines.complain("shard_count", "expected a number from 1");
-  if (manifest.segment_bytes == 0 || manifest.segment_bytes % limits::log_block_bytes != 0)
+  if (manifest.segment_bytes == 0 || manifest.segment_bytes % bounds::log_block_bytes != 0)
     lines.complain("segment_bytes",
-                   "expected a multiple of " + std::to_string(limits::log_block_bytes));
+                   "expected a multiple of " + std::to_string(bounds::log_block_bytes));
   if (std::string error = lines.error(); !error.empty()) return Error{error};
   return std::optional<Manifest>(manifest);
 }

@@ -44,7 +44,7 @@ struct Manifest {
   uint32_t shard_count = 0;
   uint32_t generation =
       1;  // of the distribution of slots to streams; rises when shard_count changes
-  size_t segment_bytes = limits::segment_bytes_default;
+  size_t segment_bytes = bounds::segment_bytes_default;
   // Which process has the directory, for a ledger that is shared: it must tell this one from those before. Raised durably
   // before it is used.
   uint64_t boot = 0;

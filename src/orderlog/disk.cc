@@ -24,7 +24,7 @@ class ScratchFile {
   explicit ScratchFile(const std::string& directory) : path_(directory + "/.disk-probe-XXXXXX") {
     fd_ = ::mkstemp(path_.data());
     error_ = fd_ < 0 ? errno : 0;
-    if (fd_ >= 0 && ::ftruncate(fd_, 2 * limits::log_block_bytes) != 0) error_ = errno;
+    if (fd_ >= 0 && ::ftruncate(fd_, 2 * bounds::log_block_bytes) != 0) error_ = errno;
   }
   ~ScratchFile() {
     if (fd_ < 0) return;
@@ -47,7 +47,7 @@ class ScratchFile {
 int try_write(Disk& disk, const std::string& path, int open_flags) {
   const File file(::open(path.c_str(), open_flags));
   if (!file.is_open()) return errno;
-  const AlignedBuffer block(limits::log_block_bytes);
+  const AlignedBuffer block(bounds::log_block_bytes);
   disk.submit(file.fd(), 0, block.bytes());
   std::optional<int64_t> outcome;
   while (!(outcome = disk.poll())) {
@@ -56,7 +56,7 @@ int try_write(Disk& disk, const std::string& path, int open_flags) {
     disk.drain_events();
   }
   if (*outcome < 0) return static_cast<int>(-*outcome);
-  return *outcome == static_cast<int64_t>(limits::log_block_bytes) ? 0 : EIO;
+  return *outcome == static_cast<int64_t>(bounds::log_block_bytes) ? 0 : EIO;
 }
 
 // Which flags work with this disk, the best first. 0 or the errno of the last try.

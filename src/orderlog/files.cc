@@ -50,8 +50,8 @@ std::string StreamFiles::segment_path(uint32_t segment) const {
 }
 
 size_t StreamFiles::batch_bytes() const {
-  const size_t bytes = std::min(limits::batch_bytes_max, segment_bytes / 2);
-  return bytes / limits::log_block_bytes * limits::log_block_bytes;
+  const size_t bytes = std::min(bounds::batch_bytes_max, segment_bytes / 2);
+  return bytes / bounds::log_block_bytes * bounds::log_block_bytes;
 }
 
 File& File::operator=(File&& other) noexcept {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "limits.h"
+#include "bounds.h"
 #include "orderlog/format.h"
 
 namespace stampede::orderlog {
@@ -25,7 +25,7 @@ struct StreamFiles {
   std::string dir;  // <data>/log/g<generation>/s<stream>
   Uuid log_uuid{};
   uint32_t stream = 0;
-  size_t segment_bytes = limits::segment_bytes_default;
+  size_t segment_bytes = bounds::segment_bytes_default;
   bool is_direct = true;  // read past the page cache, if the file system can
 
   std::string segment_path(uint32_t segment) const;

@@ -114,7 +114,7 @@ Flaw check_header(const BatchHeader& header, const Expected& expected, size_t ro
   if (header.prev_chain != position.prev_chain) return Flaw::prev_chain;
   if (header.first_lsn != position.next_lsn) return Flaw::first_lsn;
   // In this order: sealed_bytes() of a length that is bounded cannot overflow.
-  if (header.body_bytes > limits::batch_bytes_max - kHeaderBytes) return Flaw::body_bytes;
+  if (header.body_bytes > bounds::batch_bytes_max - kHeaderBytes) return Flaw::body_bytes;
   if (sealed_bytes(header.body_bytes) > room) return Flaw::body_bytes;
   if (header.record_count == 0) return Flaw::records;
   return Flaw::none;

@@ -41,7 +41,7 @@
 #include <string_view>
 
 #include "base/clock.h"
-#include "limits.h"
+#include "bounds.h"
 #include "order.h"
 #include "orderlog/marks.h"
 
@@ -82,8 +82,8 @@ static_assert(sizeof(BatchHeader) == kHeaderBytes);
 
 // Bytes that a batch takes in its file: header, body and padding.
 constexpr size_t sealed_bytes(size_t body_bytes) {
-  return (kHeaderBytes + body_bytes + limits::log_block_bytes - 1) / limits::log_block_bytes *
-         limits::log_block_bytes;
+  return (kHeaderBytes + body_bytes + bounds::log_block_bytes - 1) / bounds::log_block_bytes *
+         bounds::log_block_bytes;
 }
 static_assert(sealed_bytes(0) == 4096 && sealed_bytes(4096 - 128) == 4096 &&
               sealed_bytes(4096 - 127) == 8192);

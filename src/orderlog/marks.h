@@ -12,7 +12,7 @@ namespace stampede::orderlog {
 // of itself.
 struct Position {
   uint32_t segment = 1;     // number of the file
-  uint64_t offset = 0;      // bytes into it; a multiple of limits::log_block_bytes
+  uint64_t offset = 0;      // bytes into it; a multiple of bounds::log_block_bytes
   uint64_t batch_seq = 1;   // gapless from 1
   Lsn next_lsn = 1;         // of the first record of that batch
   uint64_t prev_chain = 0;  // chain value of the batch before; 0 for the first

@@ -10,8 +10,8 @@ namespace {
 // A live reader mostly finds some blocks at a time, one that catches up wants the disk's whole
 // bandwidth: the piece doubles while what was read is used up, and starts over at the live end.
 constexpr size_t kReadBytesMin = 64 * 1024;
-constexpr size_t kReadBytesMax = 2 * limits::batch_bytes_max;
-static_assert(kReadBytesMax >= limits::batch_bytes_max, "the window holds any batch whole");
+constexpr size_t kReadBytesMax = 2 * bounds::batch_bytes_max;
+static_assert(kReadBytesMax >= bounds::batch_bytes_max, "the window holds any batch whole");
 
 }  // namespace
 
@@ -51,9 +51,9 @@ Result<Reader::Found> Reader::look() {
   if (Status opened = open_segment(); !opened) return opened.error();
   const size_t room =
       files_.segment_bytes - std::min<size_t>(position_.offset, files_.segment_bytes);
-  if (is_segment_missing_ || room < limits::log_block_bytes)
+  if (is_segment_missing_ || room < bounds::log_block_bytes)
     return Found{.flaw = Flaw::no_room, .is_missing = is_segment_missing_};
-  if (Status filled = fill(limits::log_block_bytes); !filled) return filled.error();
+  if (Status filled = fill(bounds::log_block_bytes); !filled) return filled.error();
 
   const std::optional<BatchHeader> header = read_header(block());
   if (!header) return Found{.flaw = is_blank(block()) ? Flaw::blank : Flaw::no_header};
@@ -80,7 +80,7 @@ void Reader::skip(const Batch& batch) {
 }
 
 std::span<const std::byte> Reader::block() const {
-  return buffered().first(limits::log_block_bytes);
+  return buffered().first(bounds::log_block_bytes);
 }
 
 std::string Reader::where() const {

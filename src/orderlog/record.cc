@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "base/check.h"
-#include "limits.h"
+#include "bounds.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -132,8 +132,8 @@ template <typename Archive, Of<Item> R>
 void fields(Archive& archive, R& r) {
   archive(r.item, r.price, r.currency, r.per_user_limit, r.starts_ms, r.ends_ms, r.pay_window_s,
           r.is_paused, r.is_ended, r.has_hidden_link, r.catalog_sum,
-          Bounded{r.code, limits::item_code_bytes_max},
-          Bounded{r.title, limits::item_title_bytes_max});
+          Bounded{r.code, bounds::item_code_bytes_max},
+          Bounded{r.title, bounds::item_title_bytes_max});
 }
 template <typename Archive, Of<Supply> R>
 void fields(Archive& archive, R& r) {
@@ -149,9 +149,9 @@ void fields(Archive& archive, R& r) {
 }
 template <typename Archive, Of<Admin> R>
 void fields(Archive& archive, R& r) {
-  archive(r.at_ms, r.item, Bounded{r.op_id, limits::op_id_bytes_max},
-          Bounded{r.who, limits::admin_text_bytes_max},
-          Bounded{r.what, limits::admin_text_bytes_max});
+  archive(r.at_ms, r.item, Bounded{r.op_id, bounds::op_id_bytes_max},
+          Bounded{r.who, bounds::admin_text_bytes_max},
+          Bounded{r.what, bounds::admin_text_bytes_max});
 }
 template <typename Archive, Of<Epoch> R>
 void fields(Archive& archive, R& r) {
@@ -160,13 +160,13 @@ void fields(Archive& archive, R& r) {
 template <typename Archive, Of<Reserve> R>
 void fields(Archive& archive, R& r) {
   archive(r.order, r.item, r.quantity, r.amount, r.currency, r.created_ms, r.pay_before_ms,
-          r.body_hash, Bounded{r.user, limits::user_bytes_max},
-          Bounded{r.key, limits::key_bytes_max});
+          r.body_hash, Bounded{r.user, bounds::user_bytes_max},
+          Bounded{r.key, bounds::key_bytes_max});
 }
 template <typename Archive, Of<Payment> R>
 void fields(Archive& archive, R& r) {  // the outcome is the record's type
   archive(r.order, r.amount, r.currency, r.received_ms,
-          Bounded{r.payment_id, limits::payment_id_bytes_max});
+          Bounded{r.payment_id, bounds::payment_id_bytes_max});
 }
 template <typename Archive, typename R>
 requires Of<R, Cancel> || Of<R, Expire>
@@ -257,7 +257,7 @@ size_t read_length(std::span<const std::byte> in, RecordType& type) {
   std::memcpy(&flags, in.data() + 2, 2);
   std::memcpy(&length, in.data() + 4, 4);
   const bool is_possible = flags == 0 && length >= kPrefixBytes && length % 8 == 0 &&
-                           length <= limits::record_bytes_max && length <= in.size();
+                           length <= bounds::record_bytes_max && length <= in.size();
   return is_possible ? length : 0;
 }
 
@@ -348,7 +348,7 @@ size_t encoded_bytes(const Record& record) {
 
 size_t encode(const Record& record, std::span<std::byte> out) {
   const size_t bytes = encoded_bytes(record);
-  CHECK(bytes <= limits::record_bytes_max);
+  CHECK(bytes <= bounds::record_bytes_max);
   CHECK(bytes <= out.size());
   const auto type = static_cast<uint16_t>(type_of(record));
   Encoder encoder(out.data());

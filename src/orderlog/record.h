@@ -179,7 +179,7 @@ using Record =
 [[nodiscard]] std::string_view name_of(RecordType type);
 
 // Bytes of a record: u16 type, u16 flags (0), u32 length of the whole record, payload
-// little-endian, zeros up to a multiple of 8. At most limits::record_bytes_max.
+// little-endian, zeros up to a multiple of 8. At most bounds::record_bytes_max.
 [[nodiscard]] size_t encoded_bytes(const Record& record);
 // Writes exactly encoded_bytes(record) bytes; `out` must have room for them.
 size_t encode(const Record& record, std::span<std::byte> out);

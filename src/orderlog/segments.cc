@@ -168,7 +168,7 @@ Status SegmentKeeper::adopt_files(StreamSegments& stream) {
   if (!list->segments.empty()) stream.oldest_ = list->segments.front();
   for (const uint32_t segment : list->segments) {
     const uint32_t next = stream.prepared_.load(std::memory_order_relaxed) + 1;
-    if (segment != next || stream.ready_count() == limits::segments_ready_max) continue;
+    if (segment != next || stream.ready_count() == bounds::segments_ready_max) continue;
     if (Status published = publish(stream, segment); !published) return published;
   }
   return Ok{};
@@ -187,7 +187,7 @@ Status SegmentKeeper::prepare(StreamSegments& stream) {
 Status SegmentKeeper::reuse_oldest(StreamSegments& stream) {
   const std::string oldest = stream.files_.segment_path(stream.oldest_);
   const uint32_t segment = stream.prepared_.load(std::memory_order_relaxed) + 1;
-  if (stream.ready_count() == limits::segments_ready_max) {
+  if (stream.ready_count() == bounds::segments_ready_max) {
     if (::unlink(oldest.c_str()) != 0 && errno != ENOENT)
       return errno_error("remove " + oldest, errno);
     stream.oldest_ += 1;
@@ -217,7 +217,7 @@ SegmentKeeper::Step SegmentKeeper::step(StreamSegments& stream) {
   const uint32_t reusable = std::min(stream.released_.load(std::memory_order_acquire),
                                      stream.closed_.load(std::memory_order_acquire) + 1);
   const bool has_reusable = stream.oldest_ < reusable;
-  if (!has_reusable && stream.ready_count() >= limits::segments_ready_min) return Step::idle;
+  if (!has_reusable && stream.ready_count() >= bounds::segments_ready_min) return Step::idle;
   const Status status = has_reusable ? reuse_oldest(stream) : prepare(stream);
   note(stream, status);
   return status ? Step::done : Step::failed;
@@ -251,7 +251,7 @@ void SegmentKeeper::run_preparation() {
     }
     lock.lock();
     if (has_failed)
-      work_.wait_for(lock, std::chrono::milliseconds(limits::segment_retry_ms),
+      work_.wait_for(lock, std::chrono::milliseconds(bounds::segment_retry_ms),
                      [&] { return is_stopping_; });
     else if (!has_worked)
       work_.wait(lock, [&] { return is_stopping_ || wakes_ != wakes_seen; });

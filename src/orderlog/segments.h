@@ -31,7 +31,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "limits.h"
+#include "bounds.h"
 #include "orderlog/files.h"
 
 namespace stampede::orderlog {
@@ -66,7 +66,7 @@ class StreamSegments {
   // The descriptor of segment s lies in cell s mod size. prepared_ (stored by the helper with
   // release) pairs with the shard's acquire in take(); taken_ (stored by the shard) with the
   // helper's.
-  std::array<int, limits::segments_ready_max + 1> descriptors_{};
+  std::array<int, bounds::segments_ready_max + 1> descriptors_{};
   alignas(64) std::atomic<uint32_t> prepared_;  // highest segment that is ready or taken
   alignas(64) std::atomic<uint32_t> taken_;     // highest segment that was taken
   std::atomic<uint32_t> closed_;                // highest segment whose end is durable

@@ -78,7 +78,7 @@ Status write_block(const File& file, uint64_t offset, std::span<const std::byte>
 
 // Batch 1 begins behind the header's block. `segment` of the batches is what the snapshot covers.
 Position first_batch(uint32_t segment) {
-  return {.segment = segment, .offset = limits::log_block_bytes};
+  return {.segment = segment, .offset = bounds::log_block_bytes};
 }
 
 // Reads one snapshot's bytes in order, every one of them checked.
@@ -88,14 +88,14 @@ class Scan {
       : files_(files),
         path_(path_of(files, segment)),
         next_(first_batch(segment)),
-        buffer_(limits::batch_bytes_max) {}
+        buffer_(bounds::batch_bytes_max) {}
 
   Result<SnapshotHeader> read_header() {
     Result<std::optional<File>> opened = open_for_reading(path_, false);
     if (!opened) return opened.error();
     if (!*opened) return Error{path_ + " is missing"};
     file_ = std::move(**opened);
-    if (Status status = read(0, limits::log_block_bytes); !status) return status.error();
+    if (Status status = read(0, bounds::log_block_bytes); !status) return status.error();
     std::memcpy(&header_, buffer_.bytes().data(), sizeof header_);
     if (header_.magic != kSnapshotMagic || header_.header_sum != sum_of(header_))
       return damage("the header's checksum is wrong");
@@ -124,11 +124,11 @@ class Scan {
 
  private:
   Result<BatchHeader> read_batch() {
-    if (Status status = read(next_.offset, limits::log_block_bytes); !status) return status.error();
+    if (Status status = read(next_.offset, bounds::log_block_bytes); !status) return status.error();
     const std::optional<BatchHeader> header = orderlog::read_header(buffer_.bytes());
     if (!header) return damage(std::string(name_of(Flaw::no_header)));
     const Expected expected{files_.log_uuid, files_.stream, next_};
-    Flaw flaw = check_header(*header, expected, limits::batch_bytes_max);
+    Flaw flaw = check_header(*header, expected, bounds::batch_bytes_max);
     if (flaw == Flaw::none) {
       const size_t bytes = sealed_bytes(header->body_bytes);
       if (Status status = read(next_.offset, bytes); !status) return status.error();
@@ -188,7 +188,7 @@ SnapshotFacts facts_of(const SnapshotHeader& header) {
 }  // namespace
 
 SnapshotWriter::SnapshotWriter(const StreamFiles& files)
-    : files_(files), batch_(limits::batch_bytes_max) {}
+    : files_(files), batch_(bounds::batch_bytes_max) {}
 
 SnapshotWriter::~SnapshotWriter() {
   if (file_.is_open()) ::unlink((path_ + ".tmp").c_str());
@@ -262,7 +262,7 @@ Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
                         .batch_count = next_.batch_seq - 1,
                         .last_chain = next_.prev_chain};
   header.header_sum = sum_of(header);
-  const AlignedBuffer block(limits::log_block_bytes);
+  const AlignedBuffer block(bounds::log_block_bytes);
   std::memcpy(block.bytes().data(), &header, sizeof header);
   return write_block(file_, 0, block.bytes(), path_);
 }

@@ -48,8 +48,8 @@ void judge_header(const Sighting& sighting, const Expected& end, Tail& tail) {
 
 void scan_piece(uint32_t segment, uint64_t offset, std::span<const std::byte> bytes,
                 const Expected& end, Tail& tail) {
-  for (size_t at = 0; at < bytes.size(); at += limits::log_block_bytes) {
-    const auto block = bytes.subspan(at, limits::log_block_bytes);
+  for (size_t at = 0; at < bytes.size(); at += bounds::log_block_bytes) {
+    const auto block = bytes.subspan(at, bounds::log_block_bytes);
     if (const std::optional<BatchHeader> header = read_header(block))
       judge_header({segment, offset + at, *header}, end, tail);
   }
@@ -58,8 +58,8 @@ void scan_piece(uint32_t segment, uint64_t offset, std::span<const std::byte> by
 size_t bytes_to_last_nonzero(std::span<const std::byte> bytes) {
   size_t size = bytes.size();
   while (size > 0 &&
-         is_blank(bytes.subspan(size - limits::log_block_bytes, limits::log_block_bytes)))
-    size -= limits::log_block_bytes;
+         is_blank(bytes.subspan(size - bounds::log_block_bytes, bounds::log_block_bytes)))
+    size -= bounds::log_block_bytes;
   while (size > 0 && bytes[size - 1] == std::byte{0}) --size;
   return size;
 }
@@ -136,7 +136,7 @@ Result<Tail> scan_tail(const StreamFiles& files, const Expected& end,
         if (const size_t used = bytes_to_last_nonzero(piece); used > 0)
           tail.bytes = offset - first + used;
         const size_t skipped =
-            offset == first ? limits::log_block_bytes : 0;  // the caller has judged it
+            offset == first ? bounds::log_block_bytes : 0;  // the caller has judged it
         scan_piece(segment, offset + skipped, piece.subspan(skipped), end, tail);
         return Ok{};
       });

@@ -35,7 +35,7 @@ Writer::Writer(const StreamFiles& files, const Position& start, BootId boot_id, 
       file_(take_first(segments, start.segment)),
       durable_lsn_(start.next_lsn - 1),
       durable_seq_(start.batch_seq - 1) {
-  CHECK(start.offset % limits::log_block_bytes == 0);
+  CHECK(start.offset % bounds::log_block_bytes == 0);
   CHECK(start.offset + files_.batch_bytes() <= files_.segment_bytes);
   // Touched now, so that no order pays for a page fault.
   std::memset(memory_.bytes().data(), 0, memory_.bytes().size());
@@ -64,7 +64,7 @@ void Writer::put(const Record& record) {
 
 size_t Writer::room_for_new_orders() const {
   if (!segments_.has_room_for_new_orders()) return 0;
-  const size_t kept = std::min(limits::batch_reserve_bytes, body_bytes_max_ / 4);
+  const size_t kept = std::min(bounds::batch_reserve_bytes, body_bytes_max_ / 4);
   return room() > kept ? room() - kept : 0;
 }
 
@@ -126,8 +126,8 @@ bool Writer::poll(Moment now) {
   if (!is_writing()) return false;
   const std::optional<int64_t> outcome = disk_.poll();
   if (!outcome) {
-    if (now.boot_ns - in_flight_.submitted_boot_ns > limits::log_write_watchdog_ms * kMillisecond)
-      fail("not done after " + std::to_string(limits::log_write_watchdog_ms) + " ms");
+    if (now.boot_ns - in_flight_.submitted_boot_ns > bounds::log_write_watchdog_ms * kMillisecond)
+      fail("not done after " + std::to_string(bounds::log_write_watchdog_ms) + " ms");
     return false;
   }
   // The write never began. Anything else that is not success leaves the file in an unknown state.

@@ -41,7 +41,7 @@ class Writer {
 
   // Bytes of records that the filling batch still takes.
   [[nodiscard]] size_t room() const { return body_bytes_max_ - body_bytes_; }
-  // The same for new orders: leaves limits::batch_reserve_bytes to payments, expiries, returns and
+  // The same for new orders: leaves bounds::batch_reserve_bytes to payments, expiries, returns and
   // cancels, and is 0 while no ready segment lies ahead (a full disk).
   [[nodiscard]] size_t room_for_new_orders() const;
 
@@ -49,7 +49,7 @@ class Writer {
   // write is in flight, or when the next segment is not ready.
   bool start_write(Moment now);
   // Takes the outcome of the write in flight. True when the durable mark rose. Ends the process
-  // when the write failed or takes longer than limits::log_write_watchdog_ms.
+  // when the write failed or takes longer than bounds::log_write_watchdog_ms.
   bool poll(Moment now);
 
   [[nodiscard]] bool is_writing() const { return !in_flight_.bytes.empty(); }

@@ -24,7 +24,7 @@ constexpr Setting kDefaults[] = {{"application_name", "stampede"},
                                  {"keepalives_interval", "2"},
                                  {"keepalives_count", "3"},
                                  {"tcp_user_timeout", "12000"}};
-static_assert(limits::postgres_statement_ms + limits::postgres_silence_ms == 12'000);
+static_assert(bounds::postgres_statement_ms + bounds::postgres_silence_ms == 12'000);
 
 // synchronous_commit is only ever raised: who asked for a copy on a standby first shall have it.
 constexpr char kPrepareSession[] = R"sql(
@@ -187,7 +187,7 @@ Result<Connection> Connection::open(const std::string& url, const Options& optio
 Status Connection::prepare_session(const Options& options) {
   Parameters settings;
   settings.add(std::to_string(options.statement_ms));
-  settings.add(std::to_string(std::min(options.statement_ms / 2, limits::postgres_lock_ms)));
+  settings.add(std::to_string(std::min(options.statement_ms / 2, bounds::postgres_lock_ms)));
   settings.add(std::to_string(options.idle_ms));
   Result<Rows> done = execute(kPrepareSession, settings);
   if (!done) return done.error();

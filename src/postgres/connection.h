@@ -22,7 +22,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "limits.h"
+#include "bounds.h"
 #include "postgres/parameters.h"
 
 namespace stampede::postgres {
@@ -30,11 +30,11 @@ namespace stampede::postgres {
 struct Options {
   // True: of several hosts only one that takes writes will do, unless the URL says otherwise.
   bool is_writer = true;
-  int connect_s = limits::postgres_connect_s;  // for each host
-  int64_t statement_ms = limits::postgres_statement_ms;
-  int64_t silence_ms = limits::postgres_silence_ms;  // beyond it we give the connection up
+  int connect_s = bounds::postgres_connect_s;  // for each host
+  int64_t statement_ms = bounds::postgres_statement_ms;
+  int64_t silence_ms = bounds::postgres_silence_ms;  // beyond it we give the connection up
   // How long a transaction of ours may wait for us; 0: for ever.
-  int64_t idle_ms = limits::postgres_statement_ms;
+  int64_t idle_ms = bounds::postgres_statement_ms;
 };
 
 // An error when the text is not a URL that libpq understands. Connects to nothing.

@@ -11,14 +11,14 @@
 //       `lsn` is the last record of a stream that is in the database, batch_seq and chain belong to
 //       the log batch that held it; segment and byte_offset say where the next one begins
 //
-// What the nodes that share a Redis ledger agree on (written through ledger/registry.h):
+// What the nodes that share a Redis ledger agree on (written through cluster/registry.h):
 //   members(node, uuid, state, epoch, updated_at)
 //       active, inactive or retired; epoch is the last that it entered; a drainer's transaction holds
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
 //   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by whom; outdated:
 //       what it would begin with has changed since, so no member may enter it any more
 //   supply(item, supplied, withdrawn, terms)         total = supplied − withdrawn; both only grow;
-//       terms: a JSON object that the nodes compare theirs with (ledger/terms.h); NULL: nobody has
+//       terms: a JSON object that the nodes compare theirs with (cluster/terms.h); NULL: nobody has
 //       said any
 //   restocks(op_id, item, delta, applied_at)         each applied once
 //   frozen(node, stream, item, accepted, returned)   counters of members that are not active

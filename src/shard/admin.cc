@@ -13,7 +13,7 @@ constexpr int64_t kObserveEveryNs = 10 * kMillisecond;
 constexpr const char* kNoStore = "Cache-Control: no-store\r\n";
 
 // The records of the largest change: an item, its supply and who did it.
-constexpr size_t kChangeBytes = 3 * limits::record_bytes_max;
+constexpr size_t kChangeBytes = 3 * bounds::record_bytes_max;
 
 void add(std::string& json, std::string_view name, uint64_t value) {
   json.append(",\"").append(name).append("\":").append(std::to_string(value));
@@ -146,7 +146,7 @@ void Admin::audit(const AdminRoute& route, ReplyTo place) {
   const std::optional<ItemId> first = page_start(route);
   if (!first) return complete(place, {.refusal = Verdict::unknown_item});
   const ItemId end =
-      std::min<ItemId>(catalog.id_end(), *first + (is_one ? 1 : limits::items_per_page));
+      std::min<ItemId>(catalog.id_end(), *first + (is_one ? 1 : bounds::items_per_page));
   if (!audits_.ask(place, *first, end, !is_one && end < catalog.id_end()))
     complete(place, {.refusal = Verdict::overloaded});
 }
@@ -258,7 +258,7 @@ TextAnswer Admin::status(ItemId first) const {
 
 void Admin::append_items(ItemId first, std::string& json) const {
   const stock::Catalog& catalog = shard_.catalog();
-  const ItemId end = std::min<ItemId>(catalog.id_end(), first + limits::items_per_page);
+  const ItemId end = std::min<ItemId>(catalog.id_end(), first + bounds::items_per_page);
   json += "\"items\":[";
   for (ItemId item = first; item < end; ++item) {
     const stock::RegisteredItem& known = shard_.state().items()[item];
@@ -328,7 +328,7 @@ Lsn Admin::append(const orderlog::Record& record) {
 }
 
 bool Admin::has_room() const {
-  return shard_.writer().room() > limits::change_room_bytes + kChangeBytes;
+  return shard_.writer().room() > bounds::change_room_bytes + kChangeBytes;
 }
 
 void Admin::complete(ReplyTo place, TextAnswer answer) {

@@ -36,7 +36,7 @@ void append_quoted(std::string_view utf8, std::string& out) {
 }
 
 TextAnswer refused(Verdict verdict, std::string_view message) {
-  return {.body = std::string(shortened(message, limits::admin_message_bytes_max)),
+  return {.body = std::string(shortened(message, bounds::admin_message_bytes_max)),
           .refusal = verdict};
 }
 

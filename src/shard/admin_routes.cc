@@ -119,8 +119,8 @@ Status read_body(JsonText& json, const std::array<std::string_view, N>& names,
       });
 }
 
-Refusal read_op_id(JsonText::Value value, Text<limits::op_id_bytes_max>& out) {
-  static_assert(limits::op_id_bytes_max == limits::key_bytes_max);
+Refusal read_op_id(JsonText::Value value, Text<bounds::op_id_bytes_max>& out) {
+  static_assert(bounds::op_id_bytes_max == bounds::key_bytes_max);
   std::string_view text;
   if (!read_text(value, text).empty() || !http::is_idempotency_key(text))
     return "expected 1 to 64 visible ASCII characters";
@@ -129,7 +129,7 @@ Refusal read_op_id(JsonText::Value value, Text<limits::op_id_bytes_max>& out) {
 }
 
 Refusal read_delta(JsonText::Value value, int64_t& out) {
-  constexpr int64_t most = limits::stock_max;
+  constexpr int64_t most = bounds::stock_max;
   if (Refusal refusal = read_integer(value, -most, most, out); !refusal.empty()) return refusal;
   return out == 0 ? "0 changes nothing" : Refusal{};
 }
@@ -178,7 +178,7 @@ Result<LimitsChange> parse_limits(std::string_view body) {
   LimitsChange change;
   std::array<bool, 2> seen{};
   const Status status = read_body(json, kNames, seen, [&](size_t field, JsonText::Value value) {
-    return field == 0 ? read_limit(value, limits::stock_max, change.lease_max)
+    return field == 0 ? read_limit(value, bounds::stock_max, change.lease_max)
                       : read_limit(value, kDrainLagMax, change.drain_lag_max);
   });
   if (!status) return status.error();
@@ -191,9 +191,9 @@ Result<Supplied> restocked(Supplied now, int64_t delta) {
   const Units total = now.supplied - now.withdrawn;
   if (delta > 0) {
     const Units units = static_cast<Units>(delta);
-    if (units > limits::stock_max - total)
+    if (units > bounds::stock_max - total)
       return Error{"the item has " + std::to_string(total) + " units and may have " +
-                   std::to_string(limits::stock_max) + " at most"};
+                   std::to_string(bounds::stock_max) + " at most"};
     return Supplied{now.supplied + units, now.withdrawn};
   }
   const Units units = 0 - static_cast<Units>(delta);

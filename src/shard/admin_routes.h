@@ -12,8 +12,8 @@
 
 #include "base/result.h"
 #include "base/text.h"
+#include "bounds.h"
 #include "http/parser.h"
-#include "limits.h"
 #include "order.h"
 
 namespace stampede::shard {
@@ -47,7 +47,7 @@ struct AdminRoute {
 
 // {"op_id":"r1","delta":100}
 struct Restock {
-  Text<limits::op_id_bytes_max> op_id;  // 1 to 64 visible ASCII characters
+  Text<bounds::op_id_bytes_max> op_id;  // 1 to 64 visible ASCII characters
   int64_t delta = 0;                    // units to add, or below 0 to withdraw; never 0
 };
 [[nodiscard]] Result<Restock> parse_restock(std::string_view body);
@@ -63,7 +63,7 @@ struct LimitsChange {
 struct Supplied {
   Units supplied = 0, withdrawn = 0;
 };
-// `total` = supplied − withdrawn stays within 0 … limits::stock_max. Whether the units to withdraw
+// `total` = supplied − withdrawn stays within 0 … bounds::stock_max. Whether the units to withdraw
 // are free is the ledger's to say.
 [[nodiscard]] Result<Supplied> restocked(Supplied now, int64_t delta);
 

@@ -9,8 +9,8 @@ Audits::Audits(ledger::Operators& ledger, const stock::Catalog& catalog,
     : ledger_(ledger), catalog_(catalog), complete_(std::move(complete)) {}
 
 bool Audits::ask(ReplyTo place, ItemId first, ItemId end, bool has_more) {
-  CHECK(end - first <= limits::items_per_page);
-  if (pages_.size() == limits::audit_pages_max) return false;
+  CHECK(end - first <= bounds::items_per_page);
+  if (pages_.size() == bounds::audit_pages_max) return false;
   pages_.push_back({.place = place, .first = first, .end = end, .has_more = has_more});
   if (pages_.size() == 1) start_page();
   return true;

@@ -4,7 +4,7 @@
 //
 // The ledger takes some audits at a time and answers in any order, so a page asks as many as it
 // may, sorts what comes and is answered when it is whole. Pages are taken one after the other; more
-// than limits::audit_pages_max waiting ones are refused. Belongs to shard 0's thread.
+// than bounds::audit_pages_max waiting ones are refused. Belongs to shard 0's thread.
 #pragma once
 
 #include <deque>

@@ -63,11 +63,11 @@ Front::Front(const FrontSettings& settings, net::Net& net, const stock::Catalog&
       metrics_(metrics),
       now_(now),
       connections_(settings.connections_max),
-      places_(limits::places_max),
+      places_(bounds::places_max),
       deadlines_(settings.connections_max, now.boot_ns),
-      watch_wheel_(limits::places_max, now.boot_ns),
+      watch_wheel_(bounds::places_max, now.boot_ns),
       read_scratch_(kReadBytes),
-      body_scratch_(limits::body_bytes_max) {
+      body_scratch_(bounds::body_bytes_max) {
   date_.refresh(now.wall_ns);
 }
 
@@ -95,7 +95,7 @@ void Front::on_event(const net::Event& event, Moment now) {
 
 void Front::accept_some(uint32_t listener_index) {
   Listener& listener = listeners_[listener_index];
-  for (uint32_t budget = limits::accepts_per_turn_max; budget > 0; --budget) {
+  for (uint32_t budget = bounds::accepts_per_turn_max; budget > 0; --budget) {
     const net::Accepted accepted = net_.accept(listener.socket);
     switch (accepted.status) {
       case net::Accepted::Status::accepted:
@@ -137,7 +137,7 @@ void Front::open_connection(net::Socket socket, bool is_admin) {
   }
   metrics_.connections_accepted.add();
   metrics_.connections_open.set(connections_.used());
-  set_deadline(index, Connection::Waiting::head, limits::head_deadline_ms);
+  set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
 }
 
 // Orders that are under way stay valid: their buyer finds them by key or by list. Their answers find no place.
@@ -163,7 +163,7 @@ void Front::read_some(uint32_t index) {
   if (connection.waiting == Connection::Waiting::linger) {
     const net::Io io = net_.read(connection.socket, read_scratch_);
     connection.linger_bytes += io.bytes;
-    if (io.status == net::Io::Status::closed || connection.linger_bytes > limits::linger_bytes_max)
+    if (io.status == net::Io::Status::closed || connection.linger_bytes > bounds::linger_bytes_max)
       close_connection(index);
     return;
   }
@@ -206,13 +206,13 @@ void Front::take_input(uint32_t index, std::span<const char> bytes) {
     return close_connection(index);
   }
   if (connection.input.empty() && connection.place_count == 0)
-    set_deadline(index, Connection::Waiting::idle, limits::idle_deadline_ms);
+    set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
   mark_dirty(index);
 }
 
 bool Front::may_take_request(const Connection& connection) const {
-  return !connection.is_closing && connection.place_count < limits::pipelined_max &&
-         connection.output.bytes() < limits::output_bytes_max && !places_.is_full();
+  return !connection.is_closing && connection.place_count < bounds::pipelined_max &&
+         connection.output.bytes() < bounds::output_bytes_max && !places_.is_full();
 }
 
 size_t Front::parse_some(uint32_t index, std::span<const char> bytes) {
@@ -230,9 +230,9 @@ size_t Front::parse_some(uint32_t index, std::span<const char> bytes) {
         connection.continue_sent = connection.output.append(buffers_, http::kContinue);
       }
       if (parsed.is_head_complete)
-        set_deadline(index, Connection::Waiting::body, limits::body_deadline_ms);
+        set_deadline(index, Connection::Waiting::body, bounds::body_deadline_ms);
       else
-        set_deadline(index, Connection::Waiting::head, limits::head_deadline_ms);
+        set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
       return used;
     }
     used += parsed.consumed;
@@ -265,7 +265,7 @@ void Front::dispatch(uint32_t index, const http::Request& request) {
   const uint32_t place = add_place(index, request);
   CHECK(place != kNone);  // may_take_request() has looked
   set_deadline(index, Connection::Waiting::answer, 0);
-  if (!request.keep_alive || connection.requests == limits::requests_per_connection_max) {
+  if (!request.keep_alive || connection.requests == bounds::requests_per_connection_max) {
     places_[place].closes = true;
     connection.is_closing = true;
   }
@@ -438,7 +438,7 @@ void Front::answer_item(uint32_t place, const http::Request& request, ItemId ite
   complete(reply_to(place), std::move(answer));
 }
 
-// Pages of limits::items_per_page items: ?after=CODE goes on behind an item.
+// Pages of bounds::items_per_page items: ?after=CODE goes on behind an item.
 void Front::answer_items(uint32_t place, const http::Request& request) {
   ItemId first = 0;
   if (const std::optional<std::string_view> code = query_value(request.query, "after=")) {
@@ -446,7 +446,7 @@ void Front::answer_items(uint32_t place, const http::Request& request) {
     if (after == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item});
     first = after + 1;
   }
-  const ItemId end = std::min<ItemId>(catalog_.id_end(), first + limits::items_per_page);
+  const ItemId end = std::min<ItemId>(catalog_.id_end(), first + bounds::items_per_page);
   std::string body = "{\"items\":[";
   for (ItemId item = first; item < end; ++item) {
     if (!catalog_.contains(item)) continue;
@@ -542,7 +542,7 @@ void Front::complete(const OrderAnswer& answer) {
   if (place.kind == RequestKind::list && answer.verdict == Verdict::ok) {
     if (answer.has_order) lists_[index].append(answer.order, catalog_.code(answer.order.item));
     place.answer.order.id = answer.order.id;
-    if (answer.has_more && ++place.listed < limits::list_orders_max)
+    if (answer.has_more && ++place.listed < bounds::list_orders_max)
       return continuations_.push_back(answer.reply_to);
     return complete(answer.reply_to, TextAnswer{.body = std::string(lists_[index].finish())});
   }
@@ -708,18 +708,18 @@ void Front::after_write(uint32_t index) {
   Connection& connection = connections_[index];
   if (!connection.output.empty()) {
     if (connection.waiting != Connection::Waiting::write)
-      set_deadline(index, Connection::Waiting::write, limits::write_deadline_ms);
+      set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
   } else if (connection.is_closing && connection.place_count == 0) {
     if (connection.waiting == Connection::Waiting::linger) return;
     if (connection.input_ended || !(connection.must_linger || !connection.input.empty()))
       return close_connection(index);
     // RFC 9112 9.6: closing with unread input would reset the connection under the answer.
     net_.shut_down_write(connection.socket);
-    set_deadline(index, Connection::Waiting::linger, limits::linger_deadline_ms);
+    set_deadline(index, Connection::Waiting::linger, bounds::linger_deadline_ms);
   } else if (connection.place_count == 0 && connection.input.empty() &&
              connection.waiting != Connection::Waiting::idle &&
              connection.waiting != Connection::Waiting::head) {
-    set_deadline(index, Connection::Waiting::idle, limits::idle_deadline_ms);
+    set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
   } else if (connection.place_count == 0 && !connection.input.empty()) {
     // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
     if (connection.waiting == Connection::Waiting::answer ||
@@ -771,7 +771,7 @@ void Front::on_deadline(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.waiting == Connection::Waiting::answer) {
     // Nobody is late; look again when the idle time would be over.
-    deadlines_.schedule(index, now_.boot_ns + limits::idle_deadline_ms * kMillisecond);
+    deadlines_.schedule(index, now_.boot_ns + bounds::idle_deadline_ms * kMillisecond);
     return;
   }
   if (connection.deadline_ns > now_.boot_ns)
@@ -788,10 +788,10 @@ void Front::on_deadline(uint32_t index) {
 void Front::pass_time(Moment now) {
   now_ = now;
   date_.refresh(now.wall_ns);
-  uint32_t budget = limits::expiries_per_turn_max;
+  uint32_t budget = bounds::expiries_per_turn_max;
   for (uint32_t index; (index = deadlines_.next_due(now.boot_ns, budget)) != kNone;)
     on_deadline(index);
-  budget = limits::expiries_per_turn_max;
+  budget = bounds::expiries_per_turn_max;
   for (uint32_t place; (place = watch_wheel_.next_due(now.boot_ns, budget)) != kNone;)
     end_watch(place);
   for (uint32_t i = 0; i < listeners_.size(); ++i) {

@@ -67,7 +67,7 @@ struct FrontSettings {
   uint32_t node = 0;
   HashKey hash_key{};
   bool by_ticket = false;  // --auth ticket; otherwise X-User-Id
-  uint32_t connections_max = limits::connections_max;
+  uint32_t connections_max = bounds::connections_max;
 };
 
 // Secrets that an operator may replace while the server runs; null without --key-file.

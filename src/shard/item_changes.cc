@@ -13,7 +13,7 @@ TextAnswer not_enough_free(Units free) {
 }
 
 std::string_view shortened(std::string_view text) {
-  return text.substr(0, limits::admin_text_bytes_max);
+  return text.substr(0, bounds::admin_text_bytes_max);
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
 // False: the answer is that nothing can be changed now.
 bool ItemChanges::admit(ReplyTo place) {
   const bool is_stopping = process_.is_stopping.load(std::memory_order_acquire);
-  const bool has_room = changes_.size() < limits::changes_under_way_max && host_.has_room();
+  const bool has_room = changes_.size() < bounds::changes_under_way_max && host_.has_room();
   if (!is_stopping && has_room) return true;
   host_.complete(place, {.refusal = is_stopping ? Verdict::shutting_down : Verdict::overloaded});
   return false;
@@ -72,7 +72,7 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
   if (is_under_way(change.terms.code))
     return host_.complete(by.place, {.refusal = Verdict::try_again});
   const ItemId item = static_cast<ItemId>(state_.items().size());
-  if (item == limits::item_count_max)
+  if (item == bounds::item_count_max)
     return host_.complete(
         by.place, conflict("too_many_items", "there is no room for another item", "items", item));
   if (!admit(by.place)) return;
@@ -144,7 +144,7 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
   const Result<Restock> asked = parse_restock(body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
   if (Change* const same = find_restock(asked->op_id)) {
-    if (same->places.size() > limits::op_repeats_max)
+    if (same->places.size() > bounds::op_repeats_max)
       return host_.complete(by.place, {.refusal = Verdict::overloaded});
     return same->places.push_back(by.place);
   }
@@ -152,7 +152,7 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
   if (state_.knows_op(asked->op_id))
     return host_.complete(
         by.place, {.body = restock_json(known.terms.code, asked->op_id, false, known.total())});
-  if (state_.op_ids().size() >= limits::op_ids_max)
+  if (state_.op_ids().size() >= bounds::op_ids_max)
     return host_.complete(by.place, conflict("too_many_op_ids", "no more op_ids can be remembered",
                                              "op_ids", state_.op_ids().size()));
   if (const auto after = restocked({known.supplied, known.withdrawn}, asked->delta);

@@ -56,7 +56,7 @@ class ChangeHost {
 // Who asks, and where the answer goes.
 struct Operator {
   ReplyTo place;
-  std::string_view who;  // at most limits::admin_text_bytes_max bytes count
+  std::string_view who;  // at most bounds::admin_text_bytes_max bytes count
 };
 
 class ItemChanges {

@@ -6,7 +6,7 @@
 
 namespace stampede::shard {
 
-static_assert(limits::answer_slots >= 2 * limits::order_credits + 1,
+static_assert(bounds::answer_slots >= 2 * bounds::order_credits + 1,
               "an answer to every credit, and notices beside");
 
 OrderLanes::OrderLanes(uint32_t shard_count) : shard_count_(shard_count) {
@@ -17,8 +17,8 @@ OrderLanes::OrderLanes(uint32_t shard_count) : shard_count_(shard_count) {
 Mailbox::Mailbox(uint32_t shard, OrderLanes& lanes)
     : shard_(shard),
       lanes_(lanes),
-      credits_(lanes.shard_count(), {limits::order_credits, limits::order_credits}),
-      waiting_notices_(limits::watchers_max) {}
+      credits_(lanes.shard_count(), {bounds::order_credits, bounds::order_credits}),
+      waiting_notices_(bounds::watchers_max) {}
 
 bool Mailbox::send(uint32_t to, const OrderRequest& request) {
   const bool urgent = is_urgent(request.kind);
@@ -34,7 +34,7 @@ bool Mailbox::send(uint32_t to, const OrderRequest& request) {
 void Mailbox::answer(const OrderAnswer& answer) {
   const uint32_t to = answer.reply_to.shard;
   Lane<OrderAnswer>& lane = lanes_.pair(shard_, to).answers;
-  if (answer.is_notice && lane.room() <= 2 * limits::order_credits) {
+  if (answer.is_notice && lane.room() <= 2 * bounds::order_credits) {
     // A long poll whose notice finds no place here either ends at its deadline, with the truth.
     if (!waiting_notices_.is_full()) waiting_notices_.push() = answer;
     return;

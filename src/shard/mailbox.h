@@ -28,9 +28,9 @@ class OrderLanes {
 
   struct Pair {  // from one shard to another
     // One cell more than credits: the answer to the request that is being visited gives its credit back.
-    Lane<OrderRequest> urgent{limits::order_credits + 1};
-    Lane<OrderRequest> creates{limits::order_credits + 1};
-    Lane<OrderAnswer> answers{limits::answer_slots};
+    Lane<OrderRequest> urgent{bounds::order_credits + 1};
+    Lane<OrderRequest> creates{bounds::order_credits + 1};
+    Lane<OrderAnswer> answers{bounds::answer_slots};
   };
   Pair& pair(uint32_t from, uint32_t to) const { return *pairs_[from * shard_count_ + to]; }
   uint32_t shard_count() const { return shard_count_; }
@@ -54,7 +54,7 @@ class Mailbox {
   template <typename Visit>
   void take_answers(Visit visit) {
     for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-      lanes_.pair(from, shard_).answers.take(limits::answer_slots, [&](const OrderAnswer& answer) {
+      lanes_.pair(from, shard_).answers.take(bounds::answer_slots, [&](const OrderAnswer& answer) {
         if (!answer.is_notice) ++credits_[from][is_urgent(answer.kind)];
         visit(answer);
       });
@@ -62,9 +62,9 @@ class Mailbox {
   template <typename Visit>
   void take_requests(Visit visit) {
     for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-      lanes_.pair(from, shard_).urgent.take(limits::batch_orders_max, visit);
+      lanes_.pair(from, shard_).urgent.take(bounds::batch_orders_max, visit);
     for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-      lanes_.pair(from, shard_).creates.take(limits::batch_orders_max, visit);
+      lanes_.pair(from, shard_).creates.take(bounds::batch_orders_max, visit);
   }
 
   bool has_mail() const;

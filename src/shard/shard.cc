@@ -23,7 +23,7 @@ constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
 
 Process::Process(uint32_t shards) : shard_count(shards), orders(shards), ledger(shards) {
   for (uint32_t i = 0; i < shards; ++i) {
-    terms.push_back(std::make_unique<Lane<stock::ItemTerms>>(limits::control_slots));
+    terms.push_back(std::make_unique<Lane<stock::ItemTerms>>(bounds::control_slots));
     doorbells.push_back(std::make_unique<net::Doorbell>());
     metrics.push_back(std::make_unique<Metrics>());
     marks.push_back(std::make_unique<orderlog::Marks>());
@@ -56,7 +56,7 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       now_(clock.now()),
       desk_(settings.desk, state, catalog, *this, *this, sequence_max, now_),
       front_(settings.front, net, catalog, *this, metrics_, now_),
-      asks_(limits::lines_per_exchange_max) {
+      asks_(bounds::lines_per_exchange_max) {
   if (!net_.watch(doorbell_.socket(), kDoorbellToken, net::Interest::read) ||
       !net_.watch(disk_.event_fd(), kDiskToken, net::Interest::read))
     fatal(kExitFailure, "cannot watch the doorbell of shard %u", settings.shard);
@@ -157,7 +157,7 @@ int64_t Shard::sleep_ns() {
 
 void Shard::take_inbox() {
   mailbox_.take_answers([&](const OrderAnswer& answer) { front_.complete(answer); });
-  process_.terms[settings_.shard]->take(limits::control_slots, [&](const stock::ItemTerms& terms) {
+  process_.terms[settings_.shard]->take(bounds::control_slots, [&](const stock::ItemTerms& terms) {
     catalog_.upsert(terms);
     desk_.on_new_terms(terms.id);
   });

@@ -97,11 +97,11 @@ class Shard final : private stock::Journal,
   // stock::Journal
   Lsn append(const orderlog::Record& record) override { return writer_.append(record); }
   bool has_room_for_order() const override {
-    return writer_.room_for_new_orders() > limits::record_bytes_max;
+    return writer_.room_for_new_orders() > bounds::record_bytes_max;
   }
   // Without a segment to write to, even a payment could only wait: better a 503 now than no answer.
   bool has_room_for_change() const override {
-    return !writer_.is_blocked() && writer_.room() > limits::change_room_bytes;
+    return !writer_.is_blocked() && writer_.room() > bounds::change_room_bytes;
   }
   // stock::AnswerSink
   void deliver(const OrderAnswer& answer) override;

@@ -46,10 +46,10 @@ ItemTerms terms_of(const orderlog::Item& record) {
           record.catalog_sum};
 }
 
-Catalog::Catalog(const HashKey& key) : key_(key), buckets_(limits::item_count_max) {}
+Catalog::Catalog(const HashKey& key) : key_(key), buckets_(bounds::item_count_max) {}
 
 void Catalog::upsert(const ItemTerms& terms) {
-  CHECK(terms.id < limits::item_count_max);
+  CHECK(terms.id < bounds::item_count_max);
   if (!contains(terms.id)) {
     CHECK(find(terms.code) == kNoItem);
     if (terms.id >= rows_.size()) rows_.resize(terms.id + 1);

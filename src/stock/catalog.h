@@ -15,7 +15,7 @@
 
 #include "base/buckets.h"
 #include "base/hash.h"
-#include "limits.h"
+#include "bounds.h"
 #include "order.h"
 #include "orderlog/record.h"
 
@@ -37,8 +37,8 @@ struct SaleTerms {
 // All that is known of an item but its stock. A plain value: it may cross between shards.
 struct ItemTerms : SaleTerms {
   ItemId id = kNoItem;
-  Text<limits::item_code_bytes_max> code;    // [A-Za-z0-9._-]
-  Text<limits::item_title_bytes_max> title;  // UTF-8 without control characters
+  Text<bounds::item_code_bytes_max> code;    // [A-Za-z0-9._-]
+  Text<bounds::item_title_bytes_max> title;  // UTF-8 without control characters
   uint64_t catalog_sum = 0;                  // see orderlog::Item; not kept in the table below
 };
 

@@ -48,17 +48,17 @@ bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
-Refusal read_code(JsonText::Value value, Text<limits::item_code_bytes_max>& out) {
+Refusal read_code(JsonText::Value value, Text<bounds::item_code_bytes_max>& out) {
   std::string_view text;
   if (!read_text(value, text).empty() || !is_item_code(text)) return Refusal(kCodeExpected);
   out = text;
   return {};
 }
 
-Refusal read_title(JsonText::Value value, Text<limits::item_title_bytes_max>& out) {
+Refusal read_title(JsonText::Value value, Text<bounds::item_title_bytes_max>& out) {
   std::string_view text;
   if (Refusal refusal = read_text(value, text); !refusal.empty()) return refusal;
-  if (text.empty() || text.size() > limits::item_title_bytes_max ||
+  if (text.empty() || text.size() > bounds::item_title_bytes_max ||
       std::any_of(text.begin(), text.end(), is_control))
     return "expected 1 to 200 bytes of UTF-8 without control characters";
   out = text;
@@ -102,19 +102,19 @@ Refusal read_field(Field field, JsonText::Value value, CatalogEntry& entry) {
     case kTitle:
       return read_title(value, terms.title);
     case kPrice:
-      return read_number(value, 0, limits::price_max, terms.price);
+      return read_number(value, 0, bounds::price_max, terms.price);
     case kCurrency:
       return read_currency(value, terms.currency);
     case kStock:
-      return read_number(value, 0, limits::stock_max, entry.stock);
+      return read_number(value, 0, bounds::stock_max, entry.stock);
     case kPerUserLimit:
-      return read_number(value, 0, limits::per_user_limit_max, terms.per_user_limit);
+      return read_number(value, 0, bounds::per_user_limit_max, terms.per_user_limit);
     case kStartsAt:
       return read_time(value, terms.starts_ms);
     case kEndsAt:
       return read_time(value, terms.ends_ms);
     case kPayWindow:
-      return read_number(value, 1, limits::pay_window_s_max, terms.pay_window_s);
+      return read_number(value, 1, bounds::pay_window_s_max, terms.pay_window_s);
     case kHiddenLink:
       return read_bool(value, terms.has_hidden_link);
     case kFieldCount:
@@ -191,9 +191,9 @@ class CatalogReader {
  private:
   Status read_item(JsonText::Value item, const char* where) {
     const std::string name = "items[" + std::to_string(entries_.size()) + "]";
-    if (entries_.size() == limits::item_count_max)
+    if (entries_.size() == bounds::item_count_max)
       return json_.error(where, name,
-                         "more than " + std::to_string(limits::item_count_max) + " items");
+                         "more than " + std::to_string(bounds::item_count_max) + " items");
     ItemReader reader(json_, where, name + ".");
     const auto read = [&](std::string_view key, JsonText::Value value, const char* field_where) {
       return reader.read(key, value, field_where);
@@ -270,7 +270,7 @@ Result<ItemChange> parse_item(std::string_view body, std::string_view code) {
 }
 
 bool is_item_code(std::string_view text) {
-  return !text.empty() && text.size() <= limits::item_code_bytes_max &&
+  return !text.empty() && text.size() <= bounds::item_code_bytes_max &&
          std::all_of(text.begin(), text.end(), is_code_char);
 }
 

@@ -18,7 +18,7 @@ constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
 constexpr uint32_t kForgetOrdersPerSweep = 128;
 constexpr uint32_t kIdleChecksPerTurn = 256;
-constexpr uint32_t kReturnsUnderWayMax = limits::item_count_max;
+constexpr uint32_t kReturnsUnderWayMax = bounds::item_count_max;
 
 }  // namespace
 
@@ -31,13 +31,13 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       answers_(answers),
       wheel_(state.orders_max(), now.boot_ns),
       sequence_(sequence_max),
-      waiting_slab_(limits::orders_waiting_max),
+      waiting_slab_(bounds::orders_waiting_max),
       held_(settings.answers_held_max),
       asking_(settings.group_count),
-      idle_checks_(limits::item_count_max),
+      idle_checks_(bounds::item_count_max),
       returning_(kReturnsUnderWayMax),
-      watchers_(limits::watchers_max),
-      watchers_by_order_(limits::watchers_max) {
+      watchers_(bounds::watchers_max),
+      watchers_by_order_(bounds::watchers_max) {
   for (uint32_t index = 0; index < state_.orders_touched(); ++index) {
     Order& order = state_.order(index);
     if (!order.is_live || order.state != OrderState::reserved) continue;
@@ -99,7 +99,7 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   }
   const Units left = unsold_here(request.item);
   // News older than half its life is read again, so that a sold-out item costs its ledger one exchange in 50 ms.
-  if (now.boot_ns - sale(request.item).told_boot_ns >= ms(limits::sold_out_reread_ms))
+  if (now.boot_ns - sale(request.item).told_boot_ns >= ms(bounds::sold_out_reread_ms))
     ask_about(request.item);
   if (left == 0 && sale(request.item).pool_elsewhere == 0 && sale(request.item).free == 0)
     return refuse(request, Verdict::sold_out);
@@ -133,7 +133,7 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
     return true;
   }
   // Whoever reserves and cancels a thousand times is not buying.
-  if (holding.orders < limits::orders_per_holding_max) return false;
+  if (holding.orders < bounds::orders_per_holding_max) return false;
   refuse(request, Verdict::rate_limited);
   return true;
 }
@@ -174,7 +174,7 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
   const Units ahead = lookahead(request.item, now);
   if (state_.stock(request.item).pool() < ahead / 2 || sale(request.item).free == 0)
     ask_about(request.item);
-  watch_idle(request.item, now.boot_ns + ms(limits::idle_pool_ms));
+  watch_idle(request.item, now.boot_ns + ms(bounds::idle_pool_ms));
   OrderAnswer answer = answer_to(request, Verdict::created);
   answer.has_order = true;
   answer.reserved_boot_ns = now.boot_ns;
@@ -205,7 +205,7 @@ Desk::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool ha
   const bool is_my_turn = has_waited || sale.line_head == kNone;
   if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
   const bool is_news_fresh =
-      sale.told_boot_ns != 0 && now.boot_ns - sale.told_boot_ns <= ms(limits::sold_out_valid_ms);
+      sale.told_boot_ns != 0 && now.boot_ns - sale.told_boot_ns <= ms(bounds::sold_out_valid_ms);
   // What this stream still held when the ledger spoke counts too, though it is sold by now: in between others may have got
   // units back, and then there was no moment without one.
   const Units here = std::max(unsold_here(item), sale.known_pool);
@@ -268,7 +268,7 @@ void Desk::give_up_waiting(Moment now) {
     const ItemId item = lines_[i];
     Sale& sale = this->sale(item);
     while (sale.line_head != kNone && now.boot_ns - waiting_slab_[sale.line_head].since_boot_ns >=
-                                          ms(limits::wait_for_units_ms)) {
+                                          ms(bounds::wait_for_units_ms)) {
       ++stats_.waits_timed_out;
       const OrderRequest request = pop_line(sale);
       refuse(request, is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
@@ -322,7 +322,7 @@ void Desk::ask_about(ItemId item) {
 Units Desk::lookahead(ItemId item, Moment now) const {
   const Sale& sale = sales_[item];
   if (refusal_ == Verdict::shutting_down) return 0;
-  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(limits::idle_pool_ms))
+  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(bounds::idle_pool_ms))
     return 0;
   return std::min<Units>(sale.free / 50 / settings_.shard_count, settings_.lease_max);
 }
@@ -368,7 +368,7 @@ void Desk::hear(const LedgerTell& tell, Moment now) {
     ++stats_.leases;
     sale.known_pool += tell.accepted - accepted;
     commit(orderlog::Grant{.item = tell.item, .accepted = tell.accepted}, now);
-    watch_idle(tell.item, now.boot_ns + ms(limits::idle_pool_ms));
+    watch_idle(tell.item, now.boot_ns + ms(bounds::idle_pool_ms));
   }
   sale.returned_told = tell.returned;
   sale.free = tell.free;
@@ -433,12 +433,12 @@ void Desk::return_idle(Moment now) {
     if (state_.stock(item).pool() == 0) continue;
     // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
     if (!is_ledger_available(item)) {
-      watch_idle(item, now.boot_ns + ms(limits::idle_pool_ms));
+      watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
       continue;
     }
     // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
     const int64_t idle_at =
-        sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(limits::idle_pool_ms);
+        sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(bounds::idle_pool_ms);
     if (idle_at <= now.boot_ns || (sale.line_head != kNone && sale.free == 0))
       give_back_pool(item);
     else
@@ -474,7 +474,7 @@ void Desk::read(const OrderRequest& request, Moment now) {
   watchers_[watcher] = {.order = index,
                         .next = watchers_by_order_.push(mix(index), watcher),
                         .reply_to = request.reply_to,
-                        .until_boot_ns = now.boot_ns + ms(limits::wait_ms_max) + kSecond};
+                        .until_boot_ns = now.boot_ns + ms(bounds::wait_ms_max) + kSecond};
   OrderAnswer answer = answer_to(request, Verdict::ok);
   answer.is_watching = true;
   emit(answer, 0);
@@ -613,7 +613,7 @@ void Desk::pass_time(Moment now) {
 }
 
 void Desk::expire_due(Moment now) {
-  uint32_t budget = limits::expiries_per_turn_max;
+  uint32_t budget = bounds::expiries_per_turn_max;
   while (journal_.has_room_for_change()) {
     const uint32_t index = wheel_.next_due(now.boot_ns, budget);
     if (index == kNone) return;
@@ -678,7 +678,7 @@ int64_t Desk::quiet_until_ns() const {
     const Sale& sale = sales_[item];
     if (sale.line_head == kNone) continue;
     const int64_t patience_ends =
-        waiting_slab_[sale.line_head].since_boot_ns + ms(limits::wait_for_units_ms);
+        waiting_slab_[sale.line_head].since_boot_ns + ms(bounds::wait_for_units_ms);
     until = std::min({until, patience_ends, sale.told_boot_ns + ms(kAskAgainMs)});
   }
   return until;

@@ -117,7 +117,7 @@ OrderView StreamState::view(uint32_t index) const {
 // ---- stock ----
 
 Status StreamState::apply_one(const orderlog::Grant& record, Lsn, Moment) {
-  if (record.item >= limits::item_count_max)
+  if (record.item >= bounds::item_count_max)
     return refuse_item("grant for an impossible item", record.item);
   if (record.accepted < stock(record.item).accepted)
     return refuse_item("accepted units went backwards", record.item);
@@ -139,7 +139,7 @@ Status StreamState::apply_one(const orderlog::GiveBack& record, Lsn, Moment) {
 // ---- items and operators (shard 0) ----
 
 Status StreamState::apply_one(const orderlog::Item& record, Lsn, Moment) {
-  if (record.item > items_.size() || record.item >= limits::item_count_max)
+  if (record.item > items_.size() || record.item >= bounds::item_count_max)
     return refuse_item("item number out of order", record.item);
   if (record.item == items_.size()) items_.emplace_back();
   items_[record.item].terms = terms_of(record);

@@ -1,9 +1,9 @@
 // A Redis Cluster as the ledger: its masters share the items, and whatever becomes of one master or of one slot, every item
 // sells exactly its stock.
 #include "../servers/redis_cluster.h"
+#include "cluster/scripts.h"
 #include "harness/cluster.h"
 #include "harness/random.h"
-#include "ledger/scripts.h"
 #include "order.h"
 
 #include <doctest/doctest.h>  // last: its CHECK is the one that tests mean
@@ -30,8 +30,8 @@ struct Shop {
   Shop() = default;
 
   int slot_of(const std::string& item) {
-    const uint32_t group = group_of(item, ledger::kGroupsMax);
-    return masters.slot(std::string(ledger::state_key(group)));
+    const uint32_t group = group_of(item, cluster::kGroupsMax);
+    return masters.slot(std::string(cluster::state_key(group)));
   }
   size_t owner_of(const std::string& item) { return masters.owner(slot_of(item)); }
   // So many users for every item, one item after the other and round again.

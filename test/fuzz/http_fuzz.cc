@@ -53,7 +53,7 @@ struct Ours {
   }
   std::unique_ptr<char[]> buffer;
   size_t size;
-  std::array<char, limits::body_bytes_max> scratch;
+  std::array<char, bounds::body_bytes_max> scratch;
   Parsed parsed;
 };
 
@@ -140,16 +140,16 @@ void check_cuts(const std::string& input, const Parsed& parsed, Chance& chance) 
 void check_readers(const std::string& input, const Request& request) {
   const CreateBody create = parse_create(request.body);
   if (!create.error &&
-      (create.quantity < 1 || create.quantity > limits::quantity_max || create.item.empty())) {
+      (create.quantity < 1 || create.quantity > bounds::quantity_max || create.item.empty())) {
     fail(input, "an order beyond its bounds");
   }
   const PaymentBody payment = parse_payment(request.body);
   if (!payment.error &&
-      (payment.amount < 0 || payment.amount > limits::money_max || payment.payment_id.empty())) {
+      (payment.amount < 0 || payment.amount > bounds::money_max || payment.payment_id.empty())) {
     fail(input, "a payment beyond its bounds");
   }
   const Route found = route(request);
-  if (!found.is_refused && found.wait_ms > limits::wait_ms_max)
+  if (!found.is_refused && found.wait_ms > bounds::wait_ms_max)
     fail(input, "a wait beyond its bound");
 }
 
@@ -280,7 +280,7 @@ int run(uint64_t seed, uint64_t rounds) {
     const std::string input = next_input(chance);
     const Ours ours(input);
     ++counts[static_cast<unsigned>(ours.parsed.status)];
-    if (ours.parsed.status == ParseStatus::need_more && input.size() >= limits::request_bytes_max) {
+    if (ours.parsed.status == ParseStatus::need_more && input.size() >= bounds::request_bytes_max) {
       fail(input, "unfinished beyond the bound of a request");
     }
     check_cuts(input, ours.parsed, chance);

@@ -93,8 +93,8 @@ TEST_SUITE("door/keys") {
 
   TEST_CASE("a kind has at most as many keys as the limit says") {
     std::string text = "{\"tickets\":{";
-    for (unsigned i = 0; i <= limits::keys_per_kind_max; ++i) {
-      if (i == limits::keys_per_kind_max) CHECK(error_of(text + "}}") == "accepted");
+    for (unsigned i = 0; i <= bounds::keys_per_kind_max; ++i) {
+      if (i == bounds::keys_per_kind_max) CHECK(error_of(text + "}}") == "accepted");
       text += (i == 0 ? "\n\"k" : ",\n\"k") + std::to_string(i) + "\":\"" + kSecret1 + "\"";
     }
     CHECK(error_of(text + "}}") == "keys.json:10: tickets.k8: more than 8 keys of one kind");

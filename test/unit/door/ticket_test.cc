@@ -71,7 +71,7 @@ TEST_SUITE("door/ticket") {
     INFO("seed " << seed);
     std::mt19937_64 random(seed);
     for (int i = 0; i < 2'000; ++i) {
-      std::string user(1 + random() % limits::user_bytes_max, ' ');
+      std::string user(1 + random() % bounds::user_bytes_max, ' ');
       for (char& c : user) c = static_cast<char>(0x21 + random() % (0x7e - 0x21 + 1));
       const int64_t expires_unix = 1 + static_cast<int64_t>(random() >> 1) % INT64_MAX;
       const std::string ticket = mint(user, expires_unix, test_keys()[random() % 2]);
@@ -81,8 +81,8 @@ TEST_SUITE("door/ticket") {
   }
 
   TEST_CASE("the longest ticket fits its room exactly") {
-    const Key key(std::string(limits::key_id_bytes_max, 'k'), secret_of(3));
-    const std::string ticket = mint(std::string(limits::user_bytes_max, 'u'), INT64_MAX, key);
+    const Key key(std::string(bounds::key_id_bytes_max, 'k'), secret_of(3));
+    const std::string ticket = mint(std::string(bounds::user_bytes_max, 'u'), INT64_MAX, key);
     CHECK(ticket.size() == kTicketBytesMax);
     const std::vector<Key> keys = {key};
     CHECK(verify_ticket(ticket, keys, kNow));

@@ -76,7 +76,7 @@ struct Fixture {
   // Steps until all is drained, letting time pass when nothing is due.
   void drain() {
     for (int i = 0; i < 1'000 && !(drainer().is_drained() && drainer().step() == Step::idle); ++i)
-      if (drainer().step() != Step::drained) clock.pass_ms(limits::drain_retry_ms_max);
+      if (drainer().step() != Step::drained) clock.pass_ms(bounds::drain_retry_ms_max);
     REQUIRE(drainer().is_drained());
   }
 
@@ -132,7 +132,7 @@ TEST_SUITE("drain/drainer") {
     CHECK(drainer().step() == Step::drained);
     CHECK(sink.orders.size() == 8'200);  // whole log batches
     CHECK(drainer().step() == Step::idle);
-    clock.pass_ms(limits::drain_gather_ms - 1);
+    clock.pass_ms(bounds::drain_gather_ms - 1);
     CHECK(drainer().step() == Step::idle);
     clock.pass_ms(1);
     CHECK(drainer().step() == Step::drained);
@@ -433,7 +433,7 @@ TEST_SUITE("drain/drainer") {
     CHECK(drainer().is_fenced());
     CHECK(drainer().problem() == "as planned");
     for (int i = 0; i < 10; ++i) {
-      clock.pass_ms(limits::drain_retry_ms_max);
+      clock.pass_ms(bounds::drain_retry_ms_max);
       CHECK(drainer().step() == Step::blocked);
     }
     CHECK(sink.writes == 1);

@@ -55,7 +55,7 @@ struct Fixture {
   void drain() {
     for (int i = 0; i < 1'000 && (drainer().step() == Step::drained || !drainer().is_drained());
          ++i)
-      clock.pass_ms(limits::drain_retry_ms_max);
+      clock.pass_ms(bounds::drain_retry_ms_max);
     REQUIRE_MESSAGE(drainer().is_drained(), drainer().problem());
   }
 
@@ -114,7 +114,7 @@ TEST_SUITE("drain/log_source") {
     write({reserve(2)});
     orderlog::Damage(files.segment_path(1)).flip(begin.offset + 130, 3);
     for (int i = 0; i < 3; ++i) {
-      clock.pass_ms(limits::drain_retry_ms_max);
+      clock.pass_ms(bounds::drain_retry_ms_max);
       CHECK(drainer().step() == Step::blocked);
     }
     CHECK(drainer().problem().find("segment 1") != std::string::npos);

@@ -53,7 +53,7 @@ struct Life : OrderLife {
       durable = std::min(durable + 6, last);
       marks.durable = durable;
       if (drainer.step() != Step::drained) std::this_thread::yield();
-      clock.pass_ms(limits::drain_retry_ms_max);
+      clock.pass_ms(bounds::drain_retry_ms_max);
     }
     conflicts += drainer.stats().conflicts;
     retries += drainer.stats().retries;

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "../../servers/await.h"
-#include "ledger/postgres_registry.h"
+#include "cluster/postgres_registry.h"
 #include "sink_fixture.h"
 
 namespace {
@@ -200,7 +200,7 @@ TEST_SUITE("drain/postgres") {
     CHECK(servers::await([&] { return waiting() == 1; }));
     std::atomic<bool> is_retired{false};
     std::thread operation([&] {
-      ledger::PostgresRegistry registry(database.url().url);
+      cluster::PostgresRegistry registry(database.url().url);
       CHECK(registry.retire(3, {}));
       is_retired = true;
     });

@@ -76,7 +76,7 @@ struct Fixture : OrderLife {
       durable = std::min(durable + 6, last);
       marks.durable = durable;
       drainer.step();
-      clock.pass_ms(limits::drain_retry_ms_max);
+      clock.pass_ms(bounds::drain_retry_ms_max);
     }
   }
   void drain_all() {

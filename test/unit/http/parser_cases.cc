@@ -307,7 +307,7 @@ std::vector<ParserCase> refused_chunks() {
       {"chunks above 4 KiB", kChunked + "1000\r\n" + std::string(4096, 'b') + "\r\n1\r\n",
        kTooLarge},
       {"chunk sizes that fill the space",
-       (kChunked + repeat(4096, "00000001\r\nx\r\n")).substr(0, limits::request_bytes_max),
+       (kChunked + repeat(4096, "00000001\r\nx\r\n")).substr(0, bounds::request_bytes_max),
        "body_too_large: the chunks take too much space"},
       {"a chunk extension without name", kChunked + "1;\r", kExtensionRefusal},
       {"a space in a chunk extension", kChunked + "1;a ", kByteRefusal},

@@ -11,7 +11,7 @@
 namespace stampede::http {
 namespace {
 
-std::array<char, limits::body_bytes_max> scratch;
+std::array<char, bounds::body_bytes_max> scratch;
 
 Parsed parse_text(std::string_view text) {
   return parse(text, scratch);

@@ -96,7 +96,7 @@ TEST_SUITE("load/user_name") {
 
   TEST_CASE("the longest name fits an id") {
     UserNames names(UINT64_MAX, UINT64_MAX);
-    CHECK(names.name_of(UINT64_MAX - 1).view().size() <= stampede::limits::user_bytes_max);
+    CHECK(names.name_of(UINT64_MAX - 1).view().size() <= stampede::bounds::user_bytes_max);
     CHECK(names.number_of(names.name_of(UINT64_MAX - 1)) == UINT64_MAX - 1);
   }
 

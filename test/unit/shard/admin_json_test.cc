@@ -30,7 +30,7 @@ TEST_SUITE("shard/admin_json") {
       while (message.size() < 5000) message += character;
       for (size_t cut = 0; cut < 3; ++cut) {
         const TextAnswer answer = refused(Verdict::overloaded, message.substr(cut * 3));
-        CHECK(answer.body.size() <= limits::admin_message_bytes_max);
+        CHECK(answer.body.size() <= bounds::admin_message_bytes_max);
         http::DateText date;
         date.refresh(0);
         char out[http::response_bytes_max];

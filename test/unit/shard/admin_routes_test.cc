@@ -74,7 +74,7 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(restock->op_id.view() == "r1");
     CHECK(restock->delta == -100);
     CHECK(parse_restock(R"({"op_id":"r1","delta":1099511627776})")->delta ==
-          int64_t{limits::stock_max});
+          int64_t{bounds::stock_max});
   }
 
   TEST_CASE("a restock that is no restock is refused with the field's name") {
@@ -124,8 +124,8 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(restocked({10, 3}, -7)->withdrawn == 10);
     CHECK(restocked({10, 3}, -7)->supplied == 10);
     CHECK(!restocked({10, 3}, -8));
-    CHECK(bool(restocked({limits::stock_max + 5, 6}, 1)));
-    CHECK(!restocked({limits::stock_max + 5, 6}, 2));
+    CHECK(bool(restocked({bounds::stock_max + 5, 6}, 1)));
+    CHECK(!restocked({bounds::stock_max + 5, 6}, 2));
     CHECK(!restocked({0, 0}, INT64_MIN));
     CHECK(!restocked({0, 0}, INT64_MAX));
   }

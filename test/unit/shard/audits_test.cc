@@ -50,8 +50,8 @@ struct AuditRig : OperatorsRig {
 
 TEST_SUITE("shard/audits") {
   TEST_CASE("a page holds every item once and in order") {
-    AuditRig rig(limits::items_per_page);
-    REQUIRE(rig.audits->ask({.place = 1}, 0, limits::items_per_page, false));
+    AuditRig rig(bounds::items_per_page);
+    REQUIRE(rig.audits->ask({.place = 1}, 0, bounds::items_per_page, false));
     rig.turns(200);
     REQUIRE(rig.is_answered(1));
     Document page = rig.page(1);
@@ -65,7 +65,7 @@ TEST_SUITE("shard/audits") {
       CHECK(bool(line["ok"]));
       ++item;
     }
-    CHECK(item == limits::items_per_page);
+    CHECK(item == bounds::items_per_page);
   }
 
   TEST_CASE("a page that is not the last one names its last item") {
@@ -87,12 +87,12 @@ TEST_SUITE("shard/audits") {
   TEST_CASE(
       "pages that overlap are answered one after the other and more than may wait are refused") {
     AuditRig rig(100, 1);
-    for (uint32_t place = 0; place < limits::audit_pages_max; ++place)
+    for (uint32_t place = 0; place < bounds::audit_pages_max; ++place)
       REQUIRE(rig.audits->ask({.place = place}, 0, 100, false));
     CHECK(!rig.audits->ask({.place = 99}, 0, 100, false));
     rig.turns(1000);
-    REQUIRE(rig.order.size() == limits::audit_pages_max);
-    for (uint32_t place = 0; place < limits::audit_pages_max; ++place)
+    REQUIRE(rig.order.size() == bounds::audit_pages_max);
+    for (uint32_t place = 0; place < bounds::audit_pages_max; ++place)
       CHECK(rig.order[place] == place);
     CHECK(rig.audits->ask({.place = 99}, 0, 100, false));
   }

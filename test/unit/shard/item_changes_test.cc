@@ -174,7 +174,7 @@ TEST_SUITE("shard/item_changes") {
     CHECK(!rig.is_answered(0));
     CHECK(!rig.is_answered(1));
     CHECK(rig.changes->wants_turn());
-    CHECK(rig.take_terms(1).size() == limits::control_slots);
+    CHECK(rig.take_terms(1).size() == bounds::control_slots);
     rig.turn();
     CHECK(rig.is_answered(0));
     CHECK(rig.is_answered(1));
@@ -217,10 +217,10 @@ TEST_SUITE("shard/item_changes") {
   TEST_CASE("more repeats than there is room for are refused") {
     OperatorsRig rig;
     const ItemId item = rig.add_item("ticket", 10);
-    for (uint32_t place = 0; place < limits::op_repeats_max + 2; ++place)
+    for (uint32_t place = 0; place < bounds::op_repeats_max + 2; ++place)
       rig.restock(place, item, "r1", 5);
     CHECK(rig.answers.size() == 2);  // the item's own, and one refusal
-    CHECK(rig.answers.at(limits::op_repeats_max + 1).refusal == Verdict::overloaded);
+    CHECK(rig.answers.at(bounds::op_repeats_max + 1).refusal == Verdict::overloaded);
   }
 
   TEST_CASE("units that are free can be withdrawn") {
@@ -271,7 +271,7 @@ TEST_SUITE("shard/item_changes") {
 
   TEST_CASE("stock never grows above its bound") {
     OperatorsRig rig;
-    const ItemId item = rig.add_item("ticket", limits::stock_max - 1);
+    const ItemId item = rig.add_item("ticket", bounds::stock_max - 1);
     rig.restock(0, item, "r1", 2);
     CHECK(rig.answers.at(0).status == http::StatusCode::conflict);
     CHECK(rig.says(0, R"("code":"too_many_units")"));
@@ -280,7 +280,7 @@ TEST_SUITE("shard/item_changes") {
     rig.restock(2, item, "r3", 1);
     CHECK(rig.answers.at(2).status == http::StatusCode::conflict);
     rig.settle();
-    CHECK(rig.item(item).total() == limits::stock_max);
+    CHECK(rig.item(item).total() == bounds::stock_max);
   }
 
   // Supplies are absolute: the ledger would take a later one that comes first, and the earlier one
@@ -328,12 +328,12 @@ TEST_SUITE("shard/item_changes") {
   TEST_CASE("as many changes may be under way as there is room for") {
     OperatorsRig rig;
     const ItemId item = rig.add_item("ticket", 10);
-    for (uint32_t place = 0; place <= limits::changes_under_way_max; ++place)
+    for (uint32_t place = 0; place <= bounds::changes_under_way_max; ++place)
       rig.restock(place, item, "r" + std::to_string(place), 1);
-    CHECK(rig.answers.at(limits::changes_under_way_max).refusal == Verdict::overloaded);
+    CHECK(rig.answers.at(bounds::changes_under_way_max).refusal == Verdict::overloaded);
     rig.settle();
-    CHECK(rig.item(item).total() == 10 + limits::changes_under_way_max);
-    CHECK(rig.books(item).total == 10 + limits::changes_under_way_max);
+    CHECK(rig.item(item).total() == 10 + bounds::changes_under_way_max);
+    CHECK(rig.books(item).total == 10 + bounds::changes_under_way_max);
   }
 
   TEST_CASE("levers move when their record is durable and keep what is not named") {

@@ -26,7 +26,7 @@ TEST_SUITE("shard/mailbox") {
     Mailbox here(0, lanes), there(1, lanes);
     uint32_t sent = 0;
     while (here.send(1, request_of(RequestKind::create, sent))) ++sent;
-    CHECK(sent == limits::order_credits);
+    CHECK(sent == bounds::order_credits);
     CHECK(here.send(1, request_of(RequestKind::pay, 7)));  // payments have credits of their own
     bool is_first = true;
     there.take_requests([&](const OrderRequest& request) {
@@ -36,10 +36,10 @@ TEST_SUITE("shard/mailbox") {
     });
     uint32_t answered = 0;
     here.take_answers([&](const OrderAnswer&) { ++answered; });
-    CHECK(answered == 1 + limits::batch_orders_max);
+    CHECK(answered == 1 + bounds::batch_orders_max);
     sent = 0;
     while (here.send(1, request_of(RequestKind::create, sent))) ++sent;
-    CHECK(sent == limits::batch_orders_max);
+    CHECK(sent == bounds::batch_orders_max);
   }
 
   TEST_CASE("notices never take the room of answers that are owed") {

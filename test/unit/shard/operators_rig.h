@@ -38,7 +38,7 @@ class OperatorsRig : public ChangeHost {
 
   // ChangeHost
   Lsn append(const orderlog::Record& record) override {
-    std::byte bytes[limits::record_bytes_max];
+    std::byte bytes[bounds::record_bytes_max];
     REQUIRE(orderlog::encode(record, std::span(bytes).first(orderlog::encoded_bytes(record))) > 0);
     ++appended;
     REQUIRE(bool(state.apply(record, appended, now)));
@@ -76,7 +76,7 @@ class OperatorsRig : public ChangeHost {
   }
   std::vector<stock::ItemTerms> take_terms(uint32_t shard) {
     std::vector<stock::ItemTerms> taken;
-    process.terms[shard]->take(limits::control_slots,
+    process.terms[shard]->take(bounds::control_slots,
                                [&](const stock::ItemTerms& terms) { taken.push_back(terms); });
     return taken;
   }

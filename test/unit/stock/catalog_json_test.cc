@@ -332,7 +332,7 @@ TEST_SUITE("stock/catalog_json") {
     terms.title = std::string_view("\"quoted\" \\ back/slash 🎟");
     terms.starts_ms = 1'796'090'400'123;
     terms.ends_ms = 1'796'097'600'000;
-    terms.price = limits::price_max;
+    terms.price = bounds::price_max;
     const auto change = parse_item(json_of(terms), "ticket");
     REQUIRE(change);
     CHECK(json_of(change->terms) == json_of(terms));

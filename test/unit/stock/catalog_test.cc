@@ -68,12 +68,12 @@ TEST_SUITE("stock/catalog") {
   TEST_CASE("a later upsert replaces the terms and keeps the code") {
     Catalog catalog(kKey);
     catalog.upsert(terms_with(0, "ticket", "a short title"));
-    ItemTerms changed = terms_with(0, "ticket", std::string(limits::item_title_bytes_max, 'x'));
+    ItemTerms changed = terms_with(0, "ticket", std::string(bounds::item_title_bytes_max, 'x'));
     changed.price = 7;
     catalog.upsert(changed);
     CHECK(catalog.find("ticket") == 0);
     CHECK(catalog.sale(0).price == 7);
-    CHECK(catalog.title(0) == std::string(limits::item_title_bytes_max, 'x'));
+    CHECK(catalog.title(0) == std::string(bounds::item_title_bytes_max, 'x'));
     CHECK(catalog.id_end() == 1);
   }
 
@@ -94,8 +94,8 @@ TEST_SUITE("stock/catalog") {
 
   TEST_CASE("the longest code and title fit") {
     Catalog catalog(kKey);
-    const std::string code(limits::item_code_bytes_max, 'c'),
-        title(limits::item_title_bytes_max, 't');
+    const std::string code(bounds::item_code_bytes_max, 'c'),
+        title(bounds::item_title_bytes_max, 't');
     catalog.upsert(terms_with(0, code, title));
     CHECK(catalog.find(code) == 0);
     CHECK(catalog.terms(0).title.view() == title);

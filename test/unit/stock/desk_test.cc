@@ -133,7 +133,7 @@ TEST_SUITE("stock/desk") {
     Fixture f(1);
     CHECK(f.buy("u1").verdict == Verdict::created);
     CHECK(f.buy("u2").verdict == Verdict::sold_out);
-    f.now.boot_ns += (limits::sold_out_valid_ms + 1) * kMillisecond;
+    f.now.boot_ns += (bounds::sold_out_valid_ms + 1) * kMillisecond;
     f.handle(f.create("u3"));
     CHECK(f.answers.answers.empty());  // it asks first
     f.turn();
@@ -152,7 +152,7 @@ TEST_SUITE("stock/desk") {
       f.desk->release(f.journal.last);
     }
     CHECK(f.desk->count(0).pool == 0);
-    f.pass(limits::idle_pool_ms + 1);
+    f.pass(bounds::idle_pool_ms + 1);
     f.pass(1);
     CHECK(f.book.tell_for(1, 0).pool_elsewhere == 0);
   }
@@ -162,7 +162,7 @@ TEST_SUITE("stock/desk") {
     f.buy("u1");
     f.buy("u2");
     CHECK(f.desk->count(0).pool > 0);
-    f.pass(limits::idle_pool_ms + 1);
+    f.pass(bounds::idle_pool_ms + 1);
     f.pass(1);
     CHECK(f.desk->count(0).pool == 0);
     CHECK(f.book.free(0) == 9'998);
@@ -176,10 +176,10 @@ TEST_SUITE("stock/desk") {
     const Units pool = f.desk->count(0).pool;
     REQUIRE(pool > 0);
     f.desk->set_available_groups(0);
-    for (int i = 0; i < 5; ++i) f.pass(limits::idle_pool_ms + 1);
+    for (int i = 0; i < 5; ++i) f.pass(bounds::idle_pool_ms + 1);
     CHECK(f.desk->count(0).pool == pool);
     f.desk->set_available_groups(1);
-    for (int i = 0; i < 2; ++i) f.pass(limits::idle_pool_ms + 1);
+    for (int i = 0; i < 2; ++i) f.pass(bounds::idle_pool_ms + 1);
     CHECK(f.desk->count(0).pool == 0);
     CHECK(f.adds_up(10'000));
   }
@@ -207,7 +207,7 @@ TEST_SUITE("stock/desk") {
     CHECK(asks[0].group == group);
     CHECK(f.desk->asking_groups() == 1u << other_group);
     f.desk->set_available_groups(1u << group);
-    f.now.boot_ns += (limits::wait_for_units_ms + 1) * kMillisecond;
+    f.now.boot_ns += (bounds::wait_for_units_ms + 1) * kMillisecond;
     f.desk->pass_time(f.now);
     CHECK(f.answers.take().verdict == Verdict::try_again);
     CHECK(f.answers.take().verdict == Verdict::ledger_unavailable);
@@ -222,7 +222,7 @@ TEST_SUITE("stock/desk") {
     f.pass(10);  // nothing is free any more and this stream knows it
     REQUIRE(f.buy("b").verdict == Verdict::sold_out);
     const OrderId order = f.state.order(0).id;
-    f.now.boot_ns += (limits::idle_pool_ms + 1) * kMillisecond;
+    f.now.boot_ns += (bounds::idle_pool_ms + 1) * kMillisecond;
     f.handle(f.about(RequestKind::cancel, order, "a"));
     f.desk->pass_time(f.now);  // idle: the unit goes back …
     REQUIRE(f.state.stock(0).returned == 1);

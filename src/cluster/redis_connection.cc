@@ -1,0 +1,176 @@
+#include "cluster/redis_connection.h"
+
+#include <hiredis/hiredis.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+
+namespace stampede::cluster {
+namespace {
+
+constexpr unsigned kRedisMajorMin = 7;
+
+struct FreeReply {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+using Reply = std::unique_ptr<redisReply, FreeReply>;
+
+timeval to_timeval(int64_t ms) {
+  return {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+}
+
+RedisValue value_of(const redisReply& reply) {
+  RedisValue value;
+  switch (reply.type) {
+    case REDIS_REPLY_INTEGER:
+      value.integer = reply.integer;
+      value.text = std::to_string(reply.integer);
+      break;
+    case REDIS_REPLY_STRING:
+    case REDIS_REPLY_STATUS:
+      value.text = std::string(reply.str, reply.len);
+      std::from_chars(reply.str, reply.str + reply.len, value.integer);
+      break;
+    case REDIS_REPLY_ARRAY:
+      for (size_t i = 0; i < reply.elements; ++i)
+        value.values.push_back(value_of(*reply.element[i]));
+      break;
+    default:
+      value.is_nil = true;
+  }
+  return value;
+}
+
+// "name:value\r\n" of INFO; empty when it is not there.
+std::string info_field(std::string_view info, std::string_view name) {
+  const std::string key = "\n" + std::string(name) + ":";
+  const size_t at = info.find(key);
+  if (at == info.npos) return {};
+  const size_t begin = at + key.size();
+  return std::string(info.substr(begin, info.find('\r', begin) - begin));
+}
+
+// Refused by the access list: a command of ours, or one inside a script.
+bool is_about_rights(const std::string& error) {
+  return error.starts_with("NOPERM") ||
+         error.find("The user executing the script can't") != error.npos;
+}
+
+}  // namespace
+
+RedisConnection::RedisConnection(const RedisServer& server, redisContext* context)
+    : server_(server), context_(context) {}
+
+RedisConnection::~RedisConnection() {
+  redisFree(context_);
+}
+
+Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisServer& server,
+                                                               int64_t timeout_ms) {
+  redisContext* const context = redisConnectWithTimeout(
+      server.address.host.c_str(), server.address.port, to_timeval(timeout_ms));
+  if (context == nullptr) return Error{"out of memory"};
+  std::unique_ptr<RedisConnection> connection(new RedisConnection(server, context));
+  if (context->err != 0) return connection->named(context->errstr);
+  redisSetTimeout(context, to_timeval(timeout_ms));
+  return connection;
+}
+
+Error RedisConnection::named(const std::string& what) const {
+  std::string message = "Redis at " + text_of(server_.address) + ": " + what;
+  if (is_about_rights(what))
+    message += ": allow it with ACL SETUSER " + (server_.user.empty() ? "default" : server_.user) +
+               " " + std::string(kRedisRights);
+  if (what.starts_with("CLUSTERDOWN The cluster is down"))
+    message += ": with cluster-require-full-coverage no the masters that are there would go on";
+  return Error{std::move(message)};
+}
+
+Status RedisConnection::greet() {
+  if (!server_.password.empty()) {
+    std::vector<std::string> words = {"AUTH"};
+    if (!server_.user.empty()) words.push_back(server_.user);
+    words.push_back(server_.password);
+    if (Result<RedisValue> answer = command(words); !answer) return answer.error();
+  }
+  if (server_.database == 0) return Ok{};
+  if (Result<RedisValue> answer = command({"SELECT", std::to_string(server_.database)}); !answer)
+    return answer.error();
+  return Ok{};
+}
+
+// What would make a promise of the ledger untrue is refused here, before anything is sold.
+Status RedisConnection::check(bool is_in_cluster) {
+  Result<RedisValue> info = command({"INFO"});
+  if (!info) return info.error();
+  const std::string version = info_field(info->text, "redis_version");
+  if (std::atoi(version.c_str()) < static_cast<int>(kRedisMajorMin))
+    return Error{"is version " + version + ", the ledger needs " + std::to_string(kRedisMajorMin) +
+                 ".0 or later"};
+  if (const std::string role = info_field(info->text, "role"); role != "master")
+    return Error{"is a " + role + ": name the master, or use redis+sentinel://"};
+  const std::string policy = info_field(info->text, "maxmemory_policy");
+  if (policy != "noeviction")
+    return Error{"evicts keys (maxmemory-policy " + policy + "): set maxmemory-policy noeviction"};
+  // A node that takes one master for the whole ledger would count items there that the others count at another master.
+  if (!is_in_cluster && info_field(info->text, "cluster_enabled") == "1")
+    return Error{"belongs to a Redis Cluster: use redis+cluster://"};
+  return Ok{};
+}
+
+// Bytes that came without a question: every answer after them would be taken for the next question's.
+bool RedisConnection::has_surplus() const {
+  char byte;
+  return context_->reader->pos != context_->reader->len ||
+         ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+Error RedisConnection::broken(const char* why) {
+  is_broken_ = true;
+  return Error{why};
+}
+
+Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
+  if (has_surplus()) return broken("the connection brought what nobody had asked for");
+  std::vector<const char*> texts;
+  std::vector<size_t> lengths;
+  for (const std::string& word : words) {
+    texts.push_back(word.data());
+    lengths.push_back(word.size());
+  }
+  const Reply reply(static_cast<redisReply*>(
+      redisCommandArgv(context_, static_cast<int>(words.size()), texts.data(), lengths.data())));
+  if (reply == nullptr) {
+    const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return broken(is_late ? "no answer in time" : context_->errstr);
+  }
+  if (reply->type == REDIS_REPLY_ERROR) return Error{std::string(reply->str, reply->len)};
+  return value_of(*reply);
+}
+
+Result<RedisValue> RedisConnection::call(uint32_t group, Script script,
+                                         const std::vector<std::string>& arguments) {
+  std::string& sha = shas_[static_cast<unsigned>(script)];
+  for (int attempt = 0;; ++attempt) {
+    if (sha.empty()) {
+      Result<RedisValue> loaded = command({"SCRIPT", "LOAD", std::string(source_of(script))});
+      if (!loaded) return loaded;
+      sha = loaded->text;
+    }
+    if (server_.is_asking)
+      if (Result<RedisValue> let_in = command({"ASKING"}); !let_in) return let_in;
+    std::vector<std::string> words = {"EVALSHA", sha, "1", std::string(state_key(group))};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    Result<RedisValue> answer = command(words);
+    if (answer && !answer->values.empty()) return answer;
+    if (answer) return broken("a script was answered with something that is no array");
+    // SCRIPT FLUSH, or a server that has never seen it: it did not run.
+    const bool is_unknown = answer.error().message.starts_with("NOSCRIPT");
+    if (!is_unknown || attempt > 0) return answer;
+    sha.clear();
+  }
+}
+
+}  // namespace stampede::cluster

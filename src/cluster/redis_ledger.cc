@@ -1,0 +1,572 @@
+#include "cluster/redis_ledger.h"
+
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/diag.h"
+
+namespace stampede::cluster {
+namespace {
+
+constexpr int64_t kConnectTimeoutNs = kSecond;
+constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 50 * kMillisecond;
+constexpr uint32_t kAuditsUnderWayMax = 64;
+// How long a stream holds its exchanges back for an audit that nobody finishes.
+constexpr int64_t kHoldNs = 200 * kMillisecond;
+// A call that was lost, a new epoch, a script that must be loaded again: mostly the next attempt is answered.
+constexpr int64_t kAuditPatienceNs = 2 * kSecond;
+
+int64_t integer_of(const redisReply& reply) {
+  if (reply.type == REDIS_REPLY_INTEGER) return reply.integer;
+  int64_t number = -1;
+  if (reply.type == REDIS_REPLY_STRING) std::from_chars(reply.str, reply.str + reply.len, number);
+  return number;
+}
+
+// A number in a hash that came as a list of names and values; 0 when the field is not there.
+int64_t field_of(const redisReply& hash, std::string_view name) {
+  for (size_t i = 0; i + 1 < hash.elements; i += 2)
+    if (std::string_view(hash.element[i]->str, hash.element[i]->len) == name)
+      return integer_of(*hash.element[i + 1]);
+  return 0;
+}
+
+}  // namespace
+
+RedisLedger::RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
+                         ledger::LedgerLanes& lanes)
+    : settings_(settings),
+      epoch_link_(link),
+      lanes_(lanes),
+      net_(net),
+      node_text_(std::to_string(settings.node)),
+      boot_text_(std::to_string(settings.boot)),
+      stream_(stream_name(settings.shard)),
+      groups_(settings.group_count) {}
+
+std::string RedisLedger::stream_name(uint32_t shard) const {
+  return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
+         std::to_string(shard);
+}
+
+// ---- turns ----
+
+bool RedisLedger::has_mail() const {
+  if (epoch_link_.number() != assignment_number_ || has_answers_) return true;
+  for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+    if (lanes_.lane(from, settings_.shard).has_some()) return true;
+  return false;
+}
+
+int64_t RedisLedger::quiet_until_ns() const {
+  int64_t until = std::numeric_limits<int64_t>::max();
+  for (const Group& group : groups_)
+    if (group.call.is_under_way && group.is_up())
+      until =
+          std::min(until, group.call.is_sent ? group.call.deadline_ns : group.call.repeat_at_ns);
+  for (const auto& master : masters_) {
+    if (!master) continue;
+    if (master->link.is_down())
+      until = std::min(until, master->connect_at_ns);
+    else if (!master->link.is_up())
+      until = std::min(until, master->up_by_ns);
+  }
+  if (holds_ > 0) until = std::min(until, hold_until_ns_);
+  if (!audits_.empty() || !audits_waiting_.empty()) until = std::min(until, audit_deadline_ns_);
+  return until;
+}
+
+uint32_t RedisLedger::ready_groups() const {
+  if (holds_ > 0) return 0;
+  uint32_t ready = 0;
+  for (const Group& group : groups_)
+    ready |= uint32_t{group.is_up() && !group.call.is_under_way} << number_of(group);
+  return ready;
+}
+
+uint32_t RedisLedger::available_groups() const {
+  uint32_t available = 0;
+  for (const Group& group : groups_)
+    available |= uint32_t{group.open != 0 && group.is_answering} << number_of(group);
+  return available;
+}
+
+void RedisLedger::poll(ledger::Client& client, Moment now) {
+  take_assignment(client);
+  report_promise(client);
+  if (std::exchange(has_answers_, false))
+    for (Group& group : groups_) take_answer(group, client, now);
+  for (const auto& master : masters_)
+    if (master) keep_connected(*master, now);
+  for (Group& group : groups_) keep_calling(group, client, now);
+  take_lane_messages(client, now);
+  count_for_audits(client, now);
+  start_audit(client, now);
+  flush();
+}
+
+bool RedisLedger::is_mine(uint64_t token) const {
+  return std::any_of(masters_.begin(), masters_.end(),
+                     [&](const auto& master) { return master && master->link.is_mine(token); });
+}
+
+void RedisLedger::on_event(const net::Event& event) {
+  for (const auto& master : masters_)
+    if (master && master->link.is_mine(event.token)) return master->link.on_event(event);
+}
+
+// ---- epochs ----
+
+void RedisLedger::take_assignment(ledger::Client& client) {
+  const uint64_t number = epoch_link_.number();
+  if (number == assignment_number_) return;
+  assignment_number_ = number;
+  assignment_ = epoch_link_.assignment();
+  find_masters();
+  if (assignment_.promise > promised_) make_promise(client);
+  uint32_t opened = 0;
+  for (Group& group : groups_) {
+    const GroupAssignment& assigned = assignment_.groups[number_of(group)];
+    if (assigned.open == 0 || assigned.open != promised_ || group.open == promised_) continue;
+    group.open = promised_;
+    group.last_number = assigned.last_number;
+    group.may_owe = assigned.last_number != 0;
+    ++group.opening;
+    // The coordinator talks to this Redis: it can be reached, however long the shard meant to wait.
+    if (group.master->link.is_down()) group.master->connect_at_ns = 1;
+    opened |= uint32_t{1} << number_of(group);
+  }
+  if (opened != 0) client.on_open(opened, assignment_.stream_count);
+}
+
+// From here on nothing of an earlier epoch is heard, not even what is under way.
+void RedisLedger::make_promise(ledger::Client& client) {
+  for (Group& group : groups_) {
+    group.open = 0;
+    group.answer.has_come = false;
+    if (group.call.is_under_way && group.call.is_sent)
+      group.master->link.close("a new epoch begins");
+    group.call.is_under_way = false;
+  }
+  promised_ = assignment_.promise;
+  promise_lsn_ = client.promise(promised_);
+  is_promise_reported_ = false;
+}
+
+// Connections to masters that have no group any more end.
+void RedisLedger::find_masters() {
+  for (Group& group : groups_) {
+    const RedisServer& server = assignment_.groups[number_of(group)].server;
+    Master* const before = group.master;
+    group.master = server.address.port == 0 ? nullptr : &master_at(server);
+    if (group.master == before) continue;
+    // No late answer of the old master may be taken for one of the new.
+    if (before != nullptr && group.call.is_under_way && group.call.is_sent)
+      before->link.close("a group is at another master");
+    group.call.is_sent = group.answer.has_come = false;
+    group.call.repeat_at_ns = 0;
+  }
+  for (auto& master : masters_) {
+    const bool is_used = std::any_of(groups_.begin(), groups_.end(), [&](const Group& group) {
+      return group.master == master.get();
+    });
+    if (!is_used) master.reset();
+  }
+}
+
+RedisLedger::Master& RedisLedger::master_at(const RedisServer& server) {
+  for (const auto& master : masters_)
+    if (master && master->server == server) return *master;
+  auto place = std::find(masters_.begin(), masters_.end(), nullptr);
+  if (place == masters_.end()) place = masters_.insert(place, nullptr);
+  const auto number = static_cast<uint64_t>(place - masters_.begin());
+  place->reset(new Master{.server = server, .link = {net_, settings_.token | number << 32, *this}});
+  return **place;
+}
+
+// The counters are those of the promise, for no grant has been heard since; what was returned counts as far as it is durable.
+void RedisLedger::report_promise(ledger::Client& client) {
+  if (is_promise_reported_ || client.durable() < promise_lsn_) return;
+  is_promise_reported_ = true;
+  Promise promise{.epoch = promised_, .lsn = client.durable(), .lines = {}};
+  for (ItemId item = 0; item < client.items_touched(); ++item) {
+    const StreamCount count = client.durable_count(item);
+    if (count.accepted == 0) continue;
+    promise.lines.push_back({.item = std::string(client.code_of(item)),
+                             .accepted = count.accepted,
+                             .returned = count.returned,
+                             .pool = count.pool});
+  }
+  epoch_link_.report(std::move(promise));
+}
+
+void RedisLedger::lose_epoch(Group& group, bool needs_new_one) {
+  group.open = 0;
+  group.call.is_under_way = false;
+  group.is_answering = false;
+  epoch_link_.complain(number_of(group), needs_new_one);
+}
+
+// ---- the connections ----
+
+void RedisLedger::keep_connected(Master& master, Moment now) {
+  if (!master.link.is_down()) {
+    if (!master.link.is_up() && now.boot_ns >= master.up_by_ns)
+      master.link.close("no connection within a second");
+    return;
+  }
+  if (master.connect_at_ns == 0) {  // news
+    for (Group& group : groups_) {
+      if (group.master != &master) continue;
+      group.is_answering = group.call.is_sent = false;
+      epoch_link_.complain(number_of(group), false);
+    }
+    if (is_audit_sent_ && is_audit_at(master)) repeat_audit(now);
+    master.backoff_ns = std::clamp(2 * master.backoff_ns, kBackoffMinNs, kBackoffMaxNs);
+    master.connect_at_ns = now.boot_ns + master.backoff_ns;
+  }
+  if (now.boot_ns < master.connect_at_ns) return;
+  master.connect_at_ns = 0;
+  master.up_by_ns = now.boot_ns + kConnectTimeoutNs;
+  stats_.connects.fetch_add(1, std::memory_order_relaxed);
+  master.link.connect(master.server);
+}
+
+// ---- exchanges ----
+
+void RedisLedger::exchange(ledger::Client& client, std::span<const LedgerAsk> asks, Moment now) {
+  while (!asks.empty()) {
+    Group& group = groups_[asks.front().group];
+    CHECK(group.is_up());
+    CHECK(!group.call.is_under_way);
+    const auto end = std::find_if(asks.begin(), asks.end(), [&](const LedgerAsk& ask) {
+      return ask.group != asks.front().group;
+    });
+    group.call.asks.assign(asks.begin(), end);
+    group.call.number = group.last_number + 1;
+    group.call.is_under_way = true;
+    group.call.backoff_ns = 0;
+    send_call(group, client, now);
+    asks = asks.subspan(group.call.asks.size());
+  }
+  flush();
+}
+
+// A call that is under way is repeated when the link is there again, and not waited for for ever.
+void RedisLedger::keep_calling(Group& group, ledger::Client& client, Moment now) {
+  if (group.master == nullptr || !group.master->link.is_up()) return;
+  if (!group.call.is_under_way) {
+    group.is_answering = true;
+  } else if (!group.call.is_sent) {
+    if (now.boot_ns < group.call.repeat_at_ns) return;
+    stats_.repeats.fetch_add(1, std::memory_order_relaxed);
+    send_call(group, client, now);
+  } else if (now.boot_ns >= group.call.deadline_ns) {
+    group.master->link.close("no answer within --ledger-timeout-ms");
+    group.is_answering = false;
+  }
+}
+
+void RedisLedger::flush() {
+  for (const auto& master : masters_)
+    if (master) master->link.flush();
+}
+
+void RedisLedger::send_call(Group& group, ledger::Client& client, Moment now) {
+  words_.clear();
+  words_.push_back(std::to_string(group.open));
+  words_.push_back(node_text_);
+  words_.push_back(boot_text_);
+  words_.push_back(stream_);
+  words_.push_back(std::to_string(group.call.number));
+  words_.push_back(std::to_string(client.durable()));
+  for (const LedgerAsk& ask : group.call.asks) {
+    words_.emplace_back(client.code_of(ask.item));
+    words_.push_back(std::to_string(ask.accepted));
+    words_.push_back(std::to_string(ask.returned));
+    words_.push_back(std::to_string(ask.pool));
+    words_.push_back(std::to_string(ask.want));
+  }
+  views_.assign(words_.begin(), words_.end());
+  group.master->link.call(Script::sync, number_of(group), group.call.number, views_);
+  group.call.is_sent = true;
+  group.call.deadline_ns = now.boot_ns + settings_.timeout_ns;
+  stats_.calls.fetch_add(1, std::memory_order_relaxed);
+  stats_.lines.fetch_add(group.call.asks.size(), std::memory_order_relaxed);
+}
+
+void RedisLedger::on_answer(Script script, uint32_t group, uint64_t number,
+                            const redisReply& reply) {
+  const std::string_view status(reply.element[0]->str, reply.element[0]->len);
+  if (script == Script::read_items) {
+    // An epoch that is over says nothing of these units; the deadline repeats the question.
+    if (is_audit_sent_ && number == audit_attempt_ && status == "OK") finish_audit(&reply);
+    return;
+  }
+  Answer& answer = groups_[group].answer;
+  has_answers_ = answer.has_come = true;
+  answer.is_refusal = false;
+  answer.status = status;
+  answer.number = reply.elements > 1 ? static_cast<uint64_t>(integer_of(*reply.element[1])) : 0;
+  answer.lines.clear();
+  for (size_t i = 2; status == "OK" && i + 3 < reply.elements; i += 4)
+    answer.lines.push_back({.accepted = integer_of(*reply.element[i]),
+                            .returned = integer_of(*reply.element[i + 1]),
+                            .free = integer_of(*reply.element[i + 2]),
+                            .pool_elsewhere = integer_of(*reply.element[i + 3])});
+}
+
+// The deadline repeats an audit.
+void RedisLedger::on_refusal(Script script, uint32_t group) {
+  if (script != Script::sync) return;
+  has_answers_ = groups_[group].answer.has_come = groups_[group].answer.is_refusal = true;
+}
+
+// The coordinator finds where the slot is, or which epoch begins there.
+void RedisLedger::postpone(Group& group, Moment now) {
+  group.call.is_sent = false;
+  group.call.backoff_ns = std::clamp(2 * group.call.backoff_ns, kBackoffMinNs, kBackoffMaxNs);
+  group.call.repeat_at_ns = now.boot_ns + group.call.backoff_ns;
+  group.is_answering = false;
+  epoch_link_.complain(number_of(group), false);
+}
+
+void RedisLedger::take_answer(Group& group, ledger::Client& client, Moment now) {
+  if (!std::exchange(group.answer.has_come, false) || !group.call.is_under_way) return;
+  if (group.answer.is_refusal) return postpone(group, now);
+  if (group.answer.status == "OK") {
+    if (group.answer.number != group.call.number ||
+        group.answer.lines.size() != group.call.asks.size())
+      return lose_epoch(group, true);
+    group.last_number = group.call.number;
+    group.call.is_under_way = false;
+    group.is_answering = true;
+    group.master->backoff_ns = 0;
+    hear_lines(group, client);
+    return;
+  }
+  // The epoch has moved on, or Redis is not what it was. A gap can only be a Redis that went back in time in place, and an
+  // old number only one that another process of this node has talked to: both need more than a repeat.
+  const bool needs_new_epoch = group.answer.status == "GAP" || group.answer.status == "OLD";
+  lose_epoch(group, needs_new_epoch);
+}
+
+bool RedisLedger::may_bring_lost(const Group& group, ItemId item) {
+  if (item >= heard_in_.size()) heard_in_.resize(item + 1);
+  const bool is_first = std::exchange(heard_in_[item], group.opening) != group.opening;
+  return is_first && group.may_owe;
+}
+
+// What Redis says must be possible: never fewer units than were accepted, never more than were asked for, but for those that
+// were granted to an earlier process of this node, or in an answer that it gave up on, and that its log does not know.
+bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line,
+                              ledger::Client& client) {
+  const StreamCount count = client.count(ask.item);
+  const Units accepted = static_cast<Units>(line.accepted);
+  const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
+                        static_cast<Units>(line.returned) <= count.returned &&
+                        (may_bring_lost || accepted <= count.accepted + ask.want);
+  if (is_sound) return true;
+  stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+  const std::string item(client.code_of(ask.item));
+  diag::error(
+      "ledger: Redis says that %s was granted %ld and has returned %ld units of %s, the order log "
+      "says %lu and %lu: "
+      "not accepted; the ledger is built again from the order logs",
+      stream_.c_str(), static_cast<long>(line.accepted), static_cast<long>(line.returned),
+      item.c_str(), static_cast<unsigned long>(count.accepted),
+      static_cast<unsigned long>(count.returned));
+  return false;
+}
+
+void RedisLedger::hear_lines(Group& group, ledger::Client& client) {
+  for (size_t i = 0; i < group.call.asks.size(); ++i) {
+    const LedgerAsk& ask = group.call.asks[i];
+    const Line& line = group.answer.lines[i];
+    if (line.accepted < 0 && line.returned < 0)
+      continue;  // not known there yet: whoever waits goes on waiting
+    if (!is_possible(may_bring_lost(group, ask.item), ask, line, client))
+      return lose_epoch(group, true);
+    if (line.free < 0 || line.pool_elsewhere < 0) {
+      stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+      if (std::exchange(doubted_in_[ask.item], group.opening) == group.opening) continue;
+      const std::string item(client.code_of(ask.item));
+      diag::error(
+          "ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is "
+          "granted; compare "
+          "with `stampede audit`, and `stampede ledger rebuild` counts anew",
+          item.c_str(), static_cast<long>(line.free));
+      continue;
+    }
+    client.hear({.item = ask.item,
+                 .accepted = static_cast<Units>(line.accepted),
+                 .returned = static_cast<Units>(line.returned),
+                 .free = static_cast<Units>(line.free),
+                 .pool_elsewhere = static_cast<Units>(line.pool_elsewhere)});
+  }
+}
+
+// ---- audits ----
+
+void RedisLedger::send(uint32_t to, const ledger::LedgerMessage& message) {
+  ledger::LedgerMessage sent = message;
+  sent.from = static_cast<uint16_t>(settings_.shard);
+  CHECK(lanes_.lane(settings_.shard, to).push(sent));
+  touched_ |= uint64_t{1} << to;
+}
+
+bool RedisLedger::audit(ItemId item, uint32_t ticket) {
+  if (audits_waiting_.size() == kAuditsUnderWayMax) return false;
+  audits_waiting_.emplace_back(item, ticket);
+  return true;
+}
+
+void RedisLedger::start_audit(ledger::Client& client, Moment now) {
+  if (audits_waiting_.empty() && audits_.empty()) return;
+  const bool is_late = now.boot_ns >= audit_deadline_ns_;
+  if (!audits_.empty()) {
+    if (counts_awaited_ == 0 && !is_audit_sent_ && !is_late) return send_audit(client, now);
+    if (is_late) repeat_audit(now);
+    return;
+  }
+  if (!is_late) return;
+  if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
+  audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
+  audit_group_ = group_of(client.code_of(audits_waiting_.front().first), settings_.group_count);
+  ++audit_attempt_;
+  for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
+    if (group_of(client.code_of(item), settings_.group_count) != audit_group_) {
+      audits_waiting_.emplace_back(item, ticket);
+      continue;
+    }
+    audits_.push_back(
+        {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
+    for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
+      send(shard, {.kind = ledger::LedgerMessage::Kind::audit_mark,
+                   .item = item,
+                   .ticket = audit_attempt_});
+    counts_awaited_ += lanes_.shard_count();
+  }
+}
+
+void RedisLedger::take_lane_messages(ledger::Client&, Moment now) {
+  using Kind = ledger::LedgerMessage::Kind;
+  for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
+    lanes_.lane(from, settings_.shard)
+        .take(bounds::ledger_slots, [&](const ledger::LedgerMessage& message) {
+          switch (message.kind) {
+            case Kind::audit_mark:
+              if (!marks_.empty() && marks_.front().ticket != message.ticket) marks_.clear();
+              marks_.push_back(message);
+              return;
+            case Kind::audit_release:
+              holds_ = 0;
+              return;
+            case Kind::audit_count:
+              if (message.ticket != audit_attempt_ || counts_awaited_ == 0) return;
+              --counts_awaited_;
+              for (AuditedItem& audited : audits_)
+                if (audited.item == message.item)
+                  audited.counts[message.from] = {message.values[0], message.values[1],
+                                                  message.values[2], message.values[3],
+                                                  message.values[4]};
+              return;
+            default:
+              CHECK(!"a message of the embedded ledger");
+          }
+        });
+  if (holds_ > 0 && now.boot_ns >= hold_until_ns_) holds_ = 0;
+}
+
+// Between two exchanges only: then Redis and the log agree on what this stream was granted.
+void RedisLedger::count_for_audits(ledger::Client& client, Moment now) {
+  if (marks_.empty()) return;
+  const uint32_t group = group_of(client.code_of(marks_.front().item), settings_.group_count);
+  if (groups_[group].call.is_under_way) return;
+  for (const ledger::LedgerMessage& mark : marks_) {
+    const StreamCount count = client.count(mark.item);
+    send(mark.from,
+         {.kind = ledger::LedgerMessage::Kind::audit_count,
+          .item = mark.item,
+          .ticket = mark.ticket,
+          .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
+  }
+  marks_.clear();
+  holds_ = 1;
+  hold_until_ns_ = now.boot_ns + kHoldNs;
+}
+
+void RedisLedger::send_audit(ledger::Client& client, Moment now) {
+  const Group& group = groups_[audit_group_];
+  if (!group.is_up()) return repeat_audit(now);
+  words_.clear();
+  words_.push_back(std::to_string(group.open));
+  for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
+  views_.assign(words_.begin(), words_.end());
+  group.master->link.call(Script::read_items, audit_group_, audit_attempt_, views_);
+  is_audit_sent_ = true;
+}
+
+bool RedisLedger::is_audit_at(const Master& master) const {
+  return groups_[audit_group_].master == &master;
+}
+
+// Everybody counts again, a moment later; what was counted belongs to a moment that has passed.
+void RedisLedger::repeat_audit(Moment now) {
+  if (now.boot_ns >= audit_give_up_ns_) return finish_audit(nullptr);
+  for (const AuditedItem& audited : audits_)
+    audits_waiting_.emplace_back(audited.item, audited.ticket);
+  audits_.clear();
+  counts_awaited_ = 0;
+  is_audit_sent_ = false;
+  audit_deadline_ns_ = now.boot_ns + kHoldNs / 4;
+}
+
+// Null: nobody could say.
+void RedisLedger::finish_audit(const redisReply* answer) {
+  const bool is_known = answer != nullptr && answer->elements == audits_.size() + 1;
+  for (size_t i = 0; i < audits_.size(); ++i) {
+    ledger::AuditResult result{
+        .ticket = audits_[i].ticket, .is_known = is_known, .line = {.item = audits_[i].item}};
+    if (is_known) result.line = audit_line(audits_[i], *answer->element[i + 1]);
+    audit_results_.push_back(result);
+  }
+  audits_.clear();
+  counts_awaited_ = 0;
+  is_audit_sent_ = false;
+  audit_give_up_ns_ = audit_deadline_ns_ = 0;
+  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
+    send(shard, {.kind = ledger::LedgerMessage::Kind::audit_release});
+}
+
+AuditLine RedisLedger::audit_line(const AuditedItem& audited, const redisReply& hash) const {
+  AuditLine line{.item = audited.item, .is_ok = true};
+  const int64_t supplied = field_of(hash, "T"), held = field_of(hash, "h"),
+                withdrawn = field_of(hash, "a:withdrawn");
+  int64_t held_here = 0;
+  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard) {
+    const StreamCount& count = audited.counts[shard];
+    const std::string stream = stream_name(shard);
+    const int64_t a = field_of(hash, "a:" + stream), r = field_of(hash, "r:" + stream);
+    const bool adds_up =
+        static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&
+        count.pool + count.reserved + count.paid + count.returned == count.accepted;
+    line.is_ok = line.is_ok && adds_up;
+    held_here += a - r;
+    line.reserved += count.reserved;
+    line.paid += count.paid;
+    line.leased += count.pool + (count.returned - static_cast<Units>(r));
+  }
+  const int64_t free = supplied - held, elsewhere = held - withdrawn - held_here;
+  line.is_ok = line.is_ok && free >= 0 && elsewhere >= 0;
+  line.total = static_cast<Units>(supplied - withdrawn);
+  line.free = static_cast<Units>(std::max<int64_t>(0, free));
+  line.elsewhere = static_cast<Units>(std::max<int64_t>(0, elsewhere));
+  line.is_ok = line.is_ok &&
+               line.free + line.leased + line.reserved + line.paid + line.elsewhere == line.total;
+  return line;
+}
+
+}  // namespace stampede::cluster

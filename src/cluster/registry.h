@@ -1,0 +1,136 @@
+// What the nodes that share one Redis ledger agree on, kept where it cannot be lost with Redis.
+//
+// Redis only hands out units; who takes part, how many units there are, what an absent member had
+// counted, and the number of every epoch stand here. The proof that nothing is oversold leans on
+// three facts, and each is one transaction of this seam: an epoch's number is never given twice, the
+// one who opens an epoch sees every member that is not frozen, and a member is frozen only in the
+// epoch that its counters were read in.
+//
+// Calls block for a bounded time (seconds) and belong to one thread, which must not be a shard's.
+// Mutations of all nodes exclude each other. An Error changed nothing, with one exception: when the
+// connection broke during the commit, which its message says. Every mutation may be repeated then;
+// only a repeated deactivate() answers that the node is not active any more.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "order.h"
+
+namespace stampede::cluster {
+
+enum class MemberState : uint8_t {
+  active,    // takes part in each new epoch itself
+  inactive,  // its frozen counters take part for it
+  retired,   // the same for ever: it never comes back under this uuid, and its rows are refused
+};
+
+struct Member {
+  uint32_t node = 0;
+  std::string uuid;  // of its data directory
+  MemberState state = MemberState::inactive;
+  uint64_t epoch = 0;  // the last it entered; 0: none
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+// What an item ever got and lost. Absolute, both only grow: its total is supplied − withdrawn.
+struct Supply {
+  std::string item;  // code
+  Units supplied = 0, withdrawn = 0;
+  friend bool operator==(const Supply&, const Supply&) = default;
+};
+
+// A stream's absolute counters of an item, of a member that is not there to tell them.
+struct FrozenCount {
+  uint32_t node = 0;
+  std::string stream;
+  std::string item;  // code
+  Units accepted = 0, returned = 0;
+  friend bool operator==(const FrozenCount&, const FrozenCount&) = default;
+};
+
+// What a new epoch begins with: who must join, and what is known of all the others.
+struct EpochPlan {
+  uint64_t epoch = 0;
+  std::vector<uint32_t> members;  // active ones, rising
+  std::vector<FrozenCount> frozen;
+  std::vector<Supply> supplies;
+};
+
+// `from` is the text that stands there, and empty when none does.
+struct TermsChange {
+  std::string item;  // code
+  std::string from, to;
+};
+
+struct Restocked {
+  bool is_applied = false;  // false: this op_id was applied before
+  Supply supply;            // as it stands now
+};
+
+class Registry {
+ public:
+  virtual ~Registry() = default;
+
+  // The node is or becomes a member. A new one is inactive until its first epoch. An Error that says
+  // what to do when the number belongs to another data directory or is retired.
+  virtual Status enroll(uint32_t node, const std::string& uuid) = 0;
+
+  // Items that are unknown so far get this supply; a known one keeps what it has. The answer holds
+  // what stands for each of `items` now, in the same order.
+  virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
+  // Of all items, by code.
+  virtual Result<std::vector<Supply>> supplies() = 0;
+
+  // On what terms they are sold, of those items that are known; empty: nobody has said any. See terms.h.
+  virtual Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string> items) = 0;
+  // How many were made: one whose `from` does not stand there any more is left out.
+  virtual Result<size_t> change_terms(std::span<const TermsChange> changes) = 0;
+
+  // A new epoch, above `above` and above all before it, never given twice: a counter << 16 | node.
+  // Makes `node` active, so its frozen counters go, and reads the rest of the plan in the same
+  // transaction. An Error if the node is unknown or retired.
+  virtual Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) = 0;
+
+  // Before the node joins an epoch: remembers it, and never a lower one. An Error unless the node is
+  // active; and unless it has entered this very epoch before, when the plan of that epoch is out of
+  // date, because since then units were added, withdrawn or given back by a retirement: an epoch that
+  // begins with the old plan would count them twice. Whoever is refused begins an epoch of his own.
+  virtual Status enter_epoch(uint32_t node, uint64_t epoch) = 0;
+
+  // Whether enter_epoch() would be a refusal just now, and not merely a database that is slow or away.
+  virtual Result<bool> may_enter(uint32_t node, uint64_t epoch) = 0;
+
+  // What was done under this op_id; none: nothing.
+  virtual Result<std::optional<Restocked>> find_restock(const std::string& op_id) = 0;
+  // delta > 0: `supplied` grows. delta < 0: `withdrawn` grows, and the caller has taken the units
+  // off sale in Redis before, in `epoch`: an Error if any member has entered a later one by now, which
+  // does not know of that. Once per op_id; an op_id that was used with another item or delta, an
+  // unknown item, or more withdrawn than supplied is an Error.
+  virtual Result<Restocked> restock(const std::string& op_id, const std::string& item,
+                                    int64_t delta, uint64_t epoch) = 0;
+
+  // The node becomes inactive, with these counters, in one transaction. An Error unless it is active
+  // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name
+  // another node are an Error too, here and below.
+  virtual Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
+  // The same with what the node may hold at most, presumed in an epoch that waits for it. An Error also when the plan of that
+  // epoch is out of date, as for enter_epoch(): by then it may hold more.
+  virtual Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
+  // These final counters replace the frozen ones of an inactive or retired node, which is retired
+  // from now on; an Error for an active one. Waits for a transaction of its drainer and fences all
+  // later ones.
+  virtual Status retire(uint32_t node, std::span<const FrozenCount> counts) = 0;
+
+  // By node; frozen ones by node, stream and item.
+  virtual Result<std::vector<Member>> members() = 0;
+  virtual Result<std::vector<FrozenCount>> frozen() = 0;
+};
+
+}  // namespace stampede::cluster

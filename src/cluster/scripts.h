@@ -1,0 +1,38 @@
+// The Lua scripts of lua/, embedded when the program is built: what the ledger does inside Redis, each atomically.
+//
+// lua/identity.lua stands in front of each; it says which keys there are.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace stampede::cluster {
+
+enum class Script : uint8_t {
+  bump,
+  check,
+  fence,
+  finish,
+  join,
+  missing,
+  presume,
+  purge,
+  read,
+  read_items,
+  settle,
+  supply,
+  sync,
+  withdraw,
+};
+constexpr unsigned kScriptCount = static_cast<unsigned>(Script::withdraw) + 1;
+
+[[nodiscard]] std::string_view name_of(Script script);
+// What SCRIPT LOAD takes.
+[[nodiscard]] std::string_view source_of(Script script);
+
+// KEYS[1] of every script: the state of a group of items. All keys of a group share its hash tag, so one master of a Redis
+// Cluster has all of them.
+constexpr uint32_t kGroupsMax = 16;
+[[nodiscard]] std::string_view state_key(uint32_t group);
+
+}  // namespace stampede::cluster

@@ -1,0 +1,55 @@
+// The registry of a node that shares its Redis with nobody, because there is no PostgreSQL to share a registry in: this node
+// is the only member, and what it needs to know stands in its own order log.
+//
+// A second node at the same Redis finds itself a stranger to the epoch and is told so; it cannot join.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "cluster/registry.h"
+
+namespace stampede::cluster {
+
+class SoloRegistry final : public Registry {
+ public:
+  // `supplies`: what the order log says.
+  explicit SoloRegistry(std::vector<Supply> supplies) : supplies_(std::move(supplies)) {}
+
+  Status enroll(uint32_t node, const std::string& uuid) override;
+  Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
+  Result<std::vector<Supply>> supplies() override { return supplies_; }
+  // There is nobody to compare them with.
+  Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string>) override {
+    return std::unordered_map<std::string, std::string>{};
+  }
+  Result<size_t> change_terms(std::span<const TermsChange>) override { return size_t{0}; }
+  Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
+  Status enter_epoch(uint32_t, uint64_t) override { return Ok{}; }
+  Result<bool> may_enter(uint32_t, uint64_t) override { return true; }
+  Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
+  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
+                            uint64_t epoch) override;
+  Status deactivate(uint32_t, uint64_t, std::span<const FrozenCount>) override { return alone(); }
+  Status presume(uint32_t, uint64_t, std::span<const FrozenCount>) override { return alone(); }
+  Status retire(uint32_t, std::span<const FrozenCount>) override { return alone(); }
+  Result<std::vector<Member>> members() override;
+  Result<std::vector<FrozenCount>> frozen() override { return std::vector<FrozenCount>{}; }
+
+ private:
+  static Error alone() {
+    return Error{"this node shares its ledger with no other; several nodes need --db postgres://…"};
+  }
+  struct Change {
+    std::string item;
+    int64_t delta = 0;
+  };
+  Supply* find(const std::string& item);
+
+  std::vector<Supply> supplies_;
+  std::unordered_map<std::string, Change> restocks_;  // by op_id; the log knows older ones
+  Member self_;
+};
+
+}  // namespace stampede::cluster

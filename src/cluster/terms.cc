@@ -1,0 +1,158 @@
+#include "cluster/terms.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/json_text.h"
+
+namespace stampede::cluster {
+namespace {
+
+constexpr size_t kItemsPerLook = 10'000;
+constexpr int kLooksMax = 3;
+constexpr size_t kItemsNamed = 3;
+constexpr int64_t kAgainNs = 5 * kSecond;  // a database that is away may hold up the caller
+
+using Fields = std::vector<std::pair<std::string, std::string>>;  // name and value, in their order
+
+// Values are numbers, texts, booleans and null; spaces around them are not theirs.
+Fields fields_of(const std::string& terms) {
+  Fields fields;
+  JsonText json(terms, "terms");
+  (void)json.for_each_field([&](std::string_view name, JsonText::Value value, const char*) {
+    std::string_view text = value.raw_json_token();
+    text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+    fields.emplace_back(name, text);
+    return Status(Ok{});
+  });
+  return fields;
+}
+
+struct Look {
+  std::vector<TermsDifference> differences;
+  std::vector<TermsChange> changes;
+};
+
+// What `offers` mean to what stands in the registry.
+Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) {
+  std::vector<std::string> items;
+  for (const TermsOffer& offer : offers) items.push_back(offer.item);
+  const Result<std::unordered_map<std::string, std::string>> standing = registry.terms(items);
+  if (!standing) return standing.error();
+  for (const TermsOffer& offer : offers) {
+    const auto found = standing->find(offer.item);
+    if (found == standing->end()) continue;
+    const std::string& there = found->second;
+    const auto agrees = [&](const std::string& here) { return difference_of(here, there).empty(); };
+    if (!there.empty() && agrees(offer.terms)) continue;
+    if (there.empty() || (!offer.before.empty() && agrees(offer.before)))
+      look.changes.push_back({.item = offer.item, .from = there, .to = offer.terms});
+    else
+      look.differences.push_back({offer.item, difference_of(offer.terms, there)});
+  }
+  return Ok{};
+}
+
+}  // namespace
+
+std::string difference_of(const std::string& here, const std::string& standing) {
+  if (here == standing) return {};
+  std::string text;
+  const Fields theirs = fields_of(standing);
+  for (const auto& [name, value] : fields_of(here)) {
+    const auto same = std::find_if(theirs.begin(), theirs.end(),
+                                   [&](const auto& field) { return field.first == name; });
+    if (same == theirs.end() || same->second == value) continue;
+    text += (text.empty() ? "" : ", ") + name + " is " + value + " here and " + same->second +
+            " in the ledger";
+  }
+  return text;
+}
+
+std::string text_of(std::span<const TermsDifference> differences) {
+  std::string text;
+  for (const TermsDifference& difference :
+       differences.first(std::min(differences.size(), kItemsNamed)))
+    text += (text.empty() ? "item " : "; item ") + difference.item + ": " + difference.fields;
+  if (differences.size() > kItemsNamed)
+    text += "; and " + std::to_string(differences.size() - kItemsNamed) + " more items differ";
+  return text;
+}
+
+void warn_of(std::span<const TermsDifference> differences) {
+  if (!differences.empty())
+    diag::warning(
+        "%s: nodes sell on different terms; tell all of them the same, or `stampede ledger preheat "
+        "--new-terms` when the ledger's are old",
+        text_of(differences).c_str());
+}
+
+Result<std::vector<TermsDifference>> settle_terms(Registry& registry,
+                                                  std::span<const TermsOffer> offers,
+                                                  Settling settling) {
+  for (int looks = 0; looks < kLooksMax; ++looks) {
+    Look found;
+    for (size_t first = 0; first < offers.size(); first += kItemsPerLook)
+      if (Status status =
+              look(registry, offers.subspan(first, std::min(kItemsPerLook, offers.size() - first)),
+                   found);
+          !status)
+        return status.error();
+    if (settling == Settling::all_or_nothing && !found.differences.empty())
+      return found.differences;
+    const std::span<const TermsChange> changes = found.changes;
+    size_t made = 0;
+    for (size_t first = 0; first < changes.size(); first += kItemsPerLook) {
+      const Result<size_t> changed = registry.change_terms(
+          changes.subspan(first, std::min(kItemsPerLook, changes.size() - first)));
+      if (!changed) return changed.error();
+      made += *changed;
+    }
+    if (made == changes.size()) return found.differences;
+    // Another node was quicker: perhaps it said the same.
+  }
+  return Error{"the terms of the items are being changed by others: try again"};
+}
+
+// ---- OpenOffers ----
+
+void OpenOffers::add(std::vector<TermsOffer> offers) {
+  const std::lock_guard lock(mutex_);
+  for (TermsOffer& offer : offers) merge(std::move(offer));
+}
+
+// Two changes of one item are one: from what was before the first to what is after the second.
+void OpenOffers::merge(TermsOffer offer) {
+  const auto [at, is_new] = offers_.try_emplace(offer.item, offer);
+  if (is_new) return;
+  if (at->second.before.empty()) at->second.before = std::move(offer.before);
+  at->second.terms = std::move(offer.terms);
+}
+
+void OpenOffers::settle(int64_t now_ns) {
+  if (now_ns < not_before_ns_) return;
+  std::vector<TermsOffer> offers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [item, offer] : offers_) offers.push_back(std::move(offer));
+    offers_.clear();
+  }
+  if (offers.empty()) return;
+  const Result<std::vector<TermsDifference>> differences =
+      settle_terms(registry_, offers, Settling::each);
+  if (!differences) {
+    not_before_ns_ = now_ns + kAgainNs;
+    // What came meanwhile is newer.
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, TermsOffer> newer = std::exchange(offers_, {});
+    for (TermsOffer& offer : offers) merge(std::move(offer));
+    for (auto& [item, offer] : newer) merge(std::move(offer));
+    return;
+  }
+  warn_of(*differences);
+}
+
+}  // namespace stampede::cluster

@@ -1,0 +1,185 @@
+// The registry of several nodes of one test, in memory: what each of its transactions promises and no database.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "cluster/registry.h"
+
+namespace stampede::cluster {
+
+class SharedRegistry final : public Registry {
+ public:
+  // From now on, nothing is answered.
+  void set_down(bool is_down) {
+    const std::lock_guard lock(mutex_);
+    is_down_ = is_down;
+  }
+
+  // What happens between a look at the terms and the next change of them; once.
+  std::function<void()> before_change;
+
+  Status enroll(uint32_t node, const std::string& uuid) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.try_emplace(node, Member{.node = node, .uuid = uuid}).first->second;
+    if (member.uuid != uuid || member.state == MemberState::retired)
+      return Error{"node number is taken"};
+    return Ok{};
+  }
+
+  Result<std::vector<Supply>> add_items(std::span<const Supply> items) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::vector<Supply> standing;
+    for (const Supply& item : items)
+      standing.push_back(supplies_.try_emplace(item.item, item).first->second);
+    return standing;
+  }
+
+  Result<std::vector<Supply>> supplies() override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    return all_supplies();
+  }
+
+  Result<std::unordered_map<std::string, std::string>> terms(
+      std::span<const std::string> items) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::unordered_map<std::string, std::string> known;
+    for (const std::string& item : items)
+      if (supplies_.contains(item)) known.emplace(item, terms_[item]);
+    return known;
+  }
+
+  Result<size_t> change_terms(std::span<const TermsChange> changes) override {
+    if (before_change) std::exchange(before_change, {})();
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    size_t made = 0;
+    for (const TermsChange& change : changes) {
+      if (terms_[change.item] != change.from) continue;
+      terms_[change.item] = change.to;
+      ++made;
+    }
+    return made;
+  }
+
+  Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const auto found = members_.find(node);
+    if (found == members_.end() || found->second.state == MemberState::retired)
+      return Error{"not a member"};
+    found->second.state = MemberState::active;
+    std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
+    highest_ = (((std::max(above, highest_) >> 16) + 1) << 16) | node;
+    EpochPlan plan{.epoch = highest_, .members = {}, .frozen = frozen_, .supplies = all_supplies()};
+    for (const auto& [number, member] : members_)
+      if (member.state == MemberState::active) plan.members.push_back(number);
+    return plan;
+  }
+
+  Status enter_epoch(uint32_t node, uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.at(node);
+    if (member.state != MemberState::active) return Error{"not active"};
+    if (member.epoch != epoch && epoch <= changed_in_) return Error{"the plan is out of date"};
+    member.epoch = std::max(member.epoch, epoch);
+    return Ok{};
+  }
+
+  Result<bool> may_enter(uint32_t node, uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const Member& member = members_.at(node);
+    return member.state == MemberState::active && (member.epoch == epoch || epoch > changed_in_);
+  }
+
+  Result<std::optional<Restocked>> find_restock(const std::string& op_id) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    const auto found = restocks_.find(op_id);
+    if (found == restocks_.end()) return std::optional<Restocked>();
+    return std::optional(Restocked{.is_applied = false, .supply = supplies_.at(found->second)});
+  }
+
+  Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
+                            uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    for (const auto& [number, member] : members_)
+      if (delta < 0 && member.epoch > epoch) return Error{"a later epoch has begun"};
+    const auto found = supplies_.find(item);
+    if (found == supplies_.end()) return Error{"no such item"};
+    const bool is_new = restocks_.emplace(op_id, item).second;
+    if (is_new) changed_in_ = highest_;
+    if (is_new && delta > 0) found->second.supplied += static_cast<Units>(delta);
+    if (is_new && delta < 0) found->second.withdrawn += static_cast<Units>(-delta);
+    return Restocked{.is_applied = is_new, .supply = found->second};
+  }
+
+  Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.at(node);
+    if (member.state != MemberState::active || member.epoch > epoch) return Error{"has gone on"};
+    member.state = MemberState::inactive;
+    frozen_.insert(frozen_.end(), counts.begin(), counts.end());
+    return Ok{};
+  }
+
+  Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
+    return deactivate(node, epoch, counts);
+  }
+
+  Status retire(uint32_t node, std::span<const FrozenCount> counts) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    changed_in_ = highest_;
+    members_.at(node).state = MemberState::retired;
+    std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
+    frozen_.insert(frozen_.end(), counts.begin(), counts.end());
+    return Ok{};
+  }
+
+  Result<std::vector<Member>> members() override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::vector<Member> all;
+    for (const auto& [number, member] : members_) all.push_back(member);
+    return all;
+  }
+
+  Result<std::vector<FrozenCount>> frozen() override {
+    const std::lock_guard lock(mutex_);
+    return frozen_;
+  }
+
+ private:
+  static Error down() { return Error{"the database does not answer"}; }
+  std::vector<Supply> all_supplies() const {
+    std::vector<Supply> all;
+    for (const auto& [item, supply] : supplies_) all.push_back(supply);
+    return all;
+  }
+
+  std::mutex mutex_;
+  bool is_down_ = false;
+  uint64_t highest_ = 0;
+  // The newest epoch when counters last changed: plans up to it are out of date.
+  uint64_t changed_in_ = 0;
+  std::map<uint32_t, Member> members_;
+  std::map<std::string, Supply> supplies_;
+  std::map<std::string, std::string> terms_;     // by item
+  std::map<std::string, std::string> restocks_;  // op_id -> item
+  std::vector<FrozenCount> frozen_;
+};
+
+}  // namespace stampede::cluster

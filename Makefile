@@ -31,6 +31,12 @@ FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
 
+# One short line a step; V=1 prints the commands.
+ifeq ($(V),)
+.SILENT:
+say = @echo '  $(1) $(@:$(BUILD)/%=%)'
+endif
+
 .DEFAULT_GOAL := build
 .PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model perf tidy deps deps-test clean help FORCE
 
@@ -44,18 +50,23 @@ $(BUILD)/libstampede.a: $(call objects,$(LIB_SRCS))
 	@rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/stampede: $(BUILD)/src/main.o $(BUILD)/libstampede.a
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ -lxxhash
 
 $(BUILD)/floor: $(BUILD)/perf/floor.o
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^
 
 # Only one object knows the version, and it is rebuilt only when that changes.
@@ -79,20 +90,24 @@ TEST_FLAGS_release := -Og -g1
 $(BUILD)/test/model/%.o: TEST_FLAGS_release := -O2 -g1
 $(BUILD)/test/%.o: test/%.cc
 	@mkdir -p $(@D)
+	$(call say,CXX)
 	$(CXX) $(CXXFLAGS) $(TEST_FLAGS_$(MODE)) -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS -c -o $@ $<
 
 $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
+	$(call say,CXX)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
 
 # The second parser, llhttp, is packaged as sources; it is linked into the fuzzer alone.
 LLHTTP_OBJS := $(patsubst %,$(BUILD)/llhttp/%.o,api http llhttp)
 $(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
+	$(call say,CC )
 	$(CC) -O1 -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c -o $@ $<
 $(BUILD)/test/fuzz/%.o: CXXFLAGS += -isystem /usr/share/include/llhttp
 
 $(BUILD)/http_fuzz: $(call objects,$(FUZZ_SRCS) test/unit/http/parser_cases.cc) $(LLHTTP_OBJS) $(BUILD)/libstampede.a
+	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 DATA ?= stampede-data

@@ -27,6 +27,8 @@ UNIT_SRCS := $(wildcard test/unit/*.cc test/unit/*/*.cc)
 E2E_SRCS  := $(wildcard test/e2e/*.cc test/e2e/*/*.cc)
 # Real servers that tests start themselves: PostgreSQL, Redis, a relay that cuts; both kinds of tests use them.
 SERVER_SRCS := $(wildcard test/servers/*.cc)
+# The world in one thread: fakes of the seams, for unit tests of whole shards.
+WORLD_SRCS := $(wildcard test/world/*.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
@@ -53,7 +55,7 @@ $(BUILD)/stampede: $(BUILD)/src/main.o $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
-$(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
+$(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS) $(WORLD_SRCS)) $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 

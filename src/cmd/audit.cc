@@ -17,8 +17,8 @@
 #include "cluster/postgres_registry.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
+#include "node/restore.h"
 #include "orderlog/directory.h"
-#include "shard/restore.h"
 
 namespace stampede::cmd {
 namespace {
@@ -47,7 +47,7 @@ struct Findings {
 
 struct Node {
   orderlog::Manifest manifest;
-  std::vector<shard::RestoredStream> streams;
+  std::vector<node::RestoredStream> streams;
 
   const stock::StreamState& home_of(OrderId id) const {
     return *streams[shard_of_slot(id.slot(), manifest.shard_count)].state;
@@ -75,7 +75,7 @@ std::string id_text(OrderId id) {
 void audit_ledger(const Node& node, Findings& findings) {
   for (const stock::RegisteredItem& item : node.streams[0].state->items()) {
     Units held = 0, reserved = 0, paid = 0, pool = 0;
-    for (const shard::RestoredStream& stream : node.streams) {
+    for (const node::RestoredStream& stream : node.streams) {
       const stock::ItemStock& stock = stream.state->stock(item.terms.id);
       held += stock.accepted - stock.returned;
       reserved += stock.reserved;
@@ -363,7 +363,7 @@ class DatabaseAudit {
   }
 
   void name_missing() {
-    for (const shard::RestoredStream& stream : node_.streams) {
+    for (const node::RestoredStream& stream : node_.streams) {
       const stock::StreamState& state = *stream.state;
       for (uint32_t index = 0; index < state.orders_touched(); ++index) {
         const stock::Order& order = state.order(index);
@@ -401,13 +401,13 @@ Result<Node> open_node(const std::string& data, const Flags& flags, int& exit_co
   if (!*manifest) return Error{data + " is no data directory of a server"};
   Node node{.manifest = **manifest, .streams = {}};
   for (uint32_t i = 0; i < node.manifest.shard_count; ++i) {
-    Result<shard::RestoredStream> stream =
-        shard::restore_stream({.files = orderlog::stream_files(data, node.manifest, i),
-                               .hash_key = node.manifest.hash_key,
-                               .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
-                                   flags.orders_max, bounds::orders_per_shard_max)),
-                               .boot_id = read_boot_id(),
-                               .is_read_only = true});
+    Result<node::RestoredStream> stream =
+        node::restore_stream({.files = orderlog::stream_files(data, node.manifest, i),
+                              .hash_key = node.manifest.hash_key,
+                              .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
+                                  flags.orders_max, bounds::orders_per_shard_max)),
+                              .boot_id = read_boot_id(),
+                              .is_read_only = true});
     if (!stream) return stream.error();
     if (stream->report.outcome == orderlog::RecoveryOutcome::damaged) {
       exit_code = kExitLogDamaged;

@@ -1,5 +1,5 @@
 // The subcommands, one file each; main() picks one. Each takes its own arguments (without the program's and the
-// subcommand's name) and returns the exit code. Only cmd/ names concrete seams (system clock, epoll, io_uring, SQLite).
+// subcommand's name) and returns the exit code. Only node/ and cmd/ name concrete seams (system clock, epoll, io_uring, SQLite).
 #pragma once
 
 #include <span>

@@ -20,12 +20,12 @@
 #include "drain/database.h"
 #include "drain/drainer.h"
 #include "drain/log_source.h"
+#include "node/restore.h"
 #include "orderlog/directory.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
 #include "orderlog/writer.h"
 #include "postgres/connection.h"
-#include "shard/restore.h"
 
 namespace stampede::cmd {
 namespace {
@@ -100,13 +100,13 @@ class OfflineNode {
 
  private:
   struct Stream {
-    shard::RestoredStream restored;
+    node::RestoredStream restored;
     std::unique_ptr<orderlog::Disk> disk;
     std::unique_ptr<orderlog::Writer> writer;
     orderlog::Marks marks;
   };
 
-  Result<shard::RestoredStream> restore(const orderlog::StreamFiles& files) const;
+  Result<node::RestoredStream> restore(const orderlog::StreamFiles& files) const;
   Lsn append(Stream& stream, const orderlog::Record& record);
   void settle(Stream& stream);
   std::string_view code_of(ItemId item) const {
@@ -147,7 +147,7 @@ int OfflineNode::open() {
   for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
     const orderlog::StreamFiles files =
         orderlog::stream_files(settings_.data_dir, manifest_, shard);
-    Result<shard::RestoredStream> restored = restore(files);
+    Result<node::RestoredStream> restored = restore(files);
     if (!restored) return fail(restored.error().message);
     if (restored->report.outcome == orderlog::RecoveryOutcome::damaged)
       return fail(restored->report.message, kExitLogDamaged);
@@ -174,16 +174,15 @@ int OfflineNode::open() {
 }
 
 // Nobody says here how many orders the node had in memory.
-Result<shard::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& files) const {
+Result<node::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& files) const {
   for (uint64_t orders_max = kOrdersAtFirst;; orders_max *= 8) {
     const auto cells =
         static_cast<uint32_t>(std::min<uint64_t>(orders_max, bounds::orders_per_shard_max));
-    Result<shard::RestoredStream> restored =
-        shard::restore_stream({.files = files,
-                               .hash_key = manifest_.hash_key,
-                               .orders_max = cells,
-                               .boot_id = boot_id_,
-                               .wall_ns = clock_.now().wall_ns});
+    Result<node::RestoredStream> restored = node::restore_stream({.files = files,
+                                                                  .hash_key = manifest_.hash_key,
+                                                                  .orders_max = cells,
+                                                                  .boot_id = boot_id_,
+                                                                  .wall_ns = clock_.now().wall_ns});
     const bool is_too_small = restored && restored->state->has_overflowed();
     if (!is_too_small || cells == bounds::orders_per_shard_max) return restored;
   }

@@ -1,5 +1,5 @@
 // `stampede serve`: flags, signals, and what the operator reads while it starts and stops. The server itself is put
-// together in node.cc.
+// together in node/node.cc.
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,7 +13,7 @@
 #include "base/diag.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
-#include "cmd/node.h"
+#include "node/node.h"
 
 namespace stampede::cmd {
 namespace {
@@ -150,8 +150,8 @@ Result<shard::SharedKeys> load_keys(const std::string& path) {
 }
 
 // From flags to settings; an Error is one line that names the flag.
-Result<NodeSettings> settings_of(const Flags& flags) {
-  NodeSettings settings;
+Result<node::NodeSettings> settings_of(const Flags& flags) {
+  node::NodeSettings settings;
   if (flags.demo == !flags.catalog.empty())
     return Error{flags.demo ? "--demo and --catalog exclude each other"
                             : "--catalog FILE or --demo: say what to sell"};
@@ -219,6 +219,7 @@ Result<NodeSettings> settings_of(const Flags& flags) {
   settings.orders_max = flags.orders_max;
   settings.drain_lag_max = flags.drain_lag_max;
   settings.accepts_loss = flags.accept_loss;
+  settings.version = version_text();
   return settings;
 }
 
@@ -245,7 +246,7 @@ std::string url_of(const net::Address& address) {
   return address.family == net::Address::Family::unix_path ? text : "http://" + text;
 }
 
-void print_start(const Node& node, const NodeSettings& settings) {
+void print_start(const node::Node& node, const node::NodeSettings& settings) {
   for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
   const std::string ledger = settings.redis ? ", ledger " + cluster::text_of(*settings.redis) : "";
   std::printf("%zu item%s, %u shard%s, data in %s, database %s%s\n", settings.catalog.size(),
@@ -262,7 +263,7 @@ void print_start(const Node& node, const NodeSettings& settings) {
   std::fflush(stdout);
 }
 
-void reload_keys(Node& node, const std::string& path) {
+void reload_keys(node::Node& node, const std::string& path) {
   if (path.empty()) return diag::notice("SIGHUP: no --key-file, nothing to read again");
   Result<shard::SharedKeys> keys = load_keys(path);
   if (!keys) return diag::error("SIGHUP: %s; the old keys stay", keys.error().message.c_str());
@@ -271,7 +272,7 @@ void reload_keys(Node& node, const std::string& path) {
 }
 
 // Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
-void watch_over(Node& node, const sigset_t& signals, const std::string& key_file) {
+void watch_over(node::Node& node, const sigset_t& signals, const std::string& key_file) {
   bool is_stopping = false;
   int64_t housekeeping_ns = 0;
   SystemClock clock;
@@ -306,13 +307,13 @@ int serve(Arguments arguments) {
   prepare(app, "serve");
   declare(app, flags);
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
-  Result<NodeSettings> settings = settings_of(flags);
+  Result<node::NodeSettings> settings = settings_of(flags);
   if (!settings) return usage_error("serve", settings.error().message);
   raise_descriptor_limit();
   const sigset_t signals = block_signals();
 
-  Node node(*settings);
-  if (const std::optional<Ending> ending = node.open()) {
+  node::Node node(*settings);
+  if (const std::optional<node::Ending> ending = node.open()) {
     std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
     return ending->exit_code;
   }

@@ -1,4 +1,4 @@
-#include "cmd/node.h"
+#include "node/node.h"
 
 #include <pthread.h>
 
@@ -12,11 +12,11 @@
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_operators.h"
 #include "cluster/solo_registry.h"
-#include "cmd/commands.h"
 #include "net/listener.h"
+#include "node/reshard.h"
 #include "shard/admin_json.h"
 
-namespace stampede::cmd {
+namespace stampede::node {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
@@ -136,22 +136,22 @@ std::vector<std::vector<orderlog::Witness>> Node::witnesses() {
   return witnesses;
 }
 
-std::vector<Result<shard::RestoredStream>> Node::restore_streams(bool accepts_loss) {
+std::vector<Result<RestoredStream>> Node::restore_streams(bool accepts_loss) {
   const std::vector<std::vector<orderlog::Witness>> witnesses = this->witnesses();
   const uint32_t count = manifest_.shard_count;
-  std::vector<Result<shard::RestoredStream>> restored;
+  std::vector<Result<RestoredStream>> restored;
   for (uint32_t i = 0; i < count; ++i) restored.emplace_back(Error{});
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < count; ++i)
     threads.emplace_back([&, i] {
       restored[i] =
-          shard::restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
-                                 .hash_key = manifest_.hash_key,
-                                 .orders_max = order_cells(count),
-                                 .boot_id = boot_id_,
-                                 .wall_ns = clock_.now().wall_ns,
-                                 .witnesses = witnesses[i],
-                                 .accepts_loss = accepts_loss});
+          restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
+                          .hash_key = manifest_.hash_key,
+                          .orders_max = order_cells(count),
+                          .boot_id = boot_id_,
+                          .wall_ns = clock_.now().wall_ns,
+                          .witnesses = witnesses[i],
+                          .accepts_loss = accepts_loss});
     });
   for (std::thread& thread : threads) thread.join();
   return restored;
@@ -159,23 +159,23 @@ std::vector<Result<shard::RestoredStream>> Node::restore_streams(bool accepts_lo
 
 std::optional<Ending> Node::restore() {
   const auto began = std::chrono::steady_clock::now();
-  std::vector<Result<shard::RestoredStream>> restored = restore_streams(false);
+  std::vector<Result<RestoredStream>> restored = restore_streams(false);
   uint64_t records = 0, orders = 0;
-  const auto is_damaged = [](const Result<shard::RestoredStream>& stream) {
+  const auto is_damaged = [](const Result<RestoredStream>& stream) {
     return stream && stream->report.outcome == orderlog::RecoveryOutcome::damaged;
   };
-  for (const Result<shard::RestoredStream>& stream : restored)
+  for (const Result<RestoredStream>& stream : restored)
     if (stream && stream->state->has_overflowed())
       return failure(kExitUsage,
                      "--orders-max " + std::to_string(settings_.orders_max) +
                          ": the data directory holds more orders; start with a higher one");
   if (settings_.accepts_loss && std::any_of(restored.begin(), restored.end(), is_damaged)) {
-    for (const Result<shard::RestoredStream>& stream : restored)
+    for (const Result<RestoredStream>& stream : restored)
       if (is_damaged(stream)) note("lost: %s", stream->report.message.c_str());
     has_lost_ = true;
     restored = restore_streams(true);
   }
-  for (Result<shard::RestoredStream>& stream : restored) {
+  for (Result<RestoredStream>& stream : restored) {
     if (!stream) return failure(stream.error());
     if (is_damaged(stream)) return failure(kExitLogDamaged, stream->report.message);
     if (stream->report.outcome == orderlog::RecoveryOutcome::torn)
@@ -202,10 +202,10 @@ std::optional<Ending> Node::change_shard_count() {
   next.shard_count = settings_.shard_count;
   next.generation = manifest_.generation + 1;
   std::vector<std::unique_ptr<stock::StreamState>> states;
-  for (shard::RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
+  for (RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
   streams_.clear();
   if (Status status =
-          shard::reshard(states, settings_.data_dir, next, order_cells(next.shard_count), boot_id_);
+          node::reshard(states, settings_.data_dir, next, order_cells(next.shard_count), boot_id_);
       !status)
     return failure(status.error());
   states.clear();
@@ -215,7 +215,7 @@ std::optional<Ending> Node::change_shard_count() {
   return restore();
 }
 
-std::optional<Ending> Node::drain_before_change(const std::vector<shard::RestoredStream>& streams) {
+std::optional<Ending> Node::drain_before_change(const std::vector<RestoredStream>& streams) {
   if (sink_ == nullptr) return std::nullopt;
   for (const stock::RegisteredItem& item : streams[0].state->items())
     item_names_.set(item.terms.id, item.terms.code);
@@ -295,9 +295,9 @@ void Node::take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, 
 
 // With a shared ledger the stock of an item is what the first node said, whatever the catalogs of the others say.
 std::optional<Ending> Node::agree_on_supply() {
-  const bool has_shared_before = std::any_of(
-      streams_.begin(), streams_.end(),
-      [](const shard::RestoredStream& stream) { return stream.state->promised_epoch() != 0; });
+  const bool has_shared_before =
+      std::any_of(streams_.begin(), streams_.end(),
+                  [](const RestoredStream& stream) { return stream.state->promised_epoch() != 0; });
   if (!settings_.redis && has_shared_before)
     return failure(
         kExitUsage,
@@ -437,7 +437,7 @@ std::optional<Ending> Node::make_shards() {
   for (uint32_t i = 0; i < count; ++i)
     files.push_back(orderlog::stream_files(settings_.data_dir, manifest_, i));
   snapshotter_ =
-      std::make_unique<shard::Snapshotter>(files, manifest_.hash_key, order_cells(count), boot_id_);
+      std::make_unique<Snapshotter>(files, manifest_.hash_key, order_cells(count), boot_id_);
   keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_,
                                                       snapshotter_.get());
   for (uint32_t i = 0; i < count; ++i)
@@ -446,7 +446,7 @@ std::optional<Ending> Node::make_shards() {
   if (Status status = keeper_->start(); !status) return failure(status.error());
 
   uint64_t sequence_max = sequence_in_database_;
-  for (const shard::RestoredStream& stream : streams_)
+  for (const RestoredStream& stream : streams_)
     sequence_max = std::max(sequence_max, stream.state->sequence_max());
   std::optional<Ending> problem;
   for (uint32_t i = 0; i < count; ++i) {
@@ -512,7 +512,7 @@ std::optional<Ending> Node::make_shards() {
 
 void Node::make_coordinator() {
   uint64_t promised = 0;
-  for (const shard::RestoredStream& stream : streams_)
+  for (const RestoredStream& stream : streams_)
     promised = std::max(promised, stream.state->promised_epoch());
   std::vector<cluster::EpochLink*> links;
   for (const auto& link : epoch_links_) links.push_back(link.get());
@@ -667,7 +667,7 @@ void Node::start() {
       shard::AdminInfo{.node = settings_.node,
                        .data_dir = settings_.data_dir,
                        .ledger = settings_.redis ? cluster::text_of(*settings_.redis) : "embedded",
-                       .version = version_text(),
+                       .version = settings_.version,
                        .started_wall_ms = clock_.now().wall_ms(),
                        .token = settings_.admin_token},
       [this] { return drain_status(); }, [this] { return ledger_status(); });
@@ -750,4 +750,4 @@ net::Address Node::admin_address() const {
   return net::address_of(admin_listeners_[0]);
 }
 
-}  // namespace stampede::cmd
+}  // namespace stampede::node

@@ -26,16 +26,17 @@
 #include "ledger/ledger.h"
 #include "net/address.h"
 #include "net/epoll_net.h"
+#include "node/restore.h"
+#include "node/snapshotter.h"
 #include "orderlog/directory.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
 #include "orderlog/writer.h"
 #include "shard/admin.h"
-#include "shard/restore.h"
 #include "shard/shard.h"
 #include "stock/catalog_json.h"
 
-namespace stampede::cmd {
+namespace stampede::node {
 
 struct NodeSettings {
   std::string data_dir;
@@ -57,6 +58,7 @@ struct NodeSettings {
   uint64_t orders_max = 0;  // of the node
   uint64_t drain_lag_max = 0;
   bool accepts_loss = false;
+  std::string version;  // of this build, for the operators
   shard::SharedKeys keys;
 };
 
@@ -98,7 +100,7 @@ class Node {
   std::optional<Ending> open_directory();
   std::optional<Ending> restore();
   std::optional<Ending> change_shard_count();
-  std::optional<Ending> drain_before_change(const std::vector<shard::RestoredStream>& streams);
+  std::optional<Ending> drain_before_change(const std::vector<RestoredStream>& streams);
   std::optional<Ending> merge_catalog();
   std::optional<Ending> agree_on_supply();
   std::optional<Ending> refuse_stranger();
@@ -107,7 +109,7 @@ class Node {
   std::optional<Ending> look_into_database();
   std::optional<Ending> go_on_after_loss();
   std::vector<std::vector<orderlog::Witness>> witnesses();
-  std::vector<Result<shard::RestoredStream>> restore_streams(bool accepts_loss);
+  std::vector<Result<RestoredStream>> restore_streams(bool accepts_loss);
   std::optional<Ending> open_listeners();
   std::optional<Ending> make_shards();
   void make_ledger(uint32_t shard, ledger::Book book);
@@ -130,7 +132,7 @@ class Node {
   std::optional<orderlog::DirectoryLock> lock_;
   orderlog::Manifest manifest_;
   orderlog::DiskPlan disk_plan_;
-  std::vector<shard::RestoredStream> streams_;
+  std::vector<RestoredStream> streams_;
   std::vector<stock::ItemTerms> new_items_;
   std::vector<cluster::Supply> new_supplies_;  // of new_items_
   std::vector<stock::ItemTerms>
@@ -141,7 +143,7 @@ class Node {
   std::unique_ptr<drain::Sink> sink_;
   std::vector<std::unique_ptr<drain::LogSource>> sources_;
   std::unique_ptr<drain::Drainer> drainer_;
-  std::unique_ptr<shard::Snapshotter> snapshotter_;
+  std::unique_ptr<Snapshotter> snapshotter_;
   orderlog::ZeroedSegmentMaker segment_maker_;
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
@@ -161,4 +163,4 @@ class Node {
   std::vector<std::string> notices_;
 };
 
-}  // namespace stampede::cmd
+}  // namespace stampede::node

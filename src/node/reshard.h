@@ -1,0 +1,21 @@
+// Another number of shards: a new generation of streams, which begin with snapshots.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "orderlog/directory.h"
+#include "stock/stream_state.h"
+
+namespace stampede::node {
+
+// Deals the orders of all streams out to `shard_count` new ones and writes their first snapshots as generation
+// `manifest.generation`. Pools return to the ledger: what a new stream has accepted is what its orders hold, and units of
+// forgotten paid orders stay sold on stream 0. The caller switches the manifest afterwards.
+[[nodiscard]] Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
+                             const std::string& data_dir, const orderlog::Manifest& manifest,
+                             uint32_t orders_max, BootId boot_id);
+
+}  // namespace stampede::node

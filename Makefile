@@ -40,7 +40,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model guards perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -154,6 +154,10 @@ soak: deps-test  ## a thousand kills under load, and long fuzzing (an hour or mo
 model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model
 	@scripts/run-tests "$(BUILD)/ledger_model --no-skip"
+
+guards:  ## every guard of test/guards taken out, one by one: each must be noticed (AREA=leases, NAME=text, JOBS=2)
+	@$(compile) $(BUILD)/unit_tests
+	@scripts/guards $(if $(AREA),--area '$(AREA)') $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
 perf:  ## build what perf/compare measures
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor

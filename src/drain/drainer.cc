@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "base/diag.h"
-#include "drain/start_case.h"
 
 namespace stampede::drain {
 namespace {
@@ -23,20 +22,6 @@ Lsn drained_lsn(const std::optional<orderlog::Position>& position) {
 std::string text_of(const StreamKey& stream) {
   return "shard " + std::to_string(stream.shard) + " (node " + std::to_string(stream.node) +
          ", generation " + std::to_string(stream.generation) + ")";
-}
-
-std::string describe_missing(const orderlog::Position& database, const LogExtent& log) {
-  const Lsn log_lsn = std::max(log.end.next_lsn - 1, log.durable);
-  const Lsn database_lsn = database.next_lsn - 1;
-  const std::string last = std::to_string(database_lsn);
-  const std::string missing =
-      database_lsn == log_lsn + 1
-          ? "record " + last + " is"
-          : "records " + std::to_string(log_lsn + 1) + " to " + last + " are";
-  return ", the order log at record " + std::to_string(log_lsn) + ": " + missing +
-         " missing from the log; was it put back from an old copy, or does the database belong "
-         "to " +
-         "another data directory?";
 }
 
 void add(std::atomic<uint64_t>& counter, uint64_t amount) {
@@ -64,6 +49,10 @@ Drainer::Finding Drainer::reconcile(bool accepts_loss) {
 Drainer::Finding Drainer::resync(bool accepts_loss) {
   const Result<std::vector<StreamPosition>> positions = sink_.positions();
   if (!positions) return {Agreement::unavailable, positions.error().message};
+  const StreamKey& first = tails_.front().stream.key;
+  const auto shard_count = static_cast<uint32_t>(tails_.size());
+  if (const auto stream = unexplained_stream(*positions, first.node, first.generation, shard_count))
+    return {Agreement::contradicts, describe_unexplained(*stream, first.generation, shard_count)};
   for (Tail& tail : tails_) {
     const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
     tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
@@ -78,65 +67,21 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
     tail.stream.marks->drained_segment.store(tail.position ? tail.position->segment : 0,
                                              std::memory_order_release);
   }
-  is_synced_ = true;
+  is_synced_ = has_been_synced_ = true;
   return {};
 }
 
 Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
-  Source& source = *tail.stream.source;
-  const Result<bool> has_beginning = source.has_beginning();
-  if (!has_beginning) return {Agreement::unavailable, has_beginning.error().message};
-  const Result<uint32_t> oldest_segment = source.oldest_segment();
-  if (!oldest_segment) return {Agreement::unavailable, oldest_segment.error().message};
-  const LogExtent log{.has_beginning = *has_beginning,
-                      .oldest_segment = *oldest_segment,
-                      .end = tail.stream.log_end,
-                      .durable = tail.stream.marks->durable.load(std::memory_order_acquire)};
-  const StartCase found = start_case(tail.position, log);
+  const Result<Comparison> compared = compare(tail.stream, tail.position, batch_);
+  if (!compared) return {Agreement::unavailable, compared.error().message};
+  const StartCase found = compared->start_case;
   tail.needs_rebuild = found == StartCase::rebuild;
-  Finding finding;
-  switch (found) {
-    case StartCase::beginning:
-      source.seek({});
-      return {};
-    case StartCase::rebuild:
-      return {};
-    case StartCase::outdated:
-      return contradict(tail, " in segment " + std::to_string(tail.position->segment) +
-                                  ", but the oldest segment kept is " +
-                                  std::to_string(log.oldest_segment) +
-                                  ": it is an old copy; put back a newer one, or let a new " +
-                                  "database be built");
-    case StartCase::resume:
-      finding = check_continues(tail);
-      break;
-    case StartCase::ahead:
-      finding = contradict(tail, describe_missing(*tail.position, log));
-      break;
-    case StartCase::foreign:
-      finding = contradict(tail, ", as the order log does, but with another history");
-      break;
-  }
-  return finding.agreement == Agreement::contradicts && accepts_loss ? jump_to_end(tail) : finding;
-}
-
-Drainer::Finding Drainer::contradict(const Tail& tail, const std::string& what) const {
-  return {Agreement::contradicts, text_of(tail.stream.key) + ": the database ends at record " +
-                                      std::to_string(drained_lsn(tail.position)) + what};
-}
-
-// Reads what follows the position once without effect: its chain value tells whether it follows.
-Drainer::Finding Drainer::check_continues(Tail& tail) {
-  Source& source = *tail.stream.source;
-  source.seek(*tail.position);
-  if (tail.position->next_lsn == tail.stream.log_end.next_lsn) return {};
-  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
-  batch_.start(tail.stream.key, tail.position);
-  const Result<bool> read =
-      source.read(std::max(durable, tail.stream.log_end.next_lsn - 1), batch_);
-  source.seek(*tail.position);
-  if (read) return {};
-  return contradict(tail, ", and the order log does not go on from there: " + read.error().message);
+  if (found == StartCase::beginning) tail.stream.source->seek({});
+  if (found == StartCase::resume) tail.stream.source->seek(*tail.position);
+  if (compared->contradiction.empty()) return {};
+  // Rows that an old copy lacks cannot be written any more, whatever is accepted.
+  if (accepts_loss && found != StartCase::outdated) return jump_to_end(tail);
+  return {Agreement::contradicts, compared->contradiction};
 }
 
 Drainer::Finding Drainer::jump_to_end(Tail& tail) {
@@ -272,10 +217,11 @@ void Drainer::publish(const Tail& tail, int64_t wall_ns) {
 }
 
 bool Drainer::is_drained() const {
-  return std::ranges::all_of(tails_, [](const Tail& tail) {
-    return !tail.needs_rebuild &&
-           drained_lsn(tail.position) >= tail.stream.marks->durable.load(std::memory_order_acquire);
-  });
+  return has_been_synced_ && std::ranges::all_of(tails_, [](const Tail& tail) {
+           return !tail.needs_rebuild &&
+                  drained_lsn(tail.position) >=
+                      tail.stream.marks->durable.load(std::memory_order_acquire);
+         });
 }
 
 bool Drainer::drain_now(int64_t patience_ns, const std::function<void()>& on_turn) {

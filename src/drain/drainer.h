@@ -29,18 +29,12 @@
 
 #include "base/clock.h"
 #include "drain/batch.h"
+#include "drain/comparison.h"
 #include "drain/sink.h"
 #include "drain/source.h"
 #include "orderlog/marks.h"
 
 namespace stampede::drain {
-
-struct Stream {
-  StreamKey key;
-  Source* source = nullptr;
-  orderlog::Marks* marks = nullptr;  // reads durable; stores the three drained_… marks
-  orderlog::Position log_end;        // as recovery found it
-};
 
 // Stored by the drainer's thread (relaxed), read by whoever shows them.
 struct DrainStats {
@@ -84,7 +78,8 @@ class Drainer {
   // after each step.
   bool drain_now(int64_t patience_ns, const std::function<void()>& on_turn = {});
 
-  // Every durable record is in the database.
+  // Every durable record, and what the snapshots hold of earlier ones, is in the database. Never before the database has
+  // said where each stream is.
   [[nodiscard]] bool is_drained() const;
 
   void start();
@@ -116,8 +111,6 @@ class Drainer {
 
   Finding resync(bool accepts_loss);
   Finding place(Tail& tail, bool accepts_loss);
-  Finding contradict(const Tail& tail, const std::string& what) const;
-  Finding check_continues(Tail& tail);
   Finding jump_to_end(Tail& tail);
   void settle();
 
@@ -145,7 +138,8 @@ class Drainer {
   size_t next_tail_ = 0;
   Batch batch_;
   bool is_synced_ = false;
-  bool is_hurried_ = false;  // small transactions do not wait
+  bool has_been_synced_ = false;  // once at least
+  bool is_hurried_ = false;       // small transactions do not wait
   std::optional<Unsettled> unsettled_;
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = bounds::drain_retry_ms_min;

@@ -582,6 +582,8 @@ std::optional<Ending> Node::look_into_database() {
     note("lost: %s", finding.message.c_str());
     has_lost_ = true;
     finding = drainer_->reconcile(true);
+    if (finding.agreement == drain::Drainer::Agreement::contradicts)
+      return failure(kExitLogDamaged, finding.message);
   }
   if (finding.agreement == drain::Drainer::Agreement::unavailable)
     diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());

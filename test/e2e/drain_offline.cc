@@ -57,6 +57,22 @@ TEST_SUITE("e2e/drain_offline") {
     CHECK(Database(server.database_path()).number("select count(*) from orders") == 150);
   }
 
+  TEST_CASE(
+      "all of the log in a snapshot: rows are written, and without a database nothing is done") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2, .flags = {{"--db", "none"}}});
+    for (int i = 0; i < 5; ++i) server.buy({.user = "u" + std::to_string(i)});
+    server.options().shards = 3;
+    server.restart();
+    REQUIRE(server.terminate() == 0);
+    const Finished away = run_stampede(
+        {"drain", "--data", server.data(), "--db", "postgres://nobody@127.0.0.1:1/none"});
+    CHECK(away.exit_code == 1);
+    CHECK(away.err.find("127.0.0.1") != std::string::npos);
+    const std::string path = server.scratch().path("drained.db");
+    CHECK(drain(server, path).exit_code == 0);
+    CHECK(Database(path).number("select count(*) from orders") == 5);
+  }
+
   TEST_CASE("a directory that is none is refused") {
     Scratch scratch;
     Finished finished = run_stampede(

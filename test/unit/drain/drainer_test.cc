@@ -263,6 +263,35 @@ TEST_SUITE("drain/drainer") {
     }
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a database that has seen a newer generation is not written to") {
+    append({reserve(1)});
+    sink.stored = {{.stream = {.generation = 9}, .position = log.end()}};
+    for (const bool accepts_loss : {false, true}) {
+      const Drainer::Finding finding = drainer().reconcile(accepts_loss);
+      CHECK(finding.agreement == Agreement::contradicts);
+      CHECK(contains(finding.message, "generation 9"));
+    }
+    clock.pass_ms(bounds::drain_retry_ms_max);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(sink.writes == 0);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "nothing is drained before the database has answered once") {
+    SystemClock real;
+    const orderlog::Position covered{};  // all of the log lies in the snapshot
+    log.set_snapshot({orderlog::OrderImage{.reserve = reserve(1), .state = OrderState::paid}},
+                     covered);
+    log.recycle_below(2);
+    Drainer command(sink, names, real, {stream(log, marks, 0)});
+    sink.is_reachable = false;
+    CHECK_FALSE(command.is_drained());
+    CHECK_FALSE(command.drain_now(30 * kMillisecond));
+    CHECK(contains(command.problem(), "no route"));
+    sink.is_reachable = true;
+    CHECK(command.drain_now(60 * kSecond));
+    CHECK(sink.orders == std::vector<OrderId>{order_id(1)});
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a database of another log is not written to") {
     append({reserve(1)});
     append({reserve(2)});

@@ -7,6 +7,7 @@
 // Pure functions: any thread, no allocation.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -30,5 +31,15 @@ constexpr int64_t kTimeTextMax = 253'402'300'799'999;
 // Writes a moment in ms since 1970 UTC, such as 2026-12-01T02:00:00.123Z. One outside 1970 … 9999
 // is written as the nearest that is inside: a mad clock must not break an answer.
 void render_time(int64_t wall_ms, std::span<char, kTimeTextBytes> out);
+
+// The same as a value.
+class TimeText {
+ public:
+  explicit TimeText(int64_t wall_ms) { render_time(wall_ms, text_); }
+  std::string_view view() const { return {text_.data(), text_.size()}; }
+
+ private:
+  std::array<char, kTimeTextBytes> text_;
+};
 
 }  // namespace stampede

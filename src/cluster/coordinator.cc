@@ -140,9 +140,8 @@ std::string Coordinator::place() const {
   return std::to_string(settings_.generation) + "." + std::to_string(settings_.shard_count);
 }
 
-std::string Coordinator::stream_name(size_t shard) const {
-  return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
-         std::to_string(shard);
+std::string Coordinator::stream_of(size_t shard) const {
+  return stream_name({settings_.node, settings_.generation, static_cast<uint32_t>(shard)});
 }
 
 // ---- looking ----
@@ -578,7 +577,7 @@ std::vector<Coordinator::Lines> Coordinator::lines_of_streams(uint64_t epoch) co
     CHECK(promise.epoch == epoch);
     for (const StreamLine& line : promise.lines)
       lines[group_of(line.item, client_.group_count())].push_back(
-          {line.item, "0", "1", stream_name(shard), std::to_string(line.accepted),
+          {line.item, "0", "1", stream_of(shard), std::to_string(line.accepted),
            std::to_string(line.returned), std::to_string(line.pool)});
   }
   return lines;

@@ -38,6 +38,7 @@
 #include "cluster/registry.h"
 #include "cluster/terms.h"
 #include "ledger/ledger.h"
+#include "stream_key.h"
 
 namespace stampede::cluster {
 
@@ -167,7 +168,7 @@ class Coordinator {
   bool is_stopping() const { return is_stopping_.load(std::memory_order_relaxed); }
   void run();
   std::string place() const;
-  std::string stream_name(size_t shard) const;
+  std::string stream_of(size_t shard) const;
 
   CoordinatorSettings settings_;
   Registry& registry_;

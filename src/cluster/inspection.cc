@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "stream_key.h"
+
 namespace stampede::cluster {
 namespace {
 
 constexpr size_t kItemsPerPage = 200;
 constexpr size_t kItemsPerCall = 500;
+constexpr uint32_t kNoNode = UINT32_MAX;  // of a counter that carries no stream's name
 
 using Words = std::vector<std::string>;
 
@@ -54,9 +57,9 @@ bool strip(std::string_view& text, std::string_view prefix) {
 StreamCounters& stream_named(ItemCounters& item, std::string_view name) {
   for (StreamCounters& stream : item.streams)
     if (stream.stream == name) return stream;
-  const std::string text(name);
-  const auto node = static_cast<uint32_t>(std::strtoul(text.c_str(), nullptr, 10));
-  return item.streams.emplace_back(StreamCounters{.node = node, .stream = text});
+  const std::optional<StreamKey> key = parse_stream_name(name);
+  return item.streams.emplace_back(
+      StreamCounters{.node = key ? key->node : kNoNode, .stream = std::string(name)});
 }
 
 ItemCounters counters_of(const std::string& item, const RedisValue& hash) {
@@ -228,7 +231,7 @@ Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, ui
     for (const ItemCounters& item : *items)
       if (item.free() > 0)
         counts.push_back({.node = node,
-                          .stream = name + ".0.0",
+                          .stream = stream_name({node, 0, 0}),
                           .item = item.item,
                           .accepted = static_cast<Units>(item.free()),
                           .returned = 0});

@@ -43,12 +43,11 @@ RedisLedger::RedisLedger(const RedisLedgerSettings& settings, net::Net& net, Epo
       net_(net),
       node_text_(std::to_string(settings.node)),
       boot_text_(std::to_string(settings.boot)),
-      stream_(stream_name(settings.shard)),
+      stream_(stream_of(settings.shard)),
       groups_(settings.group_count) {}
 
-std::string RedisLedger::stream_name(uint32_t shard) const {
-  return std::to_string(settings_.node) + "." + std::to_string(settings_.generation) + "." +
-         std::to_string(shard);
+std::string RedisLedger::stream_of(uint32_t shard) const {
+  return stream_name({settings_.node, settings_.generation, shard});
 }
 
 // ---- turns ----
@@ -548,7 +547,7 @@ AuditLine RedisLedger::audit_line(const AuditedItem& audited, const redisReply& 
   int64_t held_here = 0;
   for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard) {
     const StreamCount& count = audited.counts[shard];
-    const std::string stream = stream_name(shard);
+    const std::string stream = stream_of(shard);
     const int64_t a = field_of(hash, "a:" + stream), r = field_of(hash, "r:" + stream);
     const bool adds_up =
         static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&

@@ -26,6 +26,7 @@
 #include "cluster/redis_link.h"
 #include "ledger/embedded.h"
 #include "ledger/ledger.h"
+#include "stream_key.h"
 
 namespace stampede::cluster {
 
@@ -150,7 +151,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   void repeat_audit(Moment now);
   AuditLine audit_line(const AuditedItem& audited, const redisReply& hash) const;
   void send(uint32_t to, const ledger::LedgerMessage& message);
-  std::string stream_name(uint32_t shard) const;
+  std::string stream_of(uint32_t shard) const;
 
   RedisLedgerSettings settings_;
   EpochLink& epoch_link_;

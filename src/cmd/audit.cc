@@ -278,7 +278,7 @@ class DatabaseAudit {
     if (!positions) return positions.error();
     drained_.assign(node_.manifest.shard_count, 0);
     for (const drain::StreamPosition& position : *positions) {
-      const drain::StreamKey& key = position.stream;
+      const StreamKey& key = position.stream;
       nodes_.insert(key.node);
       if (key.node == node_.manifest.node && key.generation == node_.manifest.generation &&
           key.shard < drained_.size())

@@ -27,16 +27,9 @@
 #include "order.h"
 #include "orderlog/marks.h"
 #include "orderlog/record.h"
+#include "stream_key.h"
 
 namespace stampede::drain {
-
-// Which log: one shard's, of one life of the data directory with a given number of shards.
-struct StreamKey {
-  uint32_t node = 0;
-  uint32_t generation = 0;
-  uint32_t shard = 0;
-  friend bool operator==(const StreamKey&, const StreamKey&) = default;
-};
 
 // How far a database has a stream.
 struct StreamPosition {

@@ -77,7 +77,7 @@ Parameters key_of(const StreamKey& stream) {
 Result<uint64_t> write_rows(Connection& connection, std::span<const NewOrder> orders,
                             bool is_rebuild) {
   Parameters columns;
-  columns.add_column(orders, [](const NewOrder& order) { return Hex64Text(order.order); })
+  columns.add_column(orders, [](const NewOrder& order) { return Hex64Text(order.order.value); })
       .add_column(orders, [](const NewOrder& order) { return order.item; })
       .add_column(orders, [](const NewOrder& order) { return order.user; })
       .add_column(orders, [](const NewOrder& order) { return order.quantity; })
@@ -97,7 +97,8 @@ Result<uint64_t> write_rows(Connection& connection, std::span<const OrderChange>
     return change.state ? std::optional(name_of(*change.state)) : std::nullopt;
   };
   Parameters columns;
-  columns.add_column(changes, [](const OrderChange& change) { return Hex64Text(change.order); })
+  columns
+      .add_column(changes, [](const OrderChange& change) { return Hex64Text(change.order.value); })
       .add_column(changes, state_of)
       .add_column(changes, [](const OrderChange& change) { return text_of(change.payment); })
       .add_column(changes, [](const OrderChange& change) { return change.refund_added; })
@@ -109,7 +110,8 @@ Result<uint64_t> write_rows(Connection& connection, std::span<const NewPayment> 
                             bool is_rebuild) {
   Parameters columns;
   columns.add_column(payments, [](const NewPayment& payment) { return payment.payment; })
-      .add_column(payments, [](const NewPayment& payment) { return Hex64Text(payment.order); })
+      .add_column(payments,
+                  [](const NewPayment& payment) { return Hex64Text(payment.order.value); })
       .add_column(payments, [](const NewPayment& payment) { return payment.amount; })
       .add_column(payments, [](const NewPayment& payment) { return text_of(payment.currency); })
       .add_column(payments,
@@ -122,7 +124,7 @@ Result<uint64_t> write_rows(Connection& connection, std::span<const NewPayment> 
 Status write_reject(Connection& connection, const Reject& reject) {
   Parameters values = key_of(reject.stream);
   values.add(static_cast<int64_t>(reject.lsn))
-      .add(Hex64Text(reject.order).view())
+      .add(Hex64Text(reject.order.value).view())
       .add(reject.reason)
       .add(reject.record)
       .add(Timestamp{reject.now_ms});

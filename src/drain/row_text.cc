@@ -36,7 +36,7 @@ Result<uint64_t> parse_hex64_column(const char* column, const std::string& text)
 
 std::string describe(const NewOrder& order) {
   Pairs pairs;
-  pairs.add("order_id", Hex64Text(order.order).view())
+  pairs.add("order_id", Hex64Text(order.order.value).view())
       .add("item", order.item)
       .add("user_id", order.user.view());
   pairs.add("qty", order.quantity)
@@ -51,7 +51,7 @@ std::string describe(const NewOrder& order) {
 
 std::string describe(const OrderChange& change) {
   Pairs pairs;
-  pairs.add("order_id", Hex64Text(change.order).view());
+  pairs.add("order_id", Hex64Text(change.order.value).view());
   if (change.state) pairs.add("state", name_of(*change.state));
   if (!change.payment.empty()) pairs.add("payment_id", change.payment.view());
   if (change.refund_added != 0) pairs.add("refund_added", change.refund_added);
@@ -60,7 +60,8 @@ std::string describe(const OrderChange& change) {
 
 std::string describe(const NewPayment& payment) {
   Pairs pairs;
-  pairs.add("payment_id", payment.payment.view()).add("order_id", Hex64Text(payment.order).view());
+  pairs.add("payment_id", payment.payment.view())
+      .add("order_id", Hex64Text(payment.order.value).view());
   pairs.add("amount", payment.amount).add("currency", text_of(payment.currency));
   pairs.add("outcome", orderlog::name_of(payment.outcome));
   return pairs.add("received_at", TimeText(payment.received_ms).view()).take();

@@ -1,7 +1,6 @@
 // What the sinks of all databases write alike: the texts of a row.
 #pragma once
 
-#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,27 +11,6 @@
 #include "drain/batch.h"
 
 namespace stampede::drain {
-
-// 16 hex digits: an order id, a chain value.
-class Hex64Text {
- public:
-  explicit Hex64Text(uint64_t value) { render_hex64(value, digits_); }
-  explicit Hex64Text(OrderId order) : Hex64Text(order.value) {}
-  std::string_view view() const { return {digits_.data(), digits_.size()}; }
-
- private:
-  std::array<char, kHex64Bytes> digits_;
-};
-
-// 2026-12-01T02:00:00.123Z
-class TimeText {
- public:
-  explicit TimeText(int64_t wall_ms) { render_time(wall_ms, text_); }
-  std::string_view view() const { return {text_.data(), text_.size()}; }
-
- private:
-  std::array<char, kTimeTextBytes> text_;
-};
 
 inline std::string_view text_of(const Currency& currency) {
   return {currency.data(), currency.size()};

@@ -64,7 +64,7 @@ Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
 
 int SqliteTables::insert(const NewOrder& order, OnConflict on_conflict) {
   SqliteStatement& statement = on_conflict == OnConflict::refuse ? insert_order_ : replace_order_;
-  const Hex64Text id(order.order);
+  const Hex64Text id(order.order.value);
   const TimeText created(order.created_ms), pay_before(order.pay_before_ms),
       updated(order.updated_ms);
   return statement
@@ -77,7 +77,7 @@ int SqliteTables::insert(const NewOrder& order, OnConflict on_conflict) {
 int SqliteTables::insert(const NewPayment& payment, OnConflict on_conflict) {
   SqliteStatement& statement =
       on_conflict == OnConflict::refuse ? insert_payment_ : replace_payment_;
-  const Hex64Text id(payment.order);
+  const Hex64Text id(payment.order.value);
   const TimeText received(payment.received_ms);
   return statement
       .bind(payment.payment.view(), id.view(), payment.amount, text_of(payment.currency),
@@ -86,7 +86,7 @@ int SqliteTables::insert(const NewPayment& payment, OnConflict on_conflict) {
 }
 
 int SqliteTables::update(const OrderChange& change) {
-  const Hex64Text id(change.order);
+  const Hex64Text id(change.order.value);
   const TimeText updated(change.updated_ms);
   const std::optional<std::string_view> state =
       change.state ? std::optional(name_of(*change.state)) : std::nullopt;
@@ -99,7 +99,7 @@ int SqliteTables::update(const OrderChange& change) {
 
 int SqliteTables::reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
                          std::string_view record, int64_t now_ms) {
-  const Hex64Text id(order);
+  const Hex64Text id(order.value);
   const TimeText now(now_ms);
   return insert_reject_
       .bind(stream.node, stream.generation, stream.shard, lsn, id.view(), reason, record,

@@ -145,7 +145,7 @@ class TableReader : public DatabaseReader {
 
   Result<OrderId> newest_order(uint32_t node) override {
     const OrderId first = OrderId::make(node, 0, 0);
-    const Hex64Text low(first), high(first.value | (OrderId::make(1, 0, 0).value - 1));
+    const Hex64Text low(first.value), high(first.value | (OrderId::make(1, 0, 0).value - 1));
     const Result<std::vector<OrderId>> newest = read_rows<OrderId>(
         queries(), "SELECT max(order_id) FROM orders WHERE order_id BETWEEN $1 AND $2",
         [](const auto& row) -> Result<OrderId> {

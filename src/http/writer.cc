@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/hex.h"
 #include "base/time_text.h"
 
 namespace stampede::http {
@@ -49,11 +50,10 @@ Writer& Writer::number(uint64_t value) {
 }
 
 Writer& Writer::quoted_id(OrderId id) {
-  constexpr std::string_view hex = "0123456789abcdef";
-  char* place = reserve(18);
+  char* place = reserve(kHex64Bytes + 2);
   if (!place) return *this;
-  place[0] = place[17] = '"';
-  for (unsigned i = 0; i < 16; ++i) place[1 + i] = hex[(id.value >> (60 - 4 * i)) & 15];
+  place[0] = place[kHex64Bytes + 1] = '"';
+  render_hex64(id.value, std::span<char, kHex64Bytes>(place + 1, kHex64Bytes));
   return *this;
 }
 

@@ -21,9 +21,7 @@ std::string order_body(const Plan& plan) {
 }
 
 std::string hex_text(OrderId order) {
-  char digits[kHex64Bytes];
-  render_hex64(order.value, digits);
-  return {digits, kHex64Bytes};
+  return std::string(Hex64Text(order.value).view());
 }
 
 }  // namespace

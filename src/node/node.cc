@@ -128,7 +128,7 @@ std::vector<std::vector<orderlog::Witness>> Node::witnesses() {
   if (!positions)
     return witnesses;  // it does not answer; the drainer will hold log and database against each other
   for (const drain::StreamPosition& position : *positions) {
-    const drain::StreamKey& key = position.stream;
+    const StreamKey& key = position.stream;
     if (key.node == manifest_.node && key.generation == manifest_.generation &&
         key.shard < manifest_.shard_count)
       witnesses[key.shard].push_back({.name = "database", .lsn = position.position.next_lsn - 1});

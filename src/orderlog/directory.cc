@@ -172,16 +172,6 @@ Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::str
   return std::optional<Manifest>(manifest);
 }
 
-Status write_durably(const std::string& path, const std::string& text) {
-  const File file(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.is_open()) return errno_error("create " + path, errno);
-  if (::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return errno_error("write " + path, errno);
-  if (::fsync(file.fd()) != 0) return errno_error("fsync of " + path, errno);
-  return Ok{};
-}
-
 }  // namespace
 
 LockAttempt lock_directory(const std::string& data_dir) {
@@ -227,12 +217,7 @@ Status write_manifest(const std::string& data_dir, const Manifest& manifest) {
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream)
     if (Status made = make_directories(stream_files(data_dir, manifest, stream).dir); !made)
       return made;
-  const std::string path = manifest_path(data_dir);
-  const std::string unfinished = path + ".tmp";
-  if (Status written = write_durably(unfinished, to_text(manifest)); !written) return written;
-  if (::rename(unfinished.c_str(), path.c_str()) != 0)
-    return errno_error("rename to " + path, errno);
-  return sync_directory(data_dir);
+  return replace_durably(manifest_path(data_dir), to_text(manifest));
 }
 
 std::string this_machine_id() {

@@ -30,6 +30,13 @@ std::optional<uint32_t> segment_of(std::string_view name) {
   return static_cast<uint32_t>(number);
 }
 
+// The directory that holds the name.
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 // Why the file cannot be a segment of this log; empty when it can.
 std::string misfit_of(const StreamFiles& files, uint32_t segment) {
   const std::string path = files.segment_path(segment);
@@ -133,6 +140,46 @@ Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> i
   return done;
 }
 
+int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return written < 0 ? errno : ENOSPC;
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+  return 0;
+}
+
+Status write_all(const File& file, uint64_t offset, std::span<const std::byte> bytes,
+                 const std::string& path) {
+  if (const int error = write_all(file.fd(), offset, bytes); error != 0)
+    return errno_error("write " + path, error);
+  return Ok{};
+}
+
+Status sync_file(const File& file, const std::string& path) {
+  if (::fdatasync(file.fd()) != 0) return errno_error("fdatasync of " + path, errno);
+  return Ok{};
+}
+
+Status rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return errno_error("rename " + from + " to " + to, errno);
+  return sync_directory(parent_of(to));
+}
+
+Status replace_durably(const std::string& path, std::string_view text) {
+  const std::string unfinished = path + std::string(kUnfinished);
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const File file(::open(unfinished.c_str(), flags, 0600));
+  if (!file.is_open()) return errno_error("create " + unfinished, errno);
+  const auto bytes = std::as_bytes(std::span(text));
+  if (Status written = write_all(file, 0, bytes, unfinished); !written) return written;
+  if (Status synced = sync_file(file, unfinished); !synced) return synced;
+  return rename_durably(unfinished, path);
+}
+
 Status sync_directory(const std::string& dir) {
   const File file(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!file.is_open()) return errno_error("open " + dir, errno);
@@ -143,15 +190,14 @@ Status sync_directory(const std::string& dir) {
 Status make_directories(const std::string& dir) {
   if (::mkdir(dir.c_str(), 0700) != 0) {
     if (errno == EEXIST) return Ok{};
-    const size_t slash = dir.find_last_of('/');
-    if (errno != ENOENT || slash == std::string::npos || slash == 0)
+    const std::string parent = parent_of(dir);
+    if (errno != ENOENT || parent == "." || parent == "/")
       return errno_error("create directory " + dir, errno);
-    if (Status made = make_directories(dir.substr(0, slash)); !made) return made;
+    if (Status made = make_directories(parent); !made) return made;
     if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
       return errno_error("create directory " + dir, errno);
   }
-  const size_t slash = dir.find_last_of('/');
-  return sync_directory(slash == std::string::npos ? "." : slash == 0 ? "/" : dir.substr(0, slash));
+  return sync_directory(parent_of(dir));
 }
 
 Error errno_error(const std::string& what, int error_number) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -82,6 +83,23 @@ struct SegmentList {
 // the block.
 [[nodiscard]] Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> into,
                                      const std::string& path);
+
+// The name of a file that is being written, until it is whole and has its own; removed at start.
+constexpr std::string_view kUnfinished = ".tmp";
+
+// Writes all the bytes at `offset`. 0 or errno; a device that takes no more is ENOSPC.
+[[nodiscard]] int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes);
+[[nodiscard]] Status write_all(const File& file, uint64_t offset, std::span<const std::byte> bytes,
+                               const std::string& path);
+
+// The file's bytes are on stable storage, and its size; not its name.
+[[nodiscard]] Status sync_file(const File& file, const std::string& path);
+
+// The file has the other name after any crash from here on; what had that name is gone.
+[[nodiscard]] Status rename_durably(const std::string& from, const std::string& to);
+
+// The file at `path` has exactly this text, or after a crash perhaps still all of its old one.
+[[nodiscard]] Status replace_durably(const std::string& path, std::string_view text);
 
 // Makes names in a directory durable (a created, renamed or removed file is safe only after this).
 [[nodiscard]] Status sync_directory(const std::string& dir);

@@ -18,20 +18,14 @@ class Line {
   Line& add_signed(std::string_view key, int64_t number) {
     return raw(key, std::to_string(number));
   }
-  Line& add_order(OrderId order) {
-    std::array<char, kHex64Bytes> digits;
-    render_hex64(order.value, digits);
-    return raw("order_id", {digits.data(), digits.size()});
-  }
+  Line& add_order(OrderId order) { return raw("order_id", Hex64Text(order.value).view()); }
   Line& add_money(std::string_view key, Money amount, const Currency& currency) {
     add_signed(key, amount);
     return currency[0] == '\0' ? *this
                                : raw("currency", quoted({currency.data(), currency.size()}));
   }
   Line& add_time(std::string_view key, int64_t wall_ms) {
-    std::array<char, kTimeTextBytes> time;
-    render_time(wall_ms, time);
-    return raw(key, {time.data(), time.size()});
+    return raw(key, TimeText(wall_ms).view());
   }
   Line& add_text(std::string_view key, std::string_view text) {
     return text.empty() ? *this : raw(key, quoted(text));

@@ -13,24 +13,14 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr std::string_view kUnfinished = ".tmp";  // segments and snapshots alike
 constexpr size_t kPieceBytes = 1024 * 1024;
-
-Status rename_durably(const StreamFiles& files, const std::string& from, const std::string& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0)
-    return errno_error("rename " + from + " to " + to, errno);
-  return sync_directory(files.dir);
-}
 
 // 0 or errno.
 int write_zeros(int fd, size_t bytes) {
   const AlignedBuffer zeros(kPieceBytes);
-  for (size_t done = 0; done < bytes;) {
-    const size_t piece = std::min(kPieceBytes, bytes - done);
-    const ssize_t written = ::pwrite(fd, zeros.bytes().data(), piece, static_cast<off_t>(done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? errno : ENOSPC;
-    done += static_cast<size_t>(written);
+  for (size_t done = 0; done < bytes; done += kPieceBytes) {
+    const auto piece = zeros.bytes().first(std::min(kPieceBytes, bytes - done));
+    if (const int error = write_all(fd, done, piece); error != 0) return error;
   }
   return 0;
 }
@@ -177,10 +167,10 @@ Status SegmentKeeper::adopt_files(StreamSegments& stream) {
 Status SegmentKeeper::prepare(StreamSegments& stream) {
   const uint32_t segment = stream.prepared_.load(std::memory_order_relaxed) + 1;
   const std::string path = stream.files_.segment_path(segment);
-  const std::string unfinished = path + ".tmp";
+  const std::string unfinished = path + std::string(kUnfinished);
   if (const int error = maker_.make(unfinished, stream.files_.segment_bytes); error != 0)
     return errno_error("prepare " + path, error);
-  if (Status renamed = rename_durably(stream.files_, unfinished, path); !renamed) return renamed;
+  if (Status renamed = rename_durably(unfinished, path); !renamed) return renamed;
   return publish(stream, segment);
 }
 
@@ -198,7 +188,7 @@ Status SegmentKeeper::reuse_oldest(StreamSegments& stream) {
     return Ok{};
   }
   const std::string path = stream.files_.segment_path(segment);
-  if (Status renamed = rename_durably(stream.files_, oldest, path); !renamed) return renamed;
+  if (Status renamed = rename_durably(oldest, path); !renamed) return renamed;
   stream.oldest_ += 1;
   return publish(stream, segment);
 }

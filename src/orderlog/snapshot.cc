@@ -64,18 +64,6 @@ std::optional<uint32_t> segment_of(std::string_view name) {
   return static_cast<uint32_t>(number);
 }
 
-Status write_block(const File& file, uint64_t offset, std::span<const std::byte> bytes,
-                   const std::string& path) {
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t written = ::pwrite(file.fd(), bytes.data() + done, bytes.size() - done,
-                                     static_cast<off_t>(offset + done));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return errno_error("write " + path, errno);
-    done += static_cast<size_t>(written);
-  }
-  return Ok{};
-}
-
 // Batch 1 begins behind the header's block. `segment` of the batches is what the snapshot covers.
 Position first_batch(uint32_t segment) {
   return {.segment = segment, .offset = bounds::log_block_bytes};
@@ -191,14 +179,14 @@ SnapshotWriter::SnapshotWriter(const StreamFiles& files)
     : files_(files), batch_(bounds::batch_bytes_max) {}
 
 SnapshotWriter::~SnapshotWriter() {
-  if (file_.is_open()) ::unlink((path_ + ".tmp").c_str());
+  if (file_.is_open()) ::unlink(unfinished_path().c_str());
 }
 
 Status SnapshotWriter::begin(uint32_t segment) {
   CHECK(!file_.is_open());
   next_ = first_batch(segment);
   path_ = path_of(files_, segment);
-  const std::string unfinished = path_ + ".tmp";
+  const std::string unfinished = unfinished_path();
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
   file_ = File(::open(unfinished.c_str(), flags, 0600));
   if (!file_.is_open()) return errno_error("create " + unfinished, errno);
@@ -225,7 +213,7 @@ Status SnapshotWriter::flush() {
                      .body_bytes = static_cast<uint32_t>(body_bytes_),
                      .prev_chain = next_.prev_chain};
   const std::span<const std::byte> bytes = seal(header, batch_.bytes());
-  if (Status written = write_block(file_, next_.offset, bytes, path_); !written) return written;
+  if (Status written = write_all(file_, next_.offset, bytes, path_); !written) return written;
   next_.offset += bytes.size();
   next_.batch_seq += 1;
   next_.next_lsn += record_count_;
@@ -240,11 +228,10 @@ Status SnapshotWriter::finish(const SnapshotFacts& facts) {
   CHECK(facts.position.offset == 0);
   if (Status flushed = flush(); !flushed) return flushed;
   if (Status written = write_header(facts); !written) return written;
-  if (::fdatasync(file_.fd()) != 0) return errno_error("fdatasync of " + path_, errno);
-  if (::rename((path_ + ".tmp").c_str(), path_.c_str()) != 0)
-    return errno_error("rename to " + path_, errno);
+  if (Status synced = sync_file(file_, path_); !synced) return synced;
+  if (Status renamed = rename_durably(unfinished_path(), path_); !renamed) return renamed;
   file_.close();
-  return sync_directory(files_.dir);
+  return Ok{};
 }
 
 Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
@@ -264,7 +251,7 @@ Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
   header.header_sum = sum_of(header);
   const AlignedBuffer block(bounds::log_block_bytes);
   std::memcpy(block.bytes().data(), &header, sizeof header);
-  return write_block(file_, 0, block.bytes(), path_);
+  return write_all(file_, 0, block.bytes(), path_);
 }
 
 Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files) {

@@ -52,6 +52,7 @@ class SnapshotWriter {
  private:
   [[nodiscard]] Status flush();
   [[nodiscard]] Status write_header(const SnapshotFacts& facts);
+  std::string unfinished_path() const { return path_ + std::string(kUnfinished); }
 
   const StreamFiles files_;
   std::string path_;

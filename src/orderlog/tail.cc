@@ -65,32 +65,14 @@ size_t bytes_to_last_nonzero(std::span<const std::byte> bytes) {
 }
 
 std::string torn_path(const StreamFiles& files, uint32_t segment, int64_t wall_ns) {
-  std::array<char, kTimeTextBytes> time;  // 2026-12-01T02:00:00.123Z
-  render_time(wall_ns / kMillisecond, time);
-  return files.segment_path(segment) + ".torn-" + std::string(time.data(), time.size());
-}
-
-Status write_all(int fd, uint64_t offset, std::span<const std::byte> bytes,
-                 const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno_error("write " + path, errno);
-    bytes = bytes.subspan(static_cast<size_t>(written));
-    offset += static_cast<uint64_t>(written);
-  }
-  return Ok{};
+  return files.segment_path(segment) + ".torn-" +
+         std::string(TimeText(wall_ns / kMillisecond).view());
 }
 
 Result<File> open_for_writing(const std::string& path, int more_flags) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | more_flags, 0600);
   if (fd < 0) return errno_error("open " + path, errno);
   return File(fd);
-}
-
-Status sync_file(const File& file, const std::string& path) {
-  if (::fdatasync(file.fd()) != 0) return errno_error("fdatasync of " + path, errno);
-  return Ok{};
 }
 
 Status copy_tail(const StreamFiles& files, const Position& end, uint64_t bytes,
@@ -103,8 +85,8 @@ Status copy_tail(const StreamFiles& files, const Position& end, uint64_t bytes,
       [&](uint64_t offset, std::span<const std::byte> piece) -> Status {
         const uint64_t done = offset - end.offset;
         if (done >= bytes) return Ok{};
-        return write_all(copy->fd(), done,
-                         piece.first(std::min<uint64_t>(piece.size(), bytes - done)), path);
+        return write_all(*copy, done, piece.first(std::min<uint64_t>(piece.size(), bytes - done)),
+                         path);
       });
   if (!copied) return copied;
   if (Status synced = sync_file(*copy, path); !synced) return synced;
@@ -118,8 +100,7 @@ Status write_zeros(const StreamFiles& files, const Position& end, uint64_t bytes
   const AlignedBuffer zeros(kPieceBytes);
   for (uint64_t done = 0; done < bytes; done += kPieceBytes) {
     const auto piece = zeros.bytes().first(std::min<uint64_t>(kPieceBytes, bytes - done));
-    if (Status written = write_all(file->fd(), end.offset + done, piece, path); !written)
-      return written;
+    if (Status written = write_all(*file, end.offset + done, piece, path); !written) return written;
   }
   return sync_file(*file, path);
 }
@@ -169,9 +150,7 @@ Status sync_segment(const StreamFiles& files, uint32_t segment) {
 Status set_aside(const StreamFiles& files, uint32_t segment, int64_t wall_ns) {
   const std::string from = files.segment_path(segment);
   const std::string to = torn_path(files, segment, wall_ns);
-  if (::rename(from.c_str(), to.c_str()) != 0)
-    return errno_error("rename " + from + " to " + to, errno);
-  return sync_directory(files.dir);
+  return rename_durably(from, to);
 }
 
 }  // namespace stampede::orderlog

@@ -230,9 +230,7 @@ void append_time(int64_t wall_ms, std::string& out) {
     out += "null";
     return;
   }
-  std::array<char, kTimeTextBytes> text;
-  render_time(wall_ms, text);
-  append_quoted({text.data(), text.size()}, out);
+  append_quoted(TimeText(wall_ms).view(), out);
 }
 
 }  // namespace
@@ -296,9 +294,8 @@ std::string terms_json(const ItemTerms& terms) {
 }
 
 std::string entity_tag(std::string_view body) {
-  std::array<char, kHex64Bytes> digits;
-  render_hex64(checksum(std::as_bytes(std::span(body))), digits);
-  return '"' + std::string(digits.begin(), digits.end()) + '"';
+  const Hex64Text digits(checksum(std::as_bytes(std::span(body))));
+  return '"' + std::string(digits.view()) + '"';
 }
 
 CatalogEntry demo_entry() {

@@ -29,9 +29,10 @@ std::string outcome_name(Step step, const Reply& reply) {
   return reply.code.empty() ? "status_" + std::to_string(reply.status) : std::string(reply.code);
 }
 
-// A gateway's answer for a node that did not answer it: the order may have been taken all the same.
+// A gateway's answer for a node that did not answer it: the order may have been taken all the same. A node itself never
+// answers so.
 bool is_of_gateway(const Reply& reply) {
-  return (reply.status == 502 || reply.status == 504) && reply.code.empty();
+  return reply.status == 502 || reply.status == 504;
 }
 
 UserEnd end_of_refusal(std::string_view code) {

@@ -19,18 +19,8 @@
 namespace stampede::e2e {
 namespace {
 
-namespace fs = std::filesystem;
-
-// From build/MODE/e2e_tests up to the folder that holds both.
-std::string script_path() {
-  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  while (!fs::exists(folder / "scripts/nginx-cluster") && folder.has_relative_path())
-    folder = folder.parent_path();
-  return folder / "scripts/nginx-cluster";
-}
-
 Finished configure(Arguments arguments) {
-  arguments.insert(arguments.begin(), script_path());
+  arguments.insert(arguments.begin(), source_path("scripts/nginx-cluster"));
   return run(arguments);
 }
 
@@ -118,6 +108,14 @@ ServerOptions node_options(uint32_t number) {
 
 std::string name_of(const Server& node, const std::string& weight = "") {
   return "127.0.0.1:" + std::to_string(node.address().port) + weight;
+}
+
+// The answer to bytes that no client of today sends.
+Response raw(const Address& address, const std::string& bytes) {
+  Http http(address);
+  REQUIRE(http.connect());
+  REQUIRE(http.send(bytes));
+  return http.receive();
 }
 
 uint64_t node_of(const std::string& order_id) {
@@ -318,6 +316,96 @@ TEST_SUITE("e2e/nginx_cluster") {
     }
   }
 
+  TEST_CASE("a request without a Host is served") {
+    if (!can_run_nginx()) return;
+    Server node(node_options(0));
+    Gateway gateway({name_of(node)});
+    for (const char* host : {"", "Host: shop.example:443\r\n"}) {
+      CAPTURE(host);
+      const Response time =
+          raw(gateway.address(), "GET /v1/time HTTP/1.0\r\n" + std::string(host) + "\r\n");
+      CHECK(time.status == 200);
+    }
+  }
+
+  TEST_CASE("what a shop sends along for itself does not reach a node") {
+    if (!can_run_nginx()) return;
+    Server node(node_options(0));
+    Gateway gateway({name_of(node)});
+    const std::string long_value(7'500, 'c');
+    for (const char* name : {"Cookie", "Referer", "X-Of-Somebody"}) {
+      CAPTURE(name);
+      const Response bought =
+          gateway.http().post("/v1/orders", order_body({}),
+                              {{"X-User-Id", "u1"}, {"Idempotency-Key", name}, {name, long_value}});
+      CHECK(bought.status == 201);
+      const std::string order = "/v1/orders/" + bought.json()["order_id"].text();
+      CHECK(gateway.http().get(order, {{"X-User-Id", "u1"}, {name, long_value}}).status == 200);
+    }
+    // What a node reads still arrives.
+    const Response encoded = gateway.http().post(
+        "/v1/orders", order_body({}), {{"X-User-Id", "u1"}, {"Content-Type", "text/plain"}});
+    CHECK(encoded.status == 415);
+    const Response items = gateway.http().get("/v1/items");
+    const std::string etag = items.header("ETag");
+    CHECK(gateway.http().get("/v1/items", {{"If-None-Match", etag}}).status == 304);
+  }
+
+  TEST_CASE("pages of an allowed origin may order and those of another may not") {
+    if (!can_run_nginx()) return;
+    Server node(node_options(0));
+    // The login service is away: a browser's question has no name that it could ask for.
+    Gateway gateway({name_of(node)},
+                    {"--login", "127.0.0.1:1", "--allow-origin", "https://shop.example",
+                     "--allow-origin", "http://127.0.0.1:3000"});
+    for (const char* origin : {"https://shop.example", "http://127.0.0.1:3000",
+                               "https://evil.example", "https://shop.example.evil"}) {
+      CAPTURE(origin);
+      const bool is_allowed = std::string_view(origin).find("evil") == std::string_view::npos;
+      const Response asked = gateway.http().request(
+          "OPTIONS", "/v1/orders",
+          {{"Origin", origin},
+           {"Access-Control-Request-Method", "POST"},
+           {"Access-Control-Request-Headers", "content-type, idempotency-key"}});
+      CHECK(asked.status == 200);
+      CHECK(asked.header("Access-Control-Allow-Origin") == (is_allowed ? origin : ""));
+      CHECK(asked.header("Access-Control-Allow-Credentials") == (is_allowed ? "true" : ""));
+      // Refusals too can be read by the page.
+      const Response refused = gateway.http().get("/v1/items/none", {{"Origin", origin}});
+      CHECK(refused.code() == "unknown_item");
+      CHECK(refused.header("Access-Control-Allow-Origin") == (is_allowed ? origin : ""));
+      const Response lost = gateway.http().get("/v1/orders/0000000000000001", {{"Origin", origin}});
+      CHECK(lost.code() == "try_again");
+      CHECK(lost.header("Access-Control-Allow-Origin") == (is_allowed ? origin : ""));
+    }
+  }
+
+  TEST_CASE("what nginx refuses has the form of a refusal") {
+    if (!can_run_nginx()) return;
+    Server node(node_options(0));
+    Gateway gateway({name_of(node)}, {"--login", "127.0.0.1:1"});
+    Http& http = gateway.http();
+    const auto check = [](const Response& response, int status, const char* code) {
+      CAPTURE(code);
+      CHECK(response.status == status);
+      CHECK(response.header("Content-Type") == "application/json");
+      CHECK(response.code() == code);
+      CHECK(response.json()["message"].text() != "");
+      const bool is_retryable = status >= 500;
+      CHECK(response.json()["retryable"].truth() == is_retryable);
+      CHECK(response.header("Retry-After") == (is_retryable ? "1" : ""));
+    };
+    check(http.get("/elsewhere"), 404, "not_found");
+    check(http.get("/login"), 404, "not_found");
+    check(http.get("/v1/orders?item=ticket"), 503, "try_again");
+    check(http.post("/v1/orders", std::string(5'000, ' '), {}), 413, "body_too_large");
+    check(http.request("TRACE", "/v1/time"), 405, "method_not_allowed");
+    check(http.get("/v1/time", {{"X-Long", std::string(9'000, 'x')}}), 431, "headers_too_large");
+    check(raw(gateway.address(), "GET /v1/time HTTP/1.1\r\n\r\n"), 400, "bad_request");
+    node.kill9();
+    check(http.get("/v1/time"), 502, "try_again");
+  }
+
   TEST_CASE("numbers up to 1023 find their nodes among a thousand") {
     if (!can_run_nginx()) return;
     const std::vector<uint32_t> numbers = {5, 300, 1023};
@@ -425,7 +513,7 @@ TEST_SUITE("e2e/nginx_cluster") {
       return found;
     };
     const Finished finished = configure({"80", "127.0.0.1:8080"});
-    const std::string example = read_file(fs::path(script_path()).parent_path() / "nginx.conf");
+    const std::string example = read_file(source_path("scripts/nginx.conf"));
     CHECK(directives(finished.out) == directives(example));
   }
 }

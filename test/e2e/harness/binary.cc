@@ -10,6 +10,13 @@ std::string stampede_path() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "stampede";
 }
 
+std::string source_path(const std::string& path) {
+  std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  while (!std::filesystem::exists(folder / path) && folder.has_relative_path())
+    folder = folder.parent_path();
+  return folder / path;
+}
+
 Finished run_stampede(Arguments arguments, std::chrono::milliseconds patience) {
   arguments.insert(arguments.begin(), stampede_path());
   return run(arguments, patience);

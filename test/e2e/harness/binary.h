@@ -25,6 +25,8 @@ using servers::write_file;
 
 // The binary under test: $STAMPEDE, or `stampede` beside this test binary.
 std::string stampede_path();
+// A file of the checkout: from build/MODE/e2e_tests up to the folder that holds it.
+std::string source_path(const std::string& path);
 // Runs it to its end: run_stampede({"sign", "keys"}).
 Finished run_stampede(Arguments arguments,
                       std::chrono::milliseconds patience = std::chrono::seconds{60});

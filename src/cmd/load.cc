@@ -239,6 +239,8 @@ int conclude(const load::Report& report, const Flags& flags, const Status& statu
       return failed(written.error().message);
   if (!status) return failed(status.error().message);
   if (report.is_broken()) return failed("a promise was broken: see the lines with ✗");
+  if (report.verified && report.sold() == 0)
+    return failed("nothing was sold, so nothing is verified");
   return kExitOk;
 }
 
@@ -272,8 +274,8 @@ int execute(const Flags& flags, const OperatorClient& client) {
 
 int load(Arguments arguments) {
   CLI::App app(
-      "A crowd of users against a running server, on schedule whatever the answers do; "
-      "--verify holds its answers against the database and the stock.");
+      "A crowd of users against a running server: with --rate on schedule whatever the answers do, "
+      "else as fast as they come; --verify holds the answers against the database and the stock.");
   prepare(app, "load");
   Flags flags;
   add_crowd_flags(app, flags);

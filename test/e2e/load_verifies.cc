@@ -51,6 +51,15 @@ TEST_SUITE("e2e/load_verifies") {
     }
   }
 
+  TEST_CASE("a run that bought nothing proves nothing") {
+    Server server({.catalog = catalog({{.stock = 10, .per_user_limit = 1}})});
+    CHECK(run_stampede(load(server, 30)).exit_code == 0);
+    const Finished late = run_stampede(load(server, 30));
+    CAPTURE(late.out);
+    CHECK(late.exit_code == 1);
+    CHECK(late.err.find("nothing was sold, so nothing is verified") != std::string::npos);
+  }
+
   TEST_CASE("an order that is not in the database is a broken promise") {
     Server server({.catalog = catalog({{.stock = 100, .per_user_limit = 1}})});
     {

@@ -19,7 +19,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"serve", cmd::serve, "sell: the server"},
-    {"load", cmd::load, "open-loop load generator and oversell checker against a running server"},
+    {"load", cmd::load, "a crowd of users against a running server, and the proof of the sale"},
     {"log", cmd::log, "inspect or verify the order log of a data directory"},
     {"drain", cmd::drain, "replay a data directory's order log into a database, without a server"},
     {"audit", cmd::audit, "hold order log, ledger and database against each other"},
@@ -41,6 +41,8 @@ int print_usage(std::FILE* out) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A supervisor or a pipe reads each line when it is printed, as a terminal does.
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (sodium_init() < 0) fatal(kExitFailure, "libsodium could not be initialised");
   if (argc < 2) return print_usage(stderr);
   if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") ||

@@ -65,9 +65,10 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--db", flags.db,
                  "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
       ->type_name("URL");
-  app.add_option("--durability", flags.durability,
-                 "an order is acknowledged after fdatasync (fsync) or after write (os: survives "
-                 "kill -9, not power loss)")
+  app.add_option(
+         "--durability", flags.durability,
+         "an order is acknowledged when it is on stable storage (fsync) or after write (os: "
+         "survives kill -9, not power loss)")
       ->check(CLI::IsMember({"fsync", "os"}))
       ->type_name("fsync|os");
   app.add_option("--auth", flags.auth,

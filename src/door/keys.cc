@@ -72,8 +72,11 @@ Mac Key::sign(std::span<const std::string_view> parts) const {
 }
 
 bool Key::is_mac_of(std::span<const std::string_view> parts, const Mac& mac) const {
-  const Mac expected = sign(parts);
-  return sodium_memcmp(expected.data(), mac.data(), mac.size()) == 0;
+  return are_equal(sign(parts), mac);
+}
+
+bool are_equal(const Mac& a, const Mac& b) {
+  return sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 const Key* find_key(std::span<const Key> keys, std::string_view id) {

@@ -40,13 +40,16 @@ class Key {
 
   // HMAC-SHA256 of the parts, one behind the other.
   [[nodiscard]] Mac sign(std::span<const std::string_view> parts) const;
-  // The same, compared in constant time.
+  // Whether that is `mac`.
   [[nodiscard]] bool is_mac_of(std::span<const std::string_view> parts, const Mac& mac) const;
 
  private:
   Text<bounds::key_id_bytes_max> id_;
   crypto_auth_hmacsha256_state keyed_;
 };
+
+// In constant time: how many bytes are right must not show.
+[[nodiscard]] bool are_equal(const Mac& a, const Mac& b);
 
 struct Keys {
   std::vector<Key> tickets;  // in the order of the file

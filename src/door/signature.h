@@ -1,7 +1,9 @@
-// Payment signatures: how the payment provider proves that a notice is his and fresh.
+// Payment signatures: how the payment provider proves that a notice comes from it and is fresh.
 //
 //   Stampede-Signature: t=<unix>,v1=<hex HMAC-SHA256 of "<t>.<body>">
 //
+// The time comes first. While the provider replaces its key it signs with both: several v1=, at most as many as a kind has keys. Members
+// of other names are of schemes that we do not know, and are ignored.
 // The time is signed with the body, so a notice that somebody recorded is worth nothing five
 // minutes later.
 #pragma once
@@ -15,7 +17,7 @@
 
 namespace stampede::door {
 
-// True when the header's value is a signature of the body by any of the keys, made at most
+// True when the header's value holds a signature of the body by any of the keys, made at most
 // bounds::signature_skew_s_max seconds before or after now_unix. No allocation; constant-time
 // compare.
 [[nodiscard]] bool verify_signature(std::string_view header, std::string_view body,

@@ -93,7 +93,24 @@ TEST_SUITE("door/signature") {
     CHECK(verify_signature(make_signature("", kNow, test_keys()[0]), "", test_keys(), kNow));
   }
 
-  TEST_CASE("whatever is not exactly a time and one mac is refused") {
+  TEST_CASE("a sender that replaces its key signs with both and one of them suffices") {
+    const auto mac_by = [](const Key& key) {
+      const std::string header = make_signature(kBody, kNow, key);
+      return header.substr(header.find(','));
+    };
+    const std::string good = mac_by(test_keys()[1]), other = mac_by(Key("k9", secret_of(9)));
+    CHECK(verify("t=1796090400" + other + good));
+    CHECK(verify("t=1796090400" + good + other));
+    CHECK(verify("t=1796090400,v0=00,v2=x" + good + ",x"));
+    CHECK_FALSE(verify("t=1796090400" + other + other));
+    CHECK_FALSE(verify("t=1796090401" + other + good));
+    std::string many = "t=1796090400";
+    for (unsigned i = 1; i < bounds::keys_per_kind_max; ++i) many += other;
+    CHECK(verify(many + good));
+    CHECK_FALSE(verify(many + other + good));  // more keys than anybody has
+  }
+
+  TEST_CASE("whatever is not a time and then macs is refused") {
     const std::string header = make_signature(kBody, kNow, test_keys()[0]);
     const std::string mac = header.substr(header.find("v1=") + 3);
     REQUIRE(verify("t=1796090400,v1=" + mac));
@@ -111,7 +128,8 @@ TEST_SUITE("door/signature") {
                                     "t=01796090400,v1=" + mac,
                                     "t=+1796090400,v1=" + mac,
                                     "t=1796090400.0,v1=" + mac,
-                                    "t=1796090400,v1=" + mac + ",v1=" + mac,
+                                    "t=1796090400,v1=" + mac + ",v1=" + mac.substr(2),
+                                    "t=1796090400,v1=" + mac + ",t=1796090400",
                                     "t=1796090400,v1=" + mac + " ",
                                     " t=1796090400,v1=" + mac,
                                     "t=1796090400,v1=" + mac + "00",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
+
 namespace stampede {
 namespace {
 
@@ -31,15 +33,21 @@ const char* find_bad_utf8(std::string_view text) {
   return text.data();
 }
 
+std::string_view without_mark(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 }  // namespace
 
-JsonText::JsonText(std::string_view text, std::string_view name) : name_(name), text_(text) {}
+JsonText::JsonText(std::string_view text, std::string_view name)
+    : name_(name), text_(without_mark(text)) {}
 
 Error JsonText::error(const char* where, std::string_view field, std::string_view reason) const {
   const auto line = 1 + std::count(begin(), where, '\n');
   std::string message = name_ + ":" + std::to_string(line) + ": ";
   if (!field.empty()) message.append(field).append(": ");
-  return {message.append(reason)};
+  return {printable(message.append(reason))};
 }
 
 // What simdjson finds in its first pass, which knows no places.

@@ -24,7 +24,7 @@ class JsonText {
   using Value = simdjson::ondemand::value;
 
   // `name` stands in front of complaints, as a file's name does. The text is copied: simdjson needs
-  // room behind it.
+  // room behind it. A byte order mark at its start is left out, because editors put it there.
   JsonText(std::string_view text, std::string_view name);
   JsonText(const JsonText&) = delete;
   JsonText& operator=(const JsonText&) = delete;
@@ -44,7 +44,8 @@ class JsonText {
 
   const char* begin() const { return text_.data(); }
 
-  // `name:line: field: reason`, without the field when it is empty.
+  // `name:line: field: reason`, without the field when it is empty. A control character that one of
+  // them quotes is shown as \xNN: a text from outside must not move the cursor of whoever reads it.
   Error error(const char* where, std::string_view field, std::string_view reason) const;
 
  private:

@@ -135,9 +135,9 @@ int64_t scan_offset_ms(Scanner& scan) {
   return is_ahead ? offset_ms : -offset_ms;
 }
 
-}  // namespace
-
-std::optional<int64_t> parse_time(std::string_view text) {
+// The moment of a date-time by its grammar, also one before 1970 or after 9999. `second_max` is 59, or 60 with leap
+// seconds.
+std::optional<int64_t> scan_time(std::string_view text, int64_t second_max) {
   Scanner scan(text);
   const int64_t year = scan.number(4, 0, 9999);
   scan.expect('-');
@@ -149,14 +149,25 @@ std::optional<int64_t> parse_time(std::string_view text) {
   scan.expect(':');
   const int64_t minute = scan.number(2, 0, 59);
   scan.expect(':');
-  const int64_t second = scan.number(2, 0, 59);
+  const int64_t second = scan.number(2, 0, second_max);
   const int64_t fraction_ms = scan.take('.') ? scan.fraction_ms() : 0;
   const int64_t offset_ms = scan_offset_ms(scan);
   if (!scan.reached_end() || day > days_in_month(year, month)) return std::nullopt;
-  const int64_t wall_ms = days_since_1970(year, month, day) * kDayMs + hour * kHourMs +
-                          minute * kMinuteMs + second * 1000 + fraction_ms - offset_ms;
-  if (wall_ms < 0 || wall_ms > kTimeTextMax) return std::nullopt;
-  return wall_ms;
+  return days_since_1970(year, month, day) * kDayMs + hour * kHourMs + minute * kMinuteMs +
+         second * 1000 + fraction_ms - offset_ms;
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_time(std::string_view text) {
+  const std::optional<int64_t> wall_ms = scan_time(text, 59);
+  return wall_ms && *wall_ms >= 0 && *wall_ms <= kTimeTextMax ? wall_ms : std::nullopt;
+}
+
+std::string_view time_fault(std::string_view text) {
+  if (scan_time(text, 59)) return "expected a time from 1970 to 9999";
+  if (scan_time(text, 60)) return "a leap second (:60) has no number in POSIX time: use second 59";
+  return {};
 }
 
 void render_time(int64_t wall_ms, std::span<char, kTimeTextBytes> out) {

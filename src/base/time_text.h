@@ -28,6 +28,9 @@ constexpr int64_t kTimeTextMax = 253'402'300'799'999;
 // leap second (`:60`) is refused, because POSIX time has no number for it.
 [[nodiscard]] std::optional<int64_t> parse_time(std::string_view text);
 
+// Why parse_time() finds nothing in a text that is a date-time all the same; otherwise empty.
+[[nodiscard]] std::string_view time_fault(std::string_view text);
+
 // Writes a moment in ms since 1970 UTC, such as 2026-12-01T02:00:00.123Z. One outside 1970 … 9999
 // is written as the nearest that is inside: a mad clock must not break an answer.
 void render_time(int64_t wall_ms, std::span<char, kTimeTextBytes> out);

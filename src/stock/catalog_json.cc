@@ -38,10 +38,16 @@ struct Draft {
 };
 
 constexpr std::string_view kCodeExpected = "expected 1 to 64 characters of A-Z a-z 0-9 . _ -";
+constexpr std::string_view kCodeOfDots = ". and .. can be named in no URL: expected another code";
 
 bool is_code_char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
+}
+
+// What clients resolve away before they send a URL (RFC 3986 5.2.4).
+bool is_of_dots(std::string_view text) {
+  return text == "." || text == "..";
 }
 
 bool is_control(char c) {
@@ -50,7 +56,8 @@ bool is_control(char c) {
 
 Refusal read_code(JsonText::Value value, Text<bounds::item_code_bytes_max>& out) {
   std::string_view text;
-  if (!read_text(value, text).empty() || !is_item_code(text)) return Refusal(kCodeExpected);
+  if (!read_text(value, text).empty()) return Refusal(kCodeExpected);
+  if (!is_item_code(text)) return Refusal(is_of_dots(text) ? kCodeOfDots : kCodeExpected);
   out = text;
   return {};
 }
@@ -75,14 +82,21 @@ Refusal read_currency(JsonText::Value value, Currency& out) {
   return {};
 }
 
+constexpr std::string_view kTimeExpected = "expected a time such as 2026-12-01T10:00:00+08:00";
+
 // The first millisecond of 1970 is how terms say "no time".
 Refusal read_time(JsonText::Value value, int64_t& out) {
   bool is_null = false;
   if (value.is_null().get(is_null) == simdjson::SUCCESS && is_null) return {};
   std::string_view text;
-  const int64_t wall_ms = read_text(value, text).empty() ? parse_time(text).value_or(0) : 0;
-  if (wall_ms == 0) return "expected a time such as 2026-12-01T10:00:00+08:00";
-  out = wall_ms;
+  if (!read_text(value, text).empty()) return Refusal(kTimeExpected);
+  const std::optional<int64_t> wall_ms = parse_time(text);
+  if (!wall_ms) {
+    const std::string_view fault = time_fault(text);
+    return Refusal(fault.empty() ? kTimeExpected : fault);
+  }
+  if (*wall_ms == 0) return "must be later than 1970-01-01T00:00:00Z";
+  out = *wall_ms;
   return {};
 }
 
@@ -268,7 +282,7 @@ Result<ItemChange> parse_item(std::string_view body, std::string_view code) {
 }
 
 bool is_item_code(std::string_view text) {
-  return !text.empty() && text.size() <= bounds::item_code_bytes_max &&
+  return !text.empty() && !is_of_dots(text) && text.size() <= bounds::item_code_bytes_max &&
          std::all_of(text.begin(), text.end(), is_code_char);
 }
 

@@ -93,6 +93,16 @@ TEST_SUITE("base/time_text") {
     CHECK_FALSE(parse_time("0000-01-01T00:00:00Z"));
   }
 
+  TEST_CASE("what is a time but none that can be had is told from what is no time") {
+    CHECK(time_fault("2016-12-31T23:59:60Z") ==
+          "a leap second (:60) has no number in POSIX time: use second 59");
+    for (const char* text : {"1969-12-31T23:59:59Z", "1970-01-01T00:59:59+01:00",
+                             "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-00:01"})
+      CHECK(time_fault(text) == "expected a time from 1970 to 9999");
+    for (const char* text : {"", "2026-12-01", "2016-12-31T23:59:61Z", "2026-02-30T00:00:60Z"})
+      CHECK(time_fault(text).empty());
+  }
+
   TEST_CASE("whatever is not exactly RFC 3339 is refused") {
     for (const char* text : {"",
                              "2026",

@@ -172,11 +172,44 @@ TEST_SUITE("stock/catalog_json") {
     const std::string refusal = ": expected a time such as 2026-12-01T10:00:00+08:00";
     for (const char* value :
          {"\"\"", "\"2026-12-01\"", "\"2026-12-01 10:00:00Z\"", "\"2026-02-30T10:00:00Z\"",
-          "\"2026-12-01T10:00:00\"", "1796090400", "nul", "\"1970-01-01T00:00:00Z\"", "[]"}) {
+          "\"2026-12-01T10:00:00\"", "1796090400", "nul", "[]"}) {
       CAPTURE(value);
       CHECK(refusal_of(std::string("\"starts_at\":") + value) == "starts_at" + refusal);
       CHECK(refusal_of(std::string("\"ends_at\":") + value) == "ends_at" + refusal);
     }
+  }
+
+  TEST_CASE("a time that cannot be had is refused for what is wrong with it") {
+    CHECK(refusal_of(R"("starts_at":"2026-12-01T10:00:60Z")") ==
+          "starts_at: a leap second (:60) has no number in POSIX time: use second 59");
+    CHECK(refusal_of(R"("ends_at":"1969-12-31T23:59:59Z")") ==
+          "ends_at: expected a time from 1970 to 9999");
+    CHECK(refusal_of(R"("starts_at":"1970-01-01T00:00:00Z")") ==
+          "starts_at: must be later than 1970-01-01T00:00:00Z");
+    CHECK(accepts(R"("starts_at":"1970-01-01T00:00:00.001Z")"));
+  }
+
+  TEST_CASE("a code of dots that URLs cannot name is refused") {
+    const std::string refusal = ". and .. can be named in no URL: expected another code";
+    for (const char* code : {".", ".."}) {
+      const std::string text = std::string("{\"items\":[{\"stock\":1,\"code\":\"") + code + "\"}]}";
+      CHECK(outcome_of(text) == "catalog.json:1: items[0].code: " + refusal);
+      CHECK(!parse_item("{}", code));
+    }
+    for (const char* code : {"...", ".a", "a..", "-", "_"}) CHECK(is_item_code(code));
+  }
+
+  TEST_CASE("a catalog may begin with a byte order mark and only begin with it") {
+    const std::string mark = "\xEF\xBB\xBF", text = R"({"items":[{"code":"a","stock":1}]})";
+    CHECK(outcome_of(mark + text) == "1");
+    CHECK(outcome_of(mark + mark + text) != "1");
+    CHECK(outcome_of(text + mark) != "1");
+    CHECK(outcome_of(mark) == "catalog.json:1: it is empty");
+  }
+
+  TEST_CASE("what a complaint quotes cannot end its line or steer a terminal") {
+    const std::string complaint = outcome_of(R"({"items":[{"a\nb\u001b[31m\u009b":1}]})");
+    CHECK(complaint == "catalog.json:1: items[0].a\\x0ab\\x1b[31m\\xc2\\x9b: unknown key");
   }
 
   TEST_CASE("a sale ends after it starts") {

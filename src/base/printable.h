@@ -1,0 +1,13 @@
+// Texts from outside (a file, a request) as a line for people: nothing in them may end the line or steer a terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace stampede {
+
+// The text with each control character as \xNN: C0, DEL, and C1 in UTF-8 (U+0080 to U+009F, which some terminals
+// obey too).
+[[nodiscard]] std::string printable(std::string_view text);
+
+}  // namespace stampede

@@ -11,7 +11,9 @@ constexpr uint32_t slot_count = 1u << 14;  // users are dealt to shards by slot;
 constexpr uint32_t shard_count_max = 64;
 constexpr uint32_t node_max = 1023;
 constexpr unsigned user_bytes_max = 64;
-constexpr unsigned key_bytes_max = 64;
+constexpr unsigned key_bytes_max = 255;  // an Idempotency-Key as clients send it
+constexpr unsigned stored_key_bytes_max =
+    64;  // as messages and records carry it; longer ones as a digest
 constexpr unsigned payment_id_bytes_max = 64;
 constexpr unsigned item_code_bytes_max = 64;
 constexpr unsigned item_title_bytes_max = 200;
@@ -42,9 +44,7 @@ constexpr size_t trailer_bytes_max = 1024;
 // The largest body as the wire carries it: every data byte may be a chunk of its own ("1\r\nx\r\n").
 constexpr size_t request_bytes_max =
     head_bytes_max + 6 * body_bytes_max + chunk_extension_bytes_max + trailer_bytes_max + 64;
-constexpr unsigned json_depth_max = 8;
-constexpr unsigned json_members_max =
-    32;                                 // of one object; each key is compared with those before it
+constexpr unsigned json_depth_max = 64;  // of a body, its own object included
 constexpr unsigned pipelined_max = 64;  // unanswered requests of one connection; then reading stops
 constexpr uint32_t requests_per_connection_max = 100'000'000;
 constexpr size_t output_bytes_max = 64 * 1024;  // queued for one connection; then reading stops

@@ -21,7 +21,8 @@ using Money = int64_t;   // minor units (cents, fen)
 using Lsn = uint64_t;    // number of a record in one shard's order log, from 1; 0 is "none"
 using Currency = std::array<char, 3>;  // ISO 4217
 using UserText = Text<bounds::user_bytes_max>;
-using KeyText = Text<bounds::key_bytes_max>;  // an Idempotency-Key
+using KeyText =
+    Text<bounds::stored_key_bytes_max>;  // of an Idempotency-Key, see http/idempotency_key.h
 using PaymentText = Text<bounds::payment_id_bytes_max>;
 
 constexpr ItemId kNoItem = UINT32_MAX;
@@ -64,6 +65,7 @@ enum class Verdict : uint8_t {
   bad_link,
   not_started,  // starts_at_ms
   blocked,
+  forbidden,  // operators' listener: of a foreign host or origin
   unknown_item,
   unknown_order,
   not_found,

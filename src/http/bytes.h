@@ -8,42 +8,47 @@
 
 namespace stampede::http {
 
-enum ByteKind : uint8_t {
-  kToken = 1,   // tchar, RFC 9110 5.6.2: names of methods and fields
-  kText = 2,    // what a field's value may hold, RFC 9110 5.5: visible, obs-text, space, tab
-  kTarget = 4,  // pchar, "/" and "?", RFC 3986 3.3 and 3.4; no fragment
+enum ByteKind : uint16_t {
+  kToken = 1,  // tchar, RFC 9110 5.6.2: names of methods and fields
+  kText = 2,   // what a field's value may hold, RFC 9110 5.5: visible, obs-text, space, tab
+  kPath = 4,   // pchar and "/", RFC 3986 3.3
   kDigit = 8,
   kHex = 16,
-  kAuthority =
-      32,  // a host and its port, narrower than RFC 3986: no userinfo, no percent-encoding, no list
+  // A host and its port, RFC 3986 3.2.2 and 3.2.3, but for the comma: a proxy that joined two Host
+  // lines has made a list, and which of the two counts is not ours to choose.
+  kAuthority = 32,
   kVisible = 64,  // 0x21 to 0x7e
   kLowerHex = 128,
+  // Wider than RFC 3986 3.4: browsers leave [ ] { } | \ ^ ` as they are in a query, and those inside
+  // of apps leave UTF-8 too. Nothing of it can end a target or a line. No fragment.
+  kQuery = 256,
 };
 
 namespace detail {
-constexpr void mark(std::array<uint8_t, 256>& kinds, std::string_view bytes, unsigned kind) {
+constexpr void mark(std::array<uint16_t, 256>& kinds, std::string_view bytes, unsigned kind) {
   for (char byte : bytes) kinds[static_cast<uint8_t>(byte)] |= kind;
 }
 
-constexpr std::array<uint8_t, 256> kinds_of_bytes() {
+constexpr std::array<uint16_t, 256> kinds_of_bytes() {
   constexpr std::string_view digits = "0123456789";
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  std::array<uint8_t, 256> kinds{};
-  mark(kinds, digits, kToken | kTarget | kDigit | kHex | kAuthority | kLowerHex);
-  mark(kinds, letters, kToken | kTarget | kAuthority);
+  std::array<uint16_t, 256> kinds{};
+  mark(kinds, digits, kToken | kPath | kDigit | kHex | kAuthority | kLowerHex);
+  mark(kinds, letters, kToken | kPath | kAuthority);
   mark(kinds, "abcdef", kHex | kLowerHex);
   mark(kinds, "ABCDEF", kHex);
   mark(kinds, "!#$%&'*+-.^_`|~", kToken);
-  mark(kinds, "-._~!$&'()*+,;=:@/?%", kTarget);
-  mark(kinds, "-._~:[]", kAuthority);
-  for (unsigned byte = 0x21; byte <= 0x7e; ++byte) kinds[byte] |= kVisible | kText;
-  for (unsigned byte = 0x80; byte <= 0xff; ++byte) kinds[byte] |= kText;
+  mark(kinds, "-._~!$&'()*+,;=:@/%", kPath);
+  mark(kinds, "-._~!$&'()*+;=%:[]", kAuthority);
+  for (unsigned byte = 0x21; byte <= 0x7e; ++byte) kinds[byte] |= kVisible | kText | kQuery;
+  kinds['#'] &= static_cast<uint16_t>(~kQuery);
+  for (unsigned byte = 0x80; byte <= 0xff; ++byte) kinds[byte] |= kText | kQuery;
   mark(kinds, " \t", kText);
   return kinds;
 }
 }  // namespace detail
 
-inline constexpr std::array<uint8_t, 256> kByteKinds = detail::kinds_of_bytes();
+inline constexpr std::array<uint16_t, 256> kByteKinds = detail::kinds_of_bytes();
 
 [[nodiscard]] constexpr bool is_a(char byte, ByteKind kind) {
   return (kByteKinds[static_cast<uint8_t>(byte)] & kind) != 0;
@@ -71,6 +76,18 @@ inline constexpr std::array<uint8_t, 256> kByteKinds = detail::kinds_of_bytes();
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
+}
+
+// The members of a comma-separated list that holds no quoted strings, one after the other; empty
+// ones are part of no list (RFC 9110 5.6.1.2). False at the end.
+[[nodiscard]] constexpr bool take_member(std::string_view& list, std::string_view& member) {
+  while (!list.empty()) {
+    const std::string_view first = list.substr(0, list.find(','));
+    list.remove_prefix(first.size() < list.size() ? first.size() + 1 : first.size());
+    member = trim_spaces(first);
+    if (!member.empty()) return true;
+  }
+  return false;
 }
 
 }  // namespace stampede::http

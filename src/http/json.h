@@ -1,10 +1,8 @@
 // The two JSON bodies that clients send, read strictly: a body that two readers understand
 // differently (a key twice, 1e3, half a surrogate) is a dispute about an order.
 //
-// A body is one JSON object (RFC 8259) in valid UTF-8, nested at most bounds::json_depth_max deep,
-// no object with a key twice (also not in another spelling, "\u0069tem") or with more than
-// bounds::json_members_max members. Members that we do not know are ignored, whatever their type,
-// if they are well-formed.
+// How strictly, says json_reader.h. Members that we do not know are ignored, whatever their type and
+// size, if they are well-formed.
 //
 // No allocation after a thread's first call; any thread.
 #pragma once
@@ -25,14 +23,13 @@ struct CreateBody {
 };
 [[nodiscard]] CreateBody parse_create(std::string_view body);
 
-// {"payment_id":"p1","amount":55350,"currency":"CNY","status":"succeeded"}. A currency in other
-// letters than the order's is well-formed here: the money came, and the order must say that it goes
-// back.
+// {"payment_id":"p1","amount":55350,"currency":"CNY","status":"succeeded"}. A currency that is not the
+// order's is well-formed here: the money came, and the order must say that it goes back.
 struct PaymentBody {
   const char* error = nullptr;
   std::string_view payment_id;  // 1 … bounds::payment_id_bytes_max bytes of visible ASCII
   Money amount = 0;             // 0 … bounds::money_max
-  Currency currency{};          // three ASCII letters
+  Currency currency{};          // three capital letters, whatever their case was
   PaymentStatus status = PaymentStatus::succeeded;
 };
 [[nodiscard]] PaymentBody parse_payment(std::string_view body);

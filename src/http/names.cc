@@ -1,5 +1,7 @@
 #include "http/names.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -32,6 +34,23 @@ bool is_name(const char* token, std::string_view lower) {
   return fold<uint64_t>(token + size - 8) == fold<uint64_t>(name + size - 8);
 }
 
+// "[" IPv6address "]", RFC 3986 3.2.2.
+bool is_ip_literal(std::string_view host) {
+  char address[INET6_ADDRSTRLEN] = {};
+  if (host.size() < 3 || host.size() - 2 >= sizeof address || !host.ends_with(']')) return false;
+  host.copy(address, host.size() - 2, 1);
+  in6_addr ignored;
+  return inet_pton(AF_INET6, address, &ignored) == 1;
+}
+
+bool is_reg_name(std::string_view host) {
+  if (host.empty() || host.find_first_of("[]") != host.npos) return false;
+  for (size_t at = host.find('%'); at != host.npos; at = host.find('%', at + 1)) {
+    if (host.size() - at < 3 || !all_are(host.substr(at + 1, 2), kHex)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool method_of(std::string_view name, Method& method) {
@@ -61,7 +80,7 @@ Field field_of(std::string_view name) {
     case 4:
       return is("host", Field::host);
     case 6:
-      return is("expect", Field::expect);
+      return (name[0] | 0x20) == 'e' ? is("expect", Field::expect) : is("origin", Field::origin);
     case 9:
       return is("x-user-id", Field::user_id);
     case 10:
@@ -75,6 +94,8 @@ Field field_of(std::string_view name) {
       return is("content-length", Field::content_length);
     case 15:
       return is("idempotency-key", Field::idempotency_key);
+    case 16:
+      return is("content-encoding", Field::content_encoding);
     case 17:
       return is("transfer-encoding", Field::transfer_encoding);
     case 18:
@@ -84,24 +105,16 @@ Field field_of(std::string_view name) {
   }
 }
 
+std::string_view host_of(std::string_view authority) {
+  if (!authority.starts_with('[')) return authority.substr(0, authority.find(':'));
+  return authority.substr(0, std::min(authority.find(']'), authority.size() - 1) + 1);
+}
+
 bool is_authority(std::string_view text) {
-  size_t host_end = text.find(':');
-  if (text.starts_with('[')) {
-    const size_t closing = text.find(']');
-    if (closing == text.npos) return false;
-    const auto is_address_byte = [](char byte) {
-      return is_a(byte, kHex) || byte == ':' || byte == '.';
-    };
-    const std::string_view address = text.substr(1, closing - 1);
-    if (address.empty() || !std::all_of(address.begin(), address.end(), is_address_byte))
-      return false;
-    host_end = closing + 1;
-  } else if (text.find_first_of("[]") != text.npos) {
-    return false;
-  }
-  host_end = std::min(host_end, text.size());
-  const std::string_view port = text.substr(host_end);
-  return host_end > 0 &&
+  const std::string_view host = host_of(text);
+  const std::string_view port = text.substr(host.size());
+  const bool is_host = host.starts_with('[') ? is_ip_literal(host) : is_reg_name(host);
+  return is_host &&
          (port.empty() || (port[0] == ':' && port.size() <= 6 && all_are(port.substr(1), kDigit)));
 }
 

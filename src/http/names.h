@@ -24,7 +24,9 @@ enum class Field : uint8_t {
   idempotency_key,
   signature,
   content_type,
+  content_encoding,
   if_none_match,
+  origin,
 };
 
 // In any case; `name` consists of bytes of tokens.
@@ -37,11 +39,24 @@ enum class Field : uint8_t {
 
 // Fields whose second line would leave a doubt about the framing or about who is asking.
 [[nodiscard]] constexpr bool is_single(Field field) {
-  return field != Field::other && field != Field::connection && field != Field::if_none_match;
+  switch (field) {
+    case Field::other:
+    case Field::connection:
+    case Field::expect:
+    case Field::transfer_encoding:
+    case Field::content_encoding:
+    case Field::if_none_match:
+      return false;  // lists: several lines are one list (RFC 9110 5.3)
+    default:
+      return true;
+  }
 }
 
 // uri-host [ ":" port ], RFC 9110 7.2, of bytes that all are kAuthority. The host may not be empty
-// (RFC 9110 4.2.1).
+// (RFC 9110 4.2.1) and carries no user (4.2.4).
 [[nodiscard]] bool is_authority(std::string_view text);
+
+// The host of an authority, without its port: "[::1]:80" is "[::1]".
+[[nodiscard]] std::string_view host_of(std::string_view authority);
 
 }  // namespace stampede::http

@@ -16,6 +16,11 @@ namespace {
 constexpr unsigned kContentLengthDigitsMax = 19;
 constexpr uint64_t kContentLengthMax = 1ull << 53;  // above it not even the number is believed
 constexpr unsigned kChunkSizeDigitsMax = 8;
+constexpr size_t kMethodBytesMax = 32;  // longer than any that HTTP knows
+constexpr const char* kUnknownMethod = "the method is not known";
+constexpr const char* kBadTarget = "a target is a path or an http URL";
+constexpr auto kPathOrAuthority = static_cast<ByteKind>(kPath | kAuthority);
+constexpr const char* kBadTargetByte = "a target holds a byte that must be percent-encoded";
 static_assert(bounds::head_bytes_max + bounds::body_bytes_max <= bounds::request_bytes_max,
               "a body of a known length always fits");
 static_assert(bounds::head_bytes_max == 8192 && bounds::header_count_max == 64 &&
@@ -91,16 +96,21 @@ class Parser {
   bool empty_line();
   bool request_line();
   bool target();
-  bool split_target(std::string_view target);
+  bool take_target(std::string_view target);
+  bool take_authority(std::string_view& target);
   bool version();
   bool header_lines();
   bool header_line();
   bool field_name(std::string_view& name);
   bool field_value(Field field, std::string_view& value);
   bool take(Field field, std::string_view value);
-  bool take_once(std::string_view& place, std::string_view value);
   bool take_content_length(std::string_view digits);
+  bool take_transfer_encoding(std::string_view codings);
+  bool take_transfer_coding(std::string_view coding);
   void take_connection(std::string_view options);
+  void take_expect(std::string_view expectations);
+  void take_content_encoding(std::string_view codings);
+  bool judge_framing();
   bool judge_head();
   bool body();
   bool sized_body();
@@ -131,8 +141,10 @@ class Parser {
   uint64_t content_length_ = 0;
   size_t extension_bytes_left_ = bounds::chunk_extension_bytes_max;
   bool is_known_method_ = false;
-  bool is_chunked_ = false;
+  bool is_chunked_ = false;        // the last transfer coding so far
+  bool has_other_coding_ = false;  // besides chunked
   bool expects_continue_ = false;
+  bool expects_other_ = false;
   bool says_close_ = false;
   bool says_keep_alive_ = false;
   Parsed parsed_;
@@ -156,6 +168,7 @@ bool Parser::empty_line() {
 bool Parser::request_line() {
   const char* const name = p_;
   skip(kToken);
+  if (p_ > name + kMethodBytesMax) return refuse(Verdict::not_implemented, kUnknownMethod);
   if (p_ == end_) return more();
   if (*p_ != ' ' || p_ == name) return refuse("a request begins with a method and one space");
   is_known_method_ = method_of({name, p_}, parsed_.request.method);
@@ -165,43 +178,55 @@ bool Parser::request_line() {
 
 bool Parser::target() {
   const char* const first = p_;
-  skip(kTarget);
+  skip(kPath);
+  if (p_ > first && *first != '/' && *first != '*' && (*first | 0x20) != 'h')
+    return refuse(kBadTarget);
+  // Only the authority of a URL may hold brackets; take_target() sees where they stand.
+  if (p_ > first && *first != '/') skip(kPathOrAuthority);
+  if (p_ > first && p_ < end_ && *p_ == '?') skip(kQuery);
   const auto size = static_cast<size_t>(p_ - first);
-  if (size > 0 && *first != '/' && *first != '*' && (*first | 0x20) != 'h') {
-    return refuse("a target is a path or an http URL");
-  }
-  if (size > bounds::target_bytes_max) {
+  if (size > bounds::target_bytes_max)
     return refuse(Verdict::uri_too_long, "the target is longer than 2 KiB");
-  }
   if (p_ == end_) return more();
   if (*p_ == '#') return refuse("a target has no fragment");
+  const bool is_end = *p_ == ' ' || *p_ == '\t' || *p_ == '\r' || *p_ == '\n';
+  if (!is_end) return refuse(kBadTargetByte);
   if (*p_ != ' ' || size == 0) return refuse("a target is followed by one space and the version");
   ++p_;
-  return split_target({first, size});
+  return take_target({first, size});
 }
 
 // origin-form; absolute-form, which a server must accept and whose host replaces Host (RFC
-// 9112 3.2.2); and "*".
-bool Parser::split_target(std::string_view target) {
+// 9112 3.2.2); and "*", which OPTIONS of a URL without path means too (3.2.4).
+bool Parser::take_target(std::string_view target) {
   Request& request = parsed_.request;
-  if (target[0] != '/' && target != "*") {
-    const size_t scheme_end = target.find("://");
-    if (scheme_end == target.npos) return refuse("a target is a path or an http URL");
-    const std::string_view scheme = target.substr(0, scheme_end);
-    if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) {
-      return refuse("a target is a path or an http URL");
-    }
-    target.remove_prefix(scheme_end + 3);
-    const std::string_view authority = target.substr(0, target.find_first_of("/?"));
-    if (!all_are(authority, kAuthority) || !is_authority(authority))
-      return refuse("the host in the target is invalid");
-    target.remove_prefix(authority.size());
-  } else if (target == "*" && request.method != Method::options) {
-    return refuse("only OPTIONS has the target *");
-  }
+  const bool is_options = request.method == Method::options;
+  if (target == "*" && !is_options) return refuse("only OPTIONS has the target *");
+  if (target[0] != '/' && target != "*" && !take_authority(target)) return false;
   const size_t path_end = std::min(target.find('?'), target.size());
-  request.path = path_end == 0 ? "/" : target.substr(0, path_end);
+  request.path = target.substr(0, path_end);
+  if (!all_are(request.path, kPath)) return refuse(kBadTargetByte);
+  if (target.empty() && is_options)
+    request.path = "*";
+  else if (request.path.empty())
+    request.path = "/";
   if (path_end < target.size()) request.query = target.substr(path_end + 1);
+  return true;
+}
+
+// "http://host:port", which is taken off the target.
+bool Parser::take_authority(std::string_view& target) {
+  const size_t scheme_end = target.find("://");
+  if (scheme_end == target.npos) return refuse(kBadTarget);
+  const std::string_view scheme = target.substr(0, scheme_end);
+  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))
+    return refuse(kBadTarget);
+  target.remove_prefix(scheme_end + 3);
+  const std::string_view authority = target.substr(0, target.find_first_of("/?"));
+  if (!all_are(authority, kAuthority) || !is_authority(authority))
+    return refuse("the host in the target is invalid");
+  parsed_.request.host = authority;
+  target.remove_prefix(authority.size());
   return true;
 }
 
@@ -222,9 +247,13 @@ bool Parser::version() {
 }
 
 bool Parser::header_lines() {
+  const char* const first = p_;
   for (;;) {
     if (p_ == end_) return more();
-    if (*p_ == '\r') return line_end();
+    if (*p_ == '\r') {
+      parsed_.request.lines = {first, p_};
+      return line_end();
+    }
     if (*p_ == ' ' || *p_ == '\t') return refuse("a header line begins with white space");
     if (header_count_++ == bounds::header_count_max) {
       return refuse(Verdict::headers_too_large, "there are more than 64 header lines");
@@ -282,39 +311,46 @@ bool Parser::take(Field field, std::string_view value) {
     case Field::other:
       return true;
     case Field::host:
-      return is_authority(value) || refuse("the Host header is invalid");
+      if (!value.empty() && !is_authority(value)) return refuse("the Host header is invalid");
+      if (request.host.empty()) request.host = value;  // a target's own host replaces it
+      return true;
     case Field::content_length:
       return take_content_length(value);
     case Field::transfer_encoding:
       if (request.is_http_1_0) return refuse("HTTP/1.0 has no Transfer-Encoding");
-      is_chunked_ = equals_ignoring_case(value, "chunked");
-      return true;
+      return take_transfer_encoding(value);
     case Field::connection:
       take_connection(value);
       return true;
     case Field::expect:
-      expects_continue_ = equals_ignoring_case(value, "100-continue");
+      take_expect(value);
+      return true;
+    case Field::content_encoding:
+      take_content_encoding(value);
+      return true;
+    case Field::if_none_match:
+      request.has_if_none_match = true;
       return true;
     case Field::user_id:
-      return take_once(request.user_id, value);
+      request.user_id = value;
+      return true;
     case Field::authorization:
-      return take_once(request.authorization, value);
+      request.authorization = value;
+      return true;
     case Field::idempotency_key:
-      return take_once(request.idempotency_key, value);
+      request.idempotency_key = value;
+      return true;
     case Field::signature:
-      return take_once(request.signature, value);
+      request.signature = value;
+      return true;
     case Field::content_type:
-      return take_once(request.content_type, value);
-    case Field::if_none_match:
-      if (request.if_none_match.empty()) request.if_none_match = value;
+      request.content_type = value;
+      return true;
+    case Field::origin:
+      request.origin = value;
       return true;
   }
   return true;
-}
-
-bool Parser::take_once(std::string_view& place, std::string_view value) {
-  place = value;
-  return !value.empty() || refuse("a header that must have a value is empty");
 }
 
 bool Parser::take_content_length(std::string_view digits) {
@@ -327,14 +363,53 @@ bool Parser::take_content_length(std::string_view digits) {
   return true;
 }
 
+// A list of codings, of which only the last may be chunked (RFC 9112 6.1). Behind it nothing may
+// follow, not even an empty member or line, for which other parsers have other readings. A tab is
+// no white space to all of them.
+bool Parser::take_transfer_encoding(std::string_view codings) {
+  if (codings.find('\t') != codings.npos) return refuse("Transfer-Encoding holds a tab");
+  for (bool has_more = true; has_more;) {
+    size_t end = 0;
+    for (bool is_quoted = false; end < codings.size() && (is_quoted || codings[end] != ','); ++end)
+      is_quoted ^= codings[end] == '"';
+    has_more = end < codings.size();
+    if (!take_transfer_coding(trim_spaces(codings.substr(0, end)))) return false;
+    codings.remove_prefix(std::min(end + 1, codings.size()));
+  }
+  return true;
+}
+
+// token *( OWS ";" OWS parameter ); what stands in the parameters changes no answer.
+bool Parser::take_transfer_coding(std::string_view coding) {
+  if (is_chunked_) return refuse("chunked is not the last transfer coding");
+  if (coding.empty()) return true;
+  const std::string_view name = trim_spaces(coding.substr(0, coding.find(';')));
+  if (name.empty() || !all_are(name, kToken)) return refuse("Transfer-Encoding is malformed");
+  is_chunked_ = equals_ignoring_case(name, "chunked");
+  if (is_chunked_ && name.size() < coding.size()) return refuse("chunked has no parameters");
+  has_other_coding_ |= !is_chunked_;
+  return true;
+}
+
 void Parser::take_connection(std::string_view options) {
-  while (!options.empty()) {
-    const size_t comma = std::min(options.find(','), options.size());
-    const std::string_view option = trim_spaces(options.substr(0, comma));
+  for (std::string_view option; take_member(options, option);) {
     says_close_ |= equals_ignoring_case(option, "close");
     says_keep_alive_ |= equals_ignoring_case(option, "keep-alive");
-    options.remove_prefix(std::min(comma + 1, options.size()));
   }
+}
+
+void Parser::take_expect(std::string_view expectations) {
+  for (std::string_view expectation; take_member(expectations, expectation);) {
+    const bool is_continue = equals_ignoring_case(expectation, "100-continue");
+    expects_continue_ |= is_continue;
+    expects_other_ |= !is_continue;
+  }
+}
+
+// "identity" is no coding, though RFC 9110 8.4 asks senders to leave it out.
+void Parser::take_content_encoding(std::string_view codings) {
+  for (std::string_view coding; take_member(codings, coding);)
+    parsed_.request.has_content_coding |= !equals_ignoring_case(coding, "identity");
 }
 
 // The head is complete and well-formed but for a missing Host: what is not served is refused before
@@ -342,12 +417,10 @@ void Parser::take_connection(std::string_view options) {
 bool Parser::judge_head() {
   Request& request = parsed_.request;
   if (!has_seen(Field::host) && !request.is_http_1_0) return refuse("the Host header is missing");
-  if (!is_known_method_) return refuse(Verdict::not_implemented, "the method is not known");
-  if (has_seen(Field::transfer_encoding) && !is_chunked_) {
-    return refuse(Verdict::not_implemented, "the only transfer coding is chunked");
-  }
+  if (!judge_framing()) return false;
+  if (!is_known_method_) return refuse(Verdict::not_implemented, kUnknownMethod);
   // An expectation in HTTP/1.0 is ignored (RFC 9110 10.1.1).
-  if (has_seen(Field::expect) && !expects_continue_ && !request.is_http_1_0) {
+  if (expects_other_ && !request.is_http_1_0) {
     return refuse(Verdict::expectation_failed, "the only expectation is 100-continue");
   }
   if (content_length_ > bounds::body_bytes_max) {
@@ -358,6 +431,14 @@ bool Parser::judge_head() {
   parsed_.is_head_complete = true;
   parsed_.wants_continue = expects_continue_ && !request.is_http_1_0 && p_ == end_;
   return true;
+}
+
+// RFC 9112 6.3: without chunked at its end, a body of a request has no end that is sure.
+bool Parser::judge_framing() {
+  if (!has_seen(Field::transfer_encoding)) return true;
+  if (!is_chunked_) return refuse("the last transfer coding is not chunked");
+  return !has_other_coding_ ||
+         refuse(Verdict::not_implemented, "the only transfer coding is chunked");
 }
 
 bool Parser::body() {

@@ -36,22 +36,26 @@ namespace stampede::http {
 enum class Method : uint8_t { get, head, post, put, del, options, other };
 
 // Views point into the input, or for a chunked body into the caller's scratch. A header that was
-// not sent is empty; of those named here, an empty or a second one is refused (but for
-// If-None-Match, whose first one counts).
+// not sent is a null view and one that was sent without a value an empty one: gateways blank what
+// they do not vouch for. A second line of those named here is refused.
 struct Request {
   Method method = Method::other;
   bool keep_alive = false;  // the client lets the connection stay open: 1.1 unless it says
                             // close, 1.0 only if it asks
   bool is_http_1_0 = false;
   bool has_body = false;             // a length was given, by Content-Length or chunks; it may be 0
-  std::string_view path;             // of the target, from its "/"; or "*" of OPTIONS
+  bool has_content_coding = false;   // Content-Encoding: the body is not the JSON itself
+  bool has_if_none_match = false;    // see is_unchanged() in fields.h
+  std::string_view path;             // of the target, from its "/", percent-encoded; or "*"
   std::string_view query;            // without the "?"; still percent-encoded
+  std::string_view host;             // of the target, else of Host; with its port
+  std::string_view lines;            // the header lines, each with its CRLF
+  std::string_view origin;           // Origin
   std::string_view user_id;          // X-User-Id
   std::string_view authorization;    // Authorization
   std::string_view idempotency_key;  // Idempotency-Key
   std::string_view signature;        // Stampede-Signature
   std::string_view content_type;     // Content-Type
-  std::string_view if_none_match;    // If-None-Match
   std::string_view body;
 };
 

@@ -1,33 +1,14 @@
 #include "http/routes.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "http/bytes.h"
+#include "http/fields.h"
+#include "http/target.h"
 
 namespace stampede::http {
 namespace {
-
-constexpr unsigned kSegmentsMax = 4;
-
-// A path as its segments: "/v1/orders/17/cancel" is {"v1", "orders", "17", "cancel"}.
-struct Segments {
-  std::array<std::string_view, kSegmentsMax> texts;
-  unsigned count = 0;  // 0: it is none of ours
-};
-
-Segments split(std::string_view path) {
-  Segments segments;
-  while (path.starts_with('/')) {
-    if (segments.count == kSegmentsMax) return {};
-    path.remove_prefix(1);
-    const size_t end = std::min(path.find('/'), path.size());
-    segments.texts[segments.count++] = path.substr(0, end);
-    path.remove_prefix(end);
-  }
-  return segments;
-}
 
 // What may be done at one kind of path.
 struct Resource {
@@ -54,10 +35,10 @@ constexpr Resource kResources[] = {
 };
 
 const Resource* find_resource(const Segments& segments) {
-  if (segments.count < 2 || segments.texts[0] != "v1") return nullptr;
+  if (segments.count() < 2 || segments[0] != "v1") return nullptr;
   for (const Resource& resource : kResources) {
-    if (resource.segment_count == segments.count && resource.collection == segments.texts[1] &&
-        (segments.count < 4 || resource.action == segments.texts[3])) {
+    if (resource.segment_count == segments.count() && resource.collection == segments[1] &&
+        (segments.count() < 4 || resource.action == segments[3])) {
       return &resource;
     }
   }
@@ -102,52 +83,14 @@ bool take_item_code(std::string_view text, Route& route) {
 }
 
 bool take_name(const Segments& segments, Route& route) {
-  if (segments.count < 3) return true;
-  return segments.texts[1] == "orders" ? take_order_id(segments.texts[2], route)
-                                       : take_item_code(segments.texts[2], route);
+  if (segments.count() < 3) return true;
+  return segments[1] == "orders" ? take_order_id(segments[2], route)
+                                 : take_item_code(segments[2], route);
 }
 
-// The value of a query parameter, decoded.
-struct Parameter {
-  bool is_present = false;
-  Text<bounds::item_code_bytes_max> value;
-};
-
-// application/x-www-form-urlencoded: "%41" and "+". False: malformed, or too long for any parameter
-// that we know.
-bool decode(std::string_view text, Parameter& parameter) {
-  char decoded[bounds::item_code_bytes_max];
-  size_t size = 0;
-  for (; !text.empty(); text.remove_prefix(1)) {
-    if (size == sizeof decoded) return false;
-    char byte = text[0] == '+' ? ' ' : text[0];
-    if (byte == '%') {
-      unsigned value = 0;
-      if (text.size() < 3 || !is_a(text[1], kHex) || !is_a(text[2], kHex)) return false;
-      std::from_chars(text.data() + 1, text.data() + 3, value, 16);
-      byte = static_cast<char>(value);
-      text.remove_prefix(2);
-    }
-    decoded[size++] = byte;
-  }
-  parameter = {true, std::string_view(decoded, size)};
-  return true;
-}
-
-// A parameter that we know comes at most once; those that we do not know are ignored.
-bool find_parameter(std::string_view query, std::string_view name, Parameter& found, Route& route) {
-  while (!query.empty()) {
-    const size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const size_t name_end = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, name_end) != name) continue;
-    if (found.is_present) return refuse(route, Verdict::bad_request, "a parameter came twice");
-    if (!decode(pair.substr(std::min(name_end + 1, pair.size())), found)) {
-      return refuse(route, Verdict::bad_request, "a parameter is malformed or too long");
-    }
-  }
-  return true;
+bool take_parameter(std::string_view query, std::string_view name, Parameter& found, Route& route) {
+  const char* const fault = find_parameter(query, name, found);
+  return fault == nullptr || refuse(route, Verdict::bad_request, fault);
 }
 
 bool take_wait(std::string_view digits, Route& route) {
@@ -159,31 +102,37 @@ bool take_wait(std::string_view digits, Route& route) {
 
 bool take_query(std::string_view query, Route& route) {
   Parameter parameter;
-  if (route.kind == RouteKind::read_order) {
-    return find_parameter(query, "wait_ms", parameter, route) &&
-           (!parameter.is_present || take_wait(parameter.value, route));
+  switch (route.kind) {
+    case RouteKind::read_order:
+      return take_parameter(query, "wait_ms", parameter, route) &&
+             (!parameter.is_present || take_wait(parameter.value, route));
+    case RouteKind::list_items:
+      return take_parameter(query, "after", parameter, route) &&
+             (!parameter.is_present || take_item_code(parameter.value, route));
+    case RouteKind::list_orders:
+      if (!take_parameter(query, "item", parameter, route)) return false;
+      if (!parameter.is_present)
+        return refuse(route, Verdict::bad_request, "the parameter item is missing");
+      return take_item_code(parameter.value, route);
+    default:
+      return true;
   }
-  if (route.kind != RouteKind::list_orders) return true;
-  if (!find_parameter(query, "item", parameter, route)) return false;
-  if (!parameter.is_present)
-    return refuse(route, Verdict::bad_request, "the parameter item is missing");
-  return take_item_code(parameter.value, route);
 }
 
 // What `curl -d` says when nobody tells it otherwise counts as unsaid: the body is read as JSON all
 // the same, and no page of a browser can send a user's identity with it.
-bool is_json(std::string_view content_type) {
-  const std::string_view type = trim_spaces(content_type.substr(0, content_type.find(';')));
-  return equals_ignoring_case(type, "application/json") ||
-         equals_ignoring_case(type, "application/x-www-form-urlencoded");
+bool may_be_json(std::string_view content_type) {
+  constexpr std::string_view form = "application/x-www-form-urlencoded";
+  return content_type.empty() || is_json(content_type) ||
+         equals_ignoring_case(trim_spaces(content_type.substr(0, content_type.find(';'))), form);
 }
 
 bool take_body(const Request& request, Route& route) {
   if (route.kind != RouteKind::create_order && route.kind != RouteKind::pay_order) return true;
   if (!request.has_body) return refuse(route, Verdict::length_required);
-  if (!request.content_type.empty() && !is_json(request.content_type)) {
-    return refuse(route, Verdict::unsupported_media_type);
-  }
+  if (request.has_content_coding)
+    return refuse(route, Verdict::unsupported_media_type, "a body comes without content coding");
+  if (!may_be_json(request.content_type)) return refuse(route, Verdict::unsupported_media_type);
   return true;
 }
 
@@ -191,10 +140,17 @@ bool take_body(const Request& request, Route& route) {
 
 Route route(const Request& request) {
   Route route;
-  const Segments segments = split(request.path);
+  if (asks_for_server(request)) {
+    route.kind = RouteKind::describe_server;
+    return route;
+  }
+  const Segments segments(request.path);
   const Resource* const resource = find_resource(segments);
   if (!resource) {
-    refuse(route, Verdict::not_found);
+    if (segments.is_malformed())
+      refuse(route, Verdict::bad_request, kBadEscape);
+    else
+      refuse(route, Verdict::not_found);
     return route;
   }
   if (!take_method(*resource, request.method, route)) return route;
@@ -204,10 +160,6 @@ Route route(const Request& request) {
 
 bool is_user_id(std::string_view text) {
   return !text.empty() && text.size() <= bounds::user_bytes_max && all_are(text, kVisible);
-}
-
-bool is_idempotency_key(std::string_view text) {
-  return !text.empty() && text.size() <= bounds::key_bytes_max && all_are(text, kVisible);
 }
 
 }  // namespace stampede::http

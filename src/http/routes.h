@@ -2,9 +2,7 @@
 // way. One table of paths; everything a path or a query can get wrong is decided here, before
 // anything is looked up.
 //
-// A path matches byte by byte: nothing in it is percent-decoded or normalised, because codes and
-// ids consist of bytes that need neither, and a path that reads differently elsewhere must not mean
-// one of ours.
+// A path matches segment by segment, percent-decoded (see target.h); the case of its letters counts.
 //
 // Pure: no system call, no clock, no allocation, any thread.
 #pragma once
@@ -19,16 +17,17 @@
 namespace stampede::http {
 
 enum class RouteKind : uint8_t {
-  create_order,  // POST /v1/orders
-  list_orders,   // GET /v1/orders?item=CODE
-  read_order,    // GET /v1/orders/{id}, ?wait_ms=N
-  cancel_order,  // POST /v1/orders/{id}/cancel
-  pay_order,     // POST /v1/orders/{id}/payment
-  list_items,    // GET /v1/items
-  read_item,     // GET /v1/items/{code}
-  read_stock,    // GET /v1/items/{code}/stock
-  make_link,     // POST /v1/items/{code}/link
-  read_time,     // GET /v1/time
+  create_order,     // POST /v1/orders
+  list_orders,      // GET /v1/orders?item=CODE
+  read_order,       // GET /v1/orders/{id}, ?wait_ms=N
+  cancel_order,     // POST /v1/orders/{id}/cancel
+  pay_order,        // POST /v1/orders/{id}/payment
+  list_items,       // GET /v1/items, ?after=CODE
+  read_item,        // GET /v1/items/{code}
+  read_stock,       // GET /v1/items/{code}/stock
+  make_link,        // POST /v1/items/{code}/link
+  read_time,        // GET /v1/time
+  describe_server,  // OPTIONS *
 };
 
 using ItemCode = Text<bounds::item_code_bytes_max>;
@@ -38,7 +37,8 @@ struct Route {
   bool is_head = false;  // HEAD is allowed wherever GET is
   unsigned wait_ms = 0;  // read_order; 0: answer at once
   OrderId order_id;      // the three of one order
-  ItemCode item_code;    // list_orders, read_item, read_stock, make_link
+  ItemCode
+      item_code;  // list_orders, read_item, read_stock, make_link; list_items: empty without after
   bool is_refused = false;
   Refusal refusal;  // when refused
 };
@@ -47,8 +47,14 @@ struct Route {
 // length.
 [[nodiscard]] Route route(const Request& request);
 
+// OPTIONS * is a ping to a server as a whole (RFC 9110 9.3.7).
+[[nodiscard]] inline bool asks_for_server(const Request& request) {
+  return request.method == Method::options && request.path == "*";
+}
+// Its answer.
+constexpr std::string_view kServerAllows = "Allow: GET, HEAD, POST, OPTIONS\r\n";
+
 // 1–64 bytes of visible ASCII (RFC 5234 VCHAR).
 [[nodiscard]] bool is_user_id(std::string_view text);
-[[nodiscard]] bool is_idempotency_key(std::string_view text);
 
 }  // namespace stampede::http

@@ -42,6 +42,7 @@ constexpr std::array<VerdictInfo, kVerdictCount> kVerdicts = {{
     {Verdict::bad_link,                k403, "bad_link",                "The link of this sale is missing or not valid.",    false, 0},
     {Verdict::not_started,             k403, "not_started",             "The sale has not started yet.",                     true,  1000},
     {Verdict::blocked,                 k403, "blocked",                 "This user may not buy.",                            false, 0},
+    {Verdict::forbidden,               k403, "forbidden",               "This may not be asked from there.",                 false, 0},
     {Verdict::unknown_item,            k404, "unknown_item",            "There is no such item.",                            false, 0},
     {Verdict::unknown_order,           k404, "unknown_order",           "There is no such order.",                           false, 0},
     {Verdict::not_found,               k404, "not_found",               "There is nothing at this path.",                    false, 0},

@@ -161,7 +161,7 @@ template <typename Archive, Of<Reserve> R>
 void fields(Archive& archive, R& r) {
   archive(r.order, r.item, r.quantity, r.amount, r.currency, r.created_ms, r.pay_before_ms,
           r.body_hash, Bounded{r.user, bounds::user_bytes_max},
-          Bounded{r.key, bounds::key_bytes_max});
+          Bounded{r.key, bounds::stored_key_bytes_max});
 }
 template <typename Archive, Of<Payment> R>
 void fields(Archive& archive, R& r) {  // the outcome is the record's type

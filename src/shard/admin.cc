@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "http/fields.h"
 #include "shard/admin_json.h"
 
 namespace stampede::shard {
@@ -91,6 +92,8 @@ Admin::Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInf
 // ---- requests ----
 
 void Admin::handle(const http::Request& request, ReplyTo place, const std::string& who) {
+  if (const char* const reason = http::foreign_reason(request, info_.hosts))
+    return complete(place, refused(Verdict::forbidden, reason));
   const AdminRoute route = route_admin(request);
   const bool is_probe = route.refusal == Verdict::ok &&
                         (route.kind == AdminKind::health || route.kind == AdminKind::readiness);
@@ -109,6 +112,9 @@ void Admin::answer(const AdminRoute& route, const http::Request& request, const 
       return complete(by.place, {.headers = kNoStore, .body = "{\"ok\":true}"});
     case AdminKind::readiness:
       return complete(by.place, readiness());
+    case AdminKind::describe_server:
+      return complete(by.place,
+                      {.headers = "Allow: GET, HEAD, POST, PUT, OPTIONS\r\n", .body = "{}"});
     case AdminKind::metrics:
       return complete(by.place, metrics());
     case AdminKind::status: {
@@ -169,10 +175,8 @@ Admin::Digest Admin::digest_of(std::string_view secret) {
 }
 
 bool Admin::is_authorized(const http::Request& request) const {
-  constexpr std::string_view kBearer = "Bearer ";
   if (info_.token.empty()) return true;
-  if (!request.authorization.starts_with(kBearer)) return false;
-  const Digest digest = digest_of(request.authorization.substr(kBearer.size()));
+  const Digest digest = digest_of(http::bearer_token(request.authorization));
   return sodium_memcmp(digest.data(), token_digest_.data(), digest.size()) == 0;
 }
 

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "http/own_hosts.h"
 #include "shard/admin_routes.h"
 #include "shard/audits.h"
 #include "shard/front.h"
@@ -45,6 +46,7 @@ struct AdminInfo {
   int64_t started_wall_ms = 0;
   std::string token;  // what `Authorization: Bearer` must say; empty: everybody who reaches the
                       // listener may operate
+  http::OwnHosts hosts;
 };
 
 class Admin final : public AdminDesk, private ChangeHost {

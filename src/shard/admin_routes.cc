@@ -4,7 +4,9 @@
 #include <array>
 
 #include "base/json_text.h"
+#include "http/bytes.h"
 #include "http/routes.h"
+#include "http/target.h"
 
 namespace stampede::shard {
 namespace {
@@ -16,13 +18,13 @@ constexpr std::string_view kGet = "GET, HEAD", kGetPut = "GET, HEAD, PUT", kPut 
                            kPost = "POST";
 
 struct Resource {
-  std::string_view path;
+  std::string_view first, second;  // segments of the path
   AdminKind get;
 };
 constexpr Resource kResources[] = {
-    {"/healthz", AdminKind::health},    {"/readyz", AdminKind::readiness},
-    {"/metrics", AdminKind::metrics},   {"/admin/status", AdminKind::status},
-    {"/admin/audit", AdminKind::audit}, {"/admin/limits", AdminKind::read_limits}};
+    {"healthz", "", AdminKind::health},   {"readyz", "", AdminKind::readiness},
+    {"metrics", "", AdminKind::metrics},  {"admin", "status", AdminKind::status},
+    {"admin", "audit", AdminKind::audit}, {"admin", "limits", AdminKind::read_limits}};
 
 struct Action {
   std::string_view name;
@@ -44,24 +46,13 @@ void refuse(AdminRoute& route, Verdict verdict, std::string_view reason = {},
   route.allow = allow;
 }
 
-// The value of a parameter as it stands: item codes consist of bytes that need no encoding.
-std::string_view parameter(std::string_view query, std::string_view name, AdminRoute& route) {
-  std::string_view found;
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    const size_t equals = pair.find('=');
-    if (pair.substr(0, equals) != name) continue;
-    const std::string_view value =
-        equals == pair.npos ? std::string_view{} : pair.substr(equals + 1);
-    if (value.empty() || !found.empty()) {
-      refuse(route, Verdict::bad_request,
-             "item and after take one item's code each, and come at most once");
-      return {};
-    }
-    found = value;
-  }
-  return found;
+http::ItemCode parameter(std::string_view query, std::string_view name, AdminRoute& route) {
+  http::Parameter found;
+  const char* const fault = http::find_parameter(query, name, found);
+  if (fault != nullptr || (found.is_present && found.value.empty()))
+    refuse(route, Verdict::bad_request,
+           "item and after take one item's code each, and come at most once");
+  return found.value;
 }
 
 void take_parameters(std::string_view query, AdminRoute& route) {
@@ -85,21 +76,40 @@ void route_resource(const Resource& resource, const http::Request& request, Admi
   }
 }
 
-// `rest` is {code} or {code}/{action}.
-void route_item(std::string_view rest, Method method, AdminRoute& route) {
-  const size_t slash = rest.find('/');
-  route.item = rest.substr(0, slash);
-  if (slash == rest.npos) {
+void route_item(const http::Segments& segments, Method method, AdminRoute& route) {
+  const bool has_action = segments.count() == 4;
+  if (segments[2].size() > bounds::item_code_bytes_max)
+    return refuse(route, has_action ? Verdict::unknown_item : Verdict::bad_request,
+                  "an item's code has 1 to 64 characters");
+  route.item = segments[2];
+  if (!has_action) {
     route.kind = AdminKind::put_item;
     if (method != Method::put) refuse(route, Verdict::method_not_allowed, {}, kPut);
     return;
   }
-  const auto action =
-      std::find_if(std::begin(kActions), std::end(kActions),
-                   [&](const Action& one) { return one.name == rest.substr(slash + 1); });
+  const auto action = std::ranges::find(kActions, segments[3], &Action::name);
   if (action == std::end(kActions)) return refuse(route, Verdict::not_found);
   route.kind = action->post;
   if (method != Method::post) refuse(route, Verdict::method_not_allowed, {}, kPost);
+}
+
+void route_path(const http::Request& request, AdminRoute& route) {
+  const http::Segments segments(request.path);
+  if (segments.is_malformed()) return refuse(route, Verdict::bad_request, http::kBadEscape);
+  const auto resource = std::ranges::find_if(kResources, [&](const Resource& one) {
+    return segments.count() == (one.second.empty() ? 1 : 2) && segments[0] == one.first &&
+           segments[1] == one.second;
+  });
+  if (resource != std::end(kResources)) return route_resource(*resource, request, route);
+  if (segments.count() < 3 || segments[0] != "admin" || segments[1] != "items")
+    return refuse(route, Verdict::not_found);
+  route_item(segments, request.method, route);
+}
+
+// A body in a content coding is not the JSON that a change is made of.
+void judge_body(const http::Request& request, AdminRoute& route) {
+  if (!is_read(request.method) && request.has_content_coding && route.refusal == Verdict::ok)
+    refuse(route, Verdict::unsupported_media_type, "a body comes without content coding");
 }
 
 // Reads the fields of a body, each at most once. read(key, value) -> what is wrong, or an empty
@@ -120,9 +130,9 @@ Status read_body(JsonText& json, const std::array<std::string_view, N>& names,
 }
 
 Refusal read_op_id(JsonText::Value value, Text<bounds::op_id_bytes_max>& out) {
-  static_assert(bounds::op_id_bytes_max == bounds::key_bytes_max);
   std::string_view text;
-  if (!read_text(value, text).empty() || !http::is_idempotency_key(text))
+  if (!read_text(value, text).empty() || text.empty() || text.size() > bounds::op_id_bytes_max ||
+      !http::all_are(text, http::kVisible))
     return "expected 1 to 64 visible ASCII characters";
   out = text;
   return {};
@@ -145,16 +155,13 @@ Refusal read_limit(JsonText::Value value, int64_t most, std::optional<T>& out) {
 }  // namespace
 
 AdminRoute route_admin(const http::Request& request) {
-  constexpr std::string_view kItems = "/admin/items/";
   AdminRoute route;
-  const auto resource = std::find_if(std::begin(kResources), std::end(kResources),
-                                     [&](const Resource& one) { return one.path == request.path; });
-  if (resource != std::end(kResources))
-    route_resource(*resource, request, route);
-  else if (request.path.starts_with(kItems))
-    route_item(request.path.substr(kItems.size()), request.method, route);
-  else
-    refuse(route, Verdict::not_found);
+  if (http::asks_for_server(request)) {
+    route.kind = AdminKind::describe_server;
+    return route;
+  }
+  route_path(request, route);
+  judge_body(request, route);
   return route;
 }
 

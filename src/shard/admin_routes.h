@@ -14,30 +14,31 @@
 #include "base/text.h"
 #include "bounds.h"
 #include "http/parser.h"
+#include "http/routes.h"
 #include "order.h"
 
 namespace stampede::shard {
 
 enum class AdminKind : uint8_t {
-  health,       // GET /healthz
-  readiness,    // GET /readyz
-  metrics,      // GET /metrics
-  status,       // GET /admin/status?after=CODE
-  audit,        // GET /admin/audit?after=CODE, ?item=CODE
-  read_limits,  // GET /admin/limits
-  set_limits,   // PUT /admin/limits
-  put_item,     // PUT /admin/items/{code}
-  pause,        // POST /admin/items/{code}/pause
-  resume,       // POST /admin/items/{code}/resume
-  end,          // POST /admin/items/{code}/end
-  restock,      // POST /admin/items/{code}/restock
+  health,           // GET /healthz
+  readiness,        // GET /readyz
+  metrics,          // GET /metrics
+  status,           // GET /admin/status?after=CODE
+  audit,            // GET /admin/audit?after=CODE, ?item=CODE
+  read_limits,      // GET /admin/limits
+  set_limits,       // PUT /admin/limits
+  put_item,         // PUT /admin/items/{code}
+  pause,            // POST /admin/items/{code}/pause
+  resume,           // POST /admin/items/{code}/resume
+  end,              // POST /admin/items/{code}/end
+  restock,          // POST /admin/items/{code}/restock
+  describe_server,  // OPTIONS *
 };
 
 struct AdminRoute {
   AdminKind kind = AdminKind::health;
-  std::string_view
-      item;  // views into the request: of the path, or of the parameter `item`; empty: none
-  std::string_view after;  // of the parameter `after`; empty: from the first item
+  http::ItemCode item;   // of the path, or of the parameter `item`; empty: none
+  http::ItemCode after;  // of the parameter `after`; empty: from the first item
   Verdict refusal =
       Verdict::ok;  // why the request is refused, with the message and the methods that are allowed
   std::string_view reason;

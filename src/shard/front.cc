@@ -6,6 +6,8 @@
 #include "base/time_text.h"
 #include "door/signature.h"
 #include "door/ticket.h"
+#include "http/fields.h"
+#include "http/idempotency_key.h"
 #include "http/json.h"
 #include "stock/catalog_json.h"
 
@@ -30,20 +32,6 @@ constexpr uint64_t token_of(uint32_t index, uint32_t serial) {
 // What a repeated Idempotency-Key must agree on: not the spelling of the JSON, but what it asks for.
 uint64_t body_hash_of(ItemId item, Quantity quantity) {
   return mix((uint64_t{item} << 32) | quantity) | 1;
-}
-
-bool matches(std::string_view if_none_match, std::string_view tag) {
-  return if_none_match == "*" || if_none_match.find(tag) != std::string_view::npos;
-}
-
-// The value behind `name` (with its "=") in a query; codes need no percent-decoding.
-std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    if (part.starts_with(name)) return part.substr(name.size());
-    query.remove_prefix(std::min(part.size() + 1, query.size()));
-  }
-  return std::nullopt;
 }
 
 std::string time_json(int64_t wall_ms) {
@@ -294,7 +282,10 @@ void Front::dispatch_public(uint32_t place, const http::Request& request) {
     case RouteKind::pay_order:
       return dispatch_payment(place, request, route);
     case RouteKind::list_items:
-      return answer_items(place, request);
+      return answer_items(place, request, route);
+    case RouteKind::describe_server:
+      return complete(reply_to(place),
+                      TextAnswer{.headers = std::string(http::kServerAllows), .body = "{}"});
     case RouteKind::read_time:
       return complete(reply_to(place),
                       TextAnswer{.headers = "Cache-Control: no-store\r\n",
@@ -318,9 +309,8 @@ std::optional<UserText> Front::user_of(const http::Request& request) const {
     if (!http::is_user_id(request.user_id)) return std::nullopt;
     return UserText(request.user_id);
   }
-  constexpr std::string_view kBearer = "Bearer ";
-  if (!request.authorization.starts_with(kBearer) || keys_ == nullptr) return std::nullopt;
-  return door::verify_ticket(request.authorization.substr(kBearer.size()), keys_->tickets,
+  if (keys_ == nullptr) return std::nullopt;
+  return door::verify_ticket(http::bearer_token(request.authorization), keys_->tickets,
                              now_.wall_ns / kSecond);
 }
 
@@ -357,12 +347,13 @@ bool Front::fill_create(OrderRequest& order, uint32_t place, const http::Request
   const http::CreateBody body = http::parse_create(request.body);
   if (body.error != nullptr)
     return refuse(place, {.verdict = Verdict::bad_request, .reason = body.error}), false;
-  if (!request.idempotency_key.empty()) {
-    if (!http::is_idempotency_key(request.idempotency_key))
+  if (request.idempotency_key.data() != nullptr) {
+    const std::optional<KeyText> key = http::carried_key(request.idempotency_key);
+    if (!key)
       return refuse(place, {.verdict = Verdict::bad_request,
-                            .reason = "Idempotency-Key must be 1 to 64 visible ASCII characters"}),
+                            .reason = "Idempotency-Key must be 1 to 255 visible ASCII characters"}),
              false;
-    order.key = request.idempotency_key;
+    order.key = *key;
   }
   order.item = catalog_.find(body.item);
   if (order.item == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item}), false;
@@ -431,7 +422,7 @@ void Front::answer_item(uint32_t place, const http::Request& request, ItemId ite
       ends_ms == 0 ? 3600 : std::max<int64_t>(0, (ends_ms - now_.wall_ms()) / 1000);
   TextAnswer answer{.headers = "ETag: " + tag + "\r\nCache-Control: public, max-age=" +
                                std::to_string(age_s) + "\r\n"};
-  if (matches(request.if_none_match, tag))
+  if (http::is_unchanged(request, tag))
     answer.status = http::StatusCode::not_modified;
   else
     answer.body = std::move(body);
@@ -439,10 +430,10 @@ void Front::answer_item(uint32_t place, const http::Request& request, ItemId ite
 }
 
 // Pages of bounds::items_per_page items: ?after=CODE goes on behind an item.
-void Front::answer_items(uint32_t place, const http::Request& request) {
+void Front::answer_items(uint32_t place, const http::Request& request, const http::Route& route) {
   ItemId first = 0;
-  if (const std::optional<std::string_view> code = query_value(request.query, "after=")) {
-    const ItemId after = catalog_.find(*code);
+  if (!route.item_code.empty()) {
+    const ItemId after = catalog_.find(route.item_code);
     if (after == kNoItem) return refuse(place, {.verdict = Verdict::unknown_item});
     first = after + 1;
   }
@@ -458,7 +449,7 @@ void Front::answer_items(uint32_t place, const http::Request& request) {
   body += '}';
   const std::string tag = stock::entity_tag(body);
   TextAnswer answer{.headers = "ETag: " + tag + "\r\nCache-Control: public, max-age=60\r\n"};
-  if (matches(request.if_none_match, tag))
+  if (http::is_unchanged(request, tag))
     answer.status = http::StatusCode::not_modified;
   else
     answer.body = std::move(body);

@@ -179,7 +179,7 @@ class Front {
   void submit(uint32_t place, const OrderRequest& order);
   void refuse(uint32_t place, const http::Refusal& refusal);
   void refuse_connection(uint32_t index, Verdict verdict, const char* reason);
-  void answer_items(uint32_t place, const http::Request& request);
+  void answer_items(uint32_t place, const http::Request& request, const http::Route& route);
   void answer_item(uint32_t place, const http::Request& request, ItemId item);
   void answer_stock(uint32_t place, ItemId item);
 

@@ -106,20 +106,28 @@ bool may_stay_open(std::string_view bytes) {
   return last > lower.find("\r\n\r\n") || lower.find('\t', last) != lower.npos;
 }
 
+// The second parser takes no byte above 0x7e in a query, and we do: it sees "x" there, so that all else is compared.
+char masked(char byte) {
+  return static_cast<unsigned char>(byte) >= 0x80 ? 'x' : byte;
+}
+
 void compare(const std::string& input, const Parsed& parsed) {
   const Request& request = parsed.request;
-  const std::string_view bytes = std::string_view(input).substr(0, parsed.consumed);
+  std::string bytes = input.substr(0, parsed.consumed);
+  // The first line holds no byte above 0x7e but in a query.
+  for (size_t i = 0, end = bytes.find('\n', 2); i < end; ++i) bytes[i] = masked(bytes[i]);
   const Second second(bytes);
   if (second.is_bad) fail(input, "accepted, but the second parser says: " + second.reason);
   if (second.message_count != 1)
     fail(input, "one request, but the second parser sees none or several");
-  if (Second(bytes.substr(0, bytes.size() - 1)).message_count != 0)
+  if (Second(std::string_view(bytes).substr(0, bytes.size() - 1)).message_count != 0)
     fail(input, "the second parser sees an earlier end");
   if (second.body != request.body) fail(input, "the second parser sees another body");
   if (request.keep_alive && !second.keeps_alive && !may_stay_open(bytes))
     fail(input, "the second parser would close");
-  const std::string target =
+  std::string target =
       std::string(request.path) + (request.query.empty() ? "" : "?") + std::string(request.query);
+  for (char& byte : target) byte = masked(byte);
   const bool is_path = second.target.starts_with('/');
   if (is_path && second.target != target && second.target != target + "?")
     fail(input, "the second parser sees another target");
@@ -163,6 +171,11 @@ const std::vector<std::string> kLines = {
     "Transfer-Encoding:\x0b"
     "chunked\r\n",
     "Transfer-Encoding: chunked, identity\r\n",
+    "Transfer-Encoding: gzip\r\n",
+    "Transfer-Encoding: ,chunked\r\n",
+    "Transfer-Encoding:\r\n",
+    "Content-Encoding: gzip\r\n",
+    "If-None-Match: W/\"a,b\", *\r\n",
     "Host: b\r\n",
     "Connection: close\r\n",
     "Connection: keep-alive\r\n",
@@ -209,6 +222,15 @@ const std::vector<std::string> kFragments = {
     "HTTP/1.0",
     "HTTP/1.1",
     "http://h",
+    "http://[::1]:8080/",
+    "[",
+    "]",
+    "{",
+    "|",
+    "\xe7\xa5\xa8",
+    "%2F",
+    "%zz",
+    "[1e999,\"\\ud83d\"]",
     "https://h:1/",
     "*",
     "OPTIONS",

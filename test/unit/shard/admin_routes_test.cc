@@ -32,11 +32,11 @@ TEST_SUITE("shard/admin_routes") {
       const AdminRoute route = ask(Method::post, path);
       CHECK(route.refusal == Verdict::ok);
       CHECK(route.kind == kind);
-      CHECK(route.item == "ticket");
+      CHECK(route.item.view() == "ticket");
     }
     const AdminRoute put = ask(Method::put, "/admin/items/a.b-c_d");
     CHECK(put.kind == AdminKind::put_item);
-    CHECK(put.item == "a.b-c_d");
+    CHECK(put.item.view() == "a.b-c_d");
   }
 
   TEST_CASE("another method is refused and the answer names those that are allowed") {
@@ -57,10 +57,35 @@ TEST_SUITE("shard/admin_routes") {
     }
   }
 
+  TEST_CASE("a path is percent-decoded segment by segment") {
+    CHECK(ask(Method::post, "/admin/items/tick%65t/%70ause").item.view() == "ticket");
+    CHECK(ask(Method::post, "/admin/items/tick%65t/%70ause").kind == AdminKind::pause);
+    CHECK(ask(Method::put, "/admin/items/a%2Fpause").item.view() == "a/pause");
+    CHECK(ask(Method::get, "/admin%2Fstatus").refusal == Verdict::not_found);
+    CHECK(ask(Method::get, "/admin/%zz").refusal == Verdict::bad_request);
+    const std::string longest(64, 'c');
+    CHECK(ask(Method::put, "/admin/items/" + longest).item.view() == longest);
+    CHECK(ask(Method::put, "/admin/items/" + longest + "c").refusal == Verdict::bad_request);
+    CHECK(ask(Method::post, "/admin/items/" + longest + "c/end").refusal == Verdict::unknown_item);
+  }
+
+  TEST_CASE("OPTIONS of the server is answered") {
+    CHECK(ask(Method::options, "*").kind == AdminKind::describe_server);
+    CHECK(ask(Method::options, "*").refusal == Verdict::ok);
+  }
+
+  TEST_CASE("a change in a content coding is refused") {
+    http::Request request{
+        .method = Method::put, .has_content_coding = true, .path = "/admin/limits"};
+    CHECK(route_admin(request).refusal == Verdict::unsupported_media_type);
+    request.method = Method::get;
+    CHECK(route_admin(request).refusal == Verdict::ok);
+  }
+
   TEST_CASE("a page begins behind an item and an audit may be of one item") {
-    CHECK(ask(Method::get, "/admin/audit", "after=i999").after == "i999");
-    CHECK(ask(Method::get, "/admin/audit", "x=1&item=ticket&y").item == "ticket");
-    CHECK(ask(Method::get, "/admin/status", "after=i999").after == "i999");
+    CHECK(ask(Method::get, "/admin/audit", "after=i999").after.view() == "i999");
+    CHECK(ask(Method::get, "/admin/audit", "x=1&item=tick%65t&y=[]").item.view() == "ticket");
+    CHECK(ask(Method::get, "/admin/status", "after=i999").after.view() == "i999");
     CHECK(ask(Method::get, "/admin/audit", "").after.empty());
     for (const char* query : {"after=", "after", "item=a&item=b", "item=a&after=b"}) {
       CAPTURE(query);

@@ -1,0 +1,299 @@
+#include "http/json_reader.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+
+#include "base/check.h"
+#include "http/bytes.h"
+
+namespace stampede::http {
+namespace {
+
+// Four hexadecimal digits, which the grammar has found there.
+uint32_t code_unit(const char* digits) {
+  uint32_t unit = 0;
+  std::from_chars(digits, digits + 4, unit, 16);
+  return unit;
+}
+
+constexpr bool is_high_surrogate(uint32_t unit) {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+constexpr bool is_low_surrogate(uint32_t unit) {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
+
+// A code point as UTF-8 (RFC 3629); the escape that it came from was longer.
+char* write_utf8(uint32_t point, char* out) {
+  const auto tail = [&](unsigned shift) {
+    *out++ = static_cast<char>(0x80 | (point >> shift & 0x3f));
+  };
+  if (point < 0x80) {
+    *out++ = static_cast<char>(point);
+  } else if (point < 0x800) {
+    *out++ = static_cast<char>(0xc0 | point >> 6);
+    tail(0);
+  } else if (point < 0x10000) {
+    *out++ = static_cast<char>(0xe0 | point >> 12);
+    tail(6);
+    tail(0);
+  } else {
+    *out++ = static_cast<char>(0xf0 | point >> 18);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+  return out;
+}
+
+char simple_escape(char letter) {
+  switch (letter) {
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return letter;  // a quote, a slash, a backslash
+  }
+}
+
+}  // namespace
+
+void JsonReader::start(std::string_view text) {
+  p_ = text.data();
+  end_ = p_ + text.size();
+  fault_ = nullptr;
+  has_begun_ = false;
+  object_count_ = 0;
+  key_count_ = decoded_bytes_ = 0;
+  if (text.size() > bounds::body_bytes_max)
+    refuse("the body is larger than 4 KiB");
+  else if (!simdjson::validate_utf8(text.data(), text.size()))
+    refuse("the body is not valid UTF-8");
+}
+
+bool JsonReader::next(Member& member) {
+  if (fault_ != nullptr) return false;
+  if (!has_begun_) {
+    if (!begin_object()) return false;
+    skip_space();
+    if (take('}')) return end_text();
+  } else {
+    skip_space();
+    if (take('}')) return end_text();
+    if (!take(',')) return refuse();
+  }
+  if (!key(0, member.key)) return false;
+  skip_space();
+  const char* const first = p_;
+  if (!value(1)) return false;
+  member.raw = {first, p_};
+  return true;
+}
+
+bool JsonReader::refuse(const char* fault) {
+  fault_ = fault;
+  return false;
+}
+
+bool JsonReader::refuse() {
+  return refuse("the body is not valid JSON");
+}
+
+void JsonReader::skip_space() {
+  while (p_ < end_ && (*p_ == ' ' || *p_ == '\t' || *p_ == '\r' || *p_ == '\n')) ++p_;
+}
+
+bool JsonReader::take(char byte) {
+  if (p_ == end_ || *p_ != byte) return false;
+  ++p_;
+  return true;
+}
+
+bool JsonReader::begin_object() {
+  has_begun_ = true;
+  object_count_ = 1;
+  skip_space();
+  if (take('{')) return true;
+  if (!value(0)) return false;
+  skip_space();
+  return p_ == end_ ? refuse("the body is not a JSON object") : refuse();
+}
+
+bool JsonReader::end_text() {
+  skip_space();
+  if (p_ < end_) return refuse();
+  if (has_key_twice()) return refuse("an object of the body has a key twice");
+  return false;
+}
+
+// With the colon behind it.
+bool JsonReader::key(uint32_t object, std::string_view& text) {
+  std::string_view raw;
+  skip_space();
+  if (!string(raw)) return false;
+  const std::optional<std::string_view> decoded = decode(raw);
+  if (!decoded) return refuse();
+  skip_space();
+  if (!take(':')) return refuse();
+  CHECK(key_count_ < kKeysMax);
+  keys_[key_count_++] = {object, *decoded};
+  text = *decoded;
+  return true;
+}
+
+bool JsonReader::value(unsigned depth) {
+  skip_space();
+  if (p_ == end_) return refuse();
+  std::string_view ignored;
+  switch (*p_) {
+    case '{':
+      return object(depth + 1);
+    case '[':
+      return array(depth + 1);
+    case '"':
+      return string(ignored);
+    case 't':
+      return word("true");
+    case 'f':
+      return word("false");
+    case 'n':
+      return word("null");
+    default:
+      return number();
+  }
+}
+
+bool JsonReader::object(unsigned depth) {
+  if (depth > bounds::json_depth_max) return refuse("the body is nested too deeply");
+  const uint32_t object = object_count_++;
+  ++p_;
+  skip_space();
+  if (take('}')) return true;
+  do {
+    std::string_view ignored;
+    if (!key(object, ignored) || !value(depth)) return false;
+    skip_space();
+  } while (take(','));
+  return take('}') || refuse();
+}
+
+bool JsonReader::array(unsigned depth) {
+  if (depth > bounds::json_depth_max) return refuse("the body is nested too deeply");
+  ++p_;
+  skip_space();
+  if (take(']')) return true;
+  do {
+    if (!value(depth)) return false;
+    skip_space();
+  } while (take(','));
+  return take(']') || refuse();
+}
+
+// `raw` is what stands between the quotes.
+bool JsonReader::string(std::string_view& raw) {
+  if (!take('"')) return refuse();
+  const char* const first = p_;
+  while (p_ < end_ && *p_ != '"') {
+    if (static_cast<unsigned char>(*p_) < 0x20) return refuse();
+    if (*p_++ == '\\' && !escape()) return false;
+  }
+  raw = {first, p_};
+  return take('"') || refuse();
+}
+
+bool JsonReader::escape() {
+  if (p_ == end_) return refuse();
+  if (take('u')) {
+    if (end_ - p_ < 4 || !all_are({p_, 4}, kHex)) return refuse();
+    p_ += 4;
+    return true;
+  }
+  constexpr std::string_view letters = "\"\\/bfnrt";
+  return letters.find(*p_++) != letters.npos || refuse();
+}
+
+// RFC 8259 6.
+bool JsonReader::number() {
+  take('-');
+  if (!take('0') && !digits()) return refuse();
+  if (take('.') && !digits()) return refuse();
+  if (take('e') || take('E')) {
+    if (!take('+')) take('-');
+    if (!digits()) return refuse();
+  }
+  return true;
+}
+
+bool JsonReader::digits() {
+  const char* const first = p_;
+  while (p_ < end_ && is_a(*p_, kDigit)) ++p_;
+  return p_ > first;
+}
+
+bool JsonReader::word(std::string_view expected) {
+  if (!std::string_view(p_, end_).starts_with(expected)) return refuse();
+  p_ += expected.size();
+  return true;
+}
+
+// Sorted by object and text, equal keys are neighbours.
+bool JsonReader::has_key_twice() {
+  const std::span<Key> keys = std::span(keys_).first(key_count_);
+  const auto place_of = [](const Key& key) { return std::tuple(key.object, key.text); };
+  std::ranges::sort(keys, {}, place_of);
+  return std::ranges::adjacent_find(keys, {}, place_of) != keys.end();
+}
+
+// The text between quotes, with its escapes resolved. Nothing for half a surrogate pair (RFC 8259 8.2).
+std::optional<std::string_view> JsonReader::decode(std::string_view raw) {
+  if (raw.find('\\') == raw.npos) return raw;
+  CHECK(raw.size() <= decoded_.size() - decoded_bytes_);
+  char* const first = decoded_.data() + decoded_bytes_;
+  char* out = first;
+  for (const char* p = raw.data(); p < raw.data() + raw.size();) {
+    if (*p != '\\') {
+      *out++ = *p++;
+    } else if (p[1] != 'u') {
+      *out++ = simple_escape(p[1]);
+      p += 2;
+    } else {
+      uint32_t point = code_unit(p + 2);
+      p += 6;
+      if (is_high_surrogate(point)) {
+        const bool has_low = raw.data() + raw.size() - p >= 6 && p[0] == '\\' && p[1] == 'u';
+        if (!has_low || !is_low_surrogate(code_unit(p + 2))) return std::nullopt;
+        point = 0x10000 + ((point - 0xd800) << 10) + (code_unit(p + 2) - 0xdc00);
+        p += 6;
+      } else if (is_low_surrogate(point)) {
+        return std::nullopt;
+      }
+      out = write_utf8(point, out);
+    }
+  }
+  decoded_bytes_ += static_cast<size_t>(out - first);
+  return std::string_view(first, out);
+}
+
+std::optional<std::string_view> JsonReader::text_of(std::string_view raw) {
+  if (raw.size() < 2 || raw.front() != '"') return std::nullopt;
+  return decode(raw.substr(1, raw.size() - 2));
+}
+
+std::optional<int64_t> JsonReader::integer_of(std::string_view raw) {
+  int64_t integer = 0;
+  const auto [end, error] = std::from_chars(raw.data(), raw.data() + raw.size(), integer);
+  if (error != std::errc() || end != raw.data() + raw.size()) return std::nullopt;
+  return integer;
+}
+
+}  // namespace stampede::http

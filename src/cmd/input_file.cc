@@ -42,7 +42,7 @@ Result<std::string> read_file(const std::string& path, size_t bytes_max) {
   return read_all(file.get(), path, bytes_max);
 }
 
-Result<door::Keys> read_key_file(const std::string& path) {
+Result<std::string> read_private_file(const std::string& path, size_t bytes_max) {
   const File file(std::fopen(path.c_str(), "re"), &std::fclose);
   if (!file) return system_error(path);
   // Asked of the open file: by its path it could be another one by now.
@@ -50,7 +50,11 @@ Result<door::Keys> read_key_file(const std::string& path) {
   if (fstat(fileno(file.get()), &status) != 0) return system_error(path);
   if (const auto refusal = door::refuse_permissions(status.st_mode, status.st_uid))
     return Error{path + ": " + std::string(*refusal)};
-  const Result<std::string> text = read_all(file.get(), path, kKeyFileBytesMax);
+  return read_all(file.get(), path, bytes_max);
+}
+
+Result<door::Keys> read_key_file(const std::string& path) {
+  const Result<std::string> text = read_private_file(path, kKeyFileBytesMax);
   if (!text) return text.error();
   return door::parse_keys(*text, path);
 }

@@ -13,7 +13,10 @@ namespace stampede::cmd {
 // bytes is one.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, size_t bytes_max);
 
-// Named secrets. Refused when others may read the file, besides all that parse_keys() refuses.
+// The same of a file that holds secrets: refused when others than its owner may read it.
+[[nodiscard]] Result<std::string> read_private_file(const std::string& path, size_t bytes_max);
+
+// Named secrets of a private file.
 [[nodiscard]] Result<door::Keys> read_key_file(const std::string& path);
 
 }  // namespace stampede::cmd

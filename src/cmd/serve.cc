@@ -13,6 +13,8 @@
 #include "base/diag.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
+#include "http/bytes.h"
+#include "http/names.h"
 #include "node/node.h"
 
 namespace stampede::cmd {
@@ -25,6 +27,7 @@ struct Flags {
   std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
                        admin = "127.0.0.1:8081";
   bool demo = false, trust_gateway = false, accept_loss = false;
+  std::vector<std::string> admin_hosts;
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
@@ -45,6 +48,11 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen, "public listener; port 0: any free one")
       ->type_name("ADDR:PORT");
   app.add_option("--admin", flags.admin, "operators' listener")->type_name("ADDR:PORT|unix:PATH");
+  app.add_option("--admin-host", flags.admin_hosts,
+                 "further name of the operators' listener, as a proxy's; others in Host are "
+                 "refused; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("NAME");
   app.add_option("--admin-token-file", flags.admin_token_file,
                  "bearer token of operators; required beyond loopback or a Unix socket")
       ->type_name("FILE");
@@ -135,8 +143,15 @@ Result<std::vector<int>> allowed_cpus(const std::string& list) {
   return cpus;
 }
 
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 Result<std::string> read_token(const std::string& path) {
-  Result<std::string> text = read_file(path, kTokenBytesMax);
+  Result<std::string> text = read_private_file(path, kTokenBytesMax);
   if (!text) return text.error();
   while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))
     text->pop_back();
@@ -148,6 +163,36 @@ Result<shard::SharedKeys> load_keys(const std::string& path) {
   Result<door::Keys> keys = read_key_file(path);
   if (!keys) return keys.error();
   return shard::SharedKeys(std::make_shared<const door::Keys>(std::move(*keys)));
+}
+
+Result<http::OwnHosts> own_hosts(const net::Address& admin, const std::vector<std::string>& names) {
+  http::OwnHosts own;
+  own.address = http::host_of(net::text_of(admin));
+  own.is_unix = admin.family == net::Address::Family::unix_path;
+  own.is_loopback = net::is_loopback(admin);
+  own.has_any_address = own.address == "0.0.0.0" || own.address == "[::]";
+  for (const std::string& name : names) {
+    if (!http::all_are(name, http::kAuthority) || !http::is_authority(name))
+      return Error{"--admin-host " + name + ": expected a host's name, such as admin.example"};
+    own.names.push_back(to_lower(http::host_of(name)));
+  }
+  return own;
+}
+
+// What the operators' listener asks of its clients.
+Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
+  Result<http::OwnHosts> hosts = own_hosts(settings.admin, flags.admin_hosts);
+  if (!hosts) return hosts.error();
+  settings.admin_hosts = *hosts;
+  if (!flags.admin_token_file.empty()) {
+    Result<std::string> token = read_token(flags.admin_token_file);
+    if (!token) return Error{"--admin-token-file: " + token.error().message};
+    settings.admin_token = *token;
+  } else if (!net::is_loopback(settings.admin)) {
+    return Error{"--admin " + flags.admin +
+                 ": beyond loopback or a Unix socket it needs --admin-token-file"};
+  }
+  return Ok{};
 }
 
 // From flags to settings; an Error is one line that names the flag.
@@ -193,20 +238,13 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
     return Error{"--auth header on " + flags.listen +
                  ": anybody could be any user; give --key-file for signed tickets, "
                  "or --trust-gateway when only a gateway can connect"};
-  if (!flags.admin_token_file.empty()) {
-    Result<std::string> token = read_token(flags.admin_token_file);
-    if (!token) return Error{"--admin-token-file: " + token.error().message};
-    settings.admin_token = *token;
-  } else if (!net::is_loopback(*admin)) {
-    return Error{"--admin " + flags.admin +
-                 ": beyond loopback or a Unix socket it needs --admin-token-file"};
-  }
+  settings.admin = *admin;
+  if (Status access = take_admin_access(flags, settings); !access) return access.error();
   if (flags.segment_bytes % bounds::log_block_bytes != 0)
     return Error{"--segment-bytes: expected a multiple of " +
                  std::to_string(bounds::log_block_bytes)};
   settings.data_dir = flags.data;
   settings.listen = *listen;
-  settings.admin = *admin;
   settings.cpus = *cpus;
   settings.shard_count =
       flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), bounds::shard_count_max);

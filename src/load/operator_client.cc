@@ -70,8 +70,10 @@ Result<std::string> OperatorClient::get(std::string_view path) const {
   uint32_t bytes = net::to_kernel(address_, address);
   BlockingSocket socket(address.ss_family);
   std::string where = "operators' listener at " + net::text_of(address_);
+  const bool is_unix = address_.family == net::Address::Family::unix_path;
+  const std::string host = is_unix ? "localhost" : net::text_of(address_);
   std::string request =
-      "GET " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+      "GET " + std::string(path) + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
   std::string response;
   if (!socket.connect(address, bytes))
     return Error{where + ": " + std::strerror(errno) + " (--admin names it)"};

@@ -671,7 +671,8 @@ void Node::start() {
                        .ledger = settings_.redis ? cluster::text_of(*settings_.redis) : "embedded",
                        .version = settings_.version,
                        .started_wall_ms = clock_.now().wall_ms(),
-                       .token = settings_.admin_token},
+                       .token = settings_.admin_token,
+                       .hosts = settings_.admin_hosts},
       [this] { return drain_status(); }, [this] { return ledger_status(); });
   process_->on_terms = [this](const stock::ItemTerms& terms) {
     item_names_.set(terms.id, terms.code);

@@ -43,6 +43,7 @@ struct NodeSettings {
   std::vector<stock::CatalogEntry> catalog;
   net::Address listen, admin;
   std::string admin_token;  // empty: none is asked for
+  http::OwnHosts admin_hosts;
   uint32_t shard_count = 1;
   std::vector<int> cpus;  // shard i runs on cpus[i mod size]
   uint32_t node = 0;

@@ -103,6 +103,25 @@ TEST_SUITE("e2e/flag_errors") {
                   "--admin-token-file");
   }
 
+  TEST_CASE("a token file that others may read is refused") {
+    Scratch scratch;
+    const std::string token = scratch.path("token");
+    for (unsigned mode : {0644u, 0604u, 0602u}) {
+      write_file(token, "s3cret-token-of-the-operators", mode);
+      check_refused({"serve", "--demo", "--data", scratch.path("data"), "--listen", "127.0.0.1:0",
+                     "--admin", "127.0.0.1:0", "--admin-token-file", token},
+                    "--admin-token-file");
+    }
+  }
+
+  TEST_CASE("a name of the operators' listener is a host's name") {
+    Scratch scratch;
+    for (const char* name : {"", "http://a", "a b", "a/b", ":80", "a,b"})
+      check_refused({"serve", "--demo", "--data", scratch.path("data"), "--listen", "127.0.0.1:0",
+                     "--admin", "127.0.0.1:0", "--admin-host", name},
+                    "--admin-host");
+  }
+
   TEST_CASE("a port that is taken is a failure that names it") {
     Server server({.catalog = catalog({{}})});
     Scratch scratch;

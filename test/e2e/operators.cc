@@ -1,7 +1,10 @@
 // The operators' listener: health, metrics, status, and changes of items while they are sold.
 
 #include <doctest/doctest.h>
+
+#include <filesystem>
 #include <sstream>
+#include <tuple>
 
 #include "harness/rush.h"
 #include "harness/server.h"
@@ -157,7 +160,65 @@ TEST_SUITE("e2e/operators") {
     CHECK(server.admin().get("/admin/audit", wrong).status == 401);
     Headers right{{"Authorization", "Bearer s3cret-token-of-the-operators"}};
     CHECK(server.admin().get("/admin/audit", right).status == 200);
+    right[0].second = "bearer   s3cret-token-of-the-operators";
+    CHECK(server.admin().get("/admin/audit", right).status == 200);
     CHECK(server.order({.user = "u1"}).status == 201);
+  }
+
+  TEST_CASE("a web page that an operator looks at can change nothing and read nothing") {
+    Server server({.catalog = catalog({{}})});
+    // As a browser sends it. The client's own Host is "localhost".
+    const auto ask = [&](const std::string& line, const std::string& host, const Headers& headers,
+                         const std::string& body) {
+      std::string request = request_text(line.substr(0, line.find(' ')),
+                                         line.substr(line.find(' ') + 1), headers, body);
+      request.replace(request.find("Host: localhost"), 15, "Host: " + host);
+      Http http(server.admin_address());
+      REQUIRE(http.connect());
+      REQUIRE(http.send(request));
+      return http.receive();
+    };
+    const std::string own = "127.0.0.1:" + std::to_string(server.admin_address().port);
+    const std::string end = "POST /admin/items/ticket/end";
+    const Headers page{{"Origin", "http://evil.example"}}, form{{"Content-Type", "text/plain"}};
+    for (const auto& [line, host, headers, body] :
+         std::vector<std::tuple<std::string, std::string, Headers, std::string>>{
+             {end, "evil.example", {}, ""},
+             {end, "evil.example:" + own.substr(10), {}, "{}"},
+             {"GET /admin/audit", "evil.example", {}, ""},
+             {"GET /metrics", "evil.example", {}, ""},
+             {end, own, page, ""},
+             {end, own, {{"Origin", "null"}}, ""},
+             {"GET /admin/status", own, page, ""},
+             {end, own, form, ""},
+             {end, own, form, "{}"},
+             {"PUT /admin/limits",
+              own,
+              {{"Content-Type", "application/x-www-form-urlencoded"}},
+              "{\"lease_max\":1}"}}) {
+      CAPTURE(line);
+      CAPTURE(host);
+      const Response response = ask(line, host, headers, body);
+      CHECK(response.status == 403);
+      CHECK(response.code() == "forbidden");
+    }
+    CHECK(server.order({.user = "u1"}).status == 201);
+    CHECK(ask("GET /admin/audit", own, {}, "").status == 200);
+    CHECK(ask("GET /healthz", "", {}, "").status == 200);
+    CHECK(ask(end, own, {{"Origin", "http://" + own}}, "").status == 200);
+    CHECK(server.order({.user = "u2"}).code() == "sale_ended");
+  }
+
+  TEST_CASE("an operators' listener answers to the names that it was given") {
+    Server server({.catalog = catalog({{}}), .flags = {{"--admin-host", "admin.example"}}});
+    for (const char* host : {"admin.example", "ADMIN.example:443"}) {
+      Http http(server.admin_address());
+      REQUIRE(http.connect());
+      REQUIRE(
+          http.send("GET http://" + std::string(host) +
+                    "/admin/audit HTTP/1.1\r\nHost: a\r\nOrigin: https://admin.example\r\n\r\n"));
+      CHECK(http.receive().status == 200);
+    }
   }
 }
 

@@ -52,6 +52,18 @@ TEST_SUITE("cmd/input_file") {
     }
   }
 
+  TEST_CASE("a private file that others may read or change is refused") {
+    const ScratchFile file("secret");
+    for (const mode_t mode : {0600, 0400, 0700}) {
+      file.set_mode(mode);
+      CHECK(message_of(read_private_file(file.path(), 10)) == "accepted");
+    }
+    for (const mode_t mode : {0604, 0602, 0601, 0660, 0620, 0644, 0666}) {
+      file.set_mode(mode);
+      CHECK(message_of(read_private_file(file.path(), 10)).find("chmod 600") != std::string::npos);
+    }
+  }
+
   TEST_CASE("what cannot be read is told with its path and the reason") {
     const ScratchFile file("text");
     CHECK(message_of(read_file(file.path() + "2", 10)) ==

@@ -68,13 +68,14 @@ std::optional<int> recover(OfflineStream& stream, drain::ItemNames& names, int64
     std::fprintf(stderr, "stampede drain: not acknowledged and left alone: %s\n",
                  report->message.c_str());
   stream.end = report->end;
-  stream.marks.durable.store(report->end.next_lsn - 1, std::memory_order_release);
+  stream.marks.start_at(report->end.next_lsn - 1);
   return std::nullopt;
 }
 
 uint64_t records_left(const std::deque<OfflineStream>& streams) {
   uint64_t left = 0;
-  for (const OfflineStream& stream : streams) left += stream.marks.durable - stream.marks.drained;
+  for (const OfflineStream& stream : streams)
+    left += stream.marks.durable.get() - stream.marks.drained.get();
   return left;
 }
 

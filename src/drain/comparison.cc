@@ -52,7 +52,7 @@ Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::P
   const LogExtent log{.has_beginning = *has_beginning,
                       .oldest_segment = *oldest_segment,
                       .end = stream.log_end,
-                      .durable = stream.marks->durable.load(std::memory_order_acquire)};
+                      .durable = stream.marks->durable.get()};
   Comparison comparison{.start_case = start_case(position, log)};
   std::string what;
   switch (comparison.start_case) {

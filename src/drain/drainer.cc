@@ -61,7 +61,8 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
   for (Tail& tail : tails_) {
     const Finding finding = place(tail, accepts_loss);
     if (finding.agreement != Agreement::agrees) return finding;
-    publish(tail, 0);
+    // The database may have been put back to an earlier state.
+    tail.stream.marks->drained.place(drained_lsn(tail.position));
     // Only here: this position was read in a transaction of its own, so it is durable without
     // doubt.
     tail.stream.marks->drained_segment.store(tail.position ? tail.position->segment : 0,
@@ -121,7 +122,7 @@ Drainer::Step Drainer::step() {
 }
 
 bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
-  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
+  const Lsn durable = tail.stream.marks->durable.get();
   const Lsn drained = drained_lsn(tail.position);
   if (durable <= drained) return false;
   return durable - drained >= bounds::drain_records_per_transaction || is_hurried_ ||
@@ -129,7 +130,7 @@ bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
 }
 
 Drainer::Step Drainer::drain(Tail& tail) {
-  const Lsn durable = tail.stream.marks->durable.load(std::memory_order_acquire);
+  const Lsn durable = tail.stream.marks->durable.get();
   batch_.start(tail.stream.key, tail.position);
   while (batch_.records() < bounds::drain_records_per_transaction) {
     const Result<bool> read = tail.stream.source->read(durable, batch_);
@@ -212,15 +213,14 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
 }
 
 void Drainer::publish(const Tail& tail, int64_t wall_ns) {
-  tail.stream.marks->drained.store(drained_lsn(tail.position), std::memory_order_release);
+  tail.stream.marks->drained.raise(drained_lsn(tail.position));
   if (wall_ns != 0) tail.stream.marks->drained_wall_ns.store(wall_ns, std::memory_order_release);
 }
 
 bool Drainer::is_drained() const {
   return has_been_synced_ && std::ranges::all_of(tails_, [](const Tail& tail) {
            return !tail.needs_rebuild &&
-                  drained_lsn(tail.position) >=
-                      tail.stream.marks->durable.load(std::memory_order_acquire);
+                  drained_lsn(tail.position) >= tail.stream.marks->durable.get();
          });
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/check.h"
 #include "order.h"
 
 namespace stampede::orderlog {
@@ -19,16 +20,51 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
-// The four watermarks of a stream: appended ≥ durable ≥ acked, durable ≥ drained. The shard stores
-// the first three with release order; `durable` pairs with the drainer's acquire load, `drained`
-// (stored by the drainer) with the shard's.
+// The number of a record up to which something has been done. It only grows, and never beyond the mark in front of it:
+// both are checked where it is raised, on in release, because the promises to a buyer are made of these two rules.
+//
+// One thread raises it. raise() stores with release order and get() loads with acquire order: what was done up to a mark
+// is seen by every thread that has seen the mark. The mark in front is loaded with acquire order too, for it may be
+// another thread's (drained is the drainer's, durable the shard's); it only grows, so what is checked stays true.
+class Watermark {
+ public:
+  explicit Watermark(const Watermark* front) : front_(front) {}
+
+  [[nodiscard]] Lsn get() const { return value_.load(std::memory_order_acquire); }
+
+  void raise(Lsn lsn) {
+    CHECK(lsn >= value_.load(std::memory_order_relaxed));
+    if (front_ != nullptr) CHECK(lsn <= front_->get());
+    value_.store(lsn, std::memory_order_release);
+  }
+  // To where the owner has found that it really is: a database that was put back. The rule about the mark in front holds.
+  void place(Lsn lsn) {
+    if (front_ != nullptr) CHECK(lsn <= front_->get());
+    value_.store(lsn, std::memory_order_release);
+  }
+
+ private:
+  const Watermark* const front_;
+  std::atomic<Lsn> value_{0};
+};
+
+// The four watermarks of a stream:
+//
+//   appended ≥ durable ≥ acked       in memory, on the disk, answered: the shard's
+//              durable ≥ drained     in the database: the drainer's
 struct alignas(64) Marks {
-  std::atomic<Lsn> appended{0};
-  std::atomic<Lsn> durable{0};
-  std::atomic<Lsn> acked{0};
-  alignas(64) std::atomic<Lsn> drained{0};
+  Watermark appended{nullptr};
+  Watermark durable{&appended};
+  Watermark acked{&durable};
+  alignas(64) Watermark drained{&durable};
   std::atomic<uint32_t> drained_segment{0};  // segments below this one are wholly in the database
   std::atomic<int64_t> drained_wall_ns{0};   // when the newest drained batch was made
+
+  // What recovery found: records up to this one are in the log. Before the threads start.
+  void start_at(Lsn last) {
+    appended.raise(last);
+    durable.raise(last);
+  }
 };
 
 }  // namespace stampede::orderlog

@@ -78,6 +78,7 @@ uint32_t StreamSegments::ready_count() const {
 
 void StreamSegments::close(uint32_t segment) {
   CHECK(segment == closed_.load(std::memory_order_relaxed) + 1);
+  CHECK(segment < taken_.load(std::memory_order_relaxed));  // the writer goes on in a later one
   closed_.store(segment, std::memory_order_release);
   keeper_.wake();
 }
@@ -104,13 +105,18 @@ StreamSegments& SegmentKeeper::add(const StreamFiles& files, uint32_t current,
   return *streams_.back();
 }
 
-Status SegmentKeeper::start() {
+Status SegmentKeeper::open() {
   for (const auto& stream : streams_) {
     if (Status adopted = adopt_files(*stream); !adopted) return adopted;
     if (stream->ready_count() == 0)
       if (Status made = prepare(*stream); !made) return made;
     if (stream->ready_count() == 1) note(*stream, prepare(*stream));
   }
+  return Ok{};
+}
+
+Status SegmentKeeper::start() {
+  if (Status opened = open(); !opened) return opened;
   preparer_ = std::thread([this] { run_preparation(); });
   teller_ = std::thread([this] { run_telling(); });
   return Ok{};
@@ -213,6 +219,12 @@ SegmentKeeper::Step SegmentKeeper::step(StreamSegments& stream) {
   return status ? Step::done : Step::failed;
 }
 
+SegmentKeeper::Step SegmentKeeper::prepare_some() {
+  Step result = Step::idle;
+  for (const auto& stream : streams_) result = std::max(result, step(*stream));
+  return result;
+}
+
 // Says once that something is wrong, and once that it is over.
 void SegmentKeeper::note(StreamSegments& stream, const Status& status) {
   const std::string problem = status ? "" : status.error().message;
@@ -233,17 +245,12 @@ void SegmentKeeper::run_preparation() {
   while (!is_stopping_) {
     wakes_seen = wakes_;
     lock.unlock();
-    bool has_worked = false, has_failed = false;
-    for (const auto& stream : streams_) {
-      const Step result = step(*stream);
-      has_worked = has_worked || result == Step::done;
-      has_failed = has_failed || result == Step::failed;
-    }
+    const Step result = prepare_some();
     lock.lock();
-    if (has_failed)
+    if (result == Step::failed)
       work_.wait_for(lock, std::chrono::milliseconds(bounds::segment_retry_ms),
                      [&] { return is_stopping_; });
-    else if (!has_worked)
+    else if (result == Step::idle)
       work_.wait(lock, [&] { return is_stopping_ || wakes_ != wakes_seen; });
   }
 }

@@ -112,10 +112,14 @@ class SegmentKeeper {
   // closed segments from here on.
   StreamSegments& add(const StreamFiles& files, uint32_t current, uint32_t closed_below);
 
-  // Removes leftover .tmp files, prepares the current segments, waits until each stream has one
-  // ready ahead or the disk is full, and goes on in the background. An error: a current segment
-  // could not be made.
+  // Removes leftover .tmp files and prepares the current segments, and for each stream one ahead unless the disk is full.
+  // An error: a current segment could not be made.
+  [[nodiscard]] Status open();
+  // open(), and goes on in the background.
   [[nodiscard]] Status start();
+  // One round of what goes on in the background, for an owner without threads: a segment for each stream that needs one.
+  enum class Step : uint8_t { idle, done, failed };
+  Step prepare_some();
   // Ends both threads; an on_segment_closed() under way is waited for. Unused descriptors are
   // closed.
   void stop();
@@ -126,7 +130,6 @@ class SegmentKeeper {
  private:
   friend class StreamSegments;
 
-  enum class Step : uint8_t { idle, done, failed };
   [[nodiscard]] Status adopt_files(StreamSegments& stream);
   [[nodiscard]] Status prepare(StreamSegments& stream);
   [[nodiscard]] Status reuse_oldest(StreamSegments& stream);

@@ -40,8 +40,7 @@ Writer::Writer(const StreamFiles& files, const Position& start, BootId boot_id, 
   // Touched now, so that no order pays for a page fault.
   std::memset(memory_.bytes().data(), 0, memory_.bytes().size());
   disk_.adopt(memory_.bytes());
-  marks_.appended.store(durable_lsn_, std::memory_order_release);
-  marks_.durable.store(durable_lsn_, std::memory_order_release);
+  marks_.start_at(durable_lsn_);
 }
 
 Writer::~Writer() {
@@ -49,11 +48,13 @@ Writer::~Writer() {
 }
 
 Lsn Writer::append(const Record& record) {
+  CHECK(owner_.is_mine());
+  CHECK(!is_sealed_);
   const size_t body_bytes_before = body_bytes_;
   put(record);
   CHECK(body_bytes_ <= body_bytes_max_);
   CHECK(body_bytes_ > body_bytes_before);
-  marks_.appended.store(appended(), std::memory_order_release);
+  marks_.appended.raise(appended());
   return appended();
 }
 
@@ -76,7 +77,8 @@ bool Writer::must_end_segment() const {
 }
 
 bool Writer::start_write(Moment now) {
-  if (is_writing() || record_count_ == 0) return false;
+  CHECK(owner_.is_mine());
+  if (is_writing() || is_sealed_ || record_count_ == 0) return false;
   const bool ends_segment = must_end_segment();
   if (ends_segment) {
     const std::optional<int> fd = segments_.take(next_.segment + 1);
@@ -84,7 +86,7 @@ bool Writer::start_write(Moment now) {
     if (is_blocked_) return false;
     next_file_ = File(*fd);
     put(SegmentEnd{.next_segment = next_.segment + 1});
-    marks_.appended.store(appended(), std::memory_order_release);
+    marks_.appended.raise(appended());
   }
   seal_and_submit(now, ends_segment);
   return true;
@@ -104,12 +106,16 @@ void Writer::seal_and_submit(Moment now, bool ends_segment) {
                      .wall_ns = now.wall_ns,
                      .boot_ns = now.boot_ns,
                      .boot_id = boot_id_};
-  const std::span<const std::byte> bytes = seal(header, filling_);
+  const std::span<const std::byte> bytes = orderlog::seal(header, filling_);
   in_flight_ = {.at = next_,
                 .bytes = bytes,
                 .last_lsn = header.last_lsn(),
                 .ends_segment = ends_segment,
                 .submitted_boot_ns = now.boot_ns};
+  // Both sides of the boundary: whole blocks, inside the segment, behind what is durable.
+  CHECK(bytes.size() % bounds::log_block_bytes == 0);
+  CHECK(next_.offset + bytes.size() <= files_.segment_bytes);
+  CHECK(header.first_lsn == durable_lsn_ + 1);
   disk_.submit(file_.fd(), next_.offset, bytes);
 
   next_ = {.segment = next_.segment + (ends_segment ? 1 : 0),
@@ -122,7 +128,17 @@ void Writer::seal_and_submit(Moment now, bool ends_segment) {
   record_count_ = 0;
 }
 
+void Writer::seal() {
+  CHECK(owner_.is_mine());
+  CHECK(!is_writing());
+  is_sealed_ = true;
+  is_blocked_ = false;
+  body_bytes_ = 0;
+  record_count_ = 0;
+}
+
 bool Writer::poll(Moment now) {
+  CHECK(owner_.is_mine());
   if (!is_writing()) return false;
   const std::optional<int64_t> outcome = disk_.poll();
   if (!outcome) {
@@ -146,7 +162,7 @@ void Writer::complete() {
   durable_lsn_ = in_flight_.last_lsn;
   durable_seq_ = in_flight_.at.batch_seq;
   // Pairs with the drainer's acquire: what it reads up to the mark is on the disk.
-  marks_.durable.store(durable_lsn_, std::memory_order_release);
+  marks_.durable.raise(durable_lsn_);
   if (in_flight_.ends_segment) {
     file_ = std::move(next_file_);
     segments_.close(in_flight_.at.segment);

@@ -9,7 +9,7 @@
 // disk, so no answer would be true; recovery decides. Only a write that never began (EINTR, EAGAIN)
 // is submitted again.
 //
-// Belongs to its shard's thread. Never blocks: when the next segment is not ready yet, the filling
+// Belongs to its shard's thread, which says so with bind(). Never blocks: when the next segment is not ready yet, the filling
 // batch waits.
 #pragma once
 
@@ -17,6 +17,7 @@
 #include <span>
 
 #include "base/clock.h"
+#include "base/thread_owner.h"
 #include "orderlog/disk.h"
 #include "orderlog/files.h"
 #include "orderlog/format.h"
@@ -36,11 +37,14 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
+  // From here on only the calling thread may append, write and poll.
+  void bind() { owner_.bind(); }
+
   // Encodes into the filling batch and returns the record's number. encoded_bytes(record) ≤ room().
   Lsn append(const Record& record);
 
-  // Bytes of records that the filling batch still takes.
-  [[nodiscard]] size_t room() const { return body_bytes_max_ - body_bytes_; }
+  // Bytes of records that the filling batch still takes; 0 when the writer is sealed.
+  [[nodiscard]] size_t room() const { return is_sealed_ ? 0 : body_bytes_max_ - body_bytes_; }
   // The same for new orders: leaves bounds::batch_reserve_bytes to payments, expiries, returns and
   // cancels, and is 0 while no ready segment lies ahead (a full disk).
   [[nodiscard]] size_t room_for_new_orders() const;
@@ -51,6 +55,11 @@ class Writer {
   // Takes the outcome of the write in flight. True when the durable mark rose. Ends the process
   // when the write failed or takes longer than bounds::log_write_watchdog_ms.
   bool poll(Moment now);
+
+  // The end of this writer's life: nothing is appended from here on, and a filling batch is dropped. Nothing may be in
+  // flight.
+  void seal();
+  [[nodiscard]] bool is_sealed() const { return is_sealed_; }
 
   [[nodiscard]] bool is_writing() const { return !in_flight_.bytes.empty(); }
   [[nodiscard]] bool is_idle() const { return !is_writing() && record_count_ == 0; }
@@ -81,6 +90,7 @@ class Writer {
   [[noreturn]] void fail(const std::string& reason) const;
 
   const StreamFiles files_;
+  ThreadOwner owner_;
   const BootId boot_id_;
   Disk& disk_;
   StreamSegments& segments_;
@@ -95,6 +105,7 @@ class Writer {
   Position next_;
   uint64_t epoch_ = 0;
   bool is_blocked_ = false;
+  bool is_sealed_ = false;
 
   InFlight in_flight_;
   File file_;       // of the batch in flight, and mostly of the filling one

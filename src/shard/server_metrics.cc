@@ -99,17 +99,14 @@ void add_answers(MetricsText& text, const Process& process) {
 }
 
 void add_watermarks(MetricsText& text, const Process& process) {
-  const auto read = [](const std::atomic<Lsn>& mark) {
-    return mark.load(std::memory_order_relaxed);
-  };
   per_shard(text, process, "gauge", "appended_records", "Records appended to the order log.",
-            [&](uint32_t shard) { return read(process.marks[shard]->appended); });
+            [&](uint32_t shard) { return process.marks[shard]->appended.get(); });
   per_shard(text, process, "gauge", "durable_records", "Records that survive a crash.",
-            [&](uint32_t shard) { return read(process.marks[shard]->durable); });
+            [&](uint32_t shard) { return process.marks[shard]->durable.get(); });
   per_shard(text, process, "gauge", "acked_records", "Records whose answers have left.",
-            [&](uint32_t shard) { return read(process.marks[shard]->acked); });
+            [&](uint32_t shard) { return process.marks[shard]->acked.get(); });
   per_shard(text, process, "gauge", "drained_records", "Records that are in the database.",
-            [&](uint32_t shard) { return read(process.marks[shard]->drained); });
+            [&](uint32_t shard) { return process.marks[shard]->drained.get(); });
 }
 
 void add_shards(MetricsText& text, const Process& process) {
@@ -222,8 +219,8 @@ uint64_t lag_records_of(const Process& process, uint32_t shard) {
   if (!process.has_database.load(std::memory_order_relaxed)) return 0;
   const orderlog::Marks& marks = *process.marks[shard];
   // `drained` first: whatever happens in between, `durable` stands at or above it.
-  const Lsn drained = marks.drained.load(std::memory_order_acquire);
-  const Lsn durable = marks.durable.load(std::memory_order_acquire);
+  const Lsn drained = marks.drained.get();
+  const Lsn durable = marks.durable.get();
   return durable > drained ? durable - drained : 0;
 }
 

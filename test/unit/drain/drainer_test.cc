@@ -59,7 +59,7 @@ struct Fixture {
   Fixture() { set_ticket(names); }
 
   Stream stream(MemoryLog& source, orderlog::Marks& source_marks, uint32_t shard) {
-    source_marks.durable = source.last_lsn();
+    source_marks.start_at(source.last_lsn());
     return {.key = {.shard = shard},
             .source = &source,
             .marks = &source_marks,
@@ -71,7 +71,7 @@ struct Fixture {
   }
   void append(std::vector<orderlog::Record> records, bool starts_segment = false) {
     log.append(std::move(records), starts_segment);
-    marks.durable = log.last_lsn();
+    marks.start_at(log.last_lsn());
   }
   // Steps until all is drained, letting time pass when nothing is due.
   void drain() {
@@ -99,11 +99,11 @@ TEST_SUITE("drain/drainer") {
     log.append({reserve(1), reserve(2)});
     log.append({reserve(3)});
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-    CHECK(marks.drained == 0);
+    CHECK(marks.drained.get() == 0);
     CHECK(drainer().step() == Step::drained);
     CHECK(sink.writes == 1);
     CHECK(sink.orders.size() == 3);
-    CHECK(marks.drained == 3);
+    CHECK(marks.drained.get() == 3);
     CHECK(marks.drained_wall_ns == kStartMs * kMillisecond);
     CHECK(drainer().is_drained());
     CHECK(drainer().step() == Step::idle);
@@ -115,12 +115,12 @@ TEST_SUITE("drain/drainer") {
     log.append({reserve(1)});
     log.append({reserve(2)});
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-    marks.durable = 1;
+    marks.start_at(1);
     CHECK(drainer().step() == Step::drained);
     CHECK(sink.orders.size() == 1);
     clock.pass_ms(100);
     CHECK(drainer().step() == Step::idle);
-    CHECK(marks.drained == 1);
+    CHECK(marks.drained.get() == 1);
   }
 
   TEST_CASE_FIXTURE(Fixture, "a transaction is bounded and a small one waits for company") {
@@ -147,10 +147,10 @@ TEST_SUITE("drain/drainer") {
     made.emplace(sink, names, clock,
                  std::vector<Stream>{stream(log, marks, 0), stream(other_log, other_marks, 1)});
     CHECK(drainer().step() == Step::drained);
-    CHECK(marks.drained + other_marks.drained == 1);
+    CHECK(marks.drained.get() + other_marks.drained.get() == 1);
     CHECK(drainer().step() == Step::drained);
-    CHECK(marks.drained == 1);
-    CHECK(other_marks.drained == 1);
+    CHECK(marks.drained.get() == 1);
+    CHECK(other_marks.drained.get() == 1);
     REQUIRE(sink.stored.size() == 2);
   }
 
@@ -198,7 +198,7 @@ TEST_SUITE("drain/drainer") {
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
     orderlog::Marks rival_marks;
     Drainer rival(sink, names, clock, {stream(log, rival_marks, 0)});
-    rival_marks.durable = 1;
+    rival_marks.start_at(1);
     REQUIRE(rival.step() == Step::drained);
     CHECK(drainer().step() == Step::blocked);
     CHECK(drainer().stats().conflicts == 1);
@@ -210,11 +210,11 @@ TEST_SUITE("drain/drainer") {
     append({reserve(1)});
     append({reserve(2)}, true);
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-    marks.durable = 1;
+    marks.start_at(1);
     REQUIRE(drainer().step() == Step::drained);
     REQUIRE(drainer().step() == Step::idle);
     CHECK(marks.drained_segment == 1);
-    marks.durable = 2;
+    marks.start_at(2);
     clock.pass_ms(100);
     REQUIRE(drainer().step() == Step::drained);
     CHECK(marks.drained_segment == 1);
@@ -255,7 +255,7 @@ TEST_SUITE("drain/drainer") {
     SUBCASE("and with the loss accepted the position jumps and the rows stay") {
       REQUIRE(later.reconcile(true).agreement == Agreement::agrees);
       shorter.append({reserve(7)});
-      short_marks.durable = 2;
+      short_marks.start_at(2);
       clock.pass_ms(100);
       CHECK(later.step() == Step::drained);
       CHECK(sink.orders.size() == 4);
@@ -300,7 +300,7 @@ TEST_SUITE("drain/drainer") {
     }
     SUBCASE("shorter") {
       REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-      marks.durable = 1;
+      marks.start_at(1);
       drain();
     }
     MemoryLog other(77);
@@ -343,7 +343,7 @@ TEST_SUITE("drain/drainer") {
       drain();
       drainer().step();
       CHECK(sink.orders == std::vector<OrderId>{order_id(1), order_id(2)});
-      CHECK(marks.drained == 3);
+      CHECK(marks.drained.get() == 3);
       CHECK(marks.drained_segment == 2);
     }
     SUBCASE("which is missing") {
@@ -408,10 +408,10 @@ TEST_SUITE("drain/drainer") {
     Drainer threaded(sink, names, real, {stream(log, marks, 0)});
     threaded.start();
     log.append({reserve(1), reserve(2)});
-    marks.durable.store(2, std::memory_order_release);
+    marks.start_at(2);
     CHECK(threaded.stop(real.now().boot_ns + 60 * kSecond));
     CHECK(sink.orders.size() == 2);
-    CHECK(marks.drained == 2);
+    CHECK(marks.drained.get() == 2);
   }
 
   TEST_CASE_FIXTURE(Fixture, "stopping gives up at the deadline when the database is away") {

@@ -84,7 +84,7 @@ TEST_SUITE("drain/log_source") {
     CHECK(contents.orders[0].state == "paid");
     CHECK(contents.orders[1].state == "expired");
     CHECK(contents.positions[0].position == rig().writer().position());
-    CHECK(rig().marks.drained == rig().marks.durable);
+    CHECK(rig().marks.drained.get() == rig().marks.durable.get());
     CHECK(rig().marks.drained_segment == 3);
   }
 

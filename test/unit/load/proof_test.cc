@@ -2,7 +2,6 @@
 // that it never takes a thing that it could not read for a promise that was kept.
 #include "load/proof.h"
 
-#include <doctest/doctest.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -11,6 +10,9 @@
 
 #include "drain/sqlite.h"
 #include "fake_server.h"
+
+// Behind the headers of the server, whose CHECK means the other thing.
+#include <doctest/doctest.h>
 
 using namespace stampede;
 using namespace stampede::load;

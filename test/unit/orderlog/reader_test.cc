@@ -52,13 +52,13 @@ TEST_SUITE("orderlog/reader") {
       rig.write_batch();
       if (i % 3 == 0) continue;
       while (true) {
-        const auto batch = reader.next(rig.marks.durable);
+        const auto batch = reader.next(rig.marks.durable.get());
         REQUIRE_MESSAGE(batch, (batch ? "" : batch.error().message));
         if (!batch->has_value()) break;
         CHECK_EQ((*batch)->first_lsn(), read + 1);
         read = (*batch)->last_lsn();
       }
-      CHECK_EQ(read, rig.marks.durable);
+      CHECK_EQ(read, rig.marks.durable.get());
     }
     CHECK(reader.position() == rig.writer().position());
   }
@@ -72,7 +72,7 @@ TEST_SUITE("orderlog/reader") {
     std::thread drainer([&] {
       Reader reader(files, Position{});
       while (reader.position().next_lsn <= kLast && !has_failed) {
-        const auto batch = reader.next(rig.marks.durable.load(std::memory_order_acquire));
+        const auto batch = reader.next(rig.marks.durable.get());
         if (!batch) has_failed = true;
         if (batch && !batch->has_value()) std::this_thread::yield();
       }
@@ -120,8 +120,8 @@ TEST_SUITE("orderlog/reader") {
     }
     Reader reader(files, Position{});
     Lsn read = 0;
-    while (read < rig.marks.durable) {
-      const auto batch = reader.next(rig.marks.durable);
+    while (read < rig.marks.durable.get()) {
+      const auto batch = reader.next(rig.marks.durable.get());
       REQUIRE((batch && batch->has_value()));
       (*batch)->for_each([&](Lsn lsn, const Record& record) {
         CHECK_EQ(lsn, ++read);

@@ -31,7 +31,7 @@ ChildEnd write_with_outcome(const StreamFiles& files, int64_t outcome) {
     };
     rig.writer().append(sample_reserve(2));
     rig.write_batch();
-    _exit(rig.marks.durable == 2 ? 99 : 98);
+    _exit(rig.marks.durable.get() == 2 ? 99 : 98);
   });
 }
 
@@ -44,18 +44,18 @@ TEST_SUITE("orderlog/writer") {
     CHECK_FALSE(writer.start_write(kNoon));
     CHECK_EQ(writer.append(sample_reserve(1)), 1);
     CHECK_EQ(writer.append(sample_reserve(2)), 2);
-    CHECK_EQ(rig.marks.appended, 2);
-    CHECK_EQ(rig.marks.durable, 0);
+    CHECK_EQ(rig.marks.appended.get(), 2);
+    CHECK_EQ(rig.marks.durable.get(), 0);
 
     rig.disk.holds_outcomes = true;
     CHECK(writer.start_write(kNoon));
     CHECK(writer.is_writing());
     CHECK_FALSE(writer.poll(kNoon));
-    CHECK_EQ(rig.marks.durable, 0);
+    CHECK_EQ(rig.marks.durable.get(), 0);
 
     rig.disk.holds_outcomes = false;
     CHECK(writer.poll(kNoon));
-    CHECK_EQ(rig.marks.durable, 2);
+    CHECK_EQ(rig.marks.durable.get(), 2);
     CHECK_EQ(writer.durable(), 2);
     CHECK_EQ(writer.durable_seq(), 1);
     CHECK(writer.is_idle());
@@ -77,9 +77,9 @@ TEST_SUITE("orderlog/writer") {
     CHECK_EQ(rig.disk.submits, 1);
     rig.disk.holds_outcomes = false;
     CHECK(writer.poll(kNoon));
-    CHECK_EQ(rig.marks.durable, 1);
+    CHECK_EQ(rig.marks.durable.get(), 1);
     rig.write_batch();
-    CHECK_EQ(rig.marks.durable, 2);
+    CHECK_EQ(rig.marks.durable.get(), 2);
     CHECK_EQ(recover_log(files)->last_lsn, 2);
   }
 
@@ -136,7 +136,7 @@ TEST_SUITE("orderlog/writer") {
                                 });
     CHECK(ends == std::vector<uint32_t>{1, 2, 3});
     CHECK(report->end == rig.writer().position());
-    CHECK_EQ(report->last_lsn, rig.marks.durable);
+    CHECK_EQ(report->last_lsn, rig.marks.durable.get());
   }
 
   TEST_CASE("batches of any size never reach over the end of a segment") {
@@ -171,14 +171,14 @@ TEST_SUITE("orderlog/writer") {
     CHECK_EQ(writer.room_for_new_orders(), 0);
     CHECK(writer.room() > 0);
     const Lsn waiting = writer.append(Cancel{.order = {2}});
-    CHECK(rig.marks.durable < waiting);
+    CHECK(rig.marks.durable.get() < waiting);
     CHECK(recover_log(files)->outcome == RecoveryOutcome::clean);
 
     rig.maker.error = 0;
     rig.write_batch();
     CHECK_FALSE(writer.is_blocked());
-    CHECK(rig.marks.durable >= waiting);
-    CHECK_EQ(recover_log(files)->last_lsn, rig.marks.durable);
+    CHECK(rig.marks.durable.get() >= waiting);
+    CHECK_EQ(recover_log(files)->last_lsn, rig.marks.durable.get());
   }
 
   TEST_CASE("a failed write ends the process with 71 and says where and why") {
@@ -223,7 +223,7 @@ TEST_SUITE("orderlog/writer") {
     rig.writer().append(sample_reserve(1));
     CHECK(rig.writer().start_write(kNoon));
     CHECK_FALSE(rig.writer().poll(kNoon));
-    CHECK_EQ(rig.marks.durable, 0);
+    CHECK_EQ(rig.marks.durable.get(), 0);
     CHECK_FALSE(rig.writer().poll(kNoon));
     CHECK(rig.writer().poll(kNoon));
     CHECK_EQ(attempts.size(), 3);

@@ -195,8 +195,8 @@ TEST_SUITE("shard/server_metrics") {
   TEST_CASE(
       "the drainer lags by what is durable and not drained and without a database by nothing") {
     Process process(2);
-    process.marks[1]->durable = 9;
-    process.marks[1]->drained = 7;
+    process.marks[1]->start_at(9);
+    process.marks[1]->drained.raise(7);
     CHECK(lag_records_of(process, 0) == 0);
     CHECK(lag_records_of(process, 1) == 2);
     process.has_database = false;

@@ -132,6 +132,11 @@ constexpr size_t change_room_bytes = 64 * 1024;
 static_assert(change_room_bytes >= lines_per_exchange_max * 64 + record_bytes_max);
 static_assert(batch_reserve_bytes >= expiries_per_turn_max * 256);
 
+// Stopping
+constexpr int64_t stop_ledger_ms = 2'000;  // then the ledger learns of returned units from the log
+constexpr int64_t stop_ms_max = 8'000;     // then a shard is sealed as it is
+static_assert(stop_ledger_ms < stop_ms_max);
+
 // Drainer
 constexpr size_t drain_records_per_transaction =
     8192;                                 // and what is left of the log batch that reaches it

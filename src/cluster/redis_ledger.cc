@@ -142,6 +142,8 @@ void RedisLedger::take_assignment(ledger::Client& client) {
 
 // From here on nothing of an earlier epoch is heard, not even what is under way.
 void RedisLedger::make_promise(ledger::Client& client) {
+  const std::optional<Lsn> lsn = client.promise(assignment_.promise);
+  if (!lsn) return;
   for (Group& group : groups_) {
     group.open = 0;
     group.answer.has_come = false;
@@ -150,7 +152,7 @@ void RedisLedger::make_promise(ledger::Client& client) {
     group.call.is_under_way = false;
   }
   promised_ = assignment_.promise;
-  promise_lsn_ = client.promise(promised_);
+  promise_lsn_ = *lsn;
   is_promise_reported_ = false;
 }
 

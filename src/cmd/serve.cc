@@ -310,9 +310,23 @@ void reload_keys(node::Node& node, const std::string& path) {
   diag::notice("SIGHUP: keys read again from %s", path.c_str());
 }
 
+// A stop was asked for while the server started.
+bool has_stop_signal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+  const timespec at_once{};
+  return sigtimedwait(&signals, nullptr, &at_once) > 0;
+}
+
+void announce_stop() {
+  sd_notify(0, "STOPPING=1");
+  diag::notice("stopping: finishing what is under way");
+}
+
 // Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
-void watch_over(node::Node& node, const sigset_t& signals, const std::string& key_file) {
-  bool is_stopping = false;
+void watch_over(node::Node& node, const sigset_t& signals, const std::string& key_file,
+                bool is_stopping) {
   int64_t housekeeping_ns = 0;
   SystemClock clock;
   while (!node.has_stopped()) {
@@ -326,8 +340,7 @@ void watch_over(node::Node& node, const sigset_t& signals, const std::string& ke
         _exit(kExitFailure);
       }
       is_stopping = true;
-      sd_notify(0, "STOPPING=1");
-      diag::notice("stopping: finishing what is under way");
+      announce_stop();
       node.begin_stop();
     }
     if (const int64_t now_ns = clock.now().boot_ns; now_ns - housekeeping_ns >= kSecond) {
@@ -356,10 +369,15 @@ int serve(Arguments arguments) {
     std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
     return ending->exit_code;
   }
-  node.start();
-  print_start(node, *settings);
-  sd_notify(0, "READY=1");
-  watch_over(node, signals, flags.key_file);
+  bool is_stopping = false;
+  node.start([&] { return !is_stopping && (is_stopping = has_stop_signal()); });
+  if (is_stopping) {
+    announce_stop();
+  } else {
+    print_start(node, *settings);
+    sd_notify(0, "READY=1");
+  }
+  watch_over(node, signals, flags.key_file, is_stopping);
   node.finish();
   diag::notice("stopped");
   return kExitOk;

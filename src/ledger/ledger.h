@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,8 +29,9 @@ class Client {
   virtual void hear(const LedgerTell& tell) = 0;
   virtual StreamCount count(ItemId item) = 0;  // at this moment, all tells so far included
 
-  // Shared ledger: logs that no grant of an earlier epoch will be accepted; the record's number.
-  virtual Lsn promise(uint64_t epoch) = 0;
+  // Shared ledger: logs that no grant of an earlier epoch will be accepted; the record's number. nullopt: the stream's log
+  // is sealed, and it promises nothing any more.
+  virtual std::optional<Lsn> promise(uint64_t epoch) = 0;
   virtual Lsn durable() const = 0;
   // Shared ledger: what is durable of an item that the stream has had to do with, and which items these are.
   virtual StreamCount durable_count(ItemId item) const = 0;

@@ -224,7 +224,7 @@ std::optional<Ending> Node::drain_before_change(const std::vector<RestoredStream
   std::vector<drain::Stream> tails;
   for (uint32_t i = 0; i < streams.size(); ++i) {
     marks.push_back(std::make_unique<orderlog::Marks>());
-    marks.back()->durable = streams[i].report.last_lsn;
+    marks.back()->start_at(streams[i].report.last_lsn);
     sources.push_back(std::make_unique<drain::LogSource>(
         orderlog::stream_files(settings_.data_dir, manifest_, i)));
     tails.push_back({.key = {manifest_.node, manifest_.generation, i},
@@ -574,7 +574,7 @@ std::optional<Ending> Node::look_into_database() {
   process_->has_database = sink_ != nullptr;
   if (sink_ == nullptr) return std::nullopt;
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
-    process_->marks[i]->durable = streams_[i].report.last_lsn;
+    process_->marks[i]->start_at(streams_[i].report.last_lsn);
   drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams());
   drain::Drainer::Finding finding = drainer_->reconcile(false);
   if (finding.agreement == drain::Drainer::Agreement::contradicts) {
@@ -616,30 +616,37 @@ std::optional<Ending> Node::go_on_after_loss() {
 
 // ---- run ----
 
-// On shard 0's thread, before any other shard turns: nothing may be sold whose item is not on disk.
+// On shard 0's thread, before any other shard turns: nothing may be sold whose item is not on disk. A stop ends it early:
+// nothing is sold then, and the next start logs the rest. The records of one item are in one batch, so none is without
+// its stock.
 void Node::log_new_items() {
   Seams& seams = *seams_[0];
   orderlog::Writer& writer = *seams.writer;
-  const auto settle = [&] {
-    while (!writer.is_idle()) {
+  const auto is_stopping = [&] { return process_->is_stopping.load(std::memory_order_acquire); };
+  const auto write_all = [&] {
+    while (!writer.is_idle() && !is_stopping()) {
       writer.start_write(clock_.now());
       if (!writer.poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
     seams.disk->drain_events();
   };
   const auto log = [&](const orderlog::Record& record) {
-    if (writer.room() < bounds::record_bytes_max) settle();
     const Lsn lsn = writer.append(record);
     CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
   };
-  for (const stock::ItemTerms& terms : changed_items_) log(stock::record_of(terms));
-  for (size_t i = 0; i < new_items_.size(); ++i) {
+  const auto has_room = [&] {
+    if (writer.room() < 2 * bounds::record_bytes_max) write_all();
+    return !is_stopping();
+  };
+  for (size_t i = 0; i < changed_items_.size() && has_room(); ++i)
+    log(stock::record_of(changed_items_[i]));
+  for (size_t i = 0; i < new_items_.size() && has_room(); ++i) {
     log(stock::record_of(new_items_[i]));
     log(orderlog::Supply{.item = new_items_[i].id,
                          .supplied = new_supplies_[i].supplied,
                          .withdrawn = new_supplies_[i].withdrawn});
   }
-  settle();
+  write_all();
 }
 
 void Node::run_shard(uint32_t index) {
@@ -658,7 +665,7 @@ void Node::run_shard(uint32_t index) {
   seams.shard->run();
 }
 
-void Node::start() {
+void Node::start(const std::function<bool()>& is_asked_to_stop) {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     seams_[i]->shard->front().add_listener(listeners_[i], false);
   admin_ = std::make_unique<shard::Admin>(
@@ -680,11 +687,13 @@ void Node::start() {
   shard::Shard& shard0 = *seams_[0]->shard;
   shard0.front().set_admin(admin_.get());
   shard0.front().add_listener(admin_listeners_[0], true);
-  shard0.set_turn_hook([this](Moment now) { admin_->turn(now); });
+  shard0.set_turn_hook([this](Moment now) { return admin_->turn(now); });
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     threads_.emplace_back([this, i] { run_shard(i); });
-  while (process_->shards_running.load() < settings_.shard_count)
+  while (process_->shards_running.load() < settings_.shard_count) {
+    if (is_asked_to_stop()) begin_stop();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
   if (coordinator_) coordinator_->start();
   if (drainer_) drainer_->start();
 }
@@ -706,11 +715,11 @@ void Node::replace_keys(shard::SharedKeys keys) {
 
 void Node::begin_stop() {
   process_->is_stopping.store(true, std::memory_order_release);
-  process_->ring(~uint64_t{0} >> (64 - settings_.shard_count));
+  process_->ring_all();
 }
 
 bool Node::has_stopped() const {
-  return process_->shards_stopped.load() == settings_.shard_count;
+  return process_->has_stopped();
 }
 
 bool Node::is_alive() {

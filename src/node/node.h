@@ -7,6 +7,7 @@
 // Whatever prevents a start is an Ending with the exit code that operators know and one line that says what to do.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,8 +76,9 @@ class Node {
 
   // Everything up to the moment before the first request is taken.
   [[nodiscard]] std::optional<Ending> open();
-  // Starts all threads; returns when new items are durable and the listeners answer.
-  void start();
+  // Starts all threads; returns when new items are durable and the listeners answer. `is_asked_to_stop` is asked meanwhile:
+  // with a full disk that may take long, and a stop must not wait for it.
+  void start(const std::function<bool()>& is_asked_to_stop);
 
   // Any thread.
   void replace_keys(shard::SharedKeys keys);

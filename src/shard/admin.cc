@@ -25,10 +25,10 @@ std::string shard_json(const Process& process, uint32_t shard) {
   const Metrics& metrics = *process.metrics[shard];
   // Each mark is read before the one that stands above it, so that their order holds in what is
   // told.
-  const Lsn drained = marks.drained.load(std::memory_order_acquire);
-  const Lsn acked = marks.acked.load(std::memory_order_acquire);
-  const Lsn durable = marks.durable.load(std::memory_order_acquire);
-  const Lsn appended = marks.appended.load(std::memory_order_acquire);
+  const Lsn drained = marks.drained.get();
+  const Lsn acked = marks.acked.get();
+  const Lsn durable = marks.durable.get();
+  const Lsn appended = marks.appended.get();
   std::string json = "{\"shard\":" + std::to_string(shard);
   add(json, "appended", appended);
   add(json, "durable", durable);
@@ -284,7 +284,7 @@ void Admin::append_items(ItemId first, std::string& json) const {
 
 // ---- turns ----
 
-void Admin::turn(Moment now) {
+bool Admin::turn(Moment now) {
   audits_.turn();
   changes_.turn(now);
   observe_drainer(now);
@@ -294,6 +294,7 @@ void Admin::turn(Moment now) {
     shard_.look_again_at(now.boot_ns);
   else if (changes_.wants_turn())
     shard_.look_again_at(now.boot_ns + kMillisecond);
+  return changes_.has_some() || audits_.has_some();
 }
 
 // How long the database has been behind is not written down anywhere, but when it last was not can
@@ -324,7 +325,7 @@ int64_t Admin::drainer_lag_ms() const {
 // ---- ChangeHost ----
 
 Lsn Admin::append(const orderlog::Record& record) {
-  const Lsn lsn = shard_.writer().append(record);
+  const Lsn lsn = shard_.append(record);
   // What was decided here must follow from the state: anything else would not survive a restart
   // either.
   CHECK(bool(shard_.state().apply(record, lsn, shard_.now())));

@@ -58,8 +58,8 @@ class Admin final : public AdminDesk, private ChangeHost {
   // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
   // secret.
   void handle(const http::Request& request, ReplyTo place, const std::string& who) override;
-  // Goes on with what is under way. Once per turn, behind the write of the log.
-  void turn(Moment now);
+  // Goes on with what is under way, and returns whether something still is. Once per turn, behind the write of the log.
+  bool turn(Moment now);
 
  private:
   // ChangeHost

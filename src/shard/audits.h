@@ -29,6 +29,7 @@ class Audits {
   [[nodiscard]] bool ask(ReplyTo place, ItemId first, ItemId end, bool has_more);
   // Takes what the ledger has answered and asks for more. Once per turn.
   void turn();
+  bool has_some() const { return !pages_.empty(); }
 
  private:
   struct Page {

@@ -82,6 +82,7 @@ void Front::on_event(const net::Event& event, Moment now) {
 }
 
 void Front::accept_some(uint32_t listener_index) {
+  if (is_stopping_) return;  // closed earlier in this turn, which still holds its event
   Listener& listener = listeners_[listener_index];
   for (uint32_t budget = bounds::accepts_per_turn_max; budget > 0; --budget) {
     const net::Accepted accepted = net_.accept(listener.socket);
@@ -215,7 +216,10 @@ size_t Front::parse_some(uint32_t index, std::span<const char> bytes) {
     if (parsed.status == http::ParseStatus::need_more) {
       // "100 Continue" stands in the order of the answers too: it waits for those that are owed.
       if (parsed.wants_continue && !connection.continue_sent && connection.place_count == 0) {
+        const bool had_output = !connection.output.empty();
         connection.continue_sent = connection.output.append(buffers_, http::kContinue);
+        if (!had_output && connection.continue_sent) ++connections_with_output_;
+        mark_dirty(index);
       }
       if (parsed.is_head_complete)
         set_deadline(index, Connection::Waiting::body, bounds::body_deadline_ms);

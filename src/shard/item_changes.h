@@ -73,6 +73,7 @@ class ItemChanges {
 
   // Goes on with everything that can go on. Once per turn, behind the write of the log.
   void turn(Moment now);
+  bool has_some() const { return !changes_.empty(); }
   // Something waits for room and not for an event that wakes the shard.
   bool wants_turn() const { return wants_turn_; }
 

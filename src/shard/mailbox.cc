@@ -21,18 +21,34 @@ Mailbox::Mailbox(uint32_t shard, OrderLanes& lanes)
       waiting_notices_(bounds::watchers_max) {}
 
 bool Mailbox::send(uint32_t to, const OrderRequest& request) {
+  CHECK(owner_.is_mine());
+  CHECK(to != shard_);
+  CHECK(request.reply_to.shard == shard_);
   const bool urgent = is_urgent(request.kind);
   uint32_t& credits = credits_[to][urgent];
   if (credits == 0) return false;
   --credits;
+  ++unanswered_;
   OrderLanes::Pair& pair = lanes_.pair(shard_, to);
   CHECK((urgent ? pair.urgent : pair.creates).push(request));
   touched_ |= uint64_t{1} << to;
   return true;
 }
 
+void Mailbox::take_back_credit(uint32_t from, const OrderAnswer& answer) {
+  CHECK(answer.reply_to.shard == shard_);
+  if (answer.is_notice) return;
+  uint32_t& credits = credits_[from][is_urgent(answer.kind)];
+  CHECK(credits < bounds::order_credits);
+  ++credits;
+  CHECK(unanswered_ > 0);
+  --unanswered_;
+}
+
 void Mailbox::answer(const OrderAnswer& answer) {
+  CHECK(owner_.is_mine());
   const uint32_t to = answer.reply_to.shard;
+  CHECK(to != shard_);
   Lane<OrderAnswer>& lane = lanes_.pair(shard_, to).answers;
   if (answer.is_notice && lane.room() <= 2 * bounds::order_credits) {
     // A long poll whose notice finds no place here either ends at its deadline, with the truth.

@@ -15,8 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/lane.h"
 #include "base/ring.h"
+#include "base/thread_owner.h"
 #include "order.h"
 
 namespace stampede::shard {
@@ -44,6 +46,8 @@ class OrderLanes {
 class Mailbox {
  public:
   Mailbox(uint32_t shard, OrderLanes& lanes);
+  // From here on only the calling thread may use it.
+  void bind() { owner_.bind(); }
 
   // False: no credit; the answer is `overloaded`.
   [[nodiscard]] bool send(uint32_t to, const OrderRequest& request);
@@ -53,31 +57,42 @@ class Mailbox {
   // Hands over what has arrived; a bounded number from each lane, so that no neighbour starves the others.
   template <typename Visit>
   void take_answers(Visit visit) {
+    CHECK(owner_.is_mine());
     for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
       lanes_.pair(from, shard_).answers.take(bounds::answer_slots, [&](const OrderAnswer& answer) {
-        if (!answer.is_notice) ++credits_[from][is_urgent(answer.kind)];
+        take_back_credit(from, answer);
         visit(answer);
       });
   }
   template <typename Visit>
   void take_requests(Visit visit) {
-    for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-      lanes_.pair(from, shard_).urgent.take(bounds::batch_orders_max, visit);
-    for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-      lanes_.pair(from, shard_).creates.take(bounds::batch_orders_max, visit);
+    uint32_t from = 0;
+    const auto take = [&](const OrderRequest& request) {
+      CHECK(request.reply_to.shard == from);
+      visit(request);
+    };
+    for (from = 0; from < lanes_.shard_count(); ++from)
+      lanes_.pair(from, shard_).urgent.take(bounds::batch_orders_max, take);
+    for (from = 0; from < lanes_.shard_count(); ++from)
+      lanes_.pair(from, shard_).creates.take(bounds::batch_orders_max, take);
   }
 
   bool has_mail() const;
+  // Every request that this shard sent has been answered.
+  bool has_all_answers() const { return unanswered_ == 0; }
   // Shards that were sent something since the last call, a bit each.
   uint64_t take_touched() { return std::exchange(touched_, 0); }
 
  private:
   static bool is_urgent(RequestKind kind) { return kind != RequestKind::create; }
+  void take_back_credit(uint32_t from, const OrderAnswer& answer);
 
+  ThreadOwner owner_;
   uint32_t shard_;
   OrderLanes& lanes_;
   std::vector<std::array<uint32_t, 2>> credits_;  // per shard: creates, urgent
   Ring<OrderAnswer> waiting_notices_;
+  uint32_t unanswered_ = 0;  // requests sent, to all shards
   uint64_t touched_ = 0;
 };
 

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/diag.h"
+
 namespace stampede::shard {
 namespace {
 
@@ -16,24 +18,9 @@ constexpr int64_t kSleepMaxNs = kSecond;
 constexpr int64_t kGatherNs = 200'000;
 constexpr int64_t kBlockedSleepNs =
     10 * kMillisecond;  // the log waits for a segment or a lagging drainer
-constexpr int64_t kLastExchangeNs = 2 * kSecond;
 constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
 
 }  // namespace
-
-Process::Process(uint32_t shards) : shard_count(shards), orders(shards), ledger(shards) {
-  for (uint32_t i = 0; i < shards; ++i) {
-    terms.push_back(std::make_unique<Lane<stock::ItemTerms>>(bounds::control_slots));
-    doorbells.push_back(std::make_unique<net::Doorbell>());
-    metrics.push_back(std::make_unique<Metrics>());
-    marks.push_back(std::make_unique<orderlog::Marks>());
-  }
-}
-
-void Process::ring(uint64_t shards) {
-  for (uint32_t shard = 0; shards != 0; ++shard, shards >>= 1)
-    if (shards & 1) doorbells[shard]->ring();
-}
 
 Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
              orderlog::Disk& disk, orderlog::Writer& writer, orderlog::StreamSegments& segments,
@@ -56,6 +43,7 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       now_(clock.now()),
       desk_(settings.desk, state, catalog, *this, *this, sequence_max, now_),
       front_(settings.front, net, catalog, *this, metrics_, now_),
+      stop_(process.stop_counts, process.shard_count),
       asks_(bounds::lines_per_exchange_max) {
   if (!net_.watch(doorbell_.socket(), kDoorbellToken, net::Interest::read) ||
       !net_.watch(disk_.event_fd(), kDiskToken, net::Interest::read))
@@ -64,6 +52,9 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
 }
 
 void Shard::run() {
+  owner_.bind();
+  writer_.bind();
+  mailbox_.bind();
   char name[16];
   std::snprintf(name, sizeof name, "shard-%u", settings_.shard);
   pthread_setname_np(pthread_self(), name);
@@ -80,26 +71,28 @@ void Shard::run() {
 
 // One turn. Each phase stands where it stands for a reason.
 bool Shard::tick() {
+  CHECK(owner_.is_mine());
   // First the only place where the thread may sleep; the clock is read behind it, once, for the whole turn.
   poll_sockets();
   // Answers of other shards before their requests: they give back credits and free places. Requests before expiry: a
   // payment that has arrived beats an expiry that is only due.
   take_inbox();
-  desk_.pass_time(now_);
+  pass_time();
   // After the requests, so that one exchange carries the whole turn's demand; before the log, so that grants and the
   // reservations made from them lie in one group commit.
   exchange_with_ledger();
   // After everything that appends. What is appended while the write is in flight is the next commit.
   write_log();
   // Behind the log, so that an operator's change takes effect in the turn in which it became durable.
-  if (turn_hook_) turn_hook_(now_);
+  if (turn_hook_) is_hook_busy_ = turn_hook_(now_);
   // Only behind the durable mark does an answer leave.
   release_answers();
   // Last: every answer of this turn goes out with one write per socket, every neighbour is rung at most once.
   front_.flush();
   process_.ring(mailbox_.take_touched() | ledger_.take_touched());
   publish();
-  return !wind_up();
+  if (stop_.has_begun()) go_on_with_stop();
+  return stop_.phase() != StopPhase::left;
 }
 
 void Shard::poll_sockets() {
@@ -107,7 +100,7 @@ void Shard::poll_sockets() {
   if (wait_ns != 0) {
     doorbell_.lie_down();
     // Whoever pushed before it could see us asleep did not ring.
-    if (has_work() || process_.is_stopping.load(std::memory_order_acquire) != is_stopping_)
+    if (has_work() || process_.is_stopping.load(std::memory_order_acquire) != stop_.has_begun())
       wait_ns = 0;
     metrics_.polls_slept.add(wait_ns != 0);
     if (wait_ns != 0 && writer_.is_writing()) wait_ns = gather(wait_ns);
@@ -140,17 +133,16 @@ int64_t Shard::gather(int64_t wait_ns) {
 
 // Something can be done now without another event.
 bool Shard::has_work() const {
-  return front_.has_work() || mailbox_.has_mail() || ledger_.has_mail() ||
-         (desk_.asking_groups() & ledger_.ready_groups()) != 0 ||
-         process_.terms[settings_.shard]->has_some();
+  return front_.has_work() || !is_inbox_empty() ||
+         (stop_.may().asks_ledger && (desk_.asking_groups() & ledger_.ready_groups()) != 0);
 }
 
 int64_t Shard::sleep_ns() {
   const int64_t now_ns = clock_.now().boot_ns;
-  int64_t until =
-      std::min({desk_.quiet_until_ns(), front_.quiet_until_ns(), ledger_.quiet_until_ns(),
-                now_ns + kSleepMaxNs, std::exchange(look_again_ns_, INT64_MAX)});
-  if (writer_.is_blocked() || is_stopping_) until = std::min(until, now_ns + kBlockedSleepNs);
+  int64_t until = std::min({front_.quiet_until_ns(), ledger_.quiet_until_ns(), now_ns + kSleepMaxNs,
+                            std::exchange(look_again_ns_, INT64_MAX)});
+  if (stop_.may().lets_time_pass) until = std::min(until, desk_.quiet_until_ns());
+  if (writer_.is_blocked() || stop_.has_begun()) until = std::min(until, now_ns + kBlockedSleepNs);
   // A timer whose work is refused for lack of room in the log must not spin.
   return std::max<int64_t>(until - now_ns, has_room_for_change() ? 0 : kMillisecond);
 }
@@ -165,19 +157,30 @@ void Shard::take_inbox() {
   mailbox_.send_waiting_notices();
 }
 
+void Shard::pass_time() {
+  if (stop_.may().lets_time_pass) desk_.pass_time(now_);
+}
+
 void Shard::exchange_with_ledger() {
   ledger_.poll(*this, now_);
   desk_.set_available_groups(ledger_.available_groups());
+  if (!stop_.may().asks_ledger) return;
   const uint32_t groups = desk_.asking_groups() & ledger_.ready_groups();
   if (groups == 0) return;
   const size_t count = desk_.collect_asks(groups, asks_, now_);
   ledger_.exchange(*this, std::span(asks_).first(count), now_);
 }
 
-Lsn Shard::promise(uint64_t epoch) {
+// A grant that comes when nothing is appended any more is in no log, so it is nobody's: the next start does not know it.
+void Shard::hear(const LedgerTell& tell) {
+  if (stop_.may().appends) desk_.hear(tell, now_);
+}
+
+std::optional<Lsn> Shard::promise(uint64_t epoch) {
+  if (!stop_.may().appends) return std::nullopt;
   writer_.set_epoch(epoch);
   const orderlog::Epoch record{.epoch = epoch};
-  const Lsn lsn = writer_.append(record);
+  const Lsn lsn = append(record);
   CHECK(bool(state_.apply(record, lsn, now_)));
   return lsn;
 }
@@ -197,7 +200,7 @@ void Shard::write_log() {
 void Shard::release_answers() {
   const Lsn durable = writer_.durable();
   desk_.release(durable);
-  marks_.acked.store(durable, std::memory_order_release);
+  marks_.acked.raise(durable);
 }
 
 void Shard::deliver(const OrderAnswer& answer) {
@@ -235,17 +238,12 @@ void Shard::pull_levers() {
     front_.set_keys(process_.keys.load());
   }
   desk_.set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
-  if (process_.is_stopping.load(std::memory_order_acquire) && !is_stopping_) {
-    is_stopping_ = true;
-    stop_began_ns_ = now_.boot_ns;
-    desk_.refuse_new_orders(Verdict::shutting_down);
-    front_.begin_stop(now_);
-  }
+  // Before the requests of this turn are read: they are the first that are refused.
+  if (!stop_.has_begun() && process_.is_stopping.load(std::memory_order_acquire)) go_on_with_stop();
   const bool has_database = process_.has_database.load(std::memory_order_relaxed);
-  const Lsn drained =
-      has_database ? marks_.drained.load(std::memory_order_acquire) : writer_.durable();
+  const Lsn drained = has_database ? marks_.drained.get() : writer_.durable();
   desk_.set_drained(drained);
-  if (is_stopping_) return;
+  if (!stop_.may().decides_orders) return;
   const uint64_t lag_max = process_.drain_lag_max.load(std::memory_order_relaxed);
   const bool lags = has_database && lag_max != 0 && writer_.durable() > drained + lag_max;
   desk_.refuse_new_orders(lags ? Verdict::overloaded : Verdict::ok);
@@ -254,7 +252,7 @@ void Shard::pull_levers() {
 // Gauges for /metrics; ten times a second is often enough.
 void Shard::publish() {
   metrics_.turns.add();
-  if (now_.boot_ns - published_ns_ < kPublishEveryNs && !is_stopping_) return;
+  if (now_.boot_ns - published_ns_ < kPublishEveryNs && !stop_.has_begun()) return;
   published_ns_ = now_.boot_ns;
   const stock::DeskStats& stats = desk_.stats();
   metrics_.orders_live.set(state_.orders_live());
@@ -273,22 +271,60 @@ void Shard::publish() {
   metrics_.new_orders_refused.set(static_cast<uint64_t>(desk_.refusal()));
 }
 
-// Stopping: finish what is under way, give every unsold unit back, and leave together with the others; a neighbour may
-// still need this shard's answers.
-bool Shard::wind_up() {
-  if (!is_stopping_) return false;
-  // The ledger should hear of what was given back; it will learn of it from the log otherwise.
+// ---- stopping (stop.h) ----
+
+// Nothing that a neighbour, the ledger or an operator has sent waits to be taken.
+bool Shard::is_inbox_empty() const {
+  return !mailbox_.has_mail() && !ledger_.has_mail() &&
+         !process_.terms[settings_.shard]->has_some();
+}
+
+// No request is left that came in here.
+bool Shard::has_finished() const {
+  return front_.is_drained() && desk_.is_idle() && mailbox_.has_all_answers() && !is_hook_busy_;
+}
+
+StopFacts Shard::stop_facts() {
+  StopFacts facts;
+  facts.is_asked = process_.is_stopping.load(std::memory_order_acquire);
+  facts.have_all_finished = stop_.have_all_finished();
+  facts.are_all_sealed = stop_.are_all_sealed();
+  // Behind the counts: what was sent before they rose lies in the lanes by now.
+  facts.is_inbox_empty = is_inbox_empty();
+  facts.is_log_idle = writer_.is_idle();
+  facts.is_writing = writer_.is_writing();
+  facts.is_overdue = stop_.is_overdue(now_);
+  if (!stop_.has_begun() || !stop_.may().appends) return facts;
+  // Every request in line is refused and every unsold unit is given back, from the first turn of the stop on.
+  facts.are_units_returned = desk_.wind_up();
   const uint32_t untold = desk_.asking_groups() | ~ledger_.ready_groups();
-  const bool is_ledger_told =
-      (untold & ledger_.available_groups()) == 0 || now_.boot_ns - stop_began_ns_ > kLastExchangeNs;
-  const bool is_done = desk_.wind_up() && writer_.is_idle() && front_.is_drained() &&
-                       !mailbox_.has_mail() && is_ledger_told;
-  if (is_done && !has_stopped_) {
-    has_stopped_ = true;
-    if (process_.shards_stopped.fetch_add(1) + 1 == process_.shard_count)
-      process_.ring(~uint64_t{0} >> (64 - process_.shard_count));
+  facts.is_ledger_told = (untold & ledger_.available_groups()) == 0 || stop_.is_ledger_late(now_);
+  return facts;
+}
+
+void Shard::go_on_with_stop() {
+  const StopFacts facts = stop_facts();
+  const StopPhase next = next_phase(stop_.phase(), facts);
+  if (next != stop_.phase()) {
+    if (next == StopPhase::finishing) {
+      desk_.refuse_new_orders(Verdict::shutting_down);
+      front_.begin_stop(now_);
+    }
+    if (next == StopPhase::sealed) seal();
+    if (stop_.enter(next, now_)) process_.ring_all();
   }
-  return process_.shards_stopped.load(std::memory_order_acquire) == process_.shard_count;
+  if (stop_.has_begun() && has_finished() && stop_.finish()) process_.ring_all();
+}
+
+void Shard::seal() {
+  const Lsn lost = writer_.appended() - writer_.durable();
+  if (lost > 0)
+    diag::warning(
+        "shard %u stops in front of a log that takes nothing: its last %lu records were never "
+        "acknowledged and are "
+        "dropped",
+        settings_.shard, lost);
+  writer_.seal();
 }
 
 }  // namespace stampede::shard

@@ -154,6 +154,11 @@ Verdict Desk::room_verdict() const {
   return Verdict::ok;
 }
 
+// A log that is sealed takes nothing more; one that is full will again.
+Verdict Desk::no_room_verdict() const {
+  return refusal_ == Verdict::shutting_down ? Verdict::shutting_down : Verdict::overloaded;
+}
+
 void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment now) {
   const OrderId id = OrderId::make(settings_.node, ++sequence_, slot_of(request.user_hash));
   const int64_t created_ms = now.wall_ms();
@@ -532,7 +537,7 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
     case OrderState::reserved:
       break;
   }
-  if (!journal_.has_room_for_change()) return refuse(request, Verdict::overloaded);
+  if (!journal_.has_room_for_change()) return refuse(request, no_room_verdict());
   commit(orderlog::Cancel{.order = request.order, .at_ms = now.wall_ms()}, now);
   wheel_.cancel(index);
   tell_watchers(index, now);
@@ -553,7 +558,7 @@ void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
     return answer_with_order(request, was_rejected ? Verdict::not_payable : Verdict::ok, index);
   }
   if (!journal_.has_room_for_change() || !state_.has_room_for_payment())
-    return refuse(request, Verdict::overloaded);
+    return refuse(request, no_room_verdict());
   const Order& order = state_.order(index);
   if (request.amount != order.amount || request.currency != order.currency)
     return settle(request, index, RecordType::payment_rejected, now);

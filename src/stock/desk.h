@@ -172,6 +172,7 @@ class Desk final {
   bool answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms);
   Verdict sale_verdict(const SaleTerms& terms, Moment now) const;
   Verdict room_verdict() const;
+  Verdict no_room_verdict() const;
   void reserve(const OrderRequest& request, const SaleTerms& terms, Moment now);
   void read(const OrderRequest& request, Moment now);
   void list(const OrderRequest& request);

@@ -32,7 +32,7 @@ class FakeClient final : public Client {
     counts_[tell.item].accepted = counts_[tell.item].pool = tell.accepted;
   }
   StreamCount count(ItemId item) override { return counts_.at(item); }
-  Lsn promise(uint64_t) override { return 1; }
+  std::optional<Lsn> promise(uint64_t) override { return 1; }
   Lsn durable() const override { return 1; }
   StreamCount durable_count(ItemId item) const override { return counts_.at(item); }
   ItemId items_touched() const override { return static_cast<ItemId>(codes_.size()); }

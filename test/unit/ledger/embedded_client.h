@@ -8,7 +8,7 @@ namespace stampede::ledger {
 
 class EmbeddedClient : public Client {
  public:
-  Lsn promise(uint64_t) override { return unasked<Lsn>(); }
+  std::optional<Lsn> promise(uint64_t) override { return unasked<Lsn>(); }
   Lsn durable() const override { return unasked<Lsn>(); }
   StreamCount durable_count(ItemId) const override { return unasked<StreamCount>(); }
   ItemId items_touched() const override { return unasked<ItemId>(); }

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <thread>
+
+#include "../base/death.h"
 
 namespace stampede::shard {
 namespace {
@@ -76,6 +79,56 @@ TEST_SUITE("shard/mailbox") {
           1, request_of(RequestKind::create, 1));  // a CHECK fails here if there is no cell
     });
     CHECK(has_sent);
+  }
+
+  TEST_CASE("every request that was sent has been answered or has not") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    CHECK(here.has_all_answers());
+    REQUIRE(here.send(1, request_of(RequestKind::create, 1)));
+    REQUIRE(here.send(1, request_of(RequestKind::pay, 2)));
+    OrderAnswer notice;
+    notice.is_notice = true;
+    there.answer(notice);
+    int answered = 0;
+    there.take_requests([&](const OrderRequest& request) {
+      if (answered++ == 0) there.answer(answer_to(request));
+    });
+    here.take_answers([](const OrderAnswer&) {});
+    CHECK_FALSE(here.has_all_answers());
+    there.answer(answer_to(request_of(RequestKind::create, 1)));
+    here.take_answers([](const OrderAnswer&) {});
+    CHECK(here.has_all_answers());
+  }
+
+  TEST_CASE("a message at the wrong door ends the process") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    const auto dies = [](auto action) { return death_of(action).signal == SIGABRT; };
+    CHECK(dies([&] { (void)here.send(0, request_of(RequestKind::create, 0)); }));
+    CHECK(dies([&] { (void)here.send(1, request_of(RequestKind::create, 0, 1)); }));
+    CHECK(dies([&] { there.answer(answer_to(request_of(RequestKind::create, 0, 1))); }));
+    // Requests and answers that say that they are another's.
+    REQUIRE(lanes.pair(0, 1).creates.push(request_of(RequestKind::create, 0, 1)));
+    CHECK(dies([&] { there.take_requests([](const OrderRequest&) {}); }));
+    REQUIRE(lanes.pair(1, 0).answers.push(answer_to(request_of(RequestKind::create, 0, 1))));
+    CHECK(dies([&] { here.take_answers([](const OrderAnswer&) {}); }));
+  }
+
+  TEST_CASE("an answer that nobody asked for ends the process") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes), there(1, lanes);
+    there.answer(answer_to(request_of(RequestKind::create, 0)));
+    const Death death = death_of([&] { here.take_answers([](const OrderAnswer&) {}); });
+    CHECK(death.words.find("credits < bounds::order_credits") != std::string::npos);
+  }
+
+  TEST_CASE("another thread than the owner's ends the process") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes);
+    std::thread([&] { here.bind(); }).join();
+    const Death death = death_of([&] { (void)here.send(1, request_of(RequestKind::create, 0)); });
+    CHECK(death.words.find("owner_.is_mine()") != std::string::npos);
   }
 
   TEST_CASE("requests and answers between two threads arrive once each and in order") {

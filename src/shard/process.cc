@@ -1,0 +1,21 @@
+#include "shard/process.h"
+
+namespace stampede::shard {
+
+Process::Process(uint32_t shards) : shard_count(shards), orders(shards), ledger(shards) {
+  CHECK(shards >= 1);
+  CHECK(shards <= bounds::shard_count_max);
+  for (uint32_t i = 0; i < shards; ++i) {
+    terms.push_back(std::make_unique<Lane<stock::ItemTerms>>(bounds::control_slots));
+    doorbells.push_back(std::make_unique<net::Doorbell>());
+    metrics.push_back(std::make_unique<Metrics>());
+    marks.push_back(std::make_unique<orderlog::Marks>());
+  }
+}
+
+void Process::ring(uint64_t shards) {
+  for (uint32_t shard = 0; shards != 0; ++shard, shards >>= 1)
+    if (shards & 1) doorbells[shard]->ring();
+}
+
+}  // namespace stampede::shard

@@ -1,0 +1,59 @@
+// What all shards of the process share: the lanes between them, their doorbells, what each publishes for others to
+// read, and levers that each shard reads once a turn. Everything else of a shard is its own.
+//
+// Made before the threads start and taken apart after they have ended; in between nothing in it moves.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/lane.h"
+#include "ledger/embedded.h"
+#include "net/doorbell.h"
+#include "orderlog/marks.h"
+#include "shard/front.h"
+#include "shard/mailbox.h"
+#include "shard/metrics.h"
+#include "shard/stop.h"
+#include "stock/catalog.h"
+
+namespace stampede::shard {
+
+struct Process {
+  explicit Process(uint32_t shard_count);
+
+  uint32_t shard_count;
+  OrderLanes orders;
+  ledger::LedgerLanes ledger;
+  // Terms of items from the operators' shard to each shard.
+  std::vector<std::unique_ptr<Lane<stock::ItemTerms>>> terms;
+  std::vector<std::unique_ptr<net::Doorbell>> doorbells;
+  std::vector<std::unique_ptr<Metrics>> metrics;
+  std::vector<std::unique_ptr<orderlog::Marks>> marks;
+
+  // Stored with release by the thread that waits for signals; ring_all() then wakes the shards.
+  std::atomic<bool> is_stopping{false};
+  StopCounts stop_counts;
+  std::atomic<uint32_t> shards_running{0};
+  // Behind this many undrained records of one stream, new orders are refused; 0: never (no database).
+  std::atomic<uint64_t> drain_lag_max{0};
+  std::atomic<bool> has_database{true};
+  std::atomic<Units> lease_max{256};
+  // Called by shard 0 when an item is new or changed, before its own sale of it; for the drainer's names of items.
+  std::function<void(const stock::ItemTerms&)> on_terms;
+  // Replaced by the key reader on SIGHUP; the number is raised after the keys.
+  std::atomic<SharedKeys> keys;
+  std::atomic<uint64_t> keys_number{0};
+
+  void ring(uint64_t shards);  // a bit for each
+  void ring_all() { ring(~uint64_t{0} >> (64 - shard_count)); }
+
+  // Any thread: every shard is sealed and leaves in its next turn or two.
+  [[nodiscard]] bool has_stopped() const {
+    return stop_counts.sealed.load(std::memory_order_acquire) == shard_count;
+  }
+};
+
+}  // namespace stampede::shard

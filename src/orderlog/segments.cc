@@ -78,7 +78,7 @@ uint32_t StreamSegments::ready_count() const {
 
 void StreamSegments::close(uint32_t segment) {
   CHECK(segment == closed_.load(std::memory_order_relaxed) + 1);
-  CHECK(segment < taken_.load(std::memory_order_relaxed));  // the writer goes on in a later one
+  CHECK(segment <= taken_.load(std::memory_order_relaxed));
   closed_.store(segment, std::memory_order_release);
   keeper_.wake();
 }

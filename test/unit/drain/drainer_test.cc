@@ -115,7 +115,7 @@ TEST_SUITE("drain/drainer") {
     log.append({reserve(1)});
     log.append({reserve(2)});
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-    marks.start_at(1);
+    begin_at(marks, 1);
     CHECK(drainer().step() == Step::drained);
     CHECK(sink.orders.size() == 1);
     clock.pass_ms(100);
@@ -198,7 +198,7 @@ TEST_SUITE("drain/drainer") {
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
     orderlog::Marks rival_marks;
     Drainer rival(sink, names, clock, {stream(log, rival_marks, 0)});
-    rival_marks.start_at(1);
+    begin_at(rival_marks, 1);
     REQUIRE(rival.step() == Step::drained);
     CHECK(drainer().step() == Step::blocked);
     CHECK(drainer().stats().conflicts == 1);
@@ -210,7 +210,7 @@ TEST_SUITE("drain/drainer") {
     append({reserve(1)});
     append({reserve(2)}, true);
     REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-    marks.start_at(1);
+    begin_at(marks, 1);
     REQUIRE(drainer().step() == Step::drained);
     REQUIRE(drainer().step() == Step::idle);
     CHECK(marks.drained_segment == 1);
@@ -255,7 +255,7 @@ TEST_SUITE("drain/drainer") {
     SUBCASE("and with the loss accepted the position jumps and the rows stay") {
       REQUIRE(later.reconcile(true).agreement == Agreement::agrees);
       shorter.append({reserve(7)});
-      short_marks.start_at(2);
+      begin_at(short_marks, 2);
       clock.pass_ms(100);
       CHECK(later.step() == Step::drained);
       CHECK(sink.orders.size() == 4);
@@ -300,7 +300,7 @@ TEST_SUITE("drain/drainer") {
     }
     SUBCASE("shorter") {
       REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
-      marks.start_at(1);
+      begin_at(marks, 1);
       drain();
     }
     MemoryLog other(77);

@@ -51,7 +51,7 @@ struct Life : OrderLife {
     const Lsn last = log.last_lsn();
     for (Lsn durable = 0; !is_stopped && (durable < last || !drainer.is_drained());) {
       durable = std::min(durable + 6, last);
-      marks.start_at(durable);
+      begin_at(marks, durable);
       if (drainer.step() != Step::drained) std::this_thread::yield();
       clock.pass_ms(bounds::drain_retry_ms_max);
     }

@@ -74,7 +74,7 @@ struct Fixture : OrderLife {
     // The log is readable by whole batches, so the mark may stay a little below `last`.
     for (int rounds = 0; rounds < 1'000 && (durable < last || !drainer.is_drained()); ++rounds) {
       durable = std::min(durable + 6, last);
-      marks.start_at(durable);
+      begin_at(marks, durable);
       drainer.step();
       clock.pass_ms(bounds::drain_retry_ms_max);
     }

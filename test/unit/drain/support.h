@@ -15,11 +15,19 @@
 #include "drain/batch.h"
 #include "drain/database.h"
 #include "drain/source.h"
+#include "orderlog/marks.h"
 #include "orderlog/record.h"
 
 #include <doctest/doctest.h>  // last: its CHECK is the one that tests mean
 
 namespace stampede::drain::testing {
+
+// The marks of a stream whose log is durable up to here, whatever they were: marks themselves only grow.
+inline void begin_at(orderlog::Marks& marks, Lsn durable) {
+  std::destroy_at(&marks);
+  std::construct_at(&marks);
+  marks.start_at(durable);
+}
 
 // In memory where that can be: a killed process loses nothing there either, and fsync costs
 // nothing.

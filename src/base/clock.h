@@ -28,11 +28,14 @@ class SystemClock final : public Clock {
   Moment now() override;
 };
 
-// The kernel's id of this boot as 128 bits: boot times of two boots cannot be compared.
+// The kernel's id of this boot, and of the time namespace's clock in it, as 128 bits: boot times of two boots, or of two
+// clocks with different offsets (a container that is started anew, a process that was moved), cannot be compared.
 struct BootId {
   uint64_t low = 0, high = 0;
   friend bool operator==(const BootId&, const BootId&) = default;
 };
 BootId read_boot_id();
+// The id of a clock that runs `boot_offset_ns` beside the machine's.
+BootId in_time_namespace(BootId id, int64_t boot_offset_ns);
 
 }  // namespace stampede

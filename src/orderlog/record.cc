@@ -157,6 +157,10 @@ template <typename Archive, Of<Epoch> R>
 void fields(Archive& archive, R& r) {
   archive(r.epoch);
 }
+template <typename Archive, Of<SequenceFloor> R>
+void fields(Archive& archive, R& r) {
+  archive(r.sequence);
+}
 template <typename Archive, Of<Reserve> R>
 void fields(Archive& archive, R& r) {
   archive(r.order, r.item, r.quantity, r.amount, r.currency, r.created_ms, r.pay_before_ms,
@@ -215,6 +219,8 @@ template <>
 constexpr RecordType kTypeOf<Admin> = RecordType::admin;
 template <>
 constexpr RecordType kTypeOf<Epoch> = RecordType::epoch;
+template <>
+constexpr RecordType kTypeOf<SequenceFloor> = RecordType::sequence_floor;
 template <>
 constexpr RecordType kTypeOf<Reserve> = RecordType::reserve;
 template <>
@@ -310,6 +316,8 @@ std::string_view name_of(RecordType type) {
       return "admin";
     case RecordType::epoch:
       return "epoch";
+    case RecordType::sequence_floor:
+      return "sequence_floor";
     case RecordType::reserve:
       return "reserve";
     case RecordType::paid:

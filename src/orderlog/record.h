@@ -20,7 +20,7 @@
 namespace stampede::orderlog {
 
 // The numbers are the format: never reused. Snapshots hold the *_image records and item, supply,
-// grant, give_back, epoch, op.
+// grant, give_back, epoch, admin.
 enum class RecordType : uint16_t {
   item = 1,
   supply = 2,
@@ -28,6 +28,7 @@ enum class RecordType : uint16_t {
   give_back = 4,
   admin = 5,
   epoch = 6,
+  sequence_floor = 7,
   reserve = 10,
   paid = 11,
   late_paid = 12,
@@ -88,6 +89,12 @@ struct Epoch {
   uint64_t epoch = 0;
 };
 
+// Numbers of orders up to this one may have been given to orders that the log has lost: none of them is given again. It
+// stands in the log before the first order after the loss.
+struct SequenceFloor {
+  uint64_t sequence = 0;
+};
+
 // An operator's change, for the record: who did what when; `op_id` makes it happen once. Only in
 // shard 0's log.
 struct Admin {
@@ -114,9 +121,10 @@ struct Reserve {
 // One decided payment. The outcome is the record's type:
 //   paid              reserved → paid
 //   late_paid         expired → paid, with units taken again from the pool
-//   refund_due        the money must go back; `refund` is added to the order's refund_due; the
-//   state stays payment_rejected  wrong amount or currency; the money stands in payments as due
-//   back; the order does not change
+//   refund_due        the money must go back: `amount` is added to the order's refund_due;
+//                     its state stays
+//   payment_rejected  wrong amount or currency: the money stands in payments as due back;
+//                     the order does not change
 struct Payment {
   RecordType outcome = RecordType::paid;
   OrderId order;
@@ -172,8 +180,8 @@ struct SoldImage {
 };
 
 using Record =
-    std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, Reserve, Payment, Cancel, Expire,
-                 Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
+    std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, SequenceFloor, Reserve, Payment,
+                 Cancel, Expire, Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);
 [[nodiscard]] std::string_view name_of(RecordType type);

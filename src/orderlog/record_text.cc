@@ -83,6 +83,9 @@ void describe(Line& line, const Admin& r) {
 void describe(Line& line, const Epoch& r) {
   line.add("epoch", r.epoch);
 }
+void describe(Line& line, const SequenceFloor& r) {
+  line.add("sequence", r.sequence);
+}
 void describe(Line& line, const Reserve& r) {
   line.add_order(r.order)
       .add("item", r.item)

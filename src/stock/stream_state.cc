@@ -2,6 +2,8 @@
 
 #include <variant>
 
+#include "stock/record_values.h"
+
 namespace stampede::stock {
 namespace {
 
@@ -117,8 +119,7 @@ OrderView StreamState::view(uint32_t index) const {
 // ---- stock ----
 
 Status StreamState::apply_one(const orderlog::Grant& record, Lsn, Moment) {
-  if (record.item >= bounds::item_count_max)
-    return refuse_item("grant for an impossible item", record.item);
+  if (const char* const flaw = flaw_of(record)) return refuse_item(flaw, record.item);
   if (record.accepted < stock(record.item).accepted)
     return refuse_item("accepted units went backwards", record.item);
   stock_for(record.item).accepted = record.accepted;
@@ -139,18 +140,24 @@ Status StreamState::apply_one(const orderlog::GiveBack& record, Lsn, Moment) {
 // ---- items and operators (shard 0) ----
 
 Status StreamState::apply_one(const orderlog::Item& record, Lsn, Moment) {
-  if (record.item > items_.size() || record.item >= bounds::item_count_max)
-    return refuse_item("item number out of order", record.item);
-  if (record.item == items_.size()) items_.emplace_back();
+  if (const char* const flaw = flaw_of(record)) return refuse_item(flaw, record.item);
+  if (record.item > items_.size()) return refuse_item("item number out of order", record.item);
+  if (record.item == items_.size()) {
+    if (!codes_.emplace(record.code).second)
+      return refuse_item("the code of another item", record.item);
+    items_.emplace_back();
+  } else if (items_[record.item].terms.code.view() != record.code) {
+    return refuse_item("an item with another code", record.item);
+  }
   items_[record.item].terms = terms_of(record);
   return Ok{};
 }
 
 Status StreamState::apply_one(const orderlog::Supply& record, Lsn, Moment) {
   if (record.item >= items_.size()) return refuse_item("supply of an unknown item", record.item);
+  if (const char* const flaw = flaw_of(record)) return refuse_item(flaw, record.item);
   RegisteredItem& item = items_[record.item];
-  if (record.supplied < item.supplied || record.withdrawn < item.withdrawn ||
-      record.withdrawn > record.supplied)
+  if (record.supplied < item.supplied || record.withdrawn < item.withdrawn)
     return refuse_item("supply went backwards", record.item);
   item.supplied = record.supplied;
   item.withdrawn = record.withdrawn;
@@ -168,11 +175,20 @@ Status StreamState::apply_one(const orderlog::Epoch& record, Lsn, Moment) {
   return Ok{};
 }
 
+Status StreamState::apply_one(const orderlog::SequenceFloor& record, Lsn, Moment) {
+  if (const char* const flaw = flaw_of(record)) return Error{flaw};
+  raise_sequence(record.sequence);
+  return Ok{};
+}
+
 // ---- orders ----
 
 Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at) {
+  if (const char* const flaw = flaw_of(record)) return refuse(flaw, record.order);
+  if (at.boot_ns < 0 || at.boot_ns > kBootNsMax)
+    return refuse("an impossible moment", record.order);
   if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
-  if (record.quantity == 0 || stock(record.item).pool() < record.quantity)
+  if (stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);
   if (!has_room_for_order()) return refuse_overflow(record.order);
   const uint32_t index = insert_order(record, lsn);
@@ -276,6 +292,7 @@ Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) 
   if (index == kNone) return refuse("payment of an unknown order", record.order);
   if (find_payment(index, record.payment_id) != kNone)
     return refuse("payment decided twice", record.order);
+  if (const char* const flaw = flaw_of(record)) return refuse(flaw, record.order);
   if (payments_.is_full()) return refuse("more payments than there is room for", record.order);
   Order& order = orders_[index];
   ItemStock& stock = stocks_[item_of(order)];
@@ -297,6 +314,8 @@ Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) 
     case RecordType::refund_due:
       if (order.state == OrderState::reserved)
         return refuse("refund of an unpaid order", record.order);
+      if (order.refund_due > kRefundMax - record.amount)
+        return refuse("a refund beyond all money", record.order);
       order.refund_due += record.amount;
       break;
     case RecordType::payment_rejected:
@@ -370,21 +389,25 @@ Status StreamState::apply_one(const orderlog::SegmentEnd&, Lsn, Moment) {
 // ---- snapshots ----
 
 // The item's grant and return stand before its orders in a snapshot, so the pool covers them.
-Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at) {
+Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn lsn, Moment at) {
   const orderlog::Reserve& record = image.reserve;
+  if (const char* const flaw = flaw_of(image)) return refuse(flaw, record.order);
+  // An answer that shows the order would wait for that record for ever.
+  if (image.last_lsn > lsn) return refuse("an order changed after the snapshot", record.order);
   if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
   if (!has_room_for_order()) return refuse_overflow(record.order);
   const bool holds = image.state == OrderState::reserved || image.state == OrderState::paid;
-  if (holds && stock(record.item).pool() < record.quantity)
+  if (holds && this->stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);
+  // Also for an order that holds nothing: a late payment would take units of the item.
+  ItemStock& stock = stock_for(record.item);
   const uint32_t index = insert_order(record, image.last_lsn);
   Order& order = orders_[index];
   order.state = image.state;
   order.refund_due = image.refund_due;
   order.deadline_boot_ns = at.boot_ns != 0 ? image.deadline_boot_ns : 0;
   if (!holds) return Ok{};
-  (image.state == OrderState::paid ? stocks_[record.item].paid : stocks_[record.item].reserved) +=
-      record.quantity;
+  (image.state == OrderState::paid ? stock.paid : stock.reserved) += record.quantity;
   set_active(index, image.state);
   return Ok{};
 }
@@ -392,6 +415,9 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn, Moment at)
 Status StreamState::apply_one(const orderlog::PaymentImage& image, Lsn, Moment) {
   const uint32_t index = find_order(image.payment.order);
   if (index == kNone) return refuse("payment of an unknown order", image.payment.order);
+  if (const char* const flaw = flaw_of(image.payment)) return refuse(flaw, image.payment.order);
+  if (find_payment(index, image.payment.payment_id) != kNone)
+    return refuse("payment decided twice", image.payment.order);
   if (payments_.is_full())
     return refuse("more payments than there is room for", image.payment.order);
   add_payment(index, image.payment);
@@ -399,6 +425,7 @@ Status StreamState::apply_one(const orderlog::PaymentImage& image, Lsn, Moment) 
 }
 
 Status StreamState::apply_one(const orderlog::SoldImage& record, Lsn, Moment) {
+  if (const char* const flaw = flaw_of(record)) return refuse_item(flaw, record.item);
   if (stock(record.item).pool() < record.units)
     return refuse_item("more units sold than held", record.item);
   if (record.units == 0) return Ok{};

@@ -96,7 +96,8 @@ class StreamState {
  public:
   StreamState(const HashKey& key, uint32_t orders_max);
 
-  // Applies a record; an Error says why it cannot follow what came before (then nothing was changed).
+  // Applies a record; an Error says which value is impossible or why it cannot follow what came before (then nothing was
+  // changed). Safe for records of any origin: whatever they say, the state stays one that its own rules allow.
   // `at` is the moment of the record's batch; a boot time of 0 means an earlier boot, whose clock says nothing now.
   [[nodiscard]] Status apply(const orderlog::Record& record, Lsn lsn, Moment at);
 
@@ -151,6 +152,7 @@ class StreamState {
   Status apply_one(const orderlog::GiveBack& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Admin& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Epoch& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::SequenceFloor& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Payment& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Cancel& record, Lsn lsn, Moment at);
@@ -184,6 +186,7 @@ class StreamState {
   Buckets by_holding_;
   std::vector<ItemStock> stocks_;
   std::vector<RegisteredItem> items_;
+  std::unordered_set<std::string> codes_;  // of items_
   std::unordered_set<std::string> op_ids_;
   uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;

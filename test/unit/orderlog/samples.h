@@ -55,6 +55,7 @@ inline std::vector<Record> sample_records() {
             .who = "127.0.0.1",
             .what = "restock +100"},
       Epoch{.epoch = (7 << 16) | 3},
+      SequenceFloor{.sequence = 1'000'000'007},
       sample_reserve(9),
       sample_payment(RecordType::paid),
       sample_payment(RecordType::late_paid),

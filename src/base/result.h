@@ -13,7 +13,13 @@ namespace stampede {
 
 struct Error {
   std::string message;  // one line, no newline: what, where, what was expected
+  // What is stored is not what was written (changed, swapped, missing, unreadable): trying again does not help, and going
+  // on could sell what is sold. A command ends with kExitLogDamaged.
+  bool is_damage = false;
 };
+[[nodiscard]] inline ExitCode exit_code_of(const Error& error, ExitCode otherwise = kExitFailure) {
+  return error.is_damage ? kExitLogDamaged : otherwise;
+}
 
 template <typename T>
 class [[nodiscard]] Result {

@@ -27,7 +27,7 @@ Ending failure(int exit_code, const std::string& message) {
   return {.exit_code = exit_code, .message = message};
 }
 Ending failure(const Error& error) {
-  return failure(kExitFailure, error.message);
+  return failure(exit_code_of(error), error.message);
 }
 
 // Equal exactly for entries that say the same, whatever their spelling; the stock is not part of it.
@@ -95,14 +95,20 @@ std::optional<Ending> Node::open_directory() {
     return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
   lock_ = std::move(attempt.lock);
   Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir);
-  if (!manifest) return failure(kExitUsage, manifest.error().message);
+  if (!manifest)
+    return failure(exit_code_of(manifest.error(), kExitUsage), manifest.error().message);
   if (*manifest) {
     manifest_ = **manifest;
+    has_lost_ = manifest_.is_loss_pending;
     if (manifest_.node != settings_.node)
       return failure(kExitUsage, settings_.data_dir + " belongs to node " +
                                      std::to_string(manifest_.node) + ": start with --node " +
                                      std::to_string(manifest_.node) + ", or give another --data");
+    if (Status whole = orderlog::check_streams(settings_.data_dir, manifest_); !whole)
+      return failure(whole.error());
   } else {
+    if (Status empty = orderlog::check_new(settings_.data_dir); !empty)
+      return failure(empty.error());
     manifest_ =
         orderlog::new_manifest(settings_.node, settings_.shard_count, settings_.segment_bytes);
     if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
@@ -172,7 +178,7 @@ std::optional<Ending> Node::restore() {
   if (settings_.accepts_loss && std::any_of(restored.begin(), restored.end(), is_damaged)) {
     for (const Result<RestoredStream>& stream : restored)
       if (is_damaged(stream)) note("lost: %s", stream->report.message.c_str());
-    has_lost_ = true;
+    if (auto ending = accept_loss()) return ending;
     restored = restore_streams(true);
   }
   for (Result<RestoredStream>& stream : restored) {
@@ -184,6 +190,7 @@ std::optional<Ending> Node::restore() {
     orders += stream->state->orders_live();
     streams_.push_back(std::move(*stream));
   }
+  if (Status fits = check_together(streams_); !fits) return failure(fits.error());
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (records > 0)
@@ -192,15 +199,40 @@ std::optional<Ending> Node::restore() {
   return std::nullopt;
 }
 
+// Written before anything is cut: a start that ends between the cut and the records that follow from it (items paused, a
+// gap in the numbers of orders) leaves a log in which nothing is wrong, and the next start would sell on.
+std::optional<Ending> Node::accept_loss() {
+  has_lost_ = true;
+  manifest_.format_version = orderlog::kManifestVersion;
+  manifest_.is_loss_pending = true;
+  for (orderlog::KnownStream& known : manifest_.streams) known.last_lsn = known.chain = 0;
+  if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
+    return failure(status.error());
+  return std::nullopt;
+}
+
+// Once nothing can prevent the start any more, and again at the end: how far each log reaches.
+Status Node::note_log_ends(const std::vector<orderlog::Position>& ends) {
+  manifest_.format_version = orderlog::kManifestVersion;
+  for (uint32_t i = 0; i < manifest_.shard_count; ++i) {
+    orderlog::KnownStream& known = manifest_.streams[i];
+    orderlog::note_log_end(known, ends[i]);
+    if (!known.begins_with_snapshot || known.first_snapshot_sum != 0) continue;
+    // Version 1 did not say which snapshot that is.
+    const Result<orderlog::SnapshotFacts> first =
+        orderlog::read_snapshot_facts(orderlog::stream_files(settings_.data_dir, manifest_, i), 1);
+    if (first) known.first_snapshot_sum = first->sum;
+  }
+  return orderlog::write_manifest(settings_.data_dir, manifest_);
+}
+
 // The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
 // nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
 std::optional<Ending> Node::change_shard_count() {
   note("the data was written by %u shards and is now dealt out to %u", manifest_.shard_count,
        settings_.shard_count);
   if (auto ending = drain_before_change(streams_)) return ending;
-  orderlog::Manifest next = manifest_;
-  next.shard_count = settings_.shard_count;
-  next.generation = manifest_.generation + 1;
+  orderlog::Manifest next = orderlog::next_generation(manifest_, settings_.shard_count);
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (RestoredStream& stream : streams_) states.push_back(std::move(stream.state));
   streams_.clear();
@@ -444,8 +476,11 @@ std::optional<Ending> Node::make_shards() {
     segments_.push_back(
         &keeper_->add(files[i], streams_[i].report.end.segment, streams_[i].snapshot_segment));
   if (Status status = keeper_->start(); !status) return failure(status.error());
+  std::vector<orderlog::Position> ends;
+  for (const RestoredStream& stream : streams_) ends.push_back(stream.report.end);
+  if (Status status = note_log_ends(ends); !status) return failure(status.error());
 
-  uint64_t sequence_max = sequence_in_database_;
+  uint64_t sequence_max = sequence_floor_;
   for (const RestoredStream& stream : streams_)
     sequence_max = std::max(sequence_max, stream.state->sequence_max());
   std::optional<Ending> problem;
@@ -572,7 +607,7 @@ std::vector<drain::Stream> Node::drain_streams() {
 std::optional<Ending> Node::look_into_database() {
   process_ = std::make_unique<shard::Process>(settings_.shard_count);
   process_->has_database = sink_ != nullptr;
-  if (sink_ == nullptr) return std::nullopt;
+  if (sink_ == nullptr) return has_lost_ ? go_on_after_loss() : std::nullopt;
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     process_->marks[i]->start_at(streams_[i].report.last_lsn);
   drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams());
@@ -580,7 +615,7 @@ std::optional<Ending> Node::look_into_database() {
   if (finding.agreement == drain::Drainer::Agreement::contradicts) {
     if (!settings_.accepts_loss) return failure(kExitLogDamaged, finding.message);
     note("lost: %s", finding.message.c_str());
-    has_lost_ = true;
+    if (auto ending = accept_loss()) return ending;
     finding = drainer_->reconcile(true);
     if (finding.agreement == drain::Drainer::Agreement::contradicts)
       return failure(kExitLogDamaged, finding.message);
@@ -593,13 +628,19 @@ std::optional<Ending> Node::look_into_database() {
 // Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again, and
 // what they bought may not be sold again before somebody has looked. So every item is paused, durably, before the start.
 std::optional<Ending> Node::go_on_after_loss() {
-  Result<std::unique_ptr<drain::DatabaseReader>> reader =
-      drain::open_database_reader(settings_.database);
-  if (!reader) return failure(reader.error());
-  Result<OrderId> newest = (*reader)->newest_order(manifest_.node);
-  if (!newest) return failure(newest.error());
+  uint64_t newest = 0;
+  for (const RestoredStream& stream : streams_)
+    newest = std::max(newest, stream.state->sequence_max());
+  if (sink_ != nullptr) {
+    Result<std::unique_ptr<drain::DatabaseReader>> reader =
+        drain::open_database_reader(settings_.database);
+    if (!reader) return failure(reader.error());
+    const Result<OrderId> order = (*reader)->newest_order(manifest_.node);
+    if (!order) return failure(order.error());
+    newest = std::max(newest, order->sequence());
+  }
   // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
-  sequence_in_database_ = newest->sequence() + bounds::sequence_gap_after_loss;
+  sequence_floor_ = newest + bounds::sequence_gap_after_loss;
   for (const stock::RegisteredItem& item : streams_[0].state->items()) {
     const bool has_changed =
         std::any_of(changed_items_.begin(), changed_items_.end(),
@@ -616,37 +657,41 @@ std::optional<Ending> Node::go_on_after_loss() {
 
 // ---- run ----
 
-// On shard 0's thread, before any other shard turns: nothing may be sold whose item is not on disk. A stop ends it early:
-// nothing is sold then, and the next start logs the rest. The records of one item are in one batch, so none is without
-// its stock.
+// The next four on the shard's thread, before its first turn. A stop ends them early: nothing is sold then, and the next
+// start logs the rest.
+bool Node::is_stopping() const {
+  return process_->is_stopping.load(std::memory_order_acquire);
+}
+
+void Node::write_before_turning(uint32_t shard) {
+  orderlog::Writer& writer = *seams_[shard]->writer;
+  while (!writer.is_idle() && !is_stopping()) {
+    writer.start_write(clock_.now());
+    if (!writer.poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+  seams_[shard]->disk->drain_events();
+}
+
+void Node::log_before_turning(uint32_t shard, const orderlog::Record& record) {
+  const Lsn lsn = seams_[shard]->writer->append(record);
+  CHECK(bool(streams_[shard].state->apply(record, lsn, clock_.now())));
+}
+
+// By shard 0, before any other shard turns: nothing may be sold whose item is not on disk. The records of one item are in
+// one batch, so none is without its stock.
 void Node::log_new_items() {
-  Seams& seams = *seams_[0];
-  orderlog::Writer& writer = *seams.writer;
-  const auto is_stopping = [&] { return process_->is_stopping.load(std::memory_order_acquire); };
-  const auto write_all = [&] {
-    while (!writer.is_idle() && !is_stopping()) {
-      writer.start_write(clock_.now());
-      if (!writer.poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
-    }
-    seams.disk->drain_events();
-  };
-  const auto log = [&](const orderlog::Record& record) {
-    const Lsn lsn = writer.append(record);
-    CHECK(bool(streams_[0].state->apply(record, lsn, clock_.now())));
-  };
   const auto has_room = [&] {
-    if (writer.room() < 2 * bounds::record_bytes_max) write_all();
+    if (seams_[0]->writer->room() < 2 * bounds::record_bytes_max) write_before_turning(0);
     return !is_stopping();
   };
   for (size_t i = 0; i < changed_items_.size() && has_room(); ++i)
-    log(stock::record_of(changed_items_[i]));
+    log_before_turning(0, stock::record_of(changed_items_[i]));
   for (size_t i = 0; i < new_items_.size() && has_room(); ++i) {
-    log(stock::record_of(new_items_[i]));
-    log(orderlog::Supply{.item = new_items_[i].id,
-                         .supplied = new_supplies_[i].supplied,
-                         .withdrawn = new_supplies_[i].withdrawn});
+    log_before_turning(0, stock::record_of(new_items_[i]));
+    log_before_turning(0, orderlog::Supply{.item = new_items_[i].id,
+                                           .supplied = new_supplies_[i].supplied,
+                                           .withdrawn = new_supplies_[i].withdrawn});
   }
-  write_all();
 }
 
 void Node::run_shard(uint32_t index) {
@@ -655,8 +700,10 @@ void Node::run_shard(uint32_t index) {
   if (report.outcome == orderlog::RecoveryOutcome::torn)
     seams.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
                                             .truncated_offset = report.end.offset});
+  if (has_lost_) log_before_turning(index, orderlog::SequenceFloor{sequence_floor_});
+  if (index == 0) log_new_items();
+  if (index == 0 || has_lost_) write_before_turning(index);
   if (index == 0) {
-    log_new_items();
     items_are_durable_.store(true, std::memory_order_release);
     items_are_durable_.notify_all();
   } else {
@@ -694,6 +741,10 @@ void Node::start(const std::function<bool()>& is_asked_to_stop) {
     if (is_asked_to_stop()) begin_stop();
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
+  // No shard has ended its part early, so all of it is durable.
+  if (!is_stopping() && std::exchange(manifest_.is_loss_pending, false))
+    if (Status status = orderlog::write_manifest(settings_.data_dir, manifest_); !status)
+      diag::warning("%s; the next start pauses all items again", status.error().message.c_str());
   if (coordinator_) coordinator_->start();
   if (drainer_) drainer_->start();
 }
@@ -746,6 +797,14 @@ void Node::release_segments() {
 
 void Node::finish() {
   for (std::thread& thread : threads_) thread.join();
+  std::vector<orderlog::Position> ends;
+  for (uint32_t i = 0; i < seams_.size(); ++i) {
+    const orderlog::Writer& writer = *seams_[i]->writer;
+    ends.push_back(writer.is_idle() ? writer.position() : streams_[i].report.end);
+  }
+  if (Status status = note_log_ends(ends); !status)
+    diag::warning("%s; the manifest does not know how far the log reaches",
+                  status.error().message.c_str());
   if (coordinator_) coordinator_->stop();
   if (drainer_ && !drainer_->stop(clock_.now().boot_ns + kDrainAtStopNs))
     diag::notice(

@@ -120,6 +120,11 @@ class Node {
   shard::LedgerStatus ledger_status() const;
   ledger::Book make_book(std::optional<Ending>& problem) const;
   std::vector<drain::Stream> drain_streams();
+  std::optional<Ending> accept_loss();
+  Status note_log_ends(const std::vector<orderlog::Position>& ends);
+  void log_before_turning(uint32_t shard, const orderlog::Record& record);
+  void write_before_turning(uint32_t shard);
+  bool is_stopping() const;
   void log_new_items();
   void run_shard(uint32_t shard);
   uint32_t orders_max_per_shard(uint32_t shard_count) const;
@@ -141,7 +146,7 @@ class Node {
   std::vector<stock::ItemTerms>
       changed_items_;  // known ones with new terms; after a loss all, paused
   bool has_lost_ = false;
-  uint64_t sequence_in_database_ = 0;
+  uint64_t sequence_floor_ = 0;  // after a loss: no order gets a number up to this one
   drain::ItemNames item_names_;
   std::unique_ptr<drain::Sink> sink_;
   std::vector<std::unique_ptr<drain::LogSource>> sources_;

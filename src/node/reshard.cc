@@ -9,11 +9,10 @@ namespace stampede::node {
 using namespace orderlog;
 
 Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
-               const std::string& data_dir, const Manifest& manifest, uint32_t orders_max,
-               BootId boot_id) {
+               const std::string& data_dir, Manifest& next, uint32_t orders_max, BootId boot_id) {
   std::vector<std::unique_ptr<stock::StreamState>> states;
-  for (uint32_t shard = 0; shard < manifest.shard_count; ++shard)
-    states.push_back(std::make_unique<stock::StreamState>(manifest.hash_key, orders_max));
+  for (uint32_t shard = 0; shard < next.shard_count; ++shard)
+    states.push_back(std::make_unique<stock::StreamState>(next.hash_key, orders_max));
   const Moment now_boot{.wall_ns = 0, .boot_ns = 1};
   const auto put = [&](stock::StreamState& state, const Record& record) {
     return state.apply(record, 0, now_boot);
@@ -39,7 +38,7 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
     }
     for (const uint32_t index : orders_by_id(*old)) {
       const stock::Order& order = old->order(index);
-      stock::StreamState& to = *states[shard_of_slot(order.id.slot(), manifest.shard_count)];
+      stock::StreamState& to = *states[shard_of_slot(order.id.slot(), next.shard_count)];
       if (order.holds_units())
         if (Status status = accept(to, old->item_of(order), order.quantity); !status) return status;
       OrderImage image = image_of(*old, order);
@@ -52,13 +51,14 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
         return status;
     }
   }
-  for (uint32_t shard = 0; shard < manifest.shard_count; ++shard) {
-    const StreamFiles files = stream_files(data_dir, manifest, shard);
+  for (uint32_t shard = 0; shard < next.shard_count; ++shard) {
+    const StreamFiles files = stream_files(data_dir, next, shard);
     if (Status status = make_directories(files.dir); !status) return status;
     states[shard]->raise_sequence(sequence_max);
     if (Status status = put(*states[shard], Epoch{.epoch = promised_epoch}); !status) return status;
-    if (Status status = write_snapshot(*states[shard], files, {.boot_id = boot_id}); !status)
-      return status;
+    const Result<uint64_t> sum = write_snapshot(*states[shard], files, {.boot_id = boot_id});
+    if (!sum) return sum.error();
+    next.streams[shard].first_snapshot_sum = *sum;
   }
   return Ok{};
 }

@@ -13,6 +13,59 @@ Moment image_moment(BootId snapshot, BootId now) {
   return {.wall_ns = 0, .boot_ns = snapshot == now ? 1 : 0};
 }
 
+std::unique_ptr<stock::StreamState> empty_state(const RestoreInput& input) {
+  return std::make_unique<stock::StreamState>(input.hash_key, input.orders_max);
+}
+
+// A user's orders are in the one stream that the hash of the user names. An order elsewhere would not be found: its
+// limit and its key would not count.
+Status check_home(const RestoreInput& input, const Reserve& record) {
+  const StreamFiles& files = input.files;
+  if (files.stream_count == 0) return Ok{};
+  const uint32_t slot = record.order.slot();
+  if (record.order.node() != files.node) return Error{"an order of another node", true};
+  if (slot != slot_of(keyed_hash(input.hash_key, record.user)))
+    return Error{
+        "an order whose user is not at home here: hash_key in the manifest is not the log's", true};
+  if (shard_of_slot(slot, files.stream_count) != files.stream)
+    return Error{"an order of another stream: shard_count in the manifest is not the log's", true};
+  return Ok{};
+}
+
+// apply() for records that come from files.
+Status apply_recovered(const RestoreInput& input, stock::StreamState& state, const Record& record,
+                       Lsn lsn, Moment at) {
+  const auto* const image = std::get_if<OrderImage>(&record);
+  const auto* const reserve = image != nullptr ? &image->reserve : std::get_if<Reserve>(&record);
+  if (reserve != nullptr)
+    if (Status home = check_home(input, *reserve); !home) return home;
+  return state.apply(record, lsn, at);
+}
+
+Result<NewestSnapshot> read_one(const RestoreInput& input, uint32_t segment) {
+  const KnownStream& known = input.files.known;
+  const Result<SnapshotFacts> head = read_snapshot_facts(input.files, segment);
+  if (!head) return head.error();
+  const bool is_first = segment == 1;
+  if (is_first && known.first_snapshot_sum != 0 && known.first_snapshot_sum != head->sum)
+    return Error{snapshot_path(input.files, 1) + " is not the one that the manifest names", true};
+  auto state = empty_state(input);
+  const Moment at = image_moment(head->boot_id, input.boot_id);
+  const Result<SnapshotFacts> facts =
+      read_snapshot(input.files, segment, [&](const Record& record) {
+        return apply_recovered(input, *state, record, head->position.next_lsn - 1, at);
+      });
+  if (!facts && !state->has_overflowed()) return facts.error();
+  if (Status raised = state->apply(SequenceFloor{head->sequence_max}, 0, at); !raised)
+    return Error{snapshot_path(input.files, segment) + ": " + raised.error().message, true};
+  return NewestSnapshot{.state = std::move(state), .facts = *head, .segment = segment};
+}
+
+RestoredStream damaged(std::unique_ptr<stock::StreamState> state, const std::string& message) {
+  return {.state = std::move(state),
+          .report = {.outcome = RecoveryOutcome::damaged, .message = message}};
+}
+
 }  // namespace
 
 Moment moment_of(const BatchHeader& header, BootId now) {
@@ -22,30 +75,29 @@ Moment moment_of(const BatchHeader& header, BootId now) {
 Result<NewestSnapshot> read_newest_snapshot(const RestoreInput& input) {
   Result<std::vector<uint32_t>> snapshots = list_snapshots(input.files);
   if (!snapshots) return snapshots.error();
+  std::string problem;
   for (const uint32_t segment : *snapshots) {
-    auto state = std::make_unique<stock::StreamState>(input.hash_key, input.orders_max);
-    Result<SnapshotFacts> head = read_snapshot_facts(input.files, segment);
-    if (head) {
-      const Moment at = image_moment(head->boot_id, input.boot_id);
-      Result<SnapshotFacts> facts = read_snapshot(input.files, segment, [&](const Record& record) {
-        return state->apply(record, head->position.next_lsn - 1, at);
-      });
-      if (facts) {
-        state->raise_sequence(facts->sequence_max);
-        return NewestSnapshot{std::move(state), *facts, segment};
-      }
-      head = facts.error();
+    Result<NewestSnapshot> snapshot = read_one(input, segment);
+    if (snapshot || !snapshot.error().is_damage) {
+      if (snapshot) snapshot->problem = problem;
+      return snapshot;
     }
-    diag::warning("%s; trying the one before", head.error().message.c_str());
+    if (problem.empty()) problem = snapshot.error().message;
+    diag::warning("%s; trying the one before", snapshot.error().message.c_str());
   }
-  return NewestSnapshot{
-      std::make_unique<stock::StreamState>(input.hash_key, input.orders_max), {}, 1};
+  if (input.files.known.begins_with_snapshot)
+    return Error{problem.empty() ? snapshot_path(input.files, 1) + " is missing" : problem, true};
+  return NewestSnapshot{.state = empty_state(input), .problem = problem};
 }
 
 Result<RestoredStream> restore_stream(const RestoreInput& input) {
   Result<NewestSnapshot> snapshot = read_newest_snapshot(input);
-  if (!snapshot) return snapshot.error();
+  if (!snapshot && !snapshot.error().is_damage) return snapshot.error();
+  if (!snapshot) return damaged(empty_state(input), snapshot.error().message);
   stock::StreamState& state = *snapshot->state;
+  if (state.has_overflowed())
+    return damaged(std::move(snapshot->state),
+                   "the snapshot holds more orders than there is room for");
   const RecoveryInput recovery{.files = input.files,
                                .start = snapshot->facts.position,
                                .witnesses = input.witnesses,
@@ -54,13 +106,27 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
                                .wall_ns = input.wall_ns};
   Result<RecoveryReport> report =
       recover(recovery, [&](Lsn lsn, const Record& record, const Batch& batch) {
-        return state.apply(record, lsn, moment_of(batch.header(), input.boot_id));
+        return apply_recovered(input, state, record, lsn, moment_of(batch.header(), input.boot_id));
       });
   if (!report) return report.error();
+  // The log behind an older snapshot is gone: the newer one is what was damaged.
+  if (report->outcome == RecoveryOutcome::damaged && !snapshot->problem.empty())
+    report->message = snapshot->problem + "; without it " + report->message;
   return RestoredStream{.state = std::move(snapshot->state),
                         .report = *report,
                         .snapshot_segment = snapshot->segment,
                         .records = snapshot->facts.record_count + report->records};
+}
+
+Status check_together(const std::vector<RestoredStream>& streams) {
+  const size_t items = streams[0].state->items().size();
+  for (size_t i = 0; i < streams.size(); ++i)
+    if (streams[i].state->stocks().size() > items)
+      return Error{"stream " + std::to_string(i) + " has units of item number " +
+                       std::to_string(streams[i].state->stocks().size() - 1) +
+                       ", and stream 0 knows only " + std::to_string(items) + " items",
+                   true};
+  return Ok{};
 }
 
 }  // namespace stampede::node

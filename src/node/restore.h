@@ -30,14 +30,22 @@ struct RestoredStream {
   uint64_t records = 0;           // of the snapshot and the log
 };
 
-// The outcome `damaged` in the report means kExitLogDamaged and no usable state. An Error: files that cannot be read.
+// The outcome `damaged` in the report means kExitLogDamaged and no usable state. An Error: this process has run out of
+// something.
 [[nodiscard]] Result<RestoredStream> restore_stream(const RestoreInput& input);
 
-// The newest snapshot of a stream that is sound; an empty state when there is none.
+// What the streams of one generation must have in common: every item that one of them has units or orders of is known to
+// stream 0. An Error is damage.
+[[nodiscard]] Status check_together(const std::vector<RestoredStream>& streams);
+
+// What a stream is restored from: its newest sound snapshot, or the empty state where its log begins. An older snapshot
+// is as good as a newer one while the log behind it is whole, which recovery finds out. A stream that began with a snapshot
+// and has none that is sound cannot be restored, whatever its log says: an Error that is damage.
 struct NewestSnapshot {
   std::unique_ptr<stock::StreamState> state;
   orderlog::SnapshotFacts facts;
   uint32_t segment = 1;
+  std::string problem;  // what is wrong with a newer one; empty: nothing
 };
 [[nodiscard]] Result<NewestSnapshot> read_newest_snapshot(const RestoreInput& input);
 

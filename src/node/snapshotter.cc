@@ -50,7 +50,8 @@ Status Snapshotter::make(uint32_t stream, uint32_t segment) {
   facts.position = reader.position();
   // Deadlines that belong to another boot were cleared while applying: the snapshot speaks of this boot only.
   facts.boot_id = boot_id_;
-  if (Status status = write_snapshot(state, files, facts); !status) return status;
+  if (Result<uint64_t> written = write_snapshot(state, files, facts); !written)
+    return written.error();
   Result<uint32_t> covered = remove_old_snapshots(files);
   if (!covered) return covered.error();
   covered_below_[stream].store(*covered, std::memory_order_release);

@@ -71,11 +71,7 @@ Status for_each_item_record(const stock::StreamState& state, const RecordSink& v
   return Ok{};
 }
 
-Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
-                      SnapshotFacts facts) {
-  SnapshotWriter writer(files);
-  if (Status status = writer.begin(facts.position.segment); !status) return status;
-  const auto append = [&](const Record& record) { return writer.append(record); };
+static Status for_each_record(const stock::StreamState& state, const RecordSink& append) {
   if (Status status = for_each_item_record(state, append); !status) return status;
   if (state.promised_epoch() != 0)
     if (Status status = append(Epoch{.epoch = state.promised_epoch()}); !status) return status;
@@ -95,6 +91,15 @@ Status write_snapshot(const stock::StreamState& state, const StreamFiles& files,
     if (Status status = append(image_of(state, order)); !status) return status;
     if (Status status = for_each_payment(state, order, append); !status) return status;
   }
+  return Ok{};
+}
+
+Result<uint64_t> write_snapshot(const stock::StreamState& state, const StreamFiles& files,
+                                SnapshotFacts facts) {
+  SnapshotWriter writer(files);
+  if (Status status = writer.begin(facts.position.segment); !status) return status.error();
+  const auto append = [&](const Record& record) { return writer.append(record); };
+  if (Status status = for_each_record(state, append); !status) return status.error();
   facts.sequence_max = state.sequence_max();
   return writer.finish(facts);
 }

@@ -14,10 +14,10 @@ namespace stampede::node {
 using RecordSink =
     std::function<Status(const orderlog::Record& record)>;  // an error ends the visit
 
-// Every fact of the state as snapshot records, in an order in which they can be applied.
-[[nodiscard]] Status write_snapshot(const stock::StreamState& state,
-                                    const orderlog::StreamFiles& files,
-                                    orderlog::SnapshotFacts facts);
+// Every fact of the state as snapshot records, in an order in which they can be applied. Returns the snapshot's sum.
+[[nodiscard]] Result<uint64_t> write_snapshot(const stock::StreamState& state,
+                                              const orderlog::StreamFiles& files,
+                                              orderlog::SnapshotFacts facts);
 
 // The items with what was ever supplied, and the operators' changes that were applied.
 [[nodiscard]] Status for_each_item_record(const stock::StreamState& state, const RecordSink& visit);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,7 +19,9 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr size_t kManifestBytesMax = 4096;
+constexpr size_t kManifestBytesMax = 8192;
+constexpr std::string_view kMachineKey = "machine_id = ";
+constexpr std::string_view kSumKey = "checksum = ";
 
 std::string manifest_path(const std::string& data_dir) {
   return data_dir + "/manifest";
@@ -32,6 +35,7 @@ Result<std::optional<std::string>> read_text(const std::string& path) {
   std::string text(kManifestBytesMax, '\0');
   const Result<size_t> bytes = read_at(**opened, 0, std::as_writable_bytes(std::span(text)), path);
   if (!bytes) return bytes.error();
+  if (*bytes == text.size()) return Error{path + " is longer than any manifest", true};
   text.resize(*bytes);
   return std::optional<std::string>(text);
 }
@@ -41,6 +45,58 @@ std::string holder_of(const File& lock) {
   const ssize_t bytes = ::pread(lock.fd(), text, sizeof text - 1, 0);
   const long pid = bytes > 0 ? std::atol(text) : 0;
   return pid > 0 ? "process " + std::to_string(pid) : "another process";
+}
+
+// One <data>/log/g<generation>/s<stream>.
+struct StreamDir {
+  std::string path;
+  uint32_t generation = 0, stream = 0;
+  bool has_log = false, has_snapshot = false;
+};
+
+// The number in a name such as g12 or s3; nullopt: the name is no such.
+std::optional<uint32_t> numbered(const std::string& name, char letter) {
+  uint32_t number = 0;
+  const char* const end = name.data() + name.size();
+  if (name.size() < 2 || name[0] != letter) return std::nullopt;
+  const auto [rest, code] = std::from_chars(name.data() + 1, end, number);
+  if (code != std::errc{} || rest != end) return std::nullopt;
+  return number;
+}
+
+Result<StreamDir> look_into(const std::string& path, uint32_t generation, uint32_t stream) {
+  StreamDir dir{path, generation, stream};
+  const Result<std::vector<std::string>> names = list_directory(path);
+  if (!names) return names.error();
+  for (const std::string& name : *names) {
+    dir.has_log = dir.has_log || name.ends_with(".log");
+    dir.has_snapshot =
+        dir.has_snapshot || (name.starts_with("snapshot-") && !name.ends_with(".tmp"));
+  }
+  return dir;
+}
+
+// Every stream's directory that is there, from one generation on: what lies in earlier ones is not read any more.
+Result<std::vector<StreamDir>> stream_dirs(const std::string& data_dir, uint32_t first_generation) {
+  std::vector<StreamDir> dirs;
+  const std::string log = data_dir + "/log";
+  if (::access(log.c_str(), F_OK) != 0 && errno == ENOENT) return dirs;
+  const Result<std::vector<std::string>> generations = list_directory(log);
+  if (!generations) return generations.error();
+  for (const std::string& g : *generations) {
+    const std::optional<uint32_t> generation = numbered(g, 'g');
+    if (!generation || *generation < first_generation) continue;
+    const Result<std::vector<std::string>> streams = list_directory(log + "/" + g);
+    if (!streams) return streams.error();
+    for (const std::string& s : *streams) {
+      const std::optional<uint32_t> stream = numbered(s, 's');
+      if (!stream) continue;
+      Result<StreamDir> dir = look_into(log + "/" + g + "/" + s, *generation, *stream);
+      if (!dir) return dir.error();
+      dirs.push_back(std::move(*dir));
+    }
+  }
+  return dirs;
 }
 
 // The lines of a manifest by key, with what is wrong about them.
@@ -57,11 +113,11 @@ class Lines {
       if (line.empty() || line.front() == '#') continue;
       const size_t equals = line.find(" = ");
       if (equals == std::string_view::npos)
-        return Error{path_ + " line " + std::to_string(number) + ": expected `key = value`"};
+        return Error{path_ + " line " + std::to_string(number) + ": expected `key = value`", true};
       const std::string key(line.substr(0, equals));
       if (!values_.emplace(key, line.substr(equals + 3)).second)
-        return Error{path_ + " line " + std::to_string(number) + ": " + key +
-                     " stands there twice"};
+        return Error{path_ + " line " + std::to_string(number) + ": " + key + " stands there twice",
+                     true};
     }
     return Ok{};
   }
@@ -93,6 +149,7 @@ class Lines {
   void complain(const std::string& key, const std::string& expected) {
     if (error_.empty()) error_ = path_ + ": " + key + ": " + expected;
   }
+  std::string first_error() const { return error_; }
   // Also what nobody took: a key that this version does not know.
   std::string error() const {
     if (!error_.empty() || values_.empty()) return error_;
@@ -116,14 +173,62 @@ class Lines {
   std::string error_;
 };
 
+std::string hex_of(uint64_t number) {
+  char text[17];
+  std::snprintf(text, sizeof text, "%016lx", static_cast<unsigned long>(number));
+  return text;
+}
+
+// Of everything but the line of the machine, which may be removed by hand, and of the sum itself.
+uint64_t sum_of(std::string_view text) {
+  std::string summed;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+    text.remove_prefix(line.size());
+    if (!line.starts_with(kMachineKey) && !line.starts_with(kSumKey)) summed += line;
+  }
+  return checksum(std::as_bytes(std::span(summed)));
+}
+
+// A machine's id and its own sum: "0123456789abcdef0123456789abcdef 8f2a…".
+std::string with_sum(const std::string& machine_id) {
+  return machine_id + " " + hex_of(checksum(std::as_bytes(std::span(machine_id))));
+}
+
+std::string known_text(const KnownStream& known) {
+  return std::string(known.has_begun ? "begun" : "new") + " " +
+         (known.begins_with_snapshot ? hex_of(known.first_snapshot_sum) : "empty") + " " +
+         std::to_string(known.last_lsn) + " " + hex_of(known.chain);
+}
+
+std::optional<KnownStream> known_stream_of(const std::string& text) {
+  KnownStream known;
+  char begun[8], begins[20];
+  unsigned long last_lsn = 0, chain = 0;
+  if (std::sscanf(text.c_str(), "%7s %19s %lu %lx", begun, begins, &last_lsn, &chain) != 4)
+    return std::nullopt;
+  known.has_begun = begun == std::string_view("begun");
+  known.begins_with_snapshot = begins != std::string_view("empty");
+  if (known.begins_with_snapshot) known.first_snapshot_sum = std::strtoul(begins, nullptr, 16);
+  known.last_lsn = last_lsn;
+  known.chain = chain;
+  // One spelling only: what reads back as it stands is what was written.
+  if (known_text(known) != text) return std::nullopt;
+  return known;
+}
+
+std::string stream_key(size_t stream) {
+  return "stream_" + std::to_string(stream);
+}
+
 std::string to_text(const Manifest& manifest) {
   std::string key(2 * manifest.hash_key.size(), '\0');
   render_hex(manifest.hash_key, key);
   std::string text =
       "# Written by stampede; what the order log in this directory is. Not to be edited, with one\n"
       "# exception: after moving the directory to another machine remove the line machine_id.\n";
-  const auto line = [&](const char* name, const std::string& value) {
-    text += std::string(name) + " = " + value + "\n";
+  const auto line = [&](const std::string& name, const std::string& value) {
+    text += name + " = " + value + "\n";
   };
   line("format_version", std::to_string(manifest.format_version));
   line("log_uuid", text_of(manifest.log_uuid));
@@ -133,7 +238,17 @@ std::string to_text(const Manifest& manifest) {
   line("segment_bytes", std::to_string(manifest.segment_bytes));
   if (manifest.boot != 0) line("boot", std::to_string(manifest.boot));
   line("hash_key", key);
-  if (!manifest.machine_id.empty()) line("machine_id", manifest.machine_id);
+  const bool has_sums = manifest.format_version > 1;
+  if (has_sums) {
+    line("stream_uuid", text_of(manifest.stream_uuid));
+    if (manifest.is_loss_pending) line("is_loss_pending", "1");
+    for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
+      line(stream_key(stream), known_text(manifest.streams[stream]));
+  }
+  if (!manifest.machine_id.empty())
+    text += std::string(kMachineKey) +
+            (has_sums ? with_sum(manifest.machine_id) : manifest.machine_id) + "\n";
+  if (has_sums) text += std::string(kSumKey) + hex_of(sum_of(text)) + "\n";
   return text;
 }
 
@@ -146,15 +261,34 @@ Status check_machine(const std::string& path, const Manifest& manifest) {
       "machine_id from the manifest; never run both"};
 }
 
-Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::string_view text) {
-  Lines lines(path);
-  if (Status parsed = lines.parse(text); !parsed) return parsed.error();
-  Manifest manifest;
-  manifest.format_version = lines.number<uint32_t>("format_version", UINT32_MAX);
-  if (manifest.format_version > kFormatVersion)
-    return Error{path + ": the log has format version " + std::to_string(manifest.format_version) +
-                 ", this binary reads " + std::to_string(kFormatVersion) +
-                 ": start the newer stampede that wrote it"};
+// Takes what the text says of the machine, without its sum.
+std::string take_machine(Lines& lines, bool has_sums) {
+  const std::string text = lines.optional_text("machine_id");
+  if (!has_sums || text.empty()) return text;
+  const std::string machine_id = text.substr(0, text.find(' '));
+  if (with_sum(machine_id) != text) lines.complain("machine_id", "its checksum is wrong");
+  return machine_id;
+}
+
+void take_streams(Lines& lines, Manifest& manifest) {
+  manifest.stream_uuid = lines.hex<Uuid>("stream_uuid");
+  manifest.is_loss_pending = lines.optional_number<uint32_t>("is_loss_pending", 1) == 1;
+  for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
+    const std::string key = stream_key(stream);
+    const std::optional<KnownStream> known = known_stream_of(lines.optional_text(key));
+    if (!known) lines.complain(key, "expected what is known of the stream");
+    manifest.streams.push_back(known.value_or(KnownStream{}));
+  }
+}
+
+// Version 1 began with a snapshot in every generation but the first, and said so nowhere.
+void assume_streams(Manifest& manifest) {
+  manifest.stream_uuid = manifest.log_uuid;
+  manifest.streams.assign(manifest.shard_count, {.begins_with_snapshot = manifest.generation > 1});
+}
+
+Manifest take_manifest(Lines& lines, uint32_t version) {
+  Manifest manifest{.format_version = version};
   manifest.log_uuid = lines.hex<Uuid>("log_uuid");
   manifest.node = lines.number<uint32_t>("node", bounds::node_max);
   manifest.shard_count = lines.number<uint32_t>("shard_count", bounds::shard_count_max);
@@ -162,14 +296,41 @@ Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::str
   manifest.segment_bytes = lines.number<size_t>("segment_bytes", bounds::segment_bytes_max);
   manifest.boot = lines.optional_number<uint64_t>("boot", UINT64_MAX);
   manifest.hash_key = lines.hex<HashKey>("hash_key");
-  manifest.machine_id = lines.optional_text("machine_id");
-  if (manifest.format_version == 0) lines.complain("format_version", "expected a number from 1");
+  manifest.machine_id = take_machine(lines, version > 1);
+  if (version == 0) lines.complain("format_version", "expected a number from 1");
   if (manifest.shard_count == 0) lines.complain("shard_count", "expected a number from 1");
+  if (manifest.generation == 0) lines.complain("generation", "expected a number from 1");
   if (manifest.segment_bytes == 0 || manifest.segment_bytes % bounds::log_block_bytes != 0)
     lines.complain("segment_bytes",
                    "expected a multiple of " + std::to_string(bounds::log_block_bytes));
-  if (std::string error = lines.error(); !error.empty()) return Error{error};
-  return std::optional<Manifest>(manifest);
+  if (version > 1)
+    take_streams(lines, manifest);
+  else
+    assume_streams(manifest);
+  return manifest;
+}
+
+// The last line is the sum of the others.
+bool has_right_sum(std::string_view text) {
+  const std::string last = std::string(kSumKey) + hex_of(sum_of(text)) + "\n";
+  return text.ends_with(last) && text.find(kSumKey) == text.size() - last.size();
+}
+
+Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::string_view text) {
+  Lines lines(path);
+  if (Status parsed = lines.parse(text); !parsed) return parsed.error();
+  const auto version = lines.number<uint32_t>("format_version", UINT32_MAX);
+  if (std::string error = lines.first_error(); !error.empty()) return Error{error, true};
+  const std::string version_text = "format version " + std::to_string(version);
+  if (version > 1 && !has_right_sum(text))
+    return Error{path + ": its checksum is wrong (" + version_text + ")", true};
+  if (version > kManifestVersion)
+    return Error{path + ": the directory has " + version_text + ", this binary reads " +
+                 std::to_string(kManifestVersion) + ": start the newer stampede that wrote it"};
+  if (version > 1) (void)lines.optional_text("checksum");
+  Manifest manifest = take_manifest(lines, version);
+  if (std::string error = lines.error(); !error.empty()) return Error{error, true};
+  return std::optional<Manifest>(std::move(manifest));
 }
 
 }  // namespace
@@ -198,7 +359,25 @@ Manifest new_manifest(uint32_t node, uint32_t shard_count, size_t segment_bytes)
                     .machine_id = this_machine_id()};
   randombytes_buf(manifest.log_uuid.data(), manifest.log_uuid.size());
   randombytes_buf(manifest.hash_key.data(), manifest.hash_key.size());
+  manifest.stream_uuid = manifest.log_uuid;
+  manifest.streams.resize(shard_count);
   return manifest;
+}
+
+Manifest next_generation(const Manifest& manifest, uint32_t shard_count) {
+  Manifest next = manifest;
+  next.format_version = kManifestVersion;
+  next.shard_count = shard_count;
+  next.generation += 1;
+  randombytes_buf(next.stream_uuid.data(), next.stream_uuid.size());
+  next.streams.assign(shard_count, {.begins_with_snapshot = true});
+  return next;
+}
+
+void note_log_end(KnownStream& known, const Position& end) {
+  known.has_begun = true;
+  known.last_lsn = end.next_lsn - 1;
+  known.chain = end.prev_chain;
 }
 
 Result<std::optional<Manifest>> read_manifest(const std::string& data_dir, bool any_machine) {
@@ -220,6 +399,37 @@ Status write_manifest(const std::string& data_dir, const Manifest& manifest) {
   return replace_durably(manifest_path(data_dir), to_text(manifest));
 }
 
+Status check_streams(const std::string& data_dir, const Manifest& manifest) {
+  for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
+    const std::string dir = stream_files(data_dir, manifest, stream).dir;
+    struct stat facts;
+    if (::stat(dir.c_str(), &facts) != 0) return unreadable("look at " + dir, errno);
+    if (!S_ISDIR(facts.st_mode)) return Error{dir + " is not a directory", true};
+  }
+  const Result<std::vector<StreamDir>> found = stream_dirs(data_dir, manifest.generation);
+  if (!found) return found.error();
+  for (const StreamDir& dir : *found) {
+    const bool is_named =
+        dir.generation == manifest.generation && dir.stream < manifest.shard_count;
+    if (!is_named && dir.has_log)
+      return Error{dir.path + " holds a log that " + manifest_path(data_dir) +
+                       " does not name: the manifest is an older copy, or not this directory's",
+                   true};
+  }
+  return Ok{};
+}
+
+Status check_new(const std::string& data_dir) {
+  const std::string lost = manifest_path(data_dir) + " is missing, but there is ";
+  const Result<std::vector<StreamDir>> found = stream_dirs(data_dir, 0);
+  if (!found) return found.error();
+  for (const StreamDir& dir : *found)
+    if (dir.has_log || dir.has_snapshot) return Error{lost + dir.path, true};
+  const std::string database = data_dir + "/orders.db";
+  if (::access(database.c_str(), F_OK) == 0) return Error{lost + database, true};
+  return Ok{};
+}
+
 std::string this_machine_id() {
   std::ifstream file("/etc/machine-id");
   std::string id;
@@ -230,9 +440,12 @@ std::string this_machine_id() {
 StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest, uint32_t stream) {
   return {.dir = data_dir + "/log/g" + std::to_string(manifest.generation) + "/s" +
                  std::to_string(stream),
-          .log_uuid = manifest.log_uuid,
+          .log_uuid = manifest.stream_uuid,
           .stream = stream,
-          .segment_bytes = manifest.segment_bytes};
+          .stream_count = manifest.shard_count,
+          .node = manifest.node,
+          .segment_bytes = manifest.segment_bytes,
+          .known = manifest.streams[stream]};
 }
 
 }  // namespace stampede::orderlog

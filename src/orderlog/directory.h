@@ -6,17 +6,25 @@
 //
 // The manifest holds the key of the users' hash, which decides each user's home shard for the life
 // of the data, and the machine, because a copy of the directory on another machine would sell the
-// same units again.
+// same units again. And it is the witness for the streams' files: what each stream begins with, and how far its log
+// reached at the last start or stop. So a file that is gone, empty, another stream's or an older copy is noticed, also
+// without a database.
+//
+// Its last line is a checksum of all the others but machine_id, which may be removed by hand and has a sum of its own.
+// Version 1 had no sum and knew nothing of the streams; it is read, and is written as version 2 once a start has found
+// that everything fits.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/result.h"
 #include "orderlog/files.h"
 #include "orderlog/format.h"
+#include "orderlog/marks.h"
 
 namespace stampede::orderlog {
 
@@ -37,9 +45,14 @@ struct LockAttempt {
 // Creates the directory if need be.
 [[nodiscard]] LockAttempt lock_directory(const std::string& data_dir);
 
+constexpr uint32_t kManifestVersion = 2;
+
 struct Manifest {
-  uint32_t format_version = kFormatVersion;
+  uint32_t format_version = kManifestVersion;
   Uuid log_uuid{};
+  // What the batches of this generation carry: each generation has its own, so that no file of an earlier one can take
+  // the place of a later one. The first has the log's; so has one that was made under version 1.
+  Uuid stream_uuid{};
   uint32_t node = 0;
   uint32_t shard_count = 0;
   uint32_t generation =
@@ -50,6 +63,10 @@ struct Manifest {
   uint64_t boot = 0;
   HashKey hash_key{};
   std::string machine_id;  // empty: the machine has none
+  // A start with --accept-loss has cut the log, and what follows from it (items paused, a gap in the numbers of orders) is
+  // not yet part of the log: the next start goes on with it.
+  bool is_loss_pending = false;
+  std::vector<KnownStream> streams;  // by stream; version 1: nothing is known
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -57,7 +74,14 @@ struct Manifest {
 // A new log's: fresh uuid and key, this machine.
 [[nodiscard]] Manifest new_manifest(uint32_t node, uint32_t shard_count, size_t segment_bytes);
 
-// nullopt: the directory is new. An error says which line is wrong, and for another version or
+// The manifest for another number of shards: the next generation, whose streams begin with snapshots that are still to be
+// written and noted.
+[[nodiscard]] Manifest next_generation(const Manifest& manifest, uint32_t shard_count);
+
+// Notes how far a stream's log reaches; its files are there from now on.
+void note_log_end(KnownStream& known, const Position& end);
+
+// nullopt: the directory is new. An error says which line is wrong (then it is damage), and for another version or
 // another machine what to do about it.
 // `any_machine`: for tools that only read, which may look at a copy.
 [[nodiscard]] Result<std::optional<Manifest>> read_manifest(const std::string& data_dir,
@@ -66,10 +90,16 @@ struct Manifest {
 // caller holds the lock.
 [[nodiscard]] Status write_manifest(const std::string& data_dir, const Manifest& manifest);
 
+// Whether the directory holds what the manifest says, and no more: each stream's directory is there, no stream beyond the
+// last and no later generation has a log. Reads names only. An Error is damage and names the place.
+[[nodiscard]] Status check_streams(const std::string& data_dir, const Manifest& manifest);
+// The same for a directory without a manifest: it holds no log.
+[[nodiscard]] Status check_new(const std::string& data_dir);
+
 // /etc/machine-id, or empty.
 [[nodiscard]] std::string this_machine_id();
 
-// The files of one stream of the manifest's generation.
+// The files of one stream of the manifest's generation, with what is known of it.
 [[nodiscard]] StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest,
                                        uint32_t stream);
 

@@ -41,7 +41,7 @@ std::string parent_of(const std::string& path) {
 std::string misfit_of(const StreamFiles& files, uint32_t segment) {
   const std::string path = files.segment_path(segment);
   struct stat facts;
-  if (::lstat(path.c_str(), &facts) != 0) return errno_error("look at " + path, errno).message;
+  if (::lstat(path.c_str(), &facts) != 0) return unreadable("look at " + path, errno).message;
   if (!S_ISREG(facts.st_mode)) return path + " is not a regular file";
   if (static_cast<size_t>(facts.st_size) == files.segment_bytes) return {};
   return path + " has " + std::to_string(facts.st_size) + " bytes; a segment of this log has " +
@@ -87,13 +87,13 @@ AlignedBuffer::~AlignedBuffer() {
 
 Result<std::vector<std::string>> list_directory(const std::string& dir) {
   DIR* const stream = ::opendir(dir.c_str());
-  if (stream == nullptr) return errno_error("open " + dir, errno);
+  if (stream == nullptr) return unreadable("open " + dir, errno);
   std::vector<std::string> names;
   errno = 0;
   while (const dirent* entry = ::readdir(stream)) names.emplace_back(entry->d_name);
   const int error = errno;
   ::closedir(stream);
-  if (error != 0) return errno_error("read " + dir, error);
+  if (error != 0) return unreadable("read " + dir, error);
   return names;
 }
 
@@ -116,13 +116,19 @@ Result<SegmentList> list_segments(const StreamFiles& files) {
 }
 
 Result<std::optional<File>> open_for_reading(const std::string& path, bool is_direct) {
-  const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
+  // O_NONBLOCK: a FIFO in the place of the file must not hold up a start.
+  const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   int fd = is_direct ? ::open(path.c_str(), flags | O_DIRECT) : -1;
   // open(2): EINVAL says that this file system has no O_DIRECT.
   if (!is_direct || (fd < 0 && errno == EINVAL)) fd = ::open(path.c_str(), flags);
-  if (fd >= 0) return std::optional<File>(File(fd));
-  if (errno == ENOENT) return std::optional<File>();
-  return errno_error("open " + path, errno);
+  if (fd < 0 && errno == ENOENT) return std::optional<File>();
+  if (fd < 0 && errno == ELOOP) return Error{path + " is a link", true};
+  if (fd < 0) return unreadable("open " + path, errno);
+  std::optional<File> file(fd);
+  struct stat facts;
+  if (::fstat(fd, &facts) != 0) return unreadable("look at " + path, errno);
+  if (!S_ISREG(facts.st_mode)) return Error{path + " is not a regular file", true};
+  return file;
 }
 
 Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> into,
@@ -133,7 +139,7 @@ Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> i
                                   static_cast<off_t>(offset + done));
     if (bytes < 0 && errno == EINTR) continue;
     if (bytes < 0)
-      return errno_error("read " + path + " at offset " + std::to_string(offset + done), errno);
+      return unreadable("read " + path + " at offset " + std::to_string(offset + done), errno);
     if (bytes == 0) break;
     done += static_cast<size_t>(bytes);
   }
@@ -198,6 +204,12 @@ Status make_directories(const std::string& dir) {
       return errno_error("create directory " + dir, errno);
   }
   return sync_directory(parent_of(dir));
+}
+
+Error unreadable(const std::string& what, int error_number) {
+  Error error = errno_error(what, error_number);
+  error.is_damage = error_number != EMFILE && error_number != ENFILE && error_number != ENOMEM;
+  return error;
 }
 
 Error errno_error(const std::string& what, int error_number) {

@@ -20,14 +20,29 @@
 
 namespace stampede::orderlog {
 
+// What is known of a stream from outside its own files (the manifest keeps it), so that a file that is gone, or is an
+// older copy of itself, is noticed.
+struct KnownStream {
+  bool has_begun = false;  // it has had a segment: finding none is a loss
+  bool begins_with_snapshot =
+      false;  // made by a change of shards: without a snapshot there is nothing to go on from
+  uint64_t first_snapshot_sum = 0;  // of snapshot 1, when it begins with one; 0: not known
+  Lsn last_lsn = 0;                 // its log has held this record
+  uint64_t chain = 0;  // and this was the chain value of the batch that ended with it; 0: not known
+  friend bool operator==(const KnownStream&, const KnownStream&) = default;
+};
+
 // Which stream, and where its files lie. A plain value; everybody who reads or writes a log holds
 // one.
 struct StreamFiles {
   std::string dir;  // <data>/log/g<generation>/s<stream>
   Uuid log_uuid{};
   uint32_t stream = 0;
+  uint32_t stream_count = 0;  // of its generation; 0: not known
+  uint32_t node = 0;
   size_t segment_bytes = bounds::segment_bytes_default;
   bool is_direct = true;  // read past the page cache, if the file system can
+  KnownStream known;
 
   std::string segment_path(uint32_t segment) const;
   // The most bytes of one batch: a segment always has room for two, so that one can end it.
@@ -66,7 +81,7 @@ class AlignedBuffer {
   std::span<std::byte> bytes_;
 };
 
-// The names in a directory, in no order.
+// The names in a directory, in no order. A directory that is not there is damage.
 [[nodiscard]] Result<std::vector<std::string>> list_directory(const std::string& dir);
 
 // The segments that are there, in order. Holes are the caller's to judge.
@@ -76,7 +91,8 @@ struct SegmentList {
 };
 [[nodiscard]] Result<SegmentList> list_segments(const StreamFiles& files);
 
-// Opens for reading, with O_DIRECT when `is_direct` and the file system can. nullopt: no such file.
+// Opens a regular file for reading, with O_DIRECT when `is_direct` and the file system can. nullopt: no such file. A
+// link, a directory, a file that may not be read: an Error that is damage, with the path.
 [[nodiscard]] Result<std::optional<File>> open_for_reading(const std::string& path, bool is_direct);
 
 // Reads until `into` is full or the file ends; returns the bytes. Offset and size are multiples of
@@ -106,6 +122,9 @@ constexpr std::string_view kUnfinished = ".tmp";
 
 // Creates a directory and its parents, durably.
 [[nodiscard]] Status make_directories(const std::string& dir);
+
+// A file or directory that must be there and cannot be read: damage, unless this process has run out of something.
+[[nodiscard]] Error unreadable(const std::string& what, int error_number);
 
 // "open /x/y: No such file or directory", for errno.
 [[nodiscard]] Error errno_error(const std::string& what, int error_number);

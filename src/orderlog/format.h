@@ -3,13 +3,15 @@
 // One batch is one group commit is one write: a header, the records of one turn (record.h), zeros
 // up to the next 4 KiB block. Little endian, every number at its own alignment.
 //
-//     0  u32   magic "STB1"            4  u32  version
-//     8  u64   header_sum              XXH3-64 of bytes 16..127, seeded with bytes 0..7
-//    16  u128  log_uuid               32  u32  stream          36  u32  segment
-//    40  u64   batch_seq, gapless     48  u64  first_lsn       56  u32  record_count    60  u32
-//    body_bytes 64  u64   prev_chain             72  u64  body_sum        XXH3-64 of the body 80
-//    u64   durable_seq            88  u64  epoch 96  i64   wall_ns               104  i64  boot_ns
-//    112  u128 boot_id
+//     0  u32   magic "STB1"               4  u32  version
+//     8  u64   header_sum: XXH3-64 of bytes 16..127, seeded with bytes 0..7
+//    16  u128  log_uuid                  32  u32  stream          36  u32  segment
+//    40  u64   batch_seq, gapless        48  u64  first_lsn
+//    56  u32   record_count              60  u32  body_bytes
+//    64  u64   prev_chain                72  u64  body_sum: XXH3-64 of the body
+//    80  u64   durable_seq               88  u64  epoch
+//    96  i64   wall_ns                  104  i64  boot_ns
+//   112  u128  boot_id
 //   128  body: records, then zeros
 //
 //     segment 7                                                              segment 8

@@ -90,8 +90,8 @@ std::string Reader::where() const {
 }
 
 Error Reader::describe(Flaw flaw) const {
-  if (is_segment_missing_) return {where() + ": the segment's file is missing"};
-  return {where() + ": " + std::string(name_of(flaw))};
+  if (is_segment_missing_) return {where() + ": the segment's file is missing", true};
+  return {where() + ": " + std::string(name_of(flaw)), true};
 }
 
 Expected Reader::expected() const {
@@ -129,7 +129,7 @@ Status Reader::fill(size_t bytes_needed) {
   const Result<size_t> read = read_at(file_, position_.offset, memory_.bytes().first(bytes), path);
   if (!read) return read.error();
   if (*read < bytes_needed)
-    return Error{path + " ends at " + std::to_string(position_.offset + *read) + " bytes"};
+    return Error{path + " ends at " + std::to_string(position_.offset + *read) + " bytes", true};
   window_bytes_ = *read;
   window_up_to_ = up_to_;
   read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);

@@ -75,7 +75,7 @@ class Run {
     if (!list->misfit.empty()) return damaged(list->misfit);
     const std::vector<uint32_t>& all = list->segments;
     segments_.assign(std::lower_bound(all.begin(), all.end(), input_.start.segment), all.end());
-    const bool is_new = input_.start == Position{} && all.empty();
+    const bool is_new = input_.start == Position{} && all.empty() && !files_.known.has_begun;
     if (segments_.empty() && !is_new) return missing(input_.start.segment);
     for (size_t i = 0; i < segments_.size(); ++i)
       if (segments_[i] != input_.start.segment + i)
@@ -100,6 +100,10 @@ class Run {
       const Batch& batch = *found->batch;
       if (const Status passed = visit_batch(batch); !passed)
         return damaged(reader_.where() + ": " + passed.error().message);
+      if (is_of_another_history(batch))
+        return damaged(
+            reader_.where() +
+            ": the manifest knows another batch here: the segment is not the one that was written");
       report_.batches += 1;
       report_.records += batch.record_count();
       report_.last_lsn = batch.last_lsn();
@@ -185,16 +189,23 @@ class Run {
     return sync_segments();
   }
 
+  bool is_of_another_history(const Batch& batch) const {
+    const KnownStream& known = files_.known;
+    return known.chain != 0 && batch.last_lsn() == known.last_lsn && batch.chain() != known.chain;
+  }
+
   const Witness* find_witness() const {
+    if (manifest_.lsn > report_.last_lsn) return &manifest_;
     for (const Witness& witness : input_.witnesses)
       if (witness.lsn > report_.last_lsn) return &witness;
     return nullptr;
   }
 
   std::string rolled_back(const Witness& witness) const {
-    return "the log of stream " + std::to_string(files_.stream) + " ends with record " +
-           std::to_string(report_.last_lsn) + ", and the " + witness.name + " has seen record " +
-           std::to_string(witness.lsn) + ": acknowledged orders are gone, or this is an older copy";
+    return "the log of stream " + std::to_string(files_.stream) + " in " + files_.dir +
+           " ends with record " + std::to_string(report_.last_lsn) + ", and the " + witness.name +
+           " has seen record " + std::to_string(witness.lsn) +
+           ": acknowledged orders are gone, or this is an older copy";
   }
 
   Status missing(uint32_t segment) { return damaged(files_.segment_path(segment) + " is missing"); }
@@ -208,6 +219,7 @@ class Run {
   const RecoveryInput& input_;
   const StreamFiles& files_;
   const RecordVisitor& visit_;
+  const Witness manifest_{"manifest", files_.known.last_lsn};
   Reader reader_;
   std::vector<uint32_t> segments_;
   Reader::Found found_;
@@ -217,7 +229,9 @@ class Run {
 }  // namespace
 
 Result<RecoveryReport> recover(const RecoveryInput& input, const RecordVisitor& visit) {
-  return Run(input, visit).go();
+  Result<RecoveryReport> report = Run(input, visit).go();
+  if (report || !report.error().is_damage) return report;
+  return RecoveryReport{.outcome = RecoveryOutcome::damaged, .message = report.error().message};
 }
 
 }  // namespace stampede::orderlog

@@ -47,12 +47,6 @@ uint64_t sum_of(const SnapshotHeader& header) {
   return checksum(bytes.subspan(kSummedFrom), (uint64_t{header.version} << 32) | header.magic);
 }
 
-std::string path_of(const StreamFiles& files, uint32_t segment) {
-  char name[32];
-  std::snprintf(name, sizeof name, "/%s%010u", kPrefix.data(), segment);
-  return files.dir + name;
-}
-
 std::optional<uint32_t> segment_of(std::string_view name) {
   if (name.size() != kPrefix.size() + kDigits || !name.starts_with(kPrefix)) return std::nullopt;
   uint64_t number = 0;
@@ -74,14 +68,14 @@ class Scan {
  public:
   Scan(const StreamFiles& files, uint32_t segment)
       : files_(files),
-        path_(path_of(files, segment)),
+        path_(snapshot_path(files, segment)),
         next_(first_batch(segment)),
         buffer_(bounds::batch_bytes_max) {}
 
   Result<SnapshotHeader> read_header() {
     Result<std::optional<File>> opened = open_for_reading(path_, false);
     if (!opened) return opened.error();
-    if (!*opened) return Error{path_ + " is missing"};
+    if (!*opened) return Error{path_ + " is missing", true};
     file_ = std::move(**opened);
     if (Status status = read(0, bounds::log_block_bytes); !status) return status.error();
     std::memcpy(&header_, buffer_.bytes().data(), sizeof header_);
@@ -94,6 +88,9 @@ class Scan {
       return damage("it belongs to another log or stream");
     if (header_.segment != next_.segment)
       return damage("it belongs to segment " + std::to_string(header_.segment));
+    if (!is_blank(
+            buffer_.bytes().subspan(sizeof header_, bounds::log_block_bytes - sizeof header_)))
+      return damage("the bytes behind the header are not zero");
     return header_;
   }
 
@@ -107,6 +104,9 @@ class Scan {
     }
     if (next_.prev_chain != header_.last_chain || records != header_.record_count)
       return damage("it does not end as its header says");
+    const Result<size_t> more = read_at(file_, next_.offset, buffer_.bytes().first(1), path_);
+    if (!more) return more.error();
+    if (*more != 0) return damage("there are bytes behind its last batch");
     return Ok{};
   }
 
@@ -149,7 +149,7 @@ class Scan {
   }
 
   Error damage(const std::string& reason) const {
-    return {path_ + " offset " + std::to_string(next_.offset) + ": " + reason};
+    return {path_ + " offset " + std::to_string(next_.offset) + ": " + reason, true};
   }
 
   const StreamFiles& files_;
@@ -170,10 +170,17 @@ SnapshotFacts facts_of(const SnapshotHeader& header) {
           .sequence_max = header.sequence_max,
           .wall_ns = header.wall_ns,
           .boot_id = header.boot_id,
-          .record_count = header.record_count};
+          .record_count = header.record_count,
+          .sum = header.header_sum};
 }
 
 }  // namespace
+
+std::string snapshot_path(const StreamFiles& files, uint32_t segment) {
+  char name[32];
+  std::snprintf(name, sizeof name, "/%s%010u", kPrefix.data(), segment);
+  return files.dir + name;
+}
 
 SnapshotWriter::SnapshotWriter(const StreamFiles& files)
     : files_(files), batch_(bounds::batch_bytes_max) {}
@@ -185,7 +192,7 @@ SnapshotWriter::~SnapshotWriter() {
 Status SnapshotWriter::begin(uint32_t segment) {
   CHECK(!file_.is_open());
   next_ = first_batch(segment);
-  path_ = path_of(files_, segment);
+  path_ = snapshot_path(files_, segment);
   const std::string unfinished = unfinished_path();
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
   file_ = File(::open(unfinished.c_str(), flags, 0600));
@@ -223,18 +230,19 @@ Status SnapshotWriter::flush() {
   return Ok{};
 }
 
-Status SnapshotWriter::finish(const SnapshotFacts& facts) {
+Result<uint64_t> SnapshotWriter::finish(const SnapshotFacts& facts) {
   CHECK(facts.position.segment == next_.segment);
   CHECK(facts.position.offset == 0);
-  if (Status flushed = flush(); !flushed) return flushed;
-  if (Status written = write_header(facts); !written) return written;
-  if (Status synced = sync_file(file_, path_); !synced) return synced;
-  if (Status renamed = rename_durably(unfinished_path(), path_); !renamed) return renamed;
+  if (Status flushed = flush(); !flushed) return flushed.error();
+  const Result<uint64_t> sum = write_header(facts);
+  if (!sum) return sum;
+  if (Status synced = sync_file(file_, path_); !synced) return synced.error();
+  if (Status renamed = rename_durably(unfinished_path(), path_); !renamed) return renamed.error();
   file_.close();
-  return Ok{};
+  return sum;
 }
 
-Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
+Result<uint64_t> SnapshotWriter::write_header(const SnapshotFacts& facts) {
   SnapshotHeader header{.log_uuid = files_.log_uuid,
                         .stream = files_.stream,
                         .segment = facts.position.segment,
@@ -251,7 +259,8 @@ Status SnapshotWriter::write_header(const SnapshotFacts& facts) {
   header.header_sum = sum_of(header);
   const AlignedBuffer block(bounds::log_block_bytes);
   std::memcpy(block.bytes().data(), &header, sizeof header);
-  return write_all(file_, 0, block.bytes(), path_);
+  if (Status written = write_all(file_, 0, block.bytes(), path_); !written) return written.error();
+  return header.header_sum;
 }
 
 Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files) {
@@ -283,7 +292,7 @@ Result<uint32_t> remove_old_snapshots(const StreamFiles& files) {
   const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
   if (!snapshots) return snapshots.error();
   for (size_t i = kSnapshotsKept; i < snapshots->size(); ++i) {
-    const std::string path = path_of(files, (*snapshots)[i]);
+    const std::string path = snapshot_path(files, (*snapshots)[i]);
     if (::unlink(path.c_str()) != 0) return errno_error("remove " + path, errno);
   }
   return snapshots->size() < kSnapshotsKept ? 0 : (*snapshots)[kSnapshotsKept - 1];

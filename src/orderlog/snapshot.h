@@ -34,6 +34,7 @@ struct SnapshotFacts {
   int64_t wall_ns = 0;        // of the last batch before
   BootId boot_id;             // in which OrderImage::deadline_boot_ns is valid
   uint64_t record_count = 0;  // filled by the writer
+  uint64_t sum = 0;           // the same; of the header, so of everything in the file
 };
 
 // Streams records into a file. Any thread; blocks on I/O.
@@ -47,11 +48,12 @@ class SnapshotWriter {
 
   [[nodiscard]] Status begin(uint32_t segment);  // covers the segments below
   [[nodiscard]] Status append(const Record& record);
-  [[nodiscard]] Status finish(const SnapshotFacts& facts);
+  // Returns the sum by which the snapshot is known (SnapshotFacts::sum).
+  [[nodiscard]] Result<uint64_t> finish(const SnapshotFacts& facts);
 
  private:
   [[nodiscard]] Status flush();
-  [[nodiscard]] Status write_header(const SnapshotFacts& facts);
+  [[nodiscard]] Result<uint64_t> write_header(const SnapshotFacts& facts);
   std::string unfinished_path() const { return path_ + std::string(kUnfinished); }
 
   const StreamFiles files_;
@@ -62,6 +64,8 @@ class SnapshotWriter {
   uint32_t record_count_ = 0;
   Position next_;  // of the batch that fills; `segment` is what the snapshot covers
 };
+
+[[nodiscard]] std::string snapshot_path(const StreamFiles& files, uint32_t segment);
 
 // The snapshots that are there, newest first, by the segment they are named after.
 [[nodiscard]] Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files);

@@ -22,14 +22,14 @@ Status for_each_piece(const StreamFiles& files, uint32_t segment, uint64_t offse
   const std::string path = files.segment_path(segment);
   Result<std::optional<File>> opened = open_for_reading(path, files.is_direct);
   if (!opened) return opened.error();
-  if (!*opened) return Error{path + " is missing"};
+  if (!*opened) return Error{path + " is missing", true};
   const AlignedBuffer buffer(kPieceBytes);
   while (offset < files.segment_bytes) {
     const size_t bytes = std::min<size_t>(kPieceBytes, files.segment_bytes - offset);
     const Result<size_t> read = read_at(**opened, offset, buffer.bytes().first(bytes), path);
     if (!read) return read.error();
     if (*read != bytes)
-      return Error{path + " ends at " + std::to_string(offset + *read) + " bytes"};
+      return Error{path + " ends at " + std::to_string(offset + *read) + " bytes", true};
     if (Status visited = visit(offset, buffer.bytes().first(bytes)); !visited) return visited;
     offset += bytes;
   }

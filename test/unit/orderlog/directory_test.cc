@@ -25,6 +25,20 @@ std::string error_of(const std::string& data_dir) {
   return manifest ? "" : manifest.error().message;
 }
 
+// With every line that there can be.
+Manifest known_manifest() {
+  Manifest manifest = next_generation(new_manifest(7, 1, 1 << 20), 2);
+  manifest.log_uuid.fill(0xab);
+  manifest.stream_uuid.fill(0xcd);
+  manifest.hash_key.fill(0xef);
+  manifest.boot = 12;
+  manifest.is_loss_pending = true;
+  manifest.machine_id = this_machine_id();
+  manifest.streams[0].first_snapshot_sum = 0x0123456789abcdef;
+  note_log_end(manifest.streams[0], {.next_lsn = 900, .prev_chain = 0xfedcba9876543210});
+  return manifest;
+}
+
 TEST_SUITE("orderlog/directory") {
   TEST_CASE("a manifest reads back as it was written") {
     const ScratchDir dir;
@@ -60,9 +74,10 @@ TEST_SUITE("orderlog/directory") {
   TEST_CASE("a newer version is refused with what to do") {
     const ScratchDir dir;
     Manifest manifest = new_manifest(0, 1, 1 << 20);
-    manifest.format_version = kFormatVersion + 1;
+    manifest.format_version = kManifestVersion + 1;
     REQUIRE(write_manifest(dir.path(), manifest));
-    CHECK(contains(error_of(dir.path()), "format version 2"));
+    CHECK_FALSE(read_manifest(dir.path()).error().is_damage);
+    CHECK(contains(error_of(dir.path()), "format version 3"));
     CHECK(contains(error_of(dir.path()), "start the newer stampede"));
   }
 
@@ -77,6 +92,7 @@ TEST_SUITE("orderlog/directory") {
     Manifest manifest = new_manifest(0, 1, 1 << 20);
     manifest.machine_id = "0123456789abcdef0123456789abcdef";
     REQUIRE(write_manifest(dir.path(), manifest));
+    if (!this_machine_id().empty()) CHECK_FALSE(read_manifest(dir.path()).error().is_damage);
     if (this_machine_id().empty()) {
       CHECK(read_manifest(dir.path()));
       return;
@@ -85,13 +101,132 @@ TEST_SUITE("orderlog/directory") {
     CHECK(read_manifest(dir.path(), true));
     const std::string path = dir.path() + "/manifest";
     const std::string text = read_file(path);
-    std::ofstream(path) << text.substr(0, text.find("machine_id = "));
+    const size_t at = text.find("machine_id = "), end = text.find('\n', at) + 1;
+    std::ofstream(path) << text.substr(0, at) + text.substr(end);
     CHECK(error_of(dir.path()).empty());
+  }
+
+  TEST_CASE("one bit flipped anywhere in a manifest is damage with its path") {
+    const ScratchDir dir;
+    REQUIRE(write_manifest(dir.path(), known_manifest()));
+    const std::string path = dir.path() + "/manifest";
+    const size_t size = std::filesystem::file_size(path);
+    Damage damage(path);
+    for (size_t bit = 0; bit < 8 * size; ++bit) {
+      damage.flip(bit / 8, bit % 8);
+      const auto manifest = read_manifest(dir.path());
+      const bool is_refused = !manifest && manifest.error().is_damage;
+      if (!is_refused || !contains(manifest.error().message, path)) FAIL("bit ", bit);
+      damage.flip(bit / 8, bit % 8);
+    }
+    CHECK(**read_manifest(dir.path()) == known_manifest());
+  }
+
+  TEST_CASE("a manifest that is cut or longer or blank or no file is damage") {
+    const ScratchDir dir;
+    REQUIRE(write_manifest(dir.path(), known_manifest()));
+    const std::string path = dir.path() + "/manifest", sound = read_file(path);
+    const auto is_damage = [&] {
+      const auto manifest = read_manifest(dir.path());
+      return !manifest && manifest.error().is_damage && contains(manifest.error().message, path);
+    };
+    for (size_t size = 0; size < sound.size(); ++size) {
+      std::ofstream(path) << sound.substr(0, size);
+      if (!is_damage()) FAIL("cut to ", size);
+    }
+    for (const std::string& more : {std::string("\n"), std::string("node = 1\n"),
+                                    std::string(1, '\0'), std::string(9000, 'x')}) {
+      std::ofstream(path) << sound + more;
+      CHECK(is_damage());
+    }
+    std::ofstream(path) << std::string(sound.size(), '\0');
+    CHECK(is_damage());
+    std::filesystem::remove(path);
+    std::filesystem::create_directory(path);
+    CHECK(is_damage());
+    std::filesystem::remove(path);
+    std::ofstream(dir.path() + "/aside") << sound;
+    std::filesystem::create_symlink(dir.path() + "/aside", path);
+    CHECK(is_damage());
+  }
+
+  TEST_CASE("a manifest of version 1 is read and knows nothing of its streams") {
+    const ScratchDir dir;
+    Manifest manifest = new_manifest(3, 2, 1 << 20);
+    manifest.format_version = 1;
+    REQUIRE(write_manifest(dir.path(), manifest));
+    CHECK_FALSE(contains(read_file(dir.path() + "/manifest"), "checksum"));
+    const Manifest read = **read_manifest(dir.path());
+    CHECK(read == manifest);
+    CHECK_FALSE(read.streams[1].has_begun);
+    manifest.generation = 2;
+    REQUIRE(write_manifest(dir.path(), manifest));
+    CHECK(read_manifest(dir.path())->value().streams[1].begins_with_snapshot);
+  }
+
+  TEST_CASE("each generation's files carry an id of their own") {
+    const Manifest first = new_manifest(3, 2, 1 << 20), next = next_generation(first, 5);
+    CHECK_EQ(next.generation, 2);
+    CHECK_EQ(next.streams.size(), 5);
+    CHECK(next.streams[4].begins_with_snapshot);
+    CHECK(next.log_uuid == first.log_uuid);
+    CHECK(stream_files("d", next, 0).log_uuid != stream_files("d", first, 0).log_uuid);
+    CHECK(stream_files("d", first, 0).log_uuid == first.log_uuid);
+  }
+
+  TEST_CASE("streams that the manifest does not name and streams that are gone are damage") {
+    const ScratchDir dir;
+    const Manifest manifest = new_manifest(0, 2, 1 << 20);
+    REQUIRE(write_manifest(dir.path(), manifest));
+    CHECK(check_streams(dir.path(), manifest));
+    const auto check_refused = [&](const std::string& place) {
+      const Status status = check_streams(dir.path(), manifest);
+      REQUIRE_FALSE(status);
+      CHECK(status.error().is_damage);
+      CHECK(contains(status.error().message, place));
+    };
+    // What a change of shards leaves when it is killed before the manifest is replaced: snapshots that nobody continued.
+    for (const std::string place : {"/log/g1/s2", "/log/g2/s0"}) {
+      std::filesystem::create_directories(dir.path() + place);
+      std::ofstream(dir.path() + place + "/snapshot-0000000001") << "x";
+      CHECK(check_streams(dir.path(), manifest));
+      std::ofstream(dir.path() + place + "/0000000001.log") << "x";
+      check_refused(place);
+      std::filesystem::remove_all(dir.path() + place);
+    }
+    std::filesystem::create_directories(dir.path() + "/log/g0/s7");
+    std::ofstream(dir.path() + "/log/g0/s7/0000000001.log") << "an earlier generation";
+    CHECK(check_streams(dir.path(), manifest));
+    std::filesystem::remove(dir.path() + "/log/g1/s1");
+    check_refused("/log/g1/s1");
+    std::ofstream(dir.path() + "/log/g1/s1") << "x";
+    check_refused("/log/g1/s1");
+  }
+
+  TEST_CASE("a log or a database without a manifest is damage and a directory just made is not") {
+    const ScratchDir dir;
+    CHECK(check_new(dir.path()));
+    std::filesystem::create_directories(dir.path() + "/log/g1/s0");
+    CHECK(check_new(dir.path()));  // killed before its first manifest was written
+    const auto check_refused = [&](const std::string& file) {
+      std::ofstream(dir.path() + file) << "x";
+      const Status status = check_new(dir.path());
+      REQUIRE_FALSE(status);
+      CHECK(status.error().is_damage);
+      CHECK(contains(status.error().message, dir.path() + "/manifest is missing"));
+      std::filesystem::remove(dir.path() + file);
+    };
+    check_refused("/log/g1/s0/0000000001.log");
+    check_refused("/log/g1/s0/snapshot-0000000004");
+    check_refused("/orders.db");
+    CHECK(check_new(dir.path()));
   }
 
   TEST_CASE("each wrong line is named and nothing is changed") {
     const ScratchDir dir;
-    REQUIRE(write_manifest(dir.path(), new_manifest(3, 2, 1 << 20)));
+    Manifest manifest = new_manifest(3, 2, 1 << 20);
+    manifest.format_version = 1;  // without a sum, so that a line can be wrong by itself
+    REQUIRE(write_manifest(dir.path(), manifest));
     const std::string path = dir.path() + "/manifest";
     const std::string sound = read_file(path);
     const auto error_with = [&](const std::string& from, const std::string& to) {

@@ -4,7 +4,10 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 
@@ -31,7 +34,10 @@ Status write_snapshot(const StreamFiles& files, uint32_t segment, uint64_t order
     const OrderImage image{.reserve = sample_reserve(i), .state = OrderState::paid, .last_lsn = i};
     if (Status status = writer.append(image); !status) return status;
   }
-  return writer.finish(facts_for(segment));
+  const Result<uint64_t> sum = writer.finish(facts_for(segment));
+  if (!sum) return sum.error();
+  CHECK_EQ(*sum, read_snapshot_facts(files, segment)->sum);
+  return Ok{};
 }
 
 Result<SnapshotFacts> read_all(const StreamFiles& files, uint32_t segment,
@@ -72,13 +78,44 @@ TEST_SUITE("orderlog/snapshot") {
     const size_t size = std::filesystem::file_size(path);
     CHECK_EQ(size, 8192);
     for (size_t offset = 0; offset < size; ++offset) {
-      if (offset >= 128 && offset < 4096) continue;  // behind the header, before the first batch
       damage.flip(offset, offset % 8);
       const bool is_refused = !read_all(files, 7);
       damage.flip(offset, offset % 8);
       if (!is_refused) FAIL("byte ", offset);
     }
     CHECK(read_all(files, 7));
+  }
+
+  TEST_CASE("bytes behind a snapshot's last batch are refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 20));
+    std::ofstream(dir.path() + "/snapshot-0000000007", std::ios::app) << '\0';
+    const Result<SnapshotFacts> read = read_all(files, 7);
+    REQUIRE_FALSE(read);
+    CHECK(read.error().is_damage);
+  }
+
+  TEST_CASE("a snapshot that is a link or a directory or a pipe is damage and never waited for") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    const std::string path = snapshot_path(files, 7);
+    REQUIRE(write_snapshot(files, 7, 20));
+    std::filesystem::rename(path, dir.path() + "/aside");
+    const auto check_refused = [&] {
+      const Result<SnapshotFacts> read = read_all(files, 7);
+      REQUIRE_FALSE(read);
+      CHECK(read.error().is_damage);
+      CHECK(contains(read.error().message, path));
+      std::filesystem::remove(path);
+    };
+    check_refused();  // missing
+    std::filesystem::create_symlink(dir.path() + "/aside", path);
+    check_refused();
+    std::filesystem::create_directory(path);
+    check_refused();
+    REQUIRE_EQ(::mkfifo(path.c_str(), 0600), 0);
+    check_refused();
   }
 
   TEST_CASE("a snapshot cut short or without one of its batches is refused") {

@@ -653,12 +653,13 @@ bool Desk::may_forget(uint32_t index, Moment now) const {
     return false;
   const SaleTerms& terms = catalog_.sale(state_.item_of(order));
   if (terms.ends_ms == 0) return false;
-  return now.wall_ms() > terms.ends_ms + terms.pay_window_s * 1000 + settings_.retain_ms;
+  return wall_.has_passed(terms.ends_ms + terms.pay_window_s * 1000 + settings_.retain_ms, now);
 }
 
 // Memory has an end: some cells a sweep, round and round.
 void Desk::forget_some(Moment now) {
-  if (now.boot_ns < next_forget_ns_ || state_.orders_live() == 0) return;
+  if (now.boot_ns < next_forget_ns_) return;
+  wall_.observe(now);
   next_forget_ns_ = now.boot_ns + ms(kForgetEveryMs);
   uint32_t orders = kForgetOrdersPerSweep;
   for (uint32_t cells = kForgetCellsPerSweep; cells > 0 && orders > 0; --cells) {

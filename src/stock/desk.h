@@ -26,6 +26,7 @@
 #include "order.h"
 #include "orderlog/record.h"
 #include "stock/catalog.h"
+#include "stock/steady_wall.h"
 #include "stock/stream_state.h"
 #include "stock/timer_wheel.h"
 
@@ -242,6 +243,7 @@ class Desk final {
   int64_t next_watcher_sweep_ns_ = 0;
   uint32_t forget_cursor_ = 0;
   int64_t next_forget_ns_ = 0;
+  SteadyWall wall_;  // forgetting is for good
   DeskStats stats_;
 };
 

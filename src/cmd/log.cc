@@ -72,6 +72,14 @@ Result<Position> start_of(const StreamFiles& files) {
 
 // ---- inspect ----
 
+// A batch that was under way when it was looked at, and whose successor was written by the time the
+// rest was scanned, looks like damage. On a second look it is whole.
+bool is_sound_by_now(const StreamFiles& files, const Position& position) {
+  Reader reader(files, position);
+  const Result<Reader::Found> found = reader.look();
+  return found && found->batch;
+}
+
 using Drained = std::map<uint32_t, Lsn>;  // by stream
 
 // What the database says it has; nothing when there is none.
@@ -110,15 +118,23 @@ class Inspection {
       found = reader.look();
     }
     if (!found) return found.error();
-    if (flags_.shows_batches || flags_.shows_records) return Ok{};
-    summarize(reader, drained);
-    if (found->flaw != Flaw::blank)
-      std::printf("  behind it  %s (`stampede log verify` judges)\n",
-                  std::string(name_of(found->flaw)).c_str());
-    return Ok{};
+    if (!flags_.shows_batches && !flags_.shows_records) summarize(reader, drained);
+    return is_full() ? Ok{} : judge_end(reader.position());
   }
 
  private:
+  // What was shown is all there is, or the place where more should be. As in verify, a batch that was being written is
+  // looked at twice.
+  Status judge_end(const Position& end) const {
+    const Result<RecoveryReport> report =
+        recover({.files = files_, .start = end, .is_read_only = true},
+                [](Lsn, const Record&, const Batch&) -> Status { return Ok{}; });
+    if (!report) return report.error();
+    if (report->outcome != RecoveryOutcome::damaged || is_sound_by_now(files_, report->end))
+      return Ok{};
+    return Error{"stream " + std::to_string(files_.stream) + ": " + report->message, true};
+  }
+
   bool is_full() const { return flags_.limit != 0 && shown_ >= flags_.limit; }
 
   void show(const Batch& batch) {
@@ -170,11 +186,11 @@ class Inspection {
 
 int inspect(const Flags& flags) {
   const Result<std::vector<StreamFiles>> streams = streams_of(flags);
-  if (!streams) return fail(kExitUsage, streams.error().message);
+  if (!streams) return fail(exit_code_of(streams.error(), kExitUsage), streams.error().message);
   const Drained drained = drained_of(flags);
   for (const StreamFiles& files : *streams)
     if (Status done = Inspection(flags, files).run(drained); !done)
-      return fail(kExitFailure, done.error().message);
+      return fail(exit_code_of(done.error()), done.error().message);
   return kExitOk;
 }
 
@@ -212,14 +228,6 @@ RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots) {
   };
 }
 
-// A batch that was under way when it was looked at, and whose successor was written by the time the
-// rest was scanned, looks like damage. On a second look it is whole.
-bool is_sound_by_now(const StreamFiles& files, const Position& position) {
-  Reader reader(files, position);
-  const Result<Reader::Found> found = reader.look();
-  return found && found->batch;
-}
-
 uint32_t oldest_segment(const StreamFiles& files) {
   const Result<SegmentList> list = list_segments(files);
   return list && !list->segments.empty() ? list->segments.front() : 0;
@@ -252,7 +260,7 @@ int verify_stream(const StreamFiles& files) {
   const auto snapshots = verify_snapshots(files);
   if (!snapshots) return fail(kExitLogDamaged, snapshots.error().message);
   const Result<RecoveryReport> report = verify_segments(files, *snapshots);
-  if (!report) return fail(kExitFailure, report.error().message);
+  if (!report) return fail(exit_code_of(report.error()), report.error().message);
   if (report->outcome == RecoveryOutcome::damaged)
     return fail(kExitLogDamaged, "stream " + std::to_string(files.stream) + ": " + report->message);
   std::printf(
@@ -268,7 +276,7 @@ int verify_stream(const StreamFiles& files) {
 
 int verify(const Flags& flags) {
   const Result<std::vector<StreamFiles>> streams = streams_of(flags);
-  if (!streams) return fail(kExitUsage, streams.error().message);
+  if (!streams) return fail(exit_code_of(streams.error(), kExitUsage), streams.error().message);
   int worst = kExitOk;
   for (const StreamFiles& files : *streams) worst = std::max(worst, verify_stream(files));
   return worst;

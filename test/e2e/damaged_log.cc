@@ -77,6 +77,13 @@ TEST_SUITE("e2e/damaged_log") {
     CHECK(run_stampede({"log", "verify", "--data", killed.server.data()}).exit_code == 0);
     flip_bit(killed.segment, killed.end / 2 + 40, 3);
     CHECK(run_stampede({"log", "verify", "--data", killed.server.data()}).exit_code == 78);
+    for (std::string what : {"--records", "--batches", "--summary"}) {
+      const Finished inspected =
+          run_stampede({"log", "inspect", what, "--data", killed.server.data()});
+      CHECK(inspected.exit_code == 78);
+      CHECK(inspected.err.find(killed.segment) != std::string::npos);
+      CHECK(inspected.err.find("offset") != std::string::npos);
+    }
     CHECK(run_stampede({"drain", "--data", killed.server.data(), "--db",
                         "sqlite:" + killed.server.scratch().path("x.db")})
               .exit_code == 78);

@@ -119,7 +119,7 @@ std::string key_file_json() {
 
 Server::Server(ServerOptions options) : options_(std::move(options)) {
   write_file(scratch_.path("keys.json"), key_file_json());
-  start();
+  if (options_.starts) start();
 }
 
 Server::~Server() {
@@ -170,6 +170,14 @@ void Server::start() {
   REQUIRE_MESSAGE(spawn(), "the server did not become ready:\n" << tail(said()));
   http_ = std::make_unique<Http>(public_);
   admin_http_ = std::make_unique<Http>(admin_);
+}
+
+std::optional<int> Server::try_start() {
+  write_file(stderr_path(), "");
+  if (!spawn()) return process_->wait(kPatience).value_or(-1);
+  http_ = std::make_unique<Http>(public_);
+  admin_http_ = std::make_unique<Http>(admin_);
+  return std::nullopt;
 }
 
 int Server::start_and_fail() {

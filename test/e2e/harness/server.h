@@ -63,6 +63,7 @@ struct ServerOptions {
   std::vector<std::string> without;  // defaults to leave out
   std::string data;                  // empty: `data` in the scratch directory
   std::function<void()> prepare;     // in the child before exec: system calls only
+  bool starts = true;                // with the object
 };
 
 // The units of one item, as /admin/audit has them.
@@ -80,6 +81,8 @@ class Server {
 
   // Life
   void start();
+  // Starts it or does not: the exit code, with the reason in complaint(); nothing when it is ready. Checks nothing.
+  std::optional<int> try_start();
   // Starts and expects it to refuse: the exit code, with the reason in complaint().
   int start_and_fail();
   std::string complaint() const { return read_file(stderr_path()); }

@@ -397,6 +397,7 @@ class DatabaseAudit {
 
 Result<Node> open_node(const std::string& data, const Flags& flags, int& exit_code) {
   Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(data, true);
+  if (!manifest && manifest.error().is_damage) exit_code = kExitLogDamaged;
   if (!manifest) return manifest.error();
   if (!*manifest) return Error{data + " is no data directory of a server"};
   Node node{.manifest = **manifest, .streams = {}};

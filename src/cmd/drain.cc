@@ -61,7 +61,7 @@ std::optional<int> recover(OfflineStream& stream, drain::ItemNames& names, int64
                           learn(names, record);
                           return Ok{};
                         });
-  if (!report) return fail(kExitFailure, report.error().message);
+  if (!report) return fail(exit_code_of(report.error()), report.error().message);
   if (report->outcome == orderlog::RecoveryOutcome::damaged)
     return fail(kExitLogDamaged, report->message);
   if (report->outcome == orderlog::RecoveryOutcome::torn)
@@ -120,7 +120,7 @@ int drain_directory(const std::string& data_dir, drain::Sink& sink) {
   const orderlog::LockAttempt attempt = orderlog::lock_directory(data_dir);
   if (!attempt.lock) return fail(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
   const Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(data_dir);
-  if (!manifest) return fail(kExitFailure, manifest.error().message);
+  if (!manifest) return fail(exit_code_of(manifest.error()), manifest.error().message);
   if (!*manifest) return usage_error("drain", "--data " + data_dir + ": there is no order log");
 
   drain::ItemNames names;

@@ -92,7 +92,10 @@ std::optional<Ending> Node::open() {
 std::optional<Ending> Node::open_directory() {
   orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
   if (!attempt.lock)
-    return failure(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
+    return failure(attempt.is_in_use   ? kExitDirInUse
+                   : attempt.is_damage ? kExitLogDamaged
+                                       : kExitFailure,
+                   attempt.message);
   lock_ = std::move(attempt.lock);
   Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(settings_.data_dir);
   if (!manifest)

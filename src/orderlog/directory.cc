@@ -179,13 +179,15 @@ std::string hex_of(uint64_t number) {
   return text;
 }
 
-// Of everything but the line of the machine, which may be removed by hand, and of the sum itself.
+// Of everything but the line of the machine, which may be removed or emptied by hand, and of the sum itself.
 uint64_t sum_of(std::string_view text) {
   std::string summed;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
     text.remove_prefix(line.size());
-    if (!line.starts_with(kMachineKey) && !line.starts_with(kSumKey)) summed += line;
+    const bool is_summed =
+        line != "\n" && !line.starts_with(kMachineKey) && !line.starts_with(kSumKey);
+    if (is_summed) summed += line;
   }
   return checksum(std::as_bytes(std::span(summed)));
 }
@@ -339,7 +341,9 @@ LockAttempt lock_directory(const std::string& data_dir) {
   if (Status made = make_directories(data_dir); !made) return {.message = made.error().message};
   const std::string path = data_dir + "/lock";
   File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.is_open()) return {.message = errno_error("open " + path, errno).message};
+  const bool is_no_file = errno == ELOOP || errno == EISDIR || errno == ENXIO;
+  if (!file.is_open())
+    return {.is_damage = is_no_file, .message = errno_error("open " + path, errno).message};
   if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return {.message = errno_error("lock " + path, errno).message};
     return {.is_in_use = true, .message = data_dir + " is in use by " + holder_of(file)};

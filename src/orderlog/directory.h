@@ -40,6 +40,7 @@ class DirectoryLock {
 struct LockAttempt {
   std::optional<DirectoryLock> lock;
   bool is_in_use = false;  // another process holds it: exit with kExitDirInUse
+  bool is_damage = false;  // the lock is no file: exit with kExitLogDamaged
   std::string message;     // why there is no lock, with the holder's pid
 };
 // Creates the directory if need be.

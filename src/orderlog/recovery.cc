@@ -8,9 +8,9 @@
 namespace stampede::orderlog {
 namespace {
 
-std::string place_of(const Sighting& sighting) {
-  return "segment " + std::to_string(sighting.segment) + " offset " +
-         std::to_string(sighting.offset);
+std::string place_of(const StreamFiles& files, const Sighting& sighting) {
+  return "segment " + std::to_string(sighting.segment) + " (" +
+         files.segment_path(sighting.segment) + ") offset " + std::to_string(sighting.offset);
 }
 
 // What the bytes at the place of batch n are, as the table sees them.
@@ -80,7 +80,7 @@ class Run {
     for (size_t i = 0; i < segments_.size(); ++i)
       if (segments_[i] != input_.start.segment + i)
         return missing(static_cast<uint32_t>(input_.start.segment + i));
-    // Names that a crash left in doubt are settled before anything is built on them.
+    // Names that a crash left in doubt are made durable before anything is built on them.
     return input_.is_read_only ? Ok{} : sync_directory(files_.dir);
   }
 
@@ -168,11 +168,11 @@ class Run {
     const std::string reason = reader_.describe(found_.flaw).message;
     if (is_foreign(found_.flaw)) return reason;
     if (tail.foreign)
-      return reason + "; and " + place_of(*tail.foreign) +
+      return reason + "; and " + place_of(files_, *tail.foreign) +
              " holds a batch of another log or version";
     if (tail.later)
       return reason + "; but batch " + std::to_string(tail.later->header.batch_seq) +
-             " was written after it at " + place_of(*tail.later) +
+             " was written after it at " + place_of(files_, *tail.later) +
              ", so acknowledged orders are gone";
     if (witness != nullptr) return reason + "; but " + rolled_back(*witness);
     return reason;

@@ -75,7 +75,7 @@ struct RecoveryReport {
 // record cannot follow the ones before it, which no crash explains: damage.
 using RecordVisitor = std::function<Status(Lsn lsn, const Record& record, const Batch& batch)>;
 
-// An error is one of the file system (no permission, not a segment); nothing was written then.
+// A file or directory that cannot be read is damage. An error is one of this process (out of descriptors) or of writing.
 [[nodiscard]] Result<RecoveryReport> recover(const RecoveryInput& input,
                                              const RecordVisitor& visit);
 

@@ -78,8 +78,9 @@ TEST_SUITE("e2e/foreign_data_directory") {
     Stopped stopped;
     stopped.check_refused("", "manifest");
     stopped.check_refused(stopped.text.substr(0, stopped.text.size() / 2), "manifest");
-    stopped.check_refused(stopped.with_line("shard_count", "shard_count = many"), "shard_count");
-    stopped.check_refused(stopped.text + "surprise = 1\n", "surprise");
+    stopped.check_refused(stopped.with_line("shard_count", "shard_count = many"),
+                          "manifest: its checksum");
+    stopped.check_refused(stopped.text + "surprise = 1\n", "manifest: its checksum");
     stopped.check_goes_on();
   }
 }

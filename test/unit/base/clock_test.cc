@@ -27,6 +27,14 @@ TEST_SUITE("base/clock") {
     CHECK(id == read_boot_id());
     CHECK_FALSE(id == BootId{});
   }
+
+  TEST_CASE("two clocks of one boot that run apart are two boots") {
+    const BootId boot{.low = 1, .high = 2};
+    CHECK(in_time_namespace(boot, 0) == boot);
+    CHECK_FALSE(in_time_namespace(boot, 5 * kSecond) == boot);
+    CHECK(in_time_namespace(boot, 5 * kSecond) == in_time_namespace(boot, 5 * kSecond));
+    CHECK_FALSE(in_time_namespace(boot, 5 * kSecond) == in_time_namespace(boot, -5 * kSecond));
+  }
 }
 
 }  // namespace

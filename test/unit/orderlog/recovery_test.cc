@@ -490,23 +490,26 @@ TEST_SUITE("orderlog/recovery") {
     CHECK(fixture.recover().end == fixture.log.end);
   }
 
-  TEST_CASE("a segment that may not be read is an error with its name and no empty log") {
+  TEST_CASE("a segment that may not be read is damage with its name and no empty log") {
     Fixture fixture(3);
     const ChildEnd end = run_in_child([&] {
       std::filesystem::permissions(fixture.dir.path(), std::filesystem::perms(0755));
       std::filesystem::permissions(fixture.files.segment_path(1), std::filesystem::perms::none);
       if (::geteuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) _exit(1);  // nobody
       const auto report = recover_log(fixture.files);
-      std::fputs(report ? "" : report.error().message.c_str(), stderr);
-      _exit(report ? 2 : 0);
+      std::fputs(report ? report->message.c_str() : "", stderr);
+      _exit(report && report->outcome == RecoveryOutcome::damaged ? 0 : 2);
     });
     CHECK_EQ(end.exit_code, 0);
     CHECK(contains(end.text, fixture.files.segment_path(1) + ": Permission denied"));
   }
 
-  TEST_CASE("a directory that cannot be read is an error and no empty log") {
+  TEST_CASE("a directory that cannot be read is damage and no empty log") {
     const ScratchDir dir;
-    CHECK_FALSE(recover_log(small_files(dir.path() + "/none")));
+    const auto report = recover_log(small_files(dir.path() + "/none"));
+    REQUIRE(report);
+    CHECK(report->outcome == RecoveryOutcome::damaged);
+    CHECK(contains(report->message, "/none"));
   }
 }
 

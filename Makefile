@@ -134,7 +134,8 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/http_fuzz $(BUILD)/ledger_model
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 50000"
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 50000" \
+	    "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
 	@$(compile) $(BUILD)/unit_tests
@@ -164,8 +165,15 @@ guards:  ## every guard of test/guards taken out, one by one: each must be notic
 perf:  ## build what perf/compare measures
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor
 
-tidy:  ## check formatting and the include table
+tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-tidy) of what has changed since they passed
 	@scripts/deps tidy && scripts/tidy
+	@$(compile) $(patsubst %.cc,build/tidy/%.ok,src/main.cc $(LIB_SRCS))
+
+build/tidy/%.ok: %.cc .clang-tidy $(wildcard src/*.h src/*/*.h) | $(BUILD)/lua_scripts.inc
+	@mkdir -p $(@D)
+	@echo '  TIDY $<'
+	@clang-tidy -quiet $< -- -std=c++20 -Isrc -iquote $(BUILD) -isystem /usr/include/postgresql 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
 
 deps:  ## install the Debian packages that building and running need
 	@scripts/deps

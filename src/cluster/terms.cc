@@ -63,8 +63,9 @@ std::string difference_of(const std::string& here, const std::string& standing) 
   std::string text;
   const Fields theirs = fields_of(standing);
   for (const auto& [name, value] : fields_of(here)) {
-    const auto same = std::find_if(theirs.begin(), theirs.end(),
-                                   [&](const auto& field) { return field.first == name; });
+    const auto same = std::find_if(theirs.begin(), theirs.end(), [&name = name](const auto& field) {
+      return field.first == name;
+    });
     if (same == theirs.end() || same->second == value) continue;
     text += (text.empty() ? "" : ", ") + name + " is " + value + " here and " + same->second +
             " in the ledger";

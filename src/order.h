@@ -5,10 +5,8 @@
 #include <array>
 #include <compare>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
-#include "base/hash.h"
 #include "base/text.h"
 #include "bounds.h"
 
@@ -156,48 +154,6 @@ struct OrderAnswer {
   int64_t received_boot_ns = 0;
   int64_t reserved_boot_ns = 0;  // created
   OrderView order;
-};
-
-// ---- between a shard and the ledger ----
-
-// A ledger keeps its items in groups, and a stream has at most one exchange per group under way; one group where nothing is
-// gained by more. Sets of groups are bits.
-inline uint32_t group_of(std::string_view item, uint32_t group_count) {
-  return group_count == 1 ? 0 : checksum(std::as_bytes(std::span(item))) % group_count;
-}
-
-// What one stream says of one item; all absolute, so that a message may be repeated.
-struct LedgerAsk {
-  ItemId item = kNoItem;
-  uint32_t group = 0;  // of the item
-  Units accepted =
-      0;  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet
-  Units returned = 0;  // R, as far as it is durable
-  Units pool = 0;      // units the stream holds unsold, those on their way back included
-  Units want = 0;      // more units, please
-};
-
-// What the ledger says of one item to one stream.
-struct LedgerTell {
-  ItemId item = kNoItem;
-  Units accepted = 0;        // a: units ever granted to this stream
-  Units returned = 0;        // r: of them, back among the free ones
-  Units free = 0;            // units nobody holds
-  Units pool_elsewhere = 0;  // units that other streams hold unsold
-  bool is_news = false;      // told unasked
-};
-
-// A stream's counters of one item at one moment, for the audit.
-struct StreamCount {
-  Units accepted = 0, returned = 0, reserved = 0, paid = 0, pool = 0;
-};
-
-// One line of the audit: total = free + leased + reserved + paid at one consistent cut.
-struct AuditLine {
-  ItemId item = kNoItem;
-  Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
-  Units elsewhere = 0;  // shared ledger: what other nodes hold, reserved or sold
-  bool is_ok = false;
 };
 
 }  // namespace stampede

@@ -28,6 +28,7 @@ class Ring {
     CHECK(!empty());
     return cells_[head_];
   }
+  const T& front() const { return const_cast<Ring*>(this)->front(); }
   void pop() {
     CHECK(!empty());
     --size_;

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "cluster/redis_client.h"
 #include "cluster/registry.h"
+#include "ledger/messages.h"
 
 namespace stampede::cluster {
 

@@ -401,11 +401,11 @@ void RedisLedger::hear_lines(Group& group, ledger::Client& client) {
           item.c_str(), static_cast<long>(line.free));
       continue;
     }
-    client.hear({.item = ask.item,
-                 .accepted = static_cast<Units>(line.accepted),
-                 .returned = static_cast<Units>(line.returned),
-                 .free = static_cast<Units>(line.free),
-                 .pool_elsewhere = static_cast<Units>(line.pool_elsewhere)});
+    client.take_news({.item = ask.item,
+                      .accepted = static_cast<Units>(line.accepted),
+                      .returned = static_cast<Units>(line.returned),
+                      .free = static_cast<Units>(line.free),
+                      .pool_elsewhere = static_cast<Units>(line.pool_elsewhere)});
   }
 }
 

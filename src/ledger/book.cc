@@ -60,11 +60,12 @@ Book::Answer Book::ask(uint32_t stream, const LedgerAsk& ask) {
   line.granted += grant;
   item.pools += ask.pool + grant - line.pool;
   line.pool = ask.pool + grant;
-  const bool has_news = was_free != (item.free > 0) || was_unsold != (item.free + item.pools > 0);
-  return {.tell = tell_for(stream, ask.item), .has_news = has_news};
+  const bool concerns_others =
+      was_free != (item.free > 0) || was_unsold != (item.free + item.pools > 0);
+  return {.news = news_for(stream, ask.item), .concerns_others = concerns_others};
 }
 
-LedgerTell Book::tell_for(uint32_t stream, ItemId id) const {
+LedgerNews Book::news_for(uint32_t stream, ItemId id) const {
   const Item& item = items_[id];
   const Line& line = item.lines[stream];
   return {.item = id,

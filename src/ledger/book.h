@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "order.h"
+#include "ledger/messages.h"
 
 namespace stampede::ledger {
 
@@ -28,17 +28,17 @@ class Book {
   // Takes units off sale; false, and nothing changes, when fewer are free. The record follows.
   [[nodiscard]] bool withdraw(ItemId item, Units units);
 
-  // One stream's line of an exchange. `has_news`: what other streams may say of the item has changed; tell them.
+  // One stream's line of an exchange. `concerns_others`: what other streams may say of the item has changed; tell them.
   struct Answer {
-    LedgerTell tell;
-    bool has_news = false;
+    LedgerNews news;
+    bool concerns_others = false;
   };
   [[nodiscard]] Answer ask(uint32_t stream, const LedgerAsk& ask);
 
   [[nodiscard]] bool knows(ItemId item) const {
     return item < items_.size() && items_[item].lines != nullptr;
   }
-  [[nodiscard]] LedgerTell tell_for(uint32_t stream, ItemId item) const;
+  [[nodiscard]] LedgerNews news_for(uint32_t stream, ItemId item) const;
   // Streams that ever asked about the item hear news of it.
   [[nodiscard]] bool is_interested(uint32_t stream, ItemId item) const {
     return line(stream, item).has_asked;

@@ -17,10 +17,10 @@ static_assert(2 * bounds::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
                   bounds::ledger_slots / 2,
               "asks, tells and audits always find room; news takes only what is left");
 
-LedgerMessage message_of(Kind kind, const LedgerTell& tell) {
+LedgerMessage message_of(Kind kind, const LedgerNews& news) {
   return {.kind = kind,
-          .item = tell.item,
-          .values = {tell.accepted, tell.returned, tell.free, tell.pool_elsewhere}};
+          .item = news.item,
+          .values = {news.accepted, news.returned, news.free, news.pool_elsewhere}};
 }
 
 }  // namespace
@@ -40,11 +40,11 @@ void EmbeddedLedger::send(uint32_t to, LedgerMessage message) {
 }
 
 void EmbeddedLedger::exchange(Client&, std::span<const LedgerAsk> asks, Moment) {
-  CHECK(tells_awaited_ == 0);
+  CHECK(answers_awaited_ == 0);
   for (const LedgerAsk& ask : asks)
     send(home_of(ask.item),
          {.kind = Kind::ask, .item = ask.item, .values = {ask.returned, ask.pool, ask.want}});
-  tells_awaited_ = asks.size();
+  answers_awaited_ = asks.size();
 }
 
 bool EmbeddedLedger::has_mail() const {
@@ -65,17 +65,17 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
   switch (message.kind) {
     case Kind::ask:
       return answer_ask(message);
-    case Kind::tell:
-      CHECK(tells_awaited_ > 0);
-      --tells_awaited_;
+    case Kind::answer:
+      CHECK(answers_awaited_ > 0);
+      --answers_awaited_;
       [[fallthrough]];
     case Kind::news:
-      return client.hear({.item = message.item,
-                          .accepted = values[0],
-                          .returned = values[1],
-                          .free = values[2],
-                          .pool_elsewhere = values[3],
-                          .is_news = message.kind == Kind::news});
+      return client.take_news({.item = message.item,
+                               .accepted = values[0],
+                               .returned = values[1],
+                               .free = values[2],
+                               .pool_elsewhere = values[3],
+                               .is_unasked = message.kind == Kind::news});
     case Kind::supply:
       book_.supply(message.item, values[0]);
       return spread_news(message.item, lanes_.shard_count());
@@ -129,8 +129,8 @@ void EmbeddedLedger::answer_ask(const LedgerMessage& message) {
                                                        .returned = message.values[0],
                                                        .pool = message.values[1],
                                                        .want = message.values[2]});
-  send(message.from, message_of(Kind::tell, answer.tell));
-  if (answer.has_news) spread_news(message.item, message.from);
+  send(message.from, message_of(Kind::answer, answer.news));
+  if (answer.concerns_others) spread_news(message.item, message.from);
 }
 
 // News may be left out when a lane is crowded: a stream that says sold_out reads the item again within 50 ms anyway.
@@ -138,7 +138,7 @@ void EmbeddedLedger::spread_news(ItemId item, uint32_t except) {
   for (uint32_t stream = 0; stream < lanes_.shard_count(); ++stream) {
     if (stream == except || !book_.is_interested(stream, item)) continue;
     if (lanes_.lane(shard_, stream).room() < bounds::ledger_slots / 2) continue;
-    send(stream, message_of(Kind::news, book_.tell_for(stream, item)));
+    send(stream, message_of(Kind::news, book_.news_for(stream, item)));
   }
 }
 

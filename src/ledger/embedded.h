@@ -29,7 +29,7 @@ namespace stampede::ledger {
 struct LedgerMessage {
   enum class Kind : uint8_t {
     ask,            // returned, pool, want
-    tell,           // accepted, returned, free, pool_elsewhere: the answer to an ask
+    answer,         // accepted, returned, free, pool_elsewhere: the answer to an ask
     news,           // the same, unasked
     supply,         // supplied
     withdraw,       // units
@@ -67,7 +67,7 @@ class EmbeddedLedger final : public Ledger, public Operators {
   EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book);
 
   uint32_t group_count() const override { return 1; }
-  uint32_t ready_groups() const override { return tells_awaited_ == 0 ? 1 : 0; }
+  uint32_t ready_groups() const override { return answers_awaited_ == 0 ? 1 : 0; }
   uint32_t available_groups() const override { return 1; }
   void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) override;
   void poll(Client& client, Moment now) override;
@@ -112,7 +112,7 @@ class EmbeddedLedger final : public Ledger, public Operators {
   uint32_t shard_;
   LedgerLanes& lanes_;
   Book book_;
-  uint32_t tells_awaited_ = 0;
+  uint32_t answers_awaited_ = 0;
   uint32_t audits_asked_ = 0;
   uint64_t touched_ = 0;
   std::vector<Audit> audits_;

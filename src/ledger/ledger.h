@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "ledger/messages.h"
 #include "net/net.h"
-#include "order.h"
 
 namespace stampede::ledger {
 
@@ -26,7 +26,7 @@ namespace stampede::ledger {
 class Client {
  public:
   virtual ~Client() = default;
-  virtual void hear(const LedgerTell& tell) = 0;
+  virtual void take_news(const LedgerNews& news) = 0;
   virtual StreamCount count(ItemId item) = 0;  // at this moment, all tells so far included
 
   // Shared ledger: logs that no grant of an earlier epoch will be accepted; the record's number. nullopt: the stream's log
@@ -46,7 +46,7 @@ class Ledger {
  public:
   virtual ~Ledger() = default;
 
-  // How many groups there are (group_of in order.h).
+  // How many groups there are (group_of in messages.h).
   [[nodiscard]] virtual uint32_t group_count() const = 0;
   // Groups whose ledger can be reached and that have no exchange under way: exchange() may be about their items.
   [[nodiscard]] virtual uint32_t ready_groups() const = 0;

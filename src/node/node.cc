@@ -496,7 +496,7 @@ std::optional<Ending> Node::make_shards() {
         std::make_unique<orderlog::Writer>(files[i], streams_[i].report.end, boot_id_, *seams->disk,
                                            *segments_[i], *process_->marks[i]);
     // The first buyers need not wait for the embedded ledger's first news.
-    std::vector<LedgerTell> first_news;
+    std::vector<LedgerNews> first_news;
     if (settings_.redis) {
       epoch_links_.push_back(std::make_unique<cluster::EpochLink>(
           [this, i] { process_->doorbells[i]->ring(); }, [this] { coordinator_->wake(); }));
@@ -513,7 +513,7 @@ std::optional<Ending> Node::make_shards() {
       ledger::Book book = make_book(problem);
       if (problem) return problem;
       for (ItemId item = 0; item < streams_[0].state->items().size() + new_items_.size(); ++item)
-        first_news.push_back(book.tell_for(i, item));
+        first_news.push_back(book.news_for(i, item));
       seams->ledger =
           std::make_unique<ledger::EmbeddedLedger>(i, process_->ledger, std::move(book));
     }
@@ -540,7 +540,7 @@ std::optional<Ending> Node::make_shards() {
     seams->shard = std::make_unique<shard::Shard>(
         shard_settings, *process_, clock_, seams->net, *seams->disk, *seams->writer, *segments_[i],
         *seams->ledger, *streams_[i].state, *seams->catalog, sequence_max);
-    for (const LedgerTell& tell : first_news) seams->shard->desk().hear(tell, clock_.now());
+    for (const LedgerNews& news : first_news) seams->shard->desk().take_news(news, clock_.now());
     seams_.push_back(std::move(seams));
   }
   turns_seen_.resize(count);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ledger/messages.h"
 #include "order.h"
 #include "shard/front.h"
 #include "stock/catalog.h"

@@ -172,8 +172,8 @@ void Shard::exchange_with_ledger() {
 }
 
 // A grant that comes when nothing is appended any more is in no log, so it is nobody's: the next start does not know it.
-void Shard::hear(const LedgerTell& tell) {
-  if (stop_.may().appends) desk_.hear(tell, now_);
+void Shard::take_news(const LedgerNews& news) {
+  if (stop_.may().appends) desk_.take_news(news, now_);
 }
 
 std::optional<Lsn> Shard::promise(uint64_t epoch) {

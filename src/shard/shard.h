@@ -85,7 +85,7 @@ class Shard final : private stock::Journal,
   bool submit(const OrderRequest& request) override;
   Glance glance(ItemId item) override;
   // ledger::Client
-  void hear(const LedgerTell& tell) override;
+  void take_news(const LedgerNews& news) override;
   StreamCount count(ItemId item) override { return desk_.count(item); }
   std::optional<Lsn> promise(uint64_t epoch) override;
   Lsn durable() const override { return writer_.durable(); }

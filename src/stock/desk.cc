@@ -365,25 +365,25 @@ size_t Desk::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now
   return count;
 }
 
-void Desk::hear(const LedgerTell& tell, Moment now) {
-  Sale& sale = this->sale(tell.item);
-  const Units accepted = state_.stock(tell.item).accepted;
-  if (tell.accepted > accepted) {
-    stats_.units_leased += tell.accepted - accepted;
+void Desk::take_news(const LedgerNews& news, Moment now) {
+  Sale& sale = this->sale(news.item);
+  const Units accepted = state_.stock(news.item).accepted;
+  if (news.accepted > accepted) {
+    stats_.units_leased += news.accepted - accepted;
     ++stats_.leases;
-    sale.known_pool += tell.accepted - accepted;
-    commit(orderlog::Grant{.item = tell.item, .accepted = tell.accepted}, now);
-    watch_idle(tell.item, now.boot_ns + ms(bounds::idle_pool_ms));
+    sale.known_pool += news.accepted - accepted;
+    commit(orderlog::Grant{.item = news.item, .accepted = news.accepted}, now);
+    watch_idle(news.item, now.boot_ns + ms(bounds::idle_pool_ms));
   }
-  sale.returned_told = tell.returned;
-  sale.free = tell.free;
-  sale.pool_elsewhere = tell.pool_elsewhere;
+  sale.returned_told = news.returned;
+  sale.free = news.free;
+  sale.pool_elsewhere = news.pool_elsewhere;
   // News that crosses an ask may be older than what the ask says of this stream: it is no proof that nothing was left.
-  if (!tell.is_news || !sale.is_in_exchange) sale.told_boot_ns = now.boot_ns;
-  if (!tell.is_news) sale.is_in_exchange = false;
-  serve_line(tell.item, now);
+  if (!news.is_unasked || !sale.is_in_exchange) sale.told_boot_ns = now.boot_ns;
+  if (!news.is_unasked) sale.is_in_exchange = false;
+  serve_line(news.item, now);
   // Scarce: what changed here since the ask decides whether others may say sold_out.
-  if (sale.free == 0 && pool_to_report(tell.item) != sale.known_pool) ask_about(tell.item);
+  if (sale.free == 0 && pool_to_report(news.item) != sale.known_pool) ask_about(news.item);
 }
 
 StreamCount Desk::count(ItemId item) const {

@@ -15,7 +15,7 @@
 //   received ──handle()──▶ decided ──journal──▶ held until durable ──release()──▶ AnswerSink
 //                 │ no units                         ▲
 //                 ▼                                  │
-//            item's line ◀──hear()── ledger ◀──asks()┘
+//            item's line ◀──take_news()── ledger ◀──asks()┘
 #pragma once
 
 #include <span>
@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/ring.h"
+#include "ledger/messages.h"
 #include "order.h"
 #include "orderlog/record.h"
 #include "stock/catalog.h"
@@ -86,7 +87,7 @@ class Desk final {
   // Fills `asks` with what the ledger must hear of items of these groups, group by group; the count. Only of groups whose
   // last exchange has been answered.
   size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
-  void hear(const LedgerTell& tell, Moment now);
+  void take_news(const LedgerNews& news, Moment now);
   StreamCount count(ItemId item) const;
   // What of it the disk has: returns that are not durable count as the stream's still.
   StreamCount durable_count(ItemId item) const;

@@ -4,7 +4,7 @@
 #include "cluster/scripts.h"
 #include "harness/cluster.h"
 #include "harness/random.h"
-#include "order.h"
+#include "ledger/messages.h"
 
 #include <doctest/doctest.h>  // last: its CHECK is the one that tests mean
 

@@ -40,7 +40,7 @@ class FakeLedger final : public ledger::Ledger {
   void poll(ledger::Client& client, Moment) override {
     if (epoch_asked_ != 0) promised_ = client.promise(std::exchange(epoch_asked_, 0));
     if (withholds_) return;
-    for (const LedgerAsk& ask : std::exchange(asks_, {})) client.hear(book_.ask(0, ask).tell);
+    for (const LedgerAsk& ask : std::exchange(asks_, {})) client.take_news(book_.ask(0, ask).news);
   }
   bool has_mail() const override { return epoch_asked_ != 0 || (is_under_way() && !withholds_); }
   uint64_t take_touched() override { return 0; }

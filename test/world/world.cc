@@ -127,7 +127,7 @@ void World::make_shard(uint32_t index) {
   ledger::Book book(settings_.shards);
   const std::vector<StreamCount> nothing(settings_.shards);
   CHECK(book.start(kTicket, settings_.stock, 0, nothing));
-  const LedgerTell first_news = book.tell_for(index, kTicket);
+  const LedgerNews first_news = book.news_for(index, kTicket);
   if (settings_.has_fake_ledger)
     host.fake_ledger = std::make_unique<FakeLedger>(std::move(book));
   else
@@ -146,7 +146,7 @@ void World::make_shard(uint32_t index) {
   host.shard =
       std::make_unique<shard::Shard>(settings, process_, clock, host.net, host.disk, *host.writer,
                                      *host.segments, ledger, host.state, host.catalog, 0);
-  host.shard->desk().hear(first_news, clock.now());
+  host.shard->desk().take_news(first_news, clock.now());
   host.listener = host.net.listen();
   host.shard->front().add_listener(host.listener, false);
 }

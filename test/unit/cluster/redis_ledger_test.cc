@@ -28,8 +28,8 @@ class FakeClient final : public Client {
     return static_cast<ItemId>(codes_.size() - 1);
   }
 
-  void hear(const LedgerTell& tell) override {
-    counts_[tell.item].accepted = counts_[tell.item].pool = tell.accepted;
+  void take_news(const LedgerNews& news) override {
+    counts_[news.item].accepted = counts_[news.item].pool = news.accepted;
   }
   StreamCount count(ItemId item) override { return counts_.at(item); }
   std::optional<Lsn> promise(uint64_t) override { return 1; }

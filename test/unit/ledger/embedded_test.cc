@@ -12,15 +12,15 @@ namespace {
 // A stream that keeps its own counters, as a desk does, and checks what it hears.
 class Stream final : public EmbeddedClient {
  public:
-  void hear(const LedgerTell& tell) override {
-    CHECK(tell.accepted >= counts.accepted);
-    counts.pool += tell.accepted - counts.accepted;
-    counts.accepted = tell.accepted;
-    last = tell;
+  void take_news(const LedgerNews& news) override {
+    CHECK(news.accepted >= counts.accepted);
+    counts.pool += news.accepted - counts.accepted;
+    counts.accepted = news.accepted;
+    last = news;
   }
   StreamCount count(ItemId) override { return counts; }
   StreamCount counts;
-  LedgerTell last;
+  LedgerNews last;
 };
 
 struct Node {

@@ -21,9 +21,9 @@ namespace stampede::shard {
 
 // A stream that leases nothing: what a shard is to the ledger while nobody buys.
 struct IdleStream final : ledger::EmbeddedClient {
-  void hear(const LedgerTell& tell) override { tells.push_back(tell); }
+  void take_news(const LedgerNews& news) override { tells.push_back(news); }
   StreamCount count(ItemId) override { return {}; }
-  std::vector<LedgerTell> tells;
+  std::vector<LedgerNews> tells;
 };
 
 class OperatorsRig : public ChangeHost {

@@ -90,7 +90,7 @@ struct Fixture {
     for (int round = 0; round < 4; ++round) {
       LedgerAsk asks[8];
       const size_t count = desk->collect_asks(~0u, asks, now);
-      for (size_t i = 0; i < count; ++i) desk->hear(book.ask(0, asks[i]).tell, now);
+      for (size_t i = 0; i < count; ++i) desk->take_news(book.ask(0, asks[i]).news, now);
       desk->release(journal.last);
     }
     desk->pass_time(now);

@@ -35,7 +35,7 @@ TEST_SUITE("stock/desk") {
     f.handle(f.create("u1", 1, "k1"));
     LedgerAsk asks[4];
     for (size_t i = f.desk->collect_asks(~0u, asks, f.now); i > 0; --i)
-      f.desk->hear(f.book.ask(0, asks[i - 1]).tell, f.now);
+      f.desk->take_news(f.book.ask(0, asks[i - 1]).news, f.now);
     const Lsn reserve = f.journal.last;
     f.handle(f.create("u1", 1, "k1"));  // replay
     f.handle(f.create("u1"));           // at the limit: shows the id
@@ -124,7 +124,7 @@ TEST_SUITE("stock/desk") {
     f.turn();
     CHECK(f.answers.answers.empty());
     (void)f.book.ask(1, {.item = 0, .returned = 1});
-    f.desk->hear(f.book.tell_for(0, 0), f.now);
+    f.desk->take_news(f.book.news_for(0, 0), f.now);
     f.turn();
     CHECK(f.answers.take().verdict == Verdict::created);
   }
@@ -154,7 +154,7 @@ TEST_SUITE("stock/desk") {
     CHECK(f.desk->count(0).pool == 0);
     f.pass(bounds::idle_pool_ms + 1);
     f.pass(1);
-    CHECK(f.book.tell_for(1, 0).pool_elsewhere == 0);
+    CHECK(f.book.news_for(1, 0).pool_elsewhere == 0);
   }
 
   TEST_CASE("an idle pool goes back after its return is durable") {
@@ -238,7 +238,7 @@ TEST_SUITE("stock/desk") {
     Fixture f(100);
     f.buy("u1");
     // A grant whose orders never came: as if the process had died behind the commit of the grant.
-    f.desk->hear({.item = 0, .accepted = f.desk->count(0).accepted + 9, .free = 90}, f.now);
+    f.desk->take_news({.item = 0, .accepted = f.desk->count(0).accepted + 9, .free = 90}, f.now);
     CHECK(f.desk->count(0).pool >= 9);
     f.desk.reset();
     DeskSettings settings;
@@ -326,7 +326,7 @@ TEST_SUITE("stock/desk") {
     f.pass(100);
     REQUIRE(f.book.free(0) == 1);
     (void)f.book.ask(1, {.item = 0, .want = 1});  // elsewhere, unsold
-    f.desk->hear(f.book.tell_for(0, 0), f.now);
+    f.desk->take_news(f.book.news_for(0, 0), f.now);
     f.handle(f.payment(order, "p1"));
     f.turn();
     CHECK(f.answers.answers.empty());

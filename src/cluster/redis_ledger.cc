@@ -364,7 +364,7 @@ bool RedisLedger::may_bring_lost(const Group& group, ItemId item) {
 // were granted to an earlier process of this node, or in an answer that it gave up on, and that its log does not know.
 bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line,
                               ledger::Client& client) {
-  const StreamCount count = client.count(ask.item);
+  const StreamCount count = client.durable_count(ask.item);
   const Units accepted = static_cast<Units>(line.accepted);
   const bool is_sound = line.accepted >= 0 && accepted >= count.accepted && line.returned >= 0 &&
                         static_cast<Units>(line.returned) <= count.returned &&

@@ -134,7 +134,8 @@ int64_t Shard::gather(int64_t wait_ns) {
 // Something can be done now without another event.
 bool Shard::has_work() const {
   return front_.has_work() || !is_inbox_empty() ||
-         (stop_.may().asks_ledger && (desk_.asking_groups() & ledger_.ready_groups()) != 0);
+         (stop_.may().asks_ledger &&
+          (desk_.leases().asking_groups() & ledger_.ready_groups()) != 0);
 }
 
 int64_t Shard::sleep_ns() {
@@ -163,11 +164,11 @@ void Shard::pass_time() {
 
 void Shard::exchange_with_ledger() {
   ledger_.poll(*this, now_);
-  desk_.set_available_groups(ledger_.available_groups());
+  desk_.leases().set_available_groups(ledger_.available_groups());
   if (!stop_.may().asks_ledger) return;
-  const uint32_t groups = desk_.asking_groups() & ledger_.ready_groups();
+  const uint32_t groups = desk_.leases().asking_groups() & ledger_.ready_groups();
   if (groups == 0) return;
-  const size_t count = desk_.collect_asks(groups, asks_, now_);
+  const size_t count = desk_.leases().collect_asks(groups, asks_, now_);
   ledger_.exchange(*this, std::span(asks_).first(count), now_);
 }
 
@@ -227,7 +228,7 @@ bool Shard::submit(const OrderRequest& request) {
 }
 
 Orders::Glance Shard::glance(ItemId item) {
-  return desk_.glance(item, now_);
+  return desk_.leases().glance(item, now_);
 }
 
 // What operators and the rest of the process have set; one look per turn.
@@ -237,7 +238,7 @@ void Shard::pull_levers() {
     keys_number_ = number;
     front_.set_keys(process_.keys.load());
   }
-  desk_.set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
+  desk_.leases().set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   // Before the requests of this turn are read: they are the first that are refused.
   if (!stop_.has_begun() && process_.is_stopping.load(std::memory_order_acquire)) go_on_with_stop();
   const bool has_database = process_.has_database.load(std::memory_order_relaxed);
@@ -264,9 +265,10 @@ void Shard::publish() {
   metrics_.waits_timed_out.set(stats.waits_timed_out);
   metrics_.answers_held.set(desk_.held());
   metrics_.watchers.set(desk_.watchers());
-  metrics_.leases.set(stats.leases);
-  metrics_.units_leased.set(stats.units_leased);
-  metrics_.units_returned.set(stats.units_returned);
+  const stock::LeaseStats& leases = desk_.leases().stats();
+  metrics_.leases.set(leases.grants);
+  metrics_.units_leased.set(leases.units_granted);
+  metrics_.units_returned.set(leases.units_returned);
   metrics_.segments_ready.set(segments_.ready_count());
   metrics_.new_orders_refused.set(static_cast<uint64_t>(desk_.refusal()));
 }
@@ -297,7 +299,7 @@ StopFacts Shard::stop_facts() {
   if (!stop_.has_begun() || !stop_.may().appends) return facts;
   // Every request in line is refused and every unsold unit is given back, from the first turn of the stop on.
   facts.are_units_returned = desk_.wind_up();
-  const uint32_t untold = desk_.asking_groups() | ~ledger_.ready_groups();
+  const uint32_t untold = desk_.leases().asking_groups() | ~ledger_.ready_groups();
   facts.is_ledger_told = (untold & ledger_.available_groups()) == 0 || stop_.is_ledger_late(now_);
   return facts;
 }

@@ -86,14 +86,16 @@ class Shard final : private stock::Journal,
   Glance glance(ItemId item) override;
   // ledger::Client
   void take_news(const LedgerNews& news) override;
-  StreamCount count(ItemId item) override { return desk_.count(item); }
+  StreamCount count(ItemId item) override { return desk_.leases().count(item); }
   std::optional<Lsn> promise(uint64_t epoch) override;
   Lsn durable() const override { return writer_.durable(); }
-  StreamCount durable_count(ItemId item) const override { return desk_.durable_count(item); }
+  StreamCount durable_count(ItemId item) const override {
+    return desk_.leases().durable_count(item);
+  }
   ItemId items_touched() const override { return static_cast<ItemId>(state_.stocks().size()); }
   std::string_view code_of(ItemId item) const override { return catalog_.code(item); }
   void on_open(uint32_t groups, uint32_t stream_count) override {
-    desk_.begin_epoch(groups, stream_count);
+    desk_.leases().begin_epoch(groups, stream_count);
   }
 
   template <typename Part>

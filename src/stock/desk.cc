@@ -1,7 +1,6 @@
 #include "stock/desk.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace stampede::stock {
 namespace {
@@ -17,8 +16,6 @@ constexpr uint32_t kWatcherSweepMs = 1'000;
 constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
 constexpr uint32_t kForgetOrdersPerSweep = 128;
-constexpr uint32_t kIdleChecksPerTurn = 256;
-constexpr uint32_t kReturnsUnderWayMax = bounds::item_count_max;
 
 }  // namespace
 
@@ -31,11 +28,11 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       answers_(answers),
       wheel_(state.orders_max(), now.boot_ns),
       sequence_(sequence_max),
-      waiting_slab_(bounds::orders_waiting_max),
+      leases_({.stream_count = settings.shard_count,
+               .group_count = settings.group_count,
+               .lease_max = settings.lease_max},
+              state, catalog, journal, now),
       held_(settings.answers_held_max),
-      asking_(settings.group_count),
-      idle_checks_(bounds::item_count_max),
-      returning_(kReturnsUnderWayMax),
       watchers_(bounds::watchers_max),
       watchers_by_order_(bounds::watchers_max) {
   for (uint32_t index = 0; index < state_.orders_touched(); ++index) {
@@ -45,22 +42,11 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       order.deadline_boot_ns = now.boot_ns + ms(order.pay_before_ms - order.created_ms);
     wheel_.schedule(index, order.deadline_boot_ns);
   }
-  for (ItemId item = 0; item < state_.stocks().size(); ++item) {
-    sale(item).returned_durable = sale(item).returned_told = state_.stock(item).returned;
-    sale(item).known_pool = state_.stock(item).pool();
-    if (state_.stock(item).pool() > 0) watch_idle(item, now.boot_ns);
-  }
-}
-
-Desk::Sale& Desk::sale(ItemId item) {
-  if (item >= sales_.size()) sales_.resize(std::max<size_t>(item + 1, catalog_.id_end()));
-  return sales_[item];
 }
 
 void Desk::handle(const OrderRequest& request, Moment now) {
   // Every request inside the desk has a place for its answer; without one it is not let in.
-  if (held_.size() + waiting_count_ >= settings_.answers_held_max)
-    return answers_.deliver(answer_to(request, Verdict::overloaded));
+  if (!has_place_for_answer()) return answers_.deliver(answer_to(request, Verdict::overloaded));
   switch (request.kind) {
     case RequestKind::create:
       return create(request, now, false);
@@ -82,35 +68,37 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   // The shard that parsed the request may have heard of a new item before this one.
   if (!catalog_.contains(request.item)) return refuse(request, Verdict::try_again);
   const SaleTerms& terms = catalog_.sale(request.item);
-  if (answer_known_key(request)) return;
+  const OrderHashes hashes{.user = request.user_hash, .key = state_.key_hash(request.key)};
+  if (answer_known_key(request, hashes)) return;
   if (answer_purchase_limit(request, terms)) return;
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
     return refuse(request, verdict);
   if (Verdict verdict = room_verdict(); verdict != Verdict::ok) return refuse(request, verdict);
 
-  sale(request.item).demand_boot_ns = now.boot_ns;
+  leases_.note_demand(request.item, now);
   switch (supply_of(request.item, request.quantity, now, has_waited)) {
-    case Supply::here:
-      return reserve(request, terms, now);
-    case Supply::unknown:
+    case Leases::Supply::here:
+      return reserve(request, hashes, terms, now);
+    case Leases::Supply::unknown:
       return wait_for_units(request, now);
-    case Supply::gone:
-      break;
+    case Leases::Supply::gone:
+      return refuse_for_lack_of_units(request, now);
   }
-  const Units left = unsold_here(request.item);
+}
+
+void Desk::refuse_for_lack_of_units(const OrderRequest& request, Moment now) {
   // News older than half its life is read again, so that a sold-out item costs its ledger one exchange in 50 ms.
-  if (now.boot_ns - sale(request.item).told_boot_ns >= ms(bounds::sold_out_reread_ms))
-    ask_about(request.item);
-  if (left == 0 && sale(request.item).pool_elsewhere == 0 && sale(request.item).free == 0)
-    return refuse(request, Verdict::sold_out);
+  leases_.ask_if_older(request.item, bounds::sold_out_reread_ms, now);
+  const Units left = leases_.unsold(request.item);
+  if (left == 0) return refuse(request, Verdict::sold_out);
   OrderAnswer answer = answer_to(request, Verdict::not_enough);
-  answer.available = left + sale(request.item).pool_elsewhere + sale(request.item).free;
+  answer.available = left;
   emit(answer, 0);
 }
 
-bool Desk::answer_known_key(const OrderRequest& request) {
+bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
   if (request.key.empty()) return false;
-  const uint32_t index = state_.find_by_key(request.user_hash, request.user, request.key);
+  const uint32_t index = state_.find_by_key(hashes, request.user, request.key);
   if (index == kNone) return false;
   if (state_.order(index).body_hash == request.body_hash)
     answer_with_order(request, Verdict::replayed, index);
@@ -159,27 +147,24 @@ Verdict Desk::no_room_verdict() const {
   return refusal_ == Verdict::shutting_down ? Verdict::shutting_down : Verdict::overloaded;
 }
 
-void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment now) {
+void Desk::reserve(const OrderRequest& request, OrderHashes hashes, const SaleTerms& terms,
+                   Moment now) {
   const OrderId id = OrderId::make(settings_.node, ++sequence_, slot_of(request.user_hash));
   const int64_t created_ms = now.wall_ms();
-  const Lsn lsn = commit(orderlog::Reserve{.order = id,
-                                           .item = request.item,
-                                           .quantity = request.quantity,
-                                           .amount = terms.price * request.quantity,
-                                           .currency = terms.currency,
-                                           .created_ms = created_ms,
-                                           .pay_before_ms = created_ms + terms.pay_window_s * 1000,
-                                           .body_hash = request.body_hash,
-                                           .user = request.user,
-                                           .key = request.key},
-                         now);
+  const orderlog::Reserve record{.order = id,
+                                 .item = request.item,
+                                 .quantity = request.quantity,
+                                 .amount = terms.price * request.quantity,
+                                 .currency = terms.currency,
+                                 .created_ms = created_ms,
+                                 .pay_before_ms = created_ms + terms.pay_window_s * 1000,
+                                 .body_hash = request.body_hash,
+                                 .user = request.user,
+                                 .key = request.key};
+  const Lsn lsn = stock::commit(journal_, state_, record, hashes, now);
   const uint32_t index = state_.find_order(id);
   wheel_.schedule(index, state_.order(index).deadline_boot_ns);
-  // Lease the next units while there are still some: the exchange takes a turn or more.
-  const Units ahead = lookahead(request.item, now);
-  if (state_.stock(request.item).pool() < ahead / 2 || sale(request.item).free == 0)
-    ask_about(request.item);
-  watch_idle(request.item, now.boot_ns + ms(bounds::idle_pool_ms));
+  leases_.on_sold(request.item, now);
   OrderAnswer answer = answer_to(request, Verdict::created);
   answer.has_order = true;
   answer.reserved_boot_ns = now.boot_ns;
@@ -187,80 +172,37 @@ void Desk::reserve(const OrderRequest& request, const SaleTerms& terms, Moment n
   emit(answer, lsn);
 }
 
-// ---- units ----
+// ---- waiting for units ----
 
-// Units that the ledger's last news does not count and somebody will be able to buy: the pool, and what is on its way back
-// until the ledger says that it has arrived. Without the latter there would be a moment in which nobody counts them.
-Units Desk::unsold_here(ItemId item) const {
-  const ItemStock& stock = state_.stock(item);
-  const Units on_their_way = item < sales_.size() ? stock.returned - sales_[item].returned_told : 0;
-  return stock.pool() + on_their_way;
-}
-
-// What the ledger is to take for unsold here: the pool and what is going back but not durably so. What is durable stands in
-// the same ask as returned.
-Units Desk::pool_to_report(ItemId item) const {
-  const ItemStock& stock = state_.stock(item);
-  return stock.pool() + (stock.returned - sales_[item].returned_durable);
-}
-
-Desk::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool has_waited) const {
-  const Sale& sale = sales_[item];
-  // First come, first served: a newcomer does not take units past those who wait.
-  const bool is_my_turn = has_waited || sale.line_head == kNone;
-  if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
-  const bool is_news_fresh =
-      sale.told_boot_ns != 0 && now.boot_ns - sale.told_boot_ns <= ms(bounds::sold_out_valid_ms);
-  // What this stream still held when the ledger spoke counts too, though it is sold by now: in between others may have got
-  // units back, and then there was no moment without one.
-  const Units here = std::max(unsold_here(item), sale.known_pool);
-  if (is_news_fresh && here + sale.free + sale.pool_elsewhere < quantity) return Supply::gone;
-  return Supply::unknown;
+// First come, first served: a newcomer does not take units past those who wait.
+Leases::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool has_waited) const {
+  const bool is_my_turn = has_waited || lines_.is_empty(item);
+  return leases_.supply_of(item, quantity, is_my_turn, now);
 }
 
 void Desk::wait_for_units(const OrderRequest& request, Moment now) {
-  const uint32_t index = waiting_slab_.allocate();
-  if (index == kNone) return refuse(request, Verdict::overloaded);
-  Waiting& waiting = waiting_slab_[index];
-  waiting = {.request = request, .since_boot_ns = now.boot_ns, .next = kNone};
-  Sale& sale = this->sale(request.item);
-  if (sale.line_head == kNone)
-    sale.line_head = index;
-  else
-    waiting_slab_[sale.line_tail].next = index;
-  sale.line_tail = index;
-  if (!sale.is_in_lines) lines_.push_back(request.item);
-  sale.is_in_lines = true;
-  ++sale.line_size;
-  sale.line_units += request.quantity;
-  ++waiting_count_;
+  if (!lines_.push(request, now)) return refuse(request, Verdict::overloaded);
+  leases_.set_waiting(request.item, lines_.units(request.item));
   ++stats_.waits;
-  ask_about(request.item);
+  leases_.ask_about(request.item);
 }
 
-OrderRequest Desk::pop_line(Sale& sale) {
-  const uint32_t index = sale.line_head;
-  const OrderRequest request = waiting_slab_[index].request;
-  sale.line_head = waiting_slab_[index].next;
-  --sale.line_size;
-  sale.line_units -= request.quantity;
-  --waiting_count_;
-  waiting_slab_.release(index);
+OrderRequest Desk::leave_line(ItemId item) {
+  const OrderRequest request = lines_.pop(item);
+  leases_.set_waiting(item, lines_.units(item));
   return request;
 }
 
 // Decides the requests at the head of the line again, as long as each can be decided. One that must go on waiting goes
 // on at the head, so its place is kept.
 void Desk::serve_line(ItemId item, Moment now) {
-  Sale& sale = this->sale(item);
-  while (sale.line_head != kNone) {
-    const OrderRequest& head = waiting_slab_[sale.line_head].request;
-    if (supply_of(item, head.quantity, now, true) == Supply::unknown) {
-      // With nothing free, asking again at once would only spin: the ledger tells when that changes.
-      if (sale.free > 0) ask_about(item);
+  while (!lines_.is_empty(item)) {
+    if (supply_of(item, lines_.head(item).quantity, now, true) == Leases::Supply::unknown) {
+      // With nothing free, asking again at once would only spin: news comes when that changes.
+      if (leases_.has_free(item)) leases_.ask_about(item);
       return;
     }
-    const OrderRequest request = pop_line(sale);
+    const OrderRequest request = leave_line(item);
     if (request.kind == RequestKind::pay)
       pay(request, now, true);
     else
@@ -269,196 +211,32 @@ void Desk::serve_line(ItemId item, Moment now) {
 }
 
 void Desk::give_up_waiting(Moment now) {
-  for (size_t i = 0; i < lines_.size();) {
-    const ItemId item = lines_[i];
-    Sale& sale = this->sale(item);
-    while (sale.line_head != kNone && now.boot_ns - waiting_slab_[sale.line_head].since_boot_ns >=
-                                          ms(bounds::wait_for_units_ms)) {
+  for (size_t i = 0; i < lines_.items().size(); ++i) {
+    const ItemId item = lines_.items()[i];
+    while (!lines_.is_empty(item) &&
+           now.boot_ns - lines_.head_since_boot_ns(item) >= ms(bounds::wait_for_units_ms)) {
       ++stats_.waits_timed_out;
-      const OrderRequest request = pop_line(sale);
-      refuse(request, is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
+      refuse(leave_line(item),
+             leases_.is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
     }
-    // Whoever was behind may need fewer units than are here.
-    if (sale.line_head != kNone && state_.stock(item).pool() > 0) serve_line(item, now);
+    // A request behind the one that gave up may need fewer units than are here.
+    if (state_.stock(item).pool() > 0) serve_line(item, now);
     // News that got lost in a crowded lane is made up for.
-    if (sale.line_head != kNone && now.boot_ns - sale.told_boot_ns >= ms(kAskAgainMs))
-      ask_about(item);
-    if (sale.line_head == kNone) {
-      sale.is_in_lines = false;
-      lines_[i] = lines_.back();
-      lines_.pop_back();
-    } else {
-      ++i;
-    }
+    if (!lines_.is_empty(item)) leases_.ask_if_older(item, kAskAgainMs, now);
   }
+  lines_.drop_empty();
 }
 
 // After a cancel or an expiry: first those who wait here, then everybody else.
 void Desk::after_units_came_back(ItemId item, Moment now) {
-  if (sale(item).line_head != kNone) serve_line(item, now);
-  if (state_.stock(item).pool() == 0) return;
-  // Others may be answering sold_out: they must hear of these units within 100 ms.
-  if (sale(item).free == 0) ask_about(item);
-  watch_idle(item, now.boot_ns);
-}
-
-// ---- ledger ----
-
-uint32_t Desk::group_of(ItemId item) const {
-  if (settings_.group_count == 1) return 0;
-  return stampede::group_of(catalog_.code(item), settings_.group_count);
-}
-
-bool Desk::is_ledger_available(ItemId item) const {
-  return (available_groups_ >> group_of(item) & 1) != 0;
-}
-
-void Desk::ask_about(ItemId item) {
-  Sale& sale = this->sale(item);
-  if (sale.is_asking) return;
-  sale.is_asking = true;
-  const uint32_t group = group_of(item);
-  asking_[group].push_back(item);
-  asking_groups_ |= uint32_t{1} << group;
-}
-
-// min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
-// idle just now; otherwise what was given back would be leased again at once.
-Units Desk::lookahead(ItemId item, Moment now) const {
-  const Sale& sale = sales_[item];
-  if (refusal_ == Verdict::shutting_down) return 0;
-  if (sale.demand_boot_ns == 0 || now.boot_ns - sale.demand_boot_ns >= ms(bounds::idle_pool_ms))
-    return 0;
-  return std::min<Units>(sale.free / 50 / settings_.shard_count, settings_.lease_max);
-}
-
-Units Desk::wanted(ItemId item, Moment now) const {
-  const Units target = sales_[item].line_units + lookahead(item, now);
-  const Units pool = state_.stock(item).pool();
-  return target > pool ? target - pool : 0;
-}
-
-size_t Desk::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now) {
-  size_t count = 0;
-  groups &= asking_groups_;
-  while (count < asks.size() && groups != 0) {
-    const auto group = static_cast<uint32_t>(std::countr_zero(groups));
-    const ItemId item = asking_[group].back();
-    asking_[group].pop_back();
-    if (asking_[group].empty()) {
-      groups &= groups - 1;
-      asking_groups_ &= ~(uint32_t{1} << group);
-    }
-    Sale& sale = this->sale(item);
-    const ItemStock& stock = state_.stock(item);
-    sale.is_asking = false;
-    sale.is_in_exchange = true;
-    sale.known_pool = pool_to_report(item);
-    asks[count++] = {.item = item,
-                     .group = group,
-                     .accepted = stock.accepted,
-                     .returned = sale.returned_durable,
-                     .pool = sale.known_pool,
-                     .want = journal_.has_room_for_change() ? wanted(item, now) : 0};
-    CHECK(stock.returned >= sale.returned_durable);
-  }
-  return count;
+  serve_line(item, now);
+  leases_.on_came_back(item, now);
 }
 
 void Desk::take_news(const LedgerNews& news, Moment now) {
-  Sale& sale = this->sale(news.item);
-  const Units accepted = state_.stock(news.item).accepted;
-  if (news.accepted > accepted) {
-    stats_.units_leased += news.accepted - accepted;
-    ++stats_.leases;
-    sale.known_pool += news.accepted - accepted;
-    commit(orderlog::Grant{.item = news.item, .accepted = news.accepted}, now);
-    watch_idle(news.item, now.boot_ns + ms(bounds::idle_pool_ms));
-  }
-  sale.returned_told = news.returned;
-  sale.free = news.free;
-  sale.pool_elsewhere = news.pool_elsewhere;
-  // News that crosses an ask may be older than what the ask says of this stream: it is no proof that nothing was left.
-  if (!news.is_unasked || !sale.is_in_exchange) sale.told_boot_ns = now.boot_ns;
-  if (!news.is_unasked) sale.is_in_exchange = false;
+  leases_.take_news(news, now);
   serve_line(news.item, now);
-  // Scarce: what changed here since the ask decides whether others may say sold_out.
-  if (sale.free == 0 && pool_to_report(news.item) != sale.known_pool) ask_about(news.item);
-}
-
-StreamCount Desk::count(ItemId item) const {
-  const ItemStock& stock = state_.stock(item);
-  return {.accepted = stock.accepted,
-          .returned = stock.returned,
-          .reserved = stock.reserved,
-          .paid = stock.paid,
-          .pool = stock.pool()};
-}
-
-StreamCount Desk::durable_count(ItemId item) const {
-  StreamCount count = this->count(item);
-  if (item < sales_.size()) {
-    count.returned = sales_[item].returned_durable;
-    count.pool = pool_to_report(item);
-  }
-  return count;
-}
-
-void Desk::begin_epoch(uint32_t groups, uint32_t stream_count) {
-  settings_.shard_count = stream_count;
-  for (ItemId item = 0; item < catalog_.id_end(); ++item)
-    if (catalog_.contains(item) && (groups >> group_of(item) & 1) != 0) ask_about(item);
-}
-
-Desk::Glance Desk::glance(ItemId item, Moment now) {
-  Sale& sale = this->sale(item);
-  const int64_t age_ns = now.boot_ns - sale.told_boot_ns;
-  if (sale.told_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
-  if (sale.told_boot_ns == 0 || age_ns > kSecond) return {};
-  return {.available = unsold_here(item) + sale.free + sale.pool_elsewhere, .is_known = true};
-}
-
-void Desk::watch_idle(ItemId item, int64_t at_boot_ns) {
-  Sale& sale = this->sale(item);
-  if (sale.is_idle_queued) return;
-  sale.is_idle_queued = true;
-  idle_checks_.push() = {.item = item, .at_boot_ns = at_boot_ns};
-}
-
-void Desk::return_idle(Moment now) {
-  for (uint32_t budget = kIdleChecksPerTurn; budget > 0 && !idle_checks_.empty(); --budget) {
-    if (idle_checks_.front().at_boot_ns > now.boot_ns || !journal_.has_room_for_change()) return;
-    const ItemId item = idle_checks_.front().item;
-    idle_checks_.pop();
-    Sale& sale = this->sale(item);
-    sale.is_idle_queued = false;
-    // Sold by the news of then, when others had more: what the ledger still takes for unsold here would keep everybody
-    // else from hearing sold_out.
-    if (pool_to_report(item) != sale.known_pool) ask_about(item);
-    if (state_.stock(item).pool() == 0) continue;
-    // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
-    if (!is_ledger_available(item)) {
-      watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
-      continue;
-    }
-    // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
-    const int64_t idle_at =
-        sale.demand_boot_ns == 0 ? 0 : sale.demand_boot_ns + ms(bounds::idle_pool_ms);
-    if (idle_at <= now.boot_ns || (sale.line_head != kNone && sale.free == 0))
-      give_back_pool(item);
-    else
-      watch_idle(item, idle_at);
-  }
-}
-
-void Desk::give_back_pool(ItemId item) {
-  const ItemStock& stock = state_.stock(item);
-  stats_.units_returned += stock.pool();
-  const Units returned = stock.returned + stock.pool();
-  sale(item);  // may grow the table before the record refers to it
-  const Lsn lsn = journal_.append(orderlog::GiveBack{.item = item, .returned = returned});
-  CHECK(bool(state_.apply(orderlog::GiveBack{.item = item, .returned = returned}, lsn, Moment{})));
-  returning_.push() = {.item = item, .returned = returned, .lsn = lsn};
+  leases_.report_if_scarce(news.item);
 }
 
 // ---- reading ----
@@ -490,7 +268,7 @@ void Desk::tell_watchers(uint32_t index, Moment now) {
   for (uint32_t at = watchers_by_order_.first(mix(index)); at != kNone;) {
     const uint32_t next = watchers_[at].next;
     if (watchers_[at].order == index) {
-      const bool has_place = held_.size() + waiting_count_ < settings_.answers_held_max;
+      const bool has_place = has_place_for_answer();
       if (watchers_[at].until_boot_ns > now.boot_ns && has_place) {
         OrderAnswer answer;
         answer.reply_to = watchers_[at].reply_to;
@@ -561,13 +339,13 @@ void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
     return refuse(request, no_room_verdict());
   const Order& order = state_.order(index);
   if (request.amount != order.amount || request.currency != order.currency)
-    return settle(request, index, RecordType::payment_rejected, now);
+    return decide_payment(request, index, RecordType::payment_rejected, now);
   switch (order.state) {
     case OrderState::reserved:
-      return settle(request, index, RecordType::paid, now);
+      return decide_payment(request, index, RecordType::paid, now);
     case OrderState::paid:
     case OrderState::cancelled:
-      return settle(request, index, RecordType::refund_due, now);
+      return decide_payment(request, index, RecordType::refund_due, now);
     case OrderState::expired:
       return pay_late(request, index, now, has_waited);
   }
@@ -577,13 +355,12 @@ void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
 void Desk::pay_late(const OrderRequest& request, uint32_t index, Moment now, bool has_waited) {
   const Order& order = state_.order(index);
   const ItemId item = state_.item_of(order);
-  sale(item);
   switch (supply_of(item, order.quantity, now, has_waited)) {
-    case Supply::here:
-      return settle(request, index, RecordType::late_paid, now);
-    case Supply::gone:
-      return settle(request, index, RecordType::refund_due, now);
-    case Supply::unknown:
+    case Leases::Supply::here:
+      return decide_payment(request, index, RecordType::late_paid, now);
+    case Leases::Supply::gone:
+      return decide_payment(request, index, RecordType::refund_due, now);
+    case Leases::Supply::unknown:
       break;
   }
   OrderRequest waiting = request;
@@ -592,7 +369,8 @@ void Desk::pay_late(const OrderRequest& request, uint32_t index, Moment now, boo
   wait_for_units(waiting, now);
 }
 
-void Desk::settle(const OrderRequest& request, uint32_t index, RecordType outcome, Moment now) {
+void Desk::decide_payment(const OrderRequest& request, uint32_t index, RecordType outcome,
+                          Moment now) {
   commit(orderlog::Payment{.outcome = outcome,
                            .order = request.order,
                            .amount = request.amount,
@@ -601,7 +379,7 @@ void Desk::settle(const OrderRequest& request, uint32_t index, RecordType outcom
                            .payment_id = request.payment},
          now);
   if (outcome == RecordType::paid) wheel_.cancel(index);
-  if (outcome == RecordType::late_paid) ask_about(state_.item_of(state_.order(index)));
+  if (outcome == RecordType::late_paid) leases_.ask_about(state_.item_of(state_.order(index)));
   tell_watchers(index, now);
   answer_with_order(
       request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
@@ -612,7 +390,7 @@ void Desk::settle(const OrderRequest& request, uint32_t index, RecordType outcom
 void Desk::pass_time(Moment now) {
   expire_due(now);
   give_up_waiting(now);
-  return_idle(now);
+  leases_.return_idle(now);
   drop_stale_watchers(now);
   forget_some(now);
 }
@@ -678,41 +456,35 @@ void Desk::forget_some(Moment now) {
 
 int64_t Desk::quiet_until_ns() const {
   int64_t until = wheel_.quiet_until_ns();
-  if (!idle_checks_.empty())
-    until = std::min(until, const_cast<Desk*>(this)->idle_checks_.front().at_boot_ns);
-  for (const ItemId item : lines_) {
-    const Sale& sale = sales_[item];
-    if (sale.line_head == kNone) continue;
-    const int64_t patience_ends =
-        waiting_slab_[sale.line_head].since_boot_ns + ms(bounds::wait_for_units_ms);
-    until = std::min({until, patience_ends, sale.told_boot_ns + ms(kAskAgainMs)});
+  until = std::min(until, leases_.quiet_until_ns());
+  for (const ItemId item : lines_.items()) {
+    if (lines_.is_empty(item)) continue;
+    const int64_t patience_ends = lines_.head_since_boot_ns(item) + ms(bounds::wait_for_units_ms);
+    until = std::min({until, patience_ends, leases_.news_boot_ns(item) + ms(kAskAgainMs)});
   }
   return until;
 }
 
 bool Desk::wind_up() {
-  for (const ItemId item : lines_) {
-    Sale& sale = this->sale(item);
-    while (sale.line_head != kNone) refuse(pop_line(sale), Verdict::shutting_down);
-    sale.is_in_lines = false;
-  }
-  lines_.clear();
-  for (ItemId item = 0; item < state_.stocks().size(); ++item) {
-    if (state_.stock(item).pool() == 0) continue;
-    if (!journal_.has_room_for_change()) return false;
-    give_back_pool(item);
-  }
-  return held_.empty() && returning_.empty();
+  for (const ItemId item : lines_.items())
+    while (!lines_.is_empty(item)) refuse(leave_line(item), Verdict::shutting_down);
+  lines_.drop_empty();
+  return leases_.return_all() && held_.empty() && !leases_.is_returning();
 }
 
 // ---- answers ----
 
 Lsn Desk::commit(const orderlog::Record& record, Moment now) {
-  const Lsn lsn = journal_.append(record);
-  const Status applied = state_.apply(record, lsn, now);
-  // What the desk decided must follow from its own state: anything else would not survive a restart either.
-  CHECK(bool(applied));
-  return lsn;
+  return stock::commit(journal_, state_, record, now);
+}
+
+void Desk::refuse_new_orders(Verdict why) {
+  refusal_ = why;
+  leases_.set_stopping(why == Verdict::shutting_down);
+}
+
+bool Desk::has_place_for_answer() const {
+  return held_.size() + lines_.size() < settings_.answers_held_max;
 }
 
 OrderAnswer Desk::answer_to(const OrderRequest& request, Verdict verdict) const {
@@ -750,12 +522,7 @@ void Desk::release(Lsn durable) {
     answers_.deliver(held_.front().answer);
     held_.pop();
   }
-  while (!returning_.empty() && returning_.front().lsn <= durable) {
-    const Returning& returning = returning_.front();
-    sale(returning.item).returned_durable = returning.returned;
-    ask_about(returning.item);
-    returning_.pop();
-  }
+  leases_.on_durable(durable);
 }
 
 }  // namespace stampede::stock

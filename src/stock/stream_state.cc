@@ -25,6 +25,10 @@ uint64_t bucket_of_holding(uint64_t user_hash, ItemId item) {
   return mix(user_hash + item * 0x9e3779b97f4a7c15ULL);
 }
 
+uint64_t bucket_of_key(OrderHashes hashes) {
+  return mix(hashes.user) ^ hashes.key;
+}
+
 // Texts: a user per holding, a key per order, ids of payments.
 constexpr uint32_t texts_for(uint32_t orders_max) {
   return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX;
@@ -49,6 +53,12 @@ Status StreamState::apply(const orderlog::Record& record, Lsn lsn, Moment at) {
   return applied;
 }
 
+Status StreamState::apply(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn, Moment at) {
+  Status applied = reserve(record, hashes, lsn, at);
+  if (applied && lsn > last_lsn_) last_lsn_ = lsn;
+  return applied;
+}
+
 const ItemStock& StreamState::stock(ItemId item) const {
   static constexpr ItemStock kUntouched;
   return item < stocks_.size() ? stocks_[item] : kUntouched;
@@ -64,8 +74,8 @@ ItemStock& StreamState::stock_for(ItemId item) {
   return stocks_[item];
 }
 
-uint64_t StreamState::bucket_of_key(uint64_t user_hash, std::string_view key) const {
-  return mix(user_hash) ^ keyed_hash(key_, key);
+OrderHashes StreamState::hashes_of(const orderlog::Reserve& record) const {
+  return {.user = user_hash(record.user), .key = key_hash(record.key)};
 }
 
 // ---- finding ----
@@ -76,9 +86,9 @@ uint32_t StreamState::find_order(OrderId id) const {
   return at;
 }
 
-uint32_t StreamState::find_by_key(uint64_t user_hash, std::string_view user,
+uint32_t StreamState::find_by_key(OrderHashes hashes, std::string_view user,
                                   std::string_view key) const {
-  uint32_t at = by_key_.first(bucket_of_key(user_hash, key));
+  uint32_t at = by_key_.first(bucket_of_key(hashes));
   for (; at != kNone; at = orders_[at].next_by_key) {
     const Order& order = orders_[at];
     if (texts_.view(order.key) == key && user_of(order) == user) break;
@@ -184,6 +194,11 @@ Status StreamState::apply_one(const orderlog::SequenceFloor& record, Lsn, Moment
 // ---- orders ----
 
 Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at) {
+  return reserve(record, hashes_of(record), lsn, at);
+}
+
+Status StreamState::reserve(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn,
+                            Moment at) {
   if (const char* const flaw = flaw_of(record)) return refuse(flaw, record.order);
   if (at.boot_ns < 0 || at.boot_ns > kBootNsMax)
     return refuse("an impossible moment", record.order);
@@ -191,7 +206,7 @@ Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment a
   if (stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);
   if (!has_room_for_order()) return refuse_overflow(record.order);
-  const uint32_t index = insert_order(record, lsn);
+  const uint32_t index = insert_order(record, hashes, lsn);
   Order& order = orders_[index];
   // A deadline of an earlier boot cannot be compared: the reservation gets its whole time again (late is safe).
   if (at.boot_ns != 0)
@@ -201,8 +216,7 @@ Status StreamState::apply_one(const orderlog::Reserve& record, Lsn lsn, Moment a
   return Ok{};
 }
 
-uint32_t StreamState::insert_order(const orderlog::Reserve& record, Lsn lsn) {
-  const uint64_t user_hash = this->user_hash(record.user);
+uint32_t StreamState::insert_order(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn) {
   const uint32_t index = orders_.allocate();
   CHECK(index != kNone);
   Order& order = orders_[index];
@@ -217,10 +231,10 @@ uint32_t StreamState::insert_order(const orderlog::Reserve& record, Lsn lsn) {
   order.quantity = record.quantity;
   order.currency = record.currency;
   order.next_by_id = by_id_.push(mix(record.order.value), index);
-  order.holding = holding_for(user_hash, record.user, record.item);
+  order.holding = holding_for(hashes.user, record.user, record.item);
   if (!record.key.empty()) {
     order.key = texts_.store(record.key);
-    order.next_by_key = by_key_.push(bucket_of_key(user_hash, record.key), index);
+    order.next_by_key = by_key_.push(bucket_of_key(hashes), index);
   }
   attach(index);
   if (record.order.sequence() > sequence_max_) sequence_max_ = record.order.sequence();
@@ -260,6 +274,7 @@ void StreamState::set_inactive(uint32_t order_index, OrderState state) {
   Order& order = orders_[order_index];
   Holding& holding = holdings_[order.holding];
   order.state = state;
+  CHECK(holding.units >= order.quantity);
   holding.units -= order.quantity;
   uint32_t& active = holding.newest_active;
   while (active != kNone && !orders_[active].holds_units()) active = orders_[active].older;
@@ -300,6 +315,7 @@ Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) 
     case RecordType::paid:
       if (order.state != OrderState::reserved)
         return refuse("payment of an order that is not reserved", record.order);
+      CHECK(stock.reserved >= order.quantity);
       stock.reserved -= order.quantity;
       stock.paid += order.quantity;
       order.state = OrderState::paid;
@@ -357,12 +373,14 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
   by_id_.remove(mix(order.id.value), index,
                 [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
   if (order.key.size != 0) {
-    by_key_.remove(bucket_of_key(holding.user_hash, texts_.view(order.key)), index,
+    const std::string_view key = texts_.view(order.key);
+    by_key_.remove(bucket_of_key({.user = holding.user_hash, .key = key_hash(key)}), index,
                    [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_key; });
     texts_.release(order.key);
   }
   if (order.state == OrderState::paid) {
     stocks_[holding.item].forgotten += order.quantity;
+    CHECK(stocks_[holding.item].forgotten <= stocks_[holding.item].paid);
     set_inactive(index, OrderState::cancelled);
   }
   if (order.newer != kNone) orders_[order.newer].older = order.older;
@@ -401,7 +419,7 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn lsn, Moment
     return refuse("reservation of units that the stream does not hold", record.order);
   // Also for an order that holds nothing: a late payment would take units of the item.
   ItemStock& stock = stock_for(record.item);
-  const uint32_t index = insert_order(record, image.last_lsn);
+  const uint32_t index = insert_order(record, hashes_of(record), image.last_lsn);
   Order& order = orders_[index];
   order.state = image.state;
   order.refund_due = image.refund_due;

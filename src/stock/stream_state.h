@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/buckets.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/result.h"
@@ -35,7 +36,10 @@ struct ItemStock {
   Units reserved = 0;   // H
   Units paid = 0;       // P
   Units forgotten = 0;  // of P: units whose orders have left memory
-  Units pool() const { return accepted - returned - reserved - paid; }
+  Units pool() const {
+    CHECK(accepted >= returned + reserved + paid);
+    return accepted - returned - reserved - paid;
+  }
 };
 
 struct Order {
@@ -92,6 +96,12 @@ struct RegisteredItem {
   Units total() const { return supplied - withdrawn; }
 };
 
+// Keyed hashes of an order's user and key, so that each is hashed once a request.
+struct OrderHashes {
+  uint64_t user = 0;
+  uint64_t key = 0;  // 0 without a key
+};
+
 class StreamState {
  public:
   StreamState(const HashKey& key, uint32_t orders_max);
@@ -100,10 +110,13 @@ class StreamState {
   // changed). Safe for records of any origin: whatever they say, the state stays one that its own rules allow.
   // `at` is the moment of the record's batch; a boot time of 0 means an earlier boot, whose clock says nothing now.
   [[nodiscard]] Status apply(const orderlog::Record& record, Lsn lsn, Moment at);
+  // The same for a reservation whose hashes are known: those of record.user and record.key.
+  [[nodiscard]] Status apply(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn,
+                             Moment at);
 
   // Orders, by index; kNone when there is none.
   uint32_t find_order(OrderId id) const;
-  uint32_t find_by_key(uint64_t user_hash, std::string_view user, std::string_view key) const;
+  uint32_t find_by_key(OrderHashes hashes, std::string_view user, std::string_view key) const;
   uint32_t find_holding(uint64_t user_hash, std::string_view user, ItemId item) const;
   uint32_t find_payment(uint32_t order, std::string_view payment_id) const;
 
@@ -144,6 +157,7 @@ class StreamState {
   void raise_sequence(uint64_t sequence) { sequence_max_ = std::max(sequence_max_, sequence); }
   Lsn last_lsn() const { return last_lsn_; }
   uint64_t user_hash(std::string_view user) const { return keyed_hash(key_, user); }
+  uint64_t key_hash(std::string_view key) const { return key.empty() ? 0 : keyed_hash(key_, key); }
 
  private:
   Status apply_one(const orderlog::Item& record, Lsn lsn, Moment at);
@@ -166,14 +180,15 @@ class StreamState {
 
   Status refuse_overflow(OrderId id);
   ItemStock& stock_for(ItemId item);
-  uint32_t insert_order(const orderlog::Reserve& record, Lsn lsn);
+  OrderHashes hashes_of(const orderlog::Reserve& record) const;
+  Status reserve(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn, Moment at);
+  uint32_t insert_order(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn);
   uint32_t holding_for(uint64_t user_hash, std::string_view user, ItemId item);
   void attach(uint32_t order_index);
   void set_inactive(uint32_t order_index, OrderState state);
   void set_active(uint32_t order_index, OrderState state);
   void add_payment(uint32_t order_index, const orderlog::Payment& record);
   Status release_reserved(OrderId id, OrderState state, Lsn lsn);
-  uint64_t bucket_of_key(uint64_t user_hash, std::string_view key) const;
 
   HashKey key_;
   uint32_t orders_max_;

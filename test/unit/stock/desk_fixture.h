@@ -7,22 +7,9 @@
 
 #include "ledger/book.h"
 #include "stock/desk.h"
+#include "test_journal.h"
 
 namespace stampede::stock {
-
-// Numbers records; they become durable when the test says so.
-class TestJournal final : public Journal {
- public:
-  Lsn append(const orderlog::Record& record) override {
-    types.push_back(orderlog::type_of(record));
-    return ++last;
-  }
-  bool has_room_for_order() const override { return has_room; }
-  bool has_room_for_change() const override { return has_room; }
-  Lsn last = 0;
-  bool has_room = true;
-  std::vector<orderlog::RecordType> types;
-};
 
 class TestAnswers final : public AnswerSink {
  public:
@@ -38,7 +25,7 @@ class TestAnswers final : public AnswerSink {
 
 struct Fixture {
   static constexpr HashKey kKey{1, 2, 3};
-  static constexpr uint32_t kOrdersMax = 1000;
+  static constexpr uint32_t kOrdersMax = 1000;  // as many as one holding may have
 
   explicit Fixture(Units stock, Quantity limit = 0, int64_t pay_window_s = 10, uint32_t streams = 1)
       : state(kKey, kOrdersMax), catalog(kKey), book(streams) {
@@ -89,7 +76,7 @@ struct Fixture {
   void turn() {
     for (int round = 0; round < 4; ++round) {
       LedgerAsk asks[8];
-      const size_t count = desk->collect_asks(~0u, asks, now);
+      const size_t count = desk->leases().collect_asks(~0u, asks, now);
       for (size_t i = 0; i < count; ++i) desk->take_news(book.ask(0, asks[i]).news, now);
       desk->release(journal.last);
     }
@@ -111,7 +98,7 @@ struct Fixture {
   }
   // total = free + leased + reserved + paid, by the counters of both sides.
   bool adds_up(Units total) const {
-    const StreamCount count = desk->count(0);
+    const StreamCount count = desk->leases().count(0);
     return book.free(0) + (book.granted(0, 0) - book.returned(0, 0)) == total &&
            count.accepted == count.returned + count.reserved + count.paid + count.pool;
   }

@@ -34,7 +34,7 @@ TEST_SUITE("stock/desk") {
     f.buy("warm up");  // the pool now holds units
     f.handle(f.create("u1", 1, "k1"));
     LedgerAsk asks[4];
-    for (size_t i = f.desk->collect_asks(~0u, asks, f.now); i > 0; --i)
+    for (size_t i = f.desk->leases().collect_asks(~0u, asks, f.now); i > 0; --i)
       f.desk->take_news(f.book.ask(0, asks[i - 1]).news, f.now);
     const Lsn reserve = f.journal.last;
     f.handle(f.create("u1", 1, "k1"));  // replay
@@ -48,6 +48,58 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.answers[1].verdict == Verdict::replayed);
     CHECK(f.answers.answers[2].verdict == Verdict::limit_reached);
     CHECK(f.answers.answers[2].order.id == f.answers.answers[0].order.id);
+  }
+
+  TEST_CASE("a newcomer takes no unit past those who wait") {
+    Fixture f(3);
+    f.desk->take_news({.item = 0, .accepted = 1, .free = 2}, f.now);
+    f.handle(f.create("big", 3));
+    f.handle(f.create("small", 1));  // one unit is here, and it is not the small one's turn
+    CHECK(f.answers.answers.empty());
+    CHECK(f.desk->leases().count(0).reserved == 0);
+    CHECK(f.desk->waiting() == 2);
+  }
+
+  TEST_CASE("sold_out is not said when one unit was left and two were asked for") {
+    Fixture f(1);
+    f.handle(f.create("a", 2));
+    f.turn();
+    REQUIRE(f.answers.take().verdict == Verdict::not_enough);
+    f.handle(f.create("b", 1));
+    f.desk->release(f.journal.last);
+    REQUIRE(f.answers.take().verdict == Verdict::created);
+    // The ledger takes that unit for unsold still: before it was sold another stream may have got one back, and then there
+    // was one at every moment.
+    f.handle(f.create("c", 2));
+    const OrderAnswer answer = f.answers.take();
+    CHECK(answer.verdict == Verdict::not_enough);
+    CHECK(answer.available == 1);
+    f.turn();
+    CHECK(f.buy("d", 2).verdict == Verdict::sold_out);
+  }
+
+  TEST_CASE("a user who reserves and cancels a thousand times is rate limited") {
+    Fixture f(10, 2);
+    for (uint32_t i = 0; i < bounds::orders_per_holding_max; ++i) {
+      const OrderAnswer answer = f.buy("u1");
+      REQUIRE(answer.verdict == Verdict::created);
+      REQUIRE(f.ask(f.about(RequestKind::cancel, answer.order.id, "u1")).verdict == Verdict::ok);
+    }
+    CHECK(f.buy("u1").verdict == Verdict::rate_limited);
+    CHECK(f.buy("u2").verdict == Verdict::overloaded);  // the state has room for a thousand orders
+  }
+
+  TEST_CASE("requests inside the desk are bounded by the places for their answers") {
+    Fixture f(0);
+    f.desk.emplace(DeskSettings{.answers_held_max = 2}, f.state, f.catalog, f.journal, f.answers, 0,
+                   f.now);
+    f.handle(f.create("a"));
+    f.handle(f.create("b"));
+    CHECK(f.answers.answers.empty());
+    f.handle(f.create("c"));
+    CHECK(f.answers.take().verdict == Verdict::overloaded);
+    f.turn();
+    CHECK(f.answers.answers.size() == 2);
   }
 
   TEST_CASE("copies of one request that wait together become one order") {
@@ -142,16 +194,16 @@ TEST_SUITE("stock/desk") {
 
   TEST_CASE("a pool that was sold on old news is reported so that others may hear sold_out") {
     Fixture f(200, 0, 10, 2);
-    for (int i = 0; f.desk->count(0).pool == 0 && i < 10; ++i)
+    for (int i = 0; f.desk->leases().count(0).pool == 0 && i < 10; ++i)
       f.buy("warm up " + std::to_string(i));
-    const Units held = f.desk->count(0).pool;
+    const Units held = f.desk->leases().count(0).pool;
     REQUIRE(held > 0);
     (void)f.book.ask(1, {.item = 0, .want = 200});  // the other stream takes all the rest, unheard
     for (Units i = 0; i < held; ++i) {
       f.handle(f.create("u" + std::to_string(i)));
       f.desk->release(f.journal.last);
     }
-    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.desk->leases().count(0).pool == 0);
     f.pass(bounds::idle_pool_ms + 1);
     f.pass(1);
     CHECK(f.book.news_for(1, 0).pool_elsewhere == 0);
@@ -161,10 +213,10 @@ TEST_SUITE("stock/desk") {
     Fixture f(10'000);
     f.buy("u1");
     f.buy("u2");
-    CHECK(f.desk->count(0).pool > 0);
+    CHECK(f.desk->leases().count(0).pool > 0);
     f.pass(bounds::idle_pool_ms + 1);
     f.pass(1);
-    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.desk->leases().count(0).pool == 0);
     CHECK(f.book.free(0) == 9'998);
     CHECK(f.adds_up(10'000));
   }
@@ -173,14 +225,14 @@ TEST_SUITE("stock/desk") {
     Fixture f(10'000);
     f.buy("u1");
     f.buy("u2");
-    const Units pool = f.desk->count(0).pool;
+    const Units pool = f.desk->leases().count(0).pool;
     REQUIRE(pool > 0);
-    f.desk->set_available_groups(0);
+    f.desk->leases().set_available_groups(0);
     for (int i = 0; i < 5; ++i) f.pass(bounds::idle_pool_ms + 1);
-    CHECK(f.desk->count(0).pool == pool);
-    f.desk->set_available_groups(1);
+    CHECK(f.desk->leases().count(0).pool == pool);
+    f.desk->leases().set_available_groups(1);
     for (int i = 0; i < 2; ++i) f.pass(bounds::idle_pool_ms + 1);
-    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.desk->leases().count(0).pool == 0);
     CHECK(f.adds_up(10'000));
   }
 
@@ -200,20 +252,21 @@ TEST_SUITE("stock/desk") {
     other.item = 1;
     f.handle(f.create("a"));
     f.handle(other);
-    CHECK(f.desk->asking_groups() == 3);
+    CHECK(f.desk->leases().asking_groups() == 3);
     LedgerAsk asks[8];
-    REQUIRE(f.desk->collect_asks(1u << group, asks, f.now) == 1);
+    REQUIRE(f.desk->leases().collect_asks(1u << group, asks, f.now) == 1);
     CHECK(asks[0].item == 0);
     CHECK(asks[0].group == group);
-    CHECK(f.desk->asking_groups() == 1u << other_group);
-    f.desk->set_available_groups(1u << group);
+    CHECK(f.desk->leases().asking_groups() == 1u << other_group);
+    f.desk->leases().set_available_groups(1u << group);
     f.now.boot_ns += (bounds::wait_for_units_ms + 1) * kMillisecond;
     f.desk->pass_time(f.now);
     CHECK(f.answers.take().verdict == Verdict::try_again);
     CHECK(f.answers.take().verdict == Verdict::ledger_unavailable);
-    f.desk->collect_asks(3, asks, f.now);
-    f.desk->begin_epoch(1u << other_group, 1);  // asks about this group's items again, and no other
-    CHECK(f.desk->asking_groups() == 1u << other_group);
+    (void)f.desk->leases().collect_asks(3, asks, f.now);
+    f.desk->leases().begin_epoch(1u << other_group,
+                                 1);  // asks about this group's items again, and no other
+    CHECK(f.desk->leases().asking_groups() == 1u << other_group);
   }
 
   TEST_CASE("units on their way back to the ledger are not sold out at any moment") {
@@ -238,14 +291,15 @@ TEST_SUITE("stock/desk") {
     Fixture f(100);
     f.buy("u1");
     // A grant whose orders never came: as if the process had died behind the commit of the grant.
-    f.desk->take_news({.item = 0, .accepted = f.desk->count(0).accepted + 9, .free = 90}, f.now);
-    CHECK(f.desk->count(0).pool >= 9);
+    f.desk->take_news({.item = 0, .accepted = f.desk->leases().count(0).accepted + 9, .free = 90},
+                      f.now);
+    CHECK(f.desk->leases().count(0).pool >= 9);
     f.desk.reset();
     DeskSettings settings;
     f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.state.sequence_max(),
                    f.now);
     f.pass(1);
-    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.desk->leases().count(0).pool == 0);
   }
 
   TEST_CASE(
@@ -271,7 +325,7 @@ TEST_SUITE("stock/desk") {
         f.answers.answers.clear();
         return f.ask(f.about(RequestKind::read, order, "u1"));
       }();
-      const StreamCount count = f.desk->count(0);
+      const StreamCount count = f.desk->leases().count(0);
       CHECK(f.adds_up(1));
       CHECK(count.reserved == 0);
       CHECK(count.paid == (end.order.state == OrderState::paid));
@@ -429,7 +483,7 @@ TEST_SUITE("stock/desk") {
     f.desk->set_drained(f.journal.last);
     f.pass(2'000);
     CHECK(f.state.orders_live() == 0);
-    CHECK(f.desk->count(0).paid == 1);  // its unit stays sold
+    CHECK(f.desk->leases().count(0).paid == 1);  // its unit stays sold
     CHECK(f.adds_up(10));
   }
 
@@ -442,7 +496,7 @@ TEST_SUITE("stock/desk") {
     f.desk->wind_up();
     f.turn();
     CHECK(f.desk->wind_up());
-    CHECK(f.desk->count(0).pool == 0);
+    CHECK(f.desk->leases().count(0).pool == 0);
     CHECK(f.adds_up(10'000));
   }
 }

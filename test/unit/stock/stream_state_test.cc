@@ -66,6 +66,91 @@ TEST_SUITE("stock/stream_state") {
     CHECK(refused(orderlog::Item{.item = 5, .code = "x"}));   // numbers are dense
   }
 
+  TEST_CASE("a promised epoch never goes backwards") {
+    StreamState state = with_units(1);
+    REQUIRE(bool(state.apply(Epoch{.epoch = 7}, 2, kNow)));
+    CHECK_FALSE(bool(state.apply(Epoch{.epoch = 6}, 3, kNow)));
+    CHECK(state.promised_epoch() == 7);
+    CHECK(bool(state.apply(Epoch{.epoch = 7}, 3, kNow)));
+    CHECK(bool(state.apply(Epoch{.epoch = 8}, 4, kNow)));
+    CHECK(state.promised_epoch() == 8);
+  }
+
+  TEST_CASE("a holding and a key are found by their texts also when hashes are the same") {
+    StreamState state = with_units(3);
+    const OrderHashes same{.user = 5, .key = 9};
+    const OrderId other = OrderId::make(0, 2, 3), third = OrderId::make(0, 3, 3);
+    REQUIRE(bool(state.apply(reserve(kOrder, 1, "u1", "k1"), same, 2, kNow)));
+    REQUIRE(bool(state.apply(reserve(other, 1, "u2", "k1"), same, 3, kNow)));
+    REQUIRE(bool(state.apply(reserve(third, 1, "u1", "k2"), same, 4, kNow)));
+    CHECK(state.last_lsn() == 4);
+    CHECK(state.find_holding(5, "u1", 0) != state.find_holding(5, "u2", 0));
+    CHECK(state.holding(state.find_holding(5, "u1", 0)).units == 2);
+    CHECK(state.find_holding(5, "u3", 0) == kNone);
+    CHECK(state.find_holding(5, "u1", 1) == kNone);
+    CHECK(state.order(state.find_by_key(same, "u1", "k1")).id == kOrder);
+    CHECK(state.order(state.find_by_key(same, "u2", "k1")).id == other);
+    CHECK(state.order(state.find_by_key(same, "u1", "k2")).id == third);
+    CHECK(state.find_by_key(same, "u2", "k2") == kNone);
+  }
+
+  TEST_CASE("returns and supplies and withdrawals only grow and stay within what there is") {
+    StreamState state = with_units(3);
+    REQUIRE(bool(state.apply(GiveBack{.item = 0, .returned = 2}, 2, kNow)));
+    CHECK_FALSE(bool(state.apply(GiveBack{.item = 0, .returned = 1}, 3, kNow)));
+    REQUIRE(bool(state.apply(orderlog::Item{.item = 0, .code = "x"}, 3, kNow)));
+    REQUIRE(bool(state.apply(Supply{.item = 0, .supplied = 9, .withdrawn = 4}, 4, kNow)));
+    CHECK_FALSE(bool(state.apply(Supply{.item = 0, .supplied = 8, .withdrawn = 4}, 5, kNow)));
+    CHECK_FALSE(bool(state.apply(Supply{.item = 0, .supplied = 9, .withdrawn = 3}, 5, kNow)));
+    CHECK_FALSE(bool(state.apply(Supply{.item = 0, .supplied = 9, .withdrawn = 10}, 5, kNow)));
+    CHECK_FALSE(bool(state.apply(Supply{.item = 1, .supplied = 1}, 5, kNow)));
+    CHECK(state.items()[0].total() == 5);
+    CHECK_FALSE(state.knows_op("op"));
+    REQUIRE(bool(state.apply(Admin{.op_id = "op"}, 5, kNow)));
+    CHECK(state.knows_op("op"));
+  }
+
+  TEST_CASE("images hold no more than the stream and each order once") {
+    StreamState state = with_units(3);
+    const auto image = [](uint64_t sequence, Quantity quantity, OrderState as) {
+      return OrderImage{.reserve = reserve(OrderId::make(0, sequence, 3), quantity),
+                        .state = as,
+                        .deadline_boot_ns = 77};
+    };
+    REQUIRE(bool(state.apply(image(1, 2, OrderState::paid), 0, kNow)));
+    CHECK_FALSE(bool(state.apply(image(1, 1, OrderState::paid), 0, kNow)));
+    CHECK_FALSE(bool(state.apply(image(2, 2, OrderState::reserved), 0, kNow)));
+    REQUIRE(bool(state.apply(image(3, 2, OrderState::cancelled), 0, kNow)));
+    CHECK(state.stock(0).pool() == 1);
+    CHECK(state.holding(state.find_holding(state.user_hash("u1"), "u1", 0)).units == 2);
+    CHECK_FALSE(bool(state.apply(SoldImage{.item = 0, .units = 2}, 0, kNow)));
+    REQUIRE(bool(state.apply(image(4, 1, OrderState::reserved), 0, kNow)));
+    CHECK(state.order(state.find_order(OrderId::make(0, 4, 3))).deadline_boot_ns == 77);
+    StreamState later = with_units(3);
+    REQUIRE(bool(later.apply(image(4, 1, OrderState::reserved), 0, Moment{.wall_ns = 1})));
+    CHECK(later.order(later.find_order(OrderId::make(0, 4, 3))).deadline_boot_ns == 0);
+  }
+
+  TEST_CASE("payments of an order are decided once and follow its state") {
+    StreamState state = with_units(2);
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    REQUIRE(bool(state.apply(payment(RecordType::payment_rejected, "p0"), 3, kNow)));
+    CHECK(state.order(0).refund_due == 0);
+    REQUIRE(bool(state.apply(payment(RecordType::paid, "p1"), 4, kNow)));
+    CHECK_FALSE(bool(state.apply(payment(RecordType::paid, "p1"), 5, kNow)));
+    CHECK_FALSE(bool(state.apply(payment(RecordType::paid, "p2"), 5, kNow)));
+    CHECK_FALSE(bool(state.apply(payment(RecordType::late_paid, "p2"), 5, kNow)));
+    CHECK_FALSE(bool(state.apply(Cancel{.order = kOrder}, 5, kNow)));
+    CHECK_FALSE(bool(state.apply(Expire{.order = kOrder}, 5, kNow)));
+    CHECK(state.find_payment(0, "p0") != kNone);
+    CHECK(state.find_payment(0, "p0") != state.find_payment(0, "p1"));
+    CHECK(state.find_payment(0, "p2") == kNone);
+    CHECK(state.stock(0).paid == 1);
+    REQUIRE(bool(state.apply(Forget{.order = kOrder}, 5, kNow)));
+    CHECK(state.stock(0).paid == 1);
+    CHECK(state.stock(0).forgotten == 1);
+  }
+
   TEST_CASE("each transition moves its units and no others") {
     StreamState state = with_units(3);
     REQUIRE(bool(state.apply(reserve(kOrder, 2), 2, kNow)));
@@ -107,7 +192,7 @@ TEST_SUITE("stock/stream_state") {
       REQUIRE(bool(state.apply(refund, 10 * i + 2, kNow)));
       REQUIRE(bool(state.apply(Forget{.order = id}, 10 * i + 3, kNow)));
       CHECK(state.find_order(id) == kNone);
-      CHECK(state.find_by_key(state.user_hash(user), user, key) == kNone);
+      CHECK(state.find_by_key({state.user_hash(user), state.key_hash(key)}, user, key) == kNone);
       CHECK(state.find_holding(state.user_hash(user), user, 0) == kNone);
     }
     CHECK(state.orders_live() == 0);
@@ -169,7 +254,8 @@ TEST_SUITE("stock/stream_state") {
         REQUIRE(index != kNone);
         CHECK(state.order(index).id == one->id);
         CHECK(state.order(index).state == one->state);
-        CHECK(state.find_by_key(state.user_hash(user), user, one->key) == index);
+        CHECK(state.find_by_key({state.user_hash(user), state.key_hash(one->key)}, user,
+                                one->key) == index);
         if (!state.order(index).holds_units()) continue;
         units += one->quantity;
         if (newest_active == kNone) newest_active = index;

@@ -1,0 +1,285 @@
+#include "stock/leases.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+
+namespace stampede::stock {
+namespace {
+
+constexpr int64_t ms(int64_t milliseconds) {
+  return milliseconds * kMillisecond;
+}
+
+constexpr uint32_t kIdleChecksPerTurn = 256;
+constexpr uint32_t kReturnsUnderWayMax = bounds::item_count_max;
+
+}  // namespace
+
+Leases::Leases(const LeaseSettings& settings, StreamState& state, const Catalog& catalog,
+               Journal& journal, Moment now)
+    : settings_(settings),
+      state_(state),
+      catalog_(catalog),
+      journal_(journal),
+      asking_(settings.group_count),
+      idle_checks_(bounds::item_count_max),
+      returning_(kReturnsUnderWayMax) {
+  for (ItemId item = 0; item < state_.stocks().size(); ++item) {
+    const ItemStock& stock = state_.stock(item);
+    at(item).returned_durable = at(item).returned_counted = stock.returned;
+    at(item).reported_pool = stock.pool();
+    if (stock.pool() > 0) watch_idle(item, now.boot_ns);
+  }
+}
+
+Leases::Item& Leases::at(ItemId item) {
+  if (item >= items_.size()) items_.resize(std::max<size_t>(item + 1, catalog_.id_end()));
+  return items_[item];
+}
+
+const Leases::Item& Leases::at(ItemId item) const {
+  static constexpr Item kUntouched;
+  return item < items_.size() ? items_[item] : kUntouched;
+}
+
+// ---- what may be said of the stock ----
+
+// Units that the last news does not count and that somebody will be able to buy: the pool, and units on their way back
+// until news says that they have arrived. Without these there would be a moment in which nobody counts them.
+Units Leases::unsold_here(ItemId item) const {
+  const ItemStock& stock = state_.stock(item);
+  return stock.pool() + (stock.returned - at(item).returned_counted);
+}
+
+// What the ledger is to take for unsold here: the pool, and what is going back but not durably so. What is durable stands
+// in the same ask as returned.
+Units Leases::pool_to_report(ItemId item) const {
+  const ItemStock& stock = state_.stock(item);
+  CHECK(stock.returned >= at(item).returned_durable);
+  return stock.pool() + (stock.returned - at(item).returned_durable);
+}
+
+// What the ledger last took for unsold here counts though it is sold by now (see the top of leases.h).
+Units Leases::unsold(ItemId item) const {
+  const Item& known = at(item);
+  return std::max(unsold_here(item), known.reported_pool) + known.free + known.pool_elsewhere;
+}
+
+Leases::Supply Leases::supply_of(ItemId item, Quantity quantity, bool is_my_turn,
+                                 Moment now) const {
+  if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
+  const int64_t news_boot_ns = at(item).news_boot_ns;
+  const bool is_news_fresh =
+      news_boot_ns != 0 && now.boot_ns - news_boot_ns <= ms(bounds::sold_out_valid_ms);
+  return is_news_fresh && unsold(item) < quantity ? Supply::gone : Supply::unknown;
+}
+
+Leases::Glance Leases::glance(ItemId item, Moment now) {
+  const Item& known = at(item);
+  const int64_t age_ns = now.boot_ns - known.news_boot_ns;
+  if (known.news_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
+  if (known.news_boot_ns == 0 || age_ns > kSecond) return {};
+  return {.available = unsold_here(item) + known.free + known.pool_elsewhere, .is_known = true};
+}
+
+// ---- what the desk reports ----
+
+void Leases::on_sold(ItemId item, Moment now) {
+  const Units ahead = lookahead(item, now);
+  if (state_.stock(item).pool() < ahead / 2 || at(item).free == 0) ask_about(item);
+  watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
+}
+
+void Leases::on_came_back(ItemId item, Moment now) {
+  if (state_.stock(item).pool() == 0) return;
+  // Others may be answering sold_out: they must know of these units within 100 ms.
+  if (at(item).free == 0) ask_about(item);
+  watch_idle(item, now.boot_ns);
+}
+
+// ---- exchanges with the ledger ----
+
+uint32_t Leases::group_of(ItemId item) const {
+  if (settings_.group_count == 1) return 0;
+  return stampede::group_of(catalog_.code(item), settings_.group_count);
+}
+
+bool Leases::is_ledger_available(ItemId item) const {
+  return (available_groups_ >> group_of(item) & 1) != 0;
+}
+
+void Leases::ask_about(ItemId item) {
+  Item& known = at(item);
+  if (known.is_asking) return;
+  known.is_asking = true;
+  const uint32_t group = group_of(item);
+  asking_[group].push_back(item);
+  asking_groups_ |= uint32_t{1} << group;
+}
+
+void Leases::ask_if_older(ItemId item, int64_t age_ms, Moment now) {
+  if (now.boot_ns - at(item).news_boot_ns >= ms(age_ms)) ask_about(item);
+}
+
+// min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
+// idle just now; otherwise what was given back would be leased again at once.
+Units Leases::lookahead(ItemId item, Moment now) const {
+  const Item& known = at(item);
+  if (is_stopping_) return 0;
+  if (known.demand_boot_ns == 0 || now.boot_ns - known.demand_boot_ns >= ms(bounds::idle_pool_ms))
+    return 0;
+  return std::min<Units>(known.free / 50 / settings_.stream_count, settings_.lease_max);
+}
+
+Units Leases::wanted(ItemId item, Moment now) const {
+  const Units target = at(item).waiting + lookahead(item, now);
+  const Units pool = state_.stock(item).pool();
+  return target > pool ? target - pool : 0;
+}
+
+ItemId Leases::take_asking(uint32_t group) {
+  const ItemId item = asking_[group].back();
+  asking_[group].pop_back();
+  if (asking_[group].empty()) asking_groups_ &= ~(uint32_t{1} << group);
+  at(item).is_asking = false;
+  return item;
+}
+
+size_t Leases::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now) {
+  size_t count = 0;
+  while (count < asks.size() && (groups & asking_groups_) != 0) {
+    const auto group = static_cast<uint32_t>(std::countr_zero(groups & asking_groups_));
+    const ItemId item = take_asking(group);
+    Item& known = at(item);
+    known.is_in_exchange = true;
+    known.reported_pool = pool_to_report(item);
+    asks[count++] = {.item = item,
+                     .group = group,
+                     .accepted = state_.stock(item).accepted,
+                     .returned = known.returned_durable,
+                     .pool = known.reported_pool,
+                     // A grant needs a record.
+                     .want = journal_.has_room_for_change() ? wanted(item, now) : 0};
+  }
+  return count;
+}
+
+void Leases::take_news(const LedgerNews& news, Moment now) {
+  Item& known = at(news.item);
+  // The ledger knows of no return before its record is durable.
+  CHECK(news.returned <= known.returned_durable);
+  const Units accepted = state_.stock(news.item).accepted;
+  if (news.accepted > accepted) {
+    const Units granted = news.accepted - accepted;
+    stats_.units_granted += granted;
+    ++stats_.grants;
+    known.reported_pool += granted;
+    commit(journal_, state_, orderlog::Grant{.item = news.item, .accepted = news.accepted}, now);
+    watch_idle(news.item, now.boot_ns + ms(bounds::idle_pool_ms));
+  }
+  known.returned_counted = news.returned;
+  known.free = news.free;
+  known.pool_elsewhere = news.pool_elsewhere;
+  // News that crosses an ask may be older than what the ask says of this stream: it is no proof that nothing was left.
+  if (!news.is_unasked || !known.is_in_exchange) known.news_boot_ns = now.boot_ns;
+  if (!news.is_unasked) known.is_in_exchange = false;
+}
+
+void Leases::report_if_scarce(ItemId item) {
+  const Item& known = at(item);
+  if (known.free == 0 && pool_to_report(item) != known.reported_pool) ask_about(item);
+}
+
+void Leases::begin_epoch(uint32_t groups, uint32_t stream_count) {
+  CHECK(stream_count > 0);
+  settings_.stream_count = stream_count;
+  for (ItemId item = 0; item < catalog_.id_end(); ++item)
+    if (catalog_.contains(item) && (groups >> group_of(item) & 1) != 0) ask_about(item);
+}
+
+StreamCount Leases::count(ItemId item) const {
+  const ItemStock& stock = state_.stock(item);
+  return {.accepted = stock.accepted,
+          .returned = stock.returned,
+          .reserved = stock.reserved,
+          .paid = stock.paid,
+          .pool = stock.pool()};
+}
+
+StreamCount Leases::durable_count(ItemId item) const {
+  StreamCount count = this->count(item);
+  count.returned = at(item).returned_durable;
+  count.pool = pool_to_report(item);
+  return count;
+}
+
+// ---- giving back ----
+
+void Leases::watch_idle(ItemId item, int64_t at_boot_ns) {
+  if (at(item).is_idle_queued) return;
+  at(item).is_idle_queued = true;
+  idle_checks_.push() = {.item = item, .at_boot_ns = at_boot_ns};
+}
+
+void Leases::return_idle(Moment now) {
+  for (uint32_t budget = kIdleChecksPerTurn; budget > 0 && !idle_checks_.empty(); --budget) {
+    if (idle_checks_.front().at_boot_ns > now.boot_ns || !journal_.has_room_for_change()) return;
+    const ItemId item = idle_checks_.front().item;
+    idle_checks_.pop();
+    check_idle(item, now);
+  }
+}
+
+void Leases::check_idle(ItemId item, Moment now) {
+  Item& known = at(item);
+  known.is_idle_queued = false;
+  // Sold by the news of then, when others had more: what the ledger still takes for unsold here would keep everybody else
+  // from answering sold_out.
+  if (pool_to_report(item) != known.reported_pool) ask_about(item);
+  if (state_.stock(item).pool() == 0) return;
+  // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
+  if (!is_ledger_available(item)) return watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
+  const int64_t idle_at =
+      known.demand_boot_ns == 0 ? 0 : known.demand_boot_ns + ms(bounds::idle_pool_ms);
+  // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
+  const bool is_stuck = known.waiting > 0 && known.free == 0;
+  if (idle_at <= now.boot_ns || is_stuck) return give_back_pool(item);
+  watch_idle(item, idle_at);
+}
+
+void Leases::give_back_pool(ItemId item) {
+  const ItemStock& stock = state_.stock(item);
+  stats_.units_returned += stock.pool();
+  const Units returned = stock.returned + stock.pool();
+  const Lsn lsn =
+      commit(journal_, state_, orderlog::GiveBack{.item = item, .returned = returned}, Moment{});
+  CHECK(state_.stock(item).pool() == 0);
+  returning_.push() = {.item = item, .returned = returned, .lsn = lsn};
+}
+
+bool Leases::return_all() {
+  for (ItemId item = 0; item < state_.stocks().size(); ++item) {
+    if (state_.stock(item).pool() == 0) continue;
+    if (!journal_.has_room_for_change()) return false;
+    give_back_pool(item);
+  }
+  return true;
+}
+
+void Leases::on_durable(Lsn durable) {
+  while (!returning_.empty() && returning_.front().lsn <= durable) {
+    const Returning& returning = returning_.front();
+    CHECK(returning.returned >= at(returning.item).returned_durable);
+    at(returning.item).returned_durable = returning.returned;
+    ask_about(returning.item);
+    returning_.pop();
+  }
+}
+
+int64_t Leases::quiet_until_ns() const {
+  return idle_checks_.empty() ? INT64_MAX : idle_checks_.front().at_boot_ns;
+}
+
+}  // namespace stampede::stock

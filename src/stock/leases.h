@@ -1,0 +1,171 @@
+// The leases of one stream: units that it holds of the ledger, how it gets more and gives them back, and so what it may
+// say of the stock. Pure, like the desk that owns it.
+//
+// Units come in batches: ahead of demand while stock is plenty, exactly the waiting demand when it is scarce, and they go
+// back after 50 ms without demand. An item stands in at most one exchange at a time.
+//
+//   stream                                        ledger
+//     LedgerAsk {A, R durable, pool, want} ───────▶ free += newly returned; grants min(want, free)
+//     ◀──────── LedgerNews {a, r, free, elsewhere}
+//     GRANT record: A = a, and units are sold from the pool
+//     …
+//     GIVE_BACK record: R += pool; durable ───────▶ with the next ask
+//
+// `sold_out` is said only when it is true: news of the ledger, at most 100 ms old, says that no unit is free and that no
+// stream holds one unsold. Every unit is counted by somebody at every moment, and rather twice than not at all:
+//   - a unit that was granted counts for its stream from the grant on, before the stream knows of it;
+//   - a unit on its way back counts here until the ledger's news has it among the returned ones;
+//   - what the ledger took for unsold here counts until the ledger has been told otherwise, though it is sold by now: in
+//     between another stream may have got units back, and then there was no moment without one.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ring.h"
+#include "ledger/messages.h"
+#include "order.h"
+#include "stock/catalog.h"
+#include "stock/journal.h"
+#include "stock/stream_state.h"
+
+namespace stampede::stock {
+
+struct LeaseSettings {
+  uint32_t stream_count = 1;  // that share the ledger
+  uint32_t group_count = 1;   // of the ledger
+  Units lease_max = 256;      // ahead of demand
+};
+
+struct LeaseStats {
+  uint64_t grants = 0;  // accepted
+  uint64_t units_granted = 0;
+  uint64_t units_returned = 0;
+};
+
+class Leases {
+ public:
+  // The references must outlive the leases.
+  Leases(const LeaseSettings& settings, StreamState& state, const Catalog& catalog,
+         Journal& journal, Moment now);
+
+  // ---- what may be said of the stock ----
+
+  // Whether so many units are in the pool, for somebody whose turn it is to take them; otherwise whether it is certain that
+  // they cannot be had anywhere.
+  enum class Supply : uint8_t { here, gone, unknown };
+  [[nodiscard]] Supply supply_of(ItemId item, Quantity quantity, bool is_my_turn, Moment now) const;
+  // Units that are unsold anywhere, by the last news; as many as were, at some moment since, if not as many as are.
+  [[nodiscard]] Units unsold(ItemId item) const;
+  // The same for somebody who only looks: at most a second old, or not known yet.
+  struct Glance {
+    Units available = 0;
+    bool is_known = false;
+  };
+  [[nodiscard]] Glance glance(ItemId item, Moment now);
+
+  // ---- what the desk reports ----
+
+  void set_waiting(ItemId item, Units units) { at(item).waiting = units; }  // in the item's line
+  void note_demand(ItemId item, Moment now) { at(item).demand_boot_ns = now.boot_ns; }
+  // Units have left the pool: leases the next ones while there are some, for an exchange takes a turn or more.
+  void on_sold(ItemId item, Moment now);
+  // Units have come into the pool, by a cancel or an expiry.
+  void on_came_back(ItemId item, Moment now);
+
+  // ---- exchanges with the ledger ----
+
+  void ask_about(ItemId item);
+  // Asks when the last news is older than this.
+  void ask_if_older(ItemId item, int64_t age_ms, Moment now);
+  [[nodiscard]] int64_t news_boot_ns(ItemId item) const { return at(item).news_boot_ns; }
+  [[nodiscard]] bool has_free(ItemId item) const { return at(item).free > 0; }
+  // Fills `asks` with what the ledger has to know of items of these groups, group by group; the count. Only of groups whose
+  // last exchange has been answered.
+  [[nodiscard]] size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
+  // Takes news, and the units in it. report_if_scarce() must follow when those who wait have been served.
+  void take_news(const LedgerNews& news, Moment now);
+  // When nothing is free, a change here since the last ask decides whether others may say sold_out.
+  void report_if_scarce(ItemId item);
+  [[nodiscard]] uint32_t asking_groups() const { return asking_groups_; }
+  // A shared ledger's exchanges begin (again): every item of the groups is asked about, for what was granted last may not
+  // have arrived.
+  void begin_epoch(uint32_t groups, uint32_t stream_count);
+  void set_available_groups(uint32_t groups) { available_groups_ = groups; }
+  [[nodiscard]] bool is_ledger_available(ItemId item) const;
+
+  // ---- giving back ----
+
+  // Gives back pools that have been idle, with a budget. Once per turn.
+  void return_idle(Moment now);
+  // Gives back every pool; false: the journal has no room, go on in a later turn.
+  [[nodiscard]] bool return_all();
+  // Returns up to this record are durable, and the ledger may know of them.
+  void on_durable(Lsn durable);
+  [[nodiscard]] bool is_returning() const { return !returning_.empty(); }
+  [[nodiscard]] int64_t quiet_until_ns() const;
+
+  void set_lease_max(Units units) { settings_.lease_max = units; }
+  void set_stopping(bool is_stopping) {
+    is_stopping_ = is_stopping;
+  }  // then nothing is leased ahead
+
+  [[nodiscard]] StreamCount count(ItemId item) const;
+  // As far as the disk has it: returns that are not durable count as the stream's still.
+  [[nodiscard]] StreamCount durable_count(ItemId item) const;
+  [[nodiscard]] const LeaseStats& stats() const { return stats_; }
+
+ private:
+  // What is known of an item beyond its records.
+  struct Item {
+    Units waiting = 0;  // asked for by requests in the item's line
+    Units free = 0;     // by the last news, as the next one
+    Units pool_elsewhere = 0;
+    Units returned_counted = 0;  // of R: among the free ones, by the last news
+    Units returned_durable = 0;  // of R: what the ledger may know of
+    Units reported_pool = 0;     // unsold units here, as far as the ledger knows
+    int64_t news_boot_ns = 0;    // when the last news came; 0: never
+    int64_t demand_boot_ns = 0;
+    bool is_asking = false;       // stands in asking_
+    bool is_in_exchange = false;  // an ask is on its way
+    bool is_idle_queued = false;
+  };
+  struct Returning {
+    ItemId item;
+    Units returned;
+    Lsn lsn;
+  };
+  struct IdleCheck {
+    ItemId item;
+    int64_t at_boot_ns;
+  };
+
+  Item& at(ItemId item);
+  const Item& at(ItemId item) const;
+  uint32_t group_of(ItemId item) const;
+  Units unsold_here(ItemId item) const;
+  Units pool_to_report(ItemId item) const;
+  Units lookahead(ItemId item, Moment now) const;
+  Units wanted(ItemId item, Moment now) const;
+  ItemId take_asking(uint32_t group);
+  void watch_idle(ItemId item, int64_t at_boot_ns);
+  void check_idle(ItemId item, Moment now);
+  void give_back_pool(ItemId item);
+
+  LeaseSettings settings_;
+  StreamState& state_;
+  const Catalog& catalog_;
+  Journal& journal_;
+  uint32_t available_groups_ = ~uint32_t{0};
+  bool is_stopping_ = false;
+
+  std::vector<Item> items_;
+  std::vector<std::vector<ItemId>> asking_;  // by group
+  uint32_t asking_groups_ = 0;               // those that are not empty
+  Ring<IdleCheck> idle_checks_;
+  Ring<Returning> returning_;
+  LeaseStats stats_;
+};
+
+}  // namespace stampede::stock

@@ -1,0 +1,609 @@
+// Leases of one or more streams over one book. That `sold_out` is only said when it is true has a case for every way in
+// which a unit could be counted by nobody.
+#include "stock/leases.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+
+#include "../base/death.h"
+#include "ledger/book.h"
+#include "test_journal.h"
+
+namespace stampede::stock {
+namespace {
+
+using orderlog::RecordType;
+using Supply = Leases::Supply;
+
+constexpr HashKey kKey{1, 2, 3};
+constexpr int64_t ms(int64_t milliseconds) {
+  return milliseconds * kMillisecond;
+}
+
+// A catalog with the items 0 and 1.
+struct Items {
+  Items() : catalog(kKey) {
+    for (ItemId item = 0; item < 2; ++item) {
+      ItemTerms terms;
+      terms.id = item;
+      terms.code = std::string_view(item == 0 ? "ticket" : "seat");
+      catalog.upsert(terms);
+    }
+  }
+  Catalog catalog;
+};
+
+// One stream: its state, its journal and its leases, without a desk.
+struct Stream {
+  Stream(const Items& items, Moment now, const LeaseSettings& settings = {})
+      : state(kKey, 1'000), leases(settings, state, items.catalog, journal, now) {}
+
+  OrderId sell(Quantity quantity, Moment now) {
+    const OrderId id = OrderId::make(0, ++orders, 3);
+    commit(journal, state,
+           orderlog::Reserve{.order = id, .item = 0, .quantity = quantity, .user = "u"}, now);
+    leases.on_sold(0, now);
+    return id;
+  }
+  void cancel(OrderId order, Moment now) {
+    commit(journal, state, orderlog::Cancel{.order = order}, now);
+    leases.on_came_back(0, now);
+  }
+  void sync() { leases.on_durable(journal.last); }
+  Units pool() const { return state.stock(0).pool(); }
+  // Takes units as if the ledger had granted them.
+  void grant(Units units, Moment now, Units free = 0) {
+    leases.take_news({.item = 0,
+                      .accepted = state.stock(0).accepted + units,
+                      .returned = state.stock(0).returned,
+                      .free = free},
+                     now);
+  }
+  // What is asked about item 0; the item is kNoItem when nothing is.
+  LedgerAsk ask(Moment now, uint32_t groups = ~0u) {
+    LedgerAsk asks[4];
+    for (size_t i = leases.collect_asks(groups, asks, now); i > 0; --i)
+      if (asks[i - 1].item == 0) return asks[i - 1];
+    return {};
+  }
+  bool is_asking(Moment now) { return ask(now).item != kNoItem; }
+  void answer(const LedgerAsk& ask, Units free = 0, Units elsewhere = 0, Units granted = 0) {
+    leases.take_news({.item = ask.item,
+                      .accepted = ask.accepted + granted,
+                      .returned = ask.returned,
+                      .free = free,
+                      .pool_elsewhere = elsewhere},
+                     last_moment);
+  }
+
+  StreamState state;
+  TestJournal journal;
+  Leases leases;
+  uint64_t orders = 0;
+  Moment last_moment{.wall_ns = kSecond, .boot_ns = 1'000 * kSecond};
+};
+
+// Streams over one book.
+struct Rig {
+  Rig(uint32_t count, Units stock) : book(count) {
+    REQUIRE(book.start(0, stock, 0, std::vector<StreamCount>(count)));
+    for (uint32_t i = 0; i < count; ++i)
+      streams.push_back(std::make_unique<Stream>(items, now, LeaseSettings{.stream_count = count}));
+  }
+  Stream& operator[](uint32_t stream) { return *streams[stream]; }
+  void exchange(uint32_t stream) {
+    LedgerAsk asks[4];
+    Leases& leases = streams[stream]->leases;
+    for (size_t i = leases.collect_asks(~0u, asks, now); i > 0; --i) {
+      leases.take_news(book.ask(stream, asks[i - 1]).news, now);
+      leases.report_if_scarce(asks[i - 1].item);
+    }
+  }
+  // Leases so many units, as if an order waited for them.
+  void lease(uint32_t stream, Units units) {
+    const Units pool = streams[stream]->pool() + units;
+    streams[stream]->leases.set_waiting(0, pool);
+    streams[stream]->leases.ask_about(0);
+    exchange(stream);
+    streams[stream]->leases.set_waiting(0, 0);
+    REQUIRE(streams[stream]->pool() >= pool);
+  }
+  void pass(int64_t milliseconds) {
+    now.boot_ns += ms(milliseconds);
+    for (uint32_t stream = 0; stream < streams.size(); ++stream) {
+      streams[stream]->leases.return_idle(now);
+      exchange(stream);
+      streams[stream]->sync();
+    }
+  }
+  void read(uint32_t stream) {
+    streams[stream]->leases.ask_about(0);
+    exchange(stream);
+  }
+  Supply supply(uint32_t stream, Quantity quantity = 1) {
+    return streams[stream]->leases.supply_of(0, quantity, true, now);
+  }
+
+  Items items;
+  ledger::Book book;
+  Moment now{.wall_ns = kSecond, .boot_ns = 1'000 * kSecond};
+  std::vector<std::unique_ptr<Stream>> streams;
+};
+
+TEST_SUITE("stock/leases") {
+  // ---- what may be said of the stock ----
+
+  TEST_CASE("units in the pool are for the one whose turn it is") {
+    Rig rig(1, 2);
+    rig.lease(0, 2);
+    CHECK(rig[0].leases.supply_of(0, 2, true, rig.now) == Supply::here);
+    CHECK(rig[0].leases.supply_of(0, 3, true, rig.now) == Supply::gone);
+    CHECK(rig[0].leases.supply_of(0, 2, false, rig.now) == Supply::unknown);
+  }
+
+  TEST_CASE("nothing is certain before the first news also when the clock has just begun") {
+    Items items;
+    const Moment now{.boot_ns = ms(50)};
+    Stream stream(items, now);
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::unknown);
+    CHECK_FALSE(stream.leases.glance(0, now).is_known);
+  }
+
+  TEST_CASE("news proves that nothing is left for a hundred milliseconds") {
+    Rig rig(1, 0);
+    rig.read(0);
+    CHECK(rig.supply(0) == Supply::gone);
+    rig.now.boot_ns += ms(bounds::sold_out_valid_ms);
+    CHECK(rig.supply(0) == Supply::gone);
+    rig.now.boot_ns += 1;
+    CHECK(rig.supply(0) == Supply::unknown);
+  }
+
+  TEST_CASE("units that are free or unsold elsewhere are not gone") {
+    Rig rig(2, 3);
+    rig.lease(1, 2);
+    rig.read(0);
+    CHECK(rig[0].leases.unsold(0) == 3);
+    CHECK(rig.supply(0, 3) == Supply::unknown);
+    CHECK(rig.supply(0, 4) == Supply::gone);
+    rig.lease(1, 1);
+    rig.read(0);
+    CHECK(rig.supply(0, 3) == Supply::unknown);
+    rig[1].sell(3, rig.now);
+    rig.read(1);
+    rig.read(0);
+    CHECK(rig.supply(0) == Supply::gone);
+  }
+
+  TEST_CASE("a unit sold since the ledger last looked counts until the ledger knows") {
+    Rig rig(1, 1);
+    rig.lease(0, 1);
+    rig.read(0);
+    rig[0].sell(1, rig.now);
+    // Another stream may have got a unit back before this one was sold: then there was one at every moment.
+    CHECK(rig.supply(0) == Supply::unknown);
+    CHECK(rig[0].leases.unsold(0) == 1);
+    rig.read(0);
+    CHECK(rig.supply(0) == Supply::gone);
+    CHECK(rig[0].leases.unsold(0) == 0);
+  }
+
+  TEST_CASE("a unit that was granted and sold at once counts until the ledger knows") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Moment now = stream.last_moment;
+    stream.leases.set_waiting(0, 1);
+    stream.leases.ask_about(0);
+    stream.answer(stream.ask(now), 0, 0, 1);
+    stream.sell(1, now);
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::unknown);
+    stream.leases.set_waiting(0, 0);
+    stream.answer(stream.ask(now));
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::gone);
+    CHECK(stream.leases.unsold(0) == 0);
+  }
+
+  TEST_CASE("a pool that a restart finds counts until the ledger knows that it is sold") {
+    Items items;
+    Stream before(items, Moment{.boot_ns = kSecond});
+    before.grant(1, before.last_moment);
+    TestJournal journal;
+    const Moment now = before.last_moment;
+    Leases leases({}, before.state, items.catalog, journal, now);
+    leases.take_news({.item = 0, .accepted = 1, .is_unasked = true}, now);
+    commit(
+        journal, before.state,
+        orderlog::Reserve{.order = OrderId::make(0, 1, 3), .item = 0, .quantity = 1, .user = "u"},
+        now);
+    CHECK(leases.unsold(0) == 1);
+  }
+
+  TEST_CASE("units on their way back count until the ledger has them") {
+    Rig rig(1, 2);
+    rig.lease(0, 2);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.return_idle(rig.now);
+    REQUIRE(rig[0].pool() == 0);
+    rig.read(0);  // before the return is durable: the ledger cannot count it
+    CHECK(rig[0].leases.unsold(0) == 2);
+    CHECK(rig.book.free(0) == 0);
+    rig[0].sync();
+    CHECK(rig[0].leases.unsold(0) == 2);
+    rig.exchange(0);
+    CHECK(rig.book.free(0) == 2);
+    CHECK(rig[0].leases.unsold(0) == 2);
+  }
+
+  TEST_CASE("news that crosses an ask proves nothing and the answer does") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Moment now = stream.last_moment;
+    stream.leases.ask_about(0);
+    const LedgerAsk ask = stream.ask(now);
+    stream.leases.take_news({.item = 0, .is_unasked = true}, now);
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::unknown);
+    stream.answer(ask);
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::gone);
+    // With no ask under way unasked news is as good as an answer.
+    Moment later = now;
+    later.boot_ns += ms(bounds::sold_out_valid_ms + 1);
+    REQUIRE(stream.leases.supply_of(0, 1, true, later) == Supply::unknown);
+    stream.leases.take_news({.item = 0, .is_unasked = true}, later);
+    CHECK(stream.leases.supply_of(0, 1, true, later) == Supply::gone);
+  }
+
+  TEST_CASE("a buyer who only looks is shown news of the last second and old news is read again") {
+    Rig rig(2, 5);
+    rig.lease(1, 2);
+    CHECK_FALSE(rig[0].leases.glance(0, rig.now).is_known);
+    rig.exchange(0);  // the glance has asked
+    CHECK(rig[0].leases.glance(0, rig.now).available == 5);
+    CHECK_FALSE(rig[0].is_asking(rig.now));
+    rig.now.boot_ns += kSecond / 2 + 1;
+    CHECK(rig[0].leases.glance(0, rig.now).is_known);
+    CHECK(rig[0].is_asking(rig.now));
+    rig.now.boot_ns += kSecond / 2;
+    CHECK_FALSE(rig[0].leases.glance(0, rig.now).is_known);
+  }
+
+  // ---- asks ----
+
+  TEST_CASE("an item is asked about once however often that is wished") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    for (int i = 0; i < 3; ++i) stream.leases.ask_about(0);
+    CHECK(stream.leases.asking_groups() == 1);
+    CHECK(stream.ask(stream.last_moment).item == 0);
+    CHECK(stream.leases.asking_groups() == 0);
+    CHECK_FALSE(stream.is_asking(stream.last_moment));
+    stream.leases.ask_about(0);
+    CHECK(stream.is_asking(stream.last_moment));
+  }
+
+  TEST_CASE("no more is asked at a time than there is room for") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    stream.leases.ask_about(0);
+    stream.leases.ask_about(1);
+    LedgerAsk asks[1];
+    CHECK(stream.leases.collect_asks(~0u, asks, stream.last_moment) == 1);
+    CHECK(stream.leases.collect_asks(~0u, asks, stream.last_moment) == 1);
+    CHECK(stream.leases.collect_asks(~0u, asks, stream.last_moment) == 0);
+  }
+
+  TEST_CASE("only news older than was said is read again") {
+    Rig rig(1, 0);
+    rig.read(0);
+    rig.now.boot_ns += ms(50) - 1;
+    rig[0].leases.ask_if_older(0, 50, rig.now);
+    CHECK(rig[0].leases.asking_groups() == 0);
+    rig.now.boot_ns += 1;
+    rig[0].leases.ask_if_older(0, 50, rig.now);
+    CHECK(rig[0].leases.asking_groups() == 1);
+  }
+
+  TEST_CASE("a return that is not durable is asked about as units held") {
+    Rig rig(1, 2);
+    rig.lease(0, 2);
+    REQUIRE(rig[0].leases.return_all());
+    rig[0].leases.ask_about(0);
+    LedgerAsk ask = rig[0].ask(rig.now);
+    CHECK(ask.accepted == 2);
+    CHECK(ask.returned == 0);
+    CHECK(ask.pool == 2);
+    CHECK(rig[0].leases.durable_count(0).returned == 0);
+    CHECK(rig[0].leases.durable_count(0).pool == 2);
+    rig[0].leases.on_durable(rig[0].journal.last - 1);
+    CHECK(rig[0].leases.durable_count(0).returned == 0);
+    CHECK(rig[0].leases.is_returning());
+    rig[0].sync();
+    CHECK_FALSE(rig[0].leases.is_returning());
+    ask = rig[0].ask(rig.now);  // it is reported without being asked for
+    CHECK(ask.returned == 2);
+    CHECK(ask.pool == 0);
+  }
+
+  TEST_CASE("what a line waits for is asked for beyond what the pool holds") {
+    Rig rig(1, 100);
+    rig.lease(0, 3);
+    rig[0].leases.set_waiting(0, 5);
+    rig[0].leases.ask_about(0);
+    CHECK(rig[0].ask(rig.now).want == 2);
+    rig[0].leases.set_waiting(0, 2);
+    rig[0].leases.ask_about(0);
+    CHECK(rig[0].ask(rig.now).want == 0);
+  }
+
+  TEST_CASE("without room for the record of a grant nothing is asked for") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    stream.leases.set_waiting(0, 5);
+    stream.leases.ask_about(0);
+    stream.journal.has_room = false;
+    CHECK(stream.ask(stream.last_moment).want == 0);
+  }
+
+  TEST_CASE("lookahead is two per cent of what is free for all streams together") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond}, {.stream_count = 4, .lease_max = 30});
+    Moment now = stream.last_moment;
+    const auto want = [&](Units free) {
+      stream.leases.take_news({.item = 0, .free = free}, now);
+      stream.leases.ask_about(0);
+      return stream.ask(now).want;
+    };
+    CHECK(want(2'000) == 0);  // no demand yet
+    stream.leases.note_demand(0, now);
+    CHECK(want(2'000) == 10);
+    CHECK(want(200) == 1);
+    CHECK(want(199) == 0);  // scarce: exactly what the line waits for
+    CHECK(want(1'000'000) == 30);
+    now.boot_ns += ms(bounds::idle_pool_ms) - 1;
+    CHECK(want(2'000) == 10);
+    now.boot_ns += 1;
+    CHECK(want(2'000) == 0);  // an idle pool that was given back is not leased again
+    stream.leases.note_demand(0, now);
+    stream.leases.set_lease_max(7);
+    CHECK(want(2'000) == 7);
+    stream.leases.begin_epoch(1, 40);
+    CHECK(want(2'000) == 1);
+    stream.leases.set_stopping(true);
+    CHECK(want(2'000'000) == 0);
+  }
+
+  TEST_CASE("the next units are asked for when half of those leased ahead are sold") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Moment now = stream.last_moment;
+    stream.leases.note_demand(0, now);
+    stream.grant(10, now, 500);  // lookahead 10
+    stream.sell(5, now);
+    CHECK_FALSE(stream.is_asking(now));
+    stream.sell(1, now);
+    CHECK(stream.is_asking(now));
+  }
+
+  TEST_CASE("a change here is reported at once while nothing is free") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Moment now = stream.last_moment;
+    stream.grant(3, now, 1'000);
+    const OrderId order = stream.sell(1, now);
+    stream.leases.report_if_scarce(0);
+    stream.cancel(order, now);
+    CHECK_FALSE(stream.is_asking(now));
+    stream.grant(0, now, 0);
+    stream.leases.report_if_scarce(0);
+    CHECK_FALSE(stream.is_asking(now));  // nothing has changed
+    const OrderId second = stream.sell(1, now);
+    CHECK(stream.is_asking(now));
+    stream.cancel(second, now);
+    CHECK(stream.is_asking(now));
+    stream.grant(0, now, 0);
+    CHECK_FALSE(stream.is_asking(now));
+    commit(
+        stream.journal, stream.state,
+        orderlog::Reserve{.order = OrderId::make(0, 9, 3), .item = 0, .quantity = 1, .user = "u"},
+        now);
+    stream.leases.report_if_scarce(0);
+    CHECK(stream.is_asking(now));
+  }
+
+  TEST_CASE("a unit that comes back and is taken at once by the line is no news") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    stream.leases.on_came_back(0, stream.last_moment);  // the pool is empty
+    CHECK_FALSE(stream.is_asking(stream.last_moment));
+    CHECK(stream.leases.quiet_until_ns() == INT64_MAX);
+  }
+
+  // ---- grants ----
+
+  TEST_CASE("news that was repeated or is older grants nothing") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    stream.grant(5, stream.last_moment);
+    const Lsn last = stream.journal.last;
+    stream.grant(0, stream.last_moment);
+    stream.leases.take_news({.item = 0, .accepted = 3, .is_unasked = true}, stream.last_moment);
+    CHECK(stream.journal.last == last);
+    CHECK(stream.pool() == 5);
+    CHECK(stream.leases.stats().grants == 1);
+    CHECK(stream.leases.stats().units_granted == 5);
+  }
+
+  TEST_CASE("a ledger that counts returns nobody has made durable is a fault") {
+    Rig rig(1, 2);
+    rig.lease(0, 2);
+    REQUIRE(rig[0].leases.return_all());
+    const Death death = death_of([&] {
+      rig[0].leases.take_news({.item = 0, .accepted = 2, .returned = 2, .free = 2}, rig.now);
+    });
+    CHECK(death.signal == SIGABRT);
+    rig[0].sync();
+    rig.exchange(0);
+    CHECK(rig[0].leases.unsold(0) == 2);
+  }
+
+  // ---- giving back ----
+
+  TEST_CASE("a pool goes back whole when it was not asked for in fifty milliseconds") {
+    Rig rig(1, 10'000);
+    rig[0].leases.note_demand(0, rig.now);
+    rig.lease(0, 4);
+    const Moment demand = rig.now;
+    rig.now.boot_ns += ms(bounds::idle_pool_ms) - 1;
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 4);
+    rig.now = demand;
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    CHECK(rig[0].leases.quiet_until_ns() <= rig.now.boot_ns);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 0);
+    CHECK(rig[0].leases.stats().units_returned == 4);
+    CHECK(rig[0].journal.types.back() == RecordType::give_back);
+  }
+
+  TEST_CASE("a pool that is asked for stays and is looked at again") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.note_demand(0, rig.now);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 4);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 0);
+  }
+
+  TEST_CASE("a pool stays while the ledger cannot be reached and goes back afterwards") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig[0].leases.set_available_groups(0);
+    CHECK_FALSE(rig[0].leases.is_ledger_available(0));
+    for (int i = 0; i < 3; ++i) {
+      rig.now.boot_ns += ms(bounds::idle_pool_ms);
+      rig[0].leases.return_idle(rig.now);
+      CHECK(rig[0].pool() == 4);
+    }
+    rig[0].leases.set_available_groups(1);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 0);
+  }
+
+  TEST_CASE("a pool waits for room in the log") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig[0].journal.has_room = false;
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.return_idle(rig.now);
+    CHECK_FALSE(rig[0].leases.return_all());
+    CHECK(rig[0].pool() == 4);
+    rig[0].journal.has_room = true;
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 0);
+  }
+
+  TEST_CASE("two streams that hold half an order each let go of it so that one is served") {
+    Rig rig(2, 2);
+    rig.lease(0, 1);
+    rig.lease(1, 1);
+    for (uint32_t stream = 0; stream < 2; ++stream) {
+      rig[stream].leases.note_demand(0, rig.now);
+      rig[stream].leases.set_waiting(0, 2);
+      rig.read(stream);  // nothing is free
+    }
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    for (uint32_t stream = 0; stream < 2; ++stream) {
+      rig[stream].leases.note_demand(0, rig.now);  // the demand never ends
+      rig[stream].leases.return_idle(rig.now);
+      CHECK(rig[stream].state.stock(0).returned == 1);
+    }
+    rig[1].leases.set_waiting(0, 0);  // its buyer has waited for too long
+    for (int turns = 0; rig[0].pool() < 2; ++turns) {
+      REQUIRE(turns < 20);
+      rig[0].leases.note_demand(0, rig.now);
+      rig[0].leases.ask_if_older(0, 5, rig.now);
+      rig.pass(10);
+    }
+    CHECK(rig.supply(0, 2) == Supply::here);
+  }
+
+  TEST_CASE("a pool behind which a line waits stays while more is free") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.note_demand(0, rig.now);
+    rig[0].leases.set_waiting(0, 6);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 4);
+  }
+
+  TEST_CASE(
+      "a pool that was sold without the ledger's knowledge is reported within fifty milliseconds") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig.read(0);
+    rig[0].leases.note_demand(0, rig.now);
+    commit(
+        rig[0].journal, rig[0].state,
+        orderlog::Reserve{.order = OrderId::make(0, 1, 3), .item = 0, .quantity = 4, .user = "u"},
+        rig.now);
+    CHECK(rig[0].leases.asking_groups() == 0);
+    rig.now.boot_ns += ms(bounds::idle_pool_ms);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].ask(rig.now).pool == 0);
+  }
+
+  TEST_CASE("what a restart finds given back is durable and its pool is given back") {
+    Items items;
+    Stream before(items, Moment{.boot_ns = kSecond});
+    before.grant(5, before.last_moment);
+    REQUIRE(before.leases.return_all());
+    before.sync();
+    before.grant(3, before.last_moment);
+    TestJournal journal;
+    const Moment now = before.last_moment;
+    Leases leases({}, before.state, items.catalog, journal, now);
+    CHECK(leases.durable_count(0).returned == 5);
+    CHECK(leases.durable_count(0).pool == 3);
+    CHECK(leases.unsold(0) == 3);
+    leases.return_idle(now);
+    CHECK(before.state.stock(0).pool() == 0);
+  }
+
+  // ---- groups and epochs ----
+
+  TEST_CASE("an epoch asks about every item of its groups and no other") {
+    Items items;
+    const uint32_t group = group_of("ticket", 16), other = group_of("seat", 16);
+    REQUIRE(group != other);
+    Stream stream(items, Moment{.boot_ns = kSecond}, {.group_count = 16});
+    stream.leases.begin_epoch(1u << group, 3);
+    CHECK(stream.leases.asking_groups() == 1u << group);
+    CHECK_FALSE(stream.ask(stream.last_moment, 1u << other).item == 0);
+    const LedgerAsk ask = stream.ask(stream.last_moment, 1u << group);
+    CHECK(ask.item == 0);
+    CHECK(ask.group == group);
+    stream.leases.set_available_groups(1u << other);
+    CHECK_FALSE(stream.leases.is_ledger_available(0));
+    CHECK(stream.leases.is_ledger_available(1));
+  }
+
+  TEST_CASE("an exchange that is lost with its epoch is made up for by the next one") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Moment now = stream.last_moment;
+    stream.leases.ask_about(0);
+    (void)stream.ask(now);  // never answered
+    stream.leases.begin_epoch(1, 1);
+    stream.answer(stream.ask(now));
+    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::gone);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::stock

@@ -181,7 +181,7 @@ class Clients {
 TEST_SUITE("e2e/stops_under_clients") {
   TEST_CASE("every stop ends with 0 in its time and nothing acknowledged is lost") {
     INFO("seed " << seed());
-    const int stops = rounds(30);
+    const int stops = rounds(24);
     Server server({.catalog = catalog({{.stock = 50'000'000, .pay_window_s = 1}}),
                    .shards = 4,
                    .flags = {{"--orders-max", "4000000"}}});

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <thread>
 
 namespace stampede::orderlog {
 namespace {
@@ -104,6 +105,45 @@ TEST_SUITE("orderlog/writer") {
     });
     CHECK_EQ(end.exit_code, -1);  // SIGABRT
     CHECK(contains(end.text, "bug"));
+  }
+
+  TEST_CASE("a sealed writer takes nothing and drops what was not on its way") {
+    const ScratchDir dir;
+    WritingRig rig(small_files(dir.path()));
+    Writer& writer = rig.writer();
+    writer.append(sample_reserve(1));
+    rig.write_batch();
+    writer.append(sample_reserve(2));
+    writer.seal();
+    CHECK(writer.is_idle());
+    CHECK(writer.room() == 0);
+    CHECK(writer.room_for_new_orders() == 0);
+    CHECK_FALSE(writer.start_write(kNoon));
+    CHECK_EQ(recover_log(small_files(dir.path()))->last_lsn, 1);
+    const ChildEnd end = run_in_child([&] { writer.append(sample_reserve(3)); });
+    CHECK_EQ(end.exit_code, -1);  // SIGABRT
+    CHECK(contains(end.text, "!is_sealed_"));
+  }
+
+  TEST_CASE("a writer is not sealed while its memory is the disk's") {
+    const ScratchDir dir;
+    WritingRig rig(small_files(dir.path()));
+    rig.writer().append(sample_reserve(1));
+    rig.disk.holds_outcomes = true;
+    REQUIRE(rig.writer().start_write(kNoon));
+    CHECK(contains(run_in_child([&] { rig.writer().seal(); }).text, "!is_writing()"));
+    rig.disk.holds_outcomes = false;
+    rig.writer().poll(kNoon);
+    rig.writer().seal();
+  }
+
+  TEST_CASE("a writer belongs to the thread that bound it") {
+    const ScratchDir dir;
+    WritingRig rig(small_files(dir.path()));
+    std::thread([&] { rig.writer().bind(); }).join();
+    CHECK(contains(run_in_child([&] { rig.writer().append(sample_reserve(1)); }).text,
+                   "owner_.is_mine()"));
+    CHECK(contains(run_in_child([&] { rig.writer().poll(kNoon); }).text, "owner_.is_mine()"));
   }
 
   TEST_CASE("new orders leave room for payments and cancels") {

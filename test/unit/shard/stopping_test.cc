@@ -178,7 +178,10 @@ class Watch {
         CHECK(writer.appended() == seen.appended);
         CHECK(world_.disk(i).writes() == seen.writes);
       }
-      if (phase >= StopPhase::sealed) CHECK_FALSE(writer.is_writing());
+      if (phase >= StopPhase::sealed) {
+        CHECK(writer.is_sealed());
+        CHECK_FALSE(writer.is_writing());
+      }
       seen = {.phase = phase, .appended = writer.appended(), .writes = world_.disk(i).writes()};
       are_all_sealed = are_all_sealed && phase >= StopPhase::sealed;
     }
@@ -292,6 +295,46 @@ TEST_SUITE("shard/stopping") {
     for (int i = 0; i < 100 && !world.have_all_left(); ++i) world.round();
     CHECK(world.have_all_left());
     CHECK(buyer.take_answer().status == 201);
+  }
+
+  TEST_CASE("a request whose client has gone is still waited for") {
+    World world({.shards = 2});
+    world.rounds(5);
+    world.disk(1).set_polls_per_write(0);
+    Buyer& buyer = world.connect(0);
+    buyer.order(world.user_at(1));
+    while (!world.disk(1).is_writing()) world.round();
+    buyer.end().reset();
+    world.rounds(3);
+    world.begin_stop();
+    world.rounds(100);
+    // Shard 0 has no client any more, and shard 1 still has its request.
+    CHECK(world.process().stop_counts.finished.load() == 0);
+    world.disk(1).set_polls_per_write(1);
+    for (int i = 0; i < 100 && !world.have_all_left(); ++i) world.round();
+    CHECK(world.have_all_left());
+    CHECK(world.recover(1).state->orders_live() == 1);
+  }
+
+  TEST_CASE("a grant that comes behind the seal is nobody's") {
+    World world({.has_fake_ledger = true});
+    world.rounds(5);
+    world.fake_ledger().withhold(true);
+    Buyer& buyer = world.connect(0);
+    buyer.order("alice");
+    while (!world.fake_ledger().is_under_way()) world.round();
+    world.begin_stop();
+    for (int i = 0; i < 1'000 && world.shard(0).stop_phase() < StopPhase::sealed; ++i)
+      world.round(10 * kMillisecond);
+    REQUIRE(world.shard(0).stop_phase() == StopPhase::sealed);
+    CHECK(buyer.take_answer().member("code") == "shutting_down");
+    const Lsn appended = world.shard(0).writer().appended();
+    world.fake_ledger().withhold(false);
+    world.round();
+    CHECK(world.fake_ledger().book().granted(0, 0) > 0);
+    CHECK(world.shard(0).writer().appended() == appended);
+    world.rounds(2);
+    CHECK(world.have_all_left());
   }
 
   TEST_CASE("time stands while a server stops") {

@@ -1,6 +1,7 @@
 #include "net/buffers.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,6 +18,9 @@ constexpr size_t kGrowthBytes = 1024 * 1024;
 static_assert(kGrowthBytes % kChunkBytes.back() == 0, "growth is whole chunks of every size");
 
 constexpr uint32_t kFree = UINT32_MAX;  // as `end`: the chunk is not lent
+
+// Idle memory of each size that is kept: a wave of 256 small requests costs no page fault.
+constexpr size_t kIdleBytesKept = 1024 * 1024;
 
 constexpr unsigned index_of(ChunkSize size) {
   return static_cast<unsigned>(size);
@@ -43,6 +47,7 @@ BufferPool::BufferPool(Counts counts_max) {
             std::strerror(errno));
     regions_[i].begin = static_cast<char*>(begin);
     regions_[i].bytes = wanted;
+    regions_[i].free.reserve(counts_max[i]);
   }
 }
 
@@ -53,18 +58,32 @@ BufferPool::~BufferPool() {
 
 Chunk* BufferPool::lend(ChunkSize size) {
   Region& region = regions_[index_of(size)];
-  Chunk* chunk = region.free;
-  if (chunk) {
-    CHECK(chunk->end == kFree);
-    region.free = chunk->next;
-  } else {
-    chunk = carve(region, kChunkBytes[index_of(size)]);
-    if (!chunk) return nullptr;
-  }
+  const size_t chunk_bytes = kChunkBytes[index_of(size)];
+  Chunk* chunk = region.free.empty() ? carve(region, chunk_bytes) : pop_free(region, chunk_bytes);
+  if (!chunk) return nullptr;
   chunk->next = nullptr;
   chunk->end = 0;
   ++lent_[index_of(size)];
   return chunk;
+}
+
+Chunk* BufferPool::pop_free(Region& region, size_t chunk_bytes) {
+  Chunk* const chunk = chunk_at(region, chunk_bytes, region.free.back());
+  region.free.pop_back();
+  region.fewest_free = std::min(region.fewest_free, region.free.size());
+  if (region.free.size() < region.released) {
+    region.released = region.free.size();
+    new (chunk) Chunk;  // its bytes are zero: the memory had been given back
+    chunk->capacity = static_cast<uint32_t>(chunk_bytes - sizeof(Chunk));
+  } else {
+    CHECK(chunk->end == kFree);
+  }
+  return chunk;
+}
+
+bool BufferPool::can_lend(ChunkSize size) const {
+  const Region& region = regions_[index_of(size)];
+  return !region.free.empty() || region.carved_bytes < region.bytes;
 }
 
 Chunk* BufferPool::carve(Region& region, size_t chunk_bytes) {
@@ -91,13 +110,36 @@ void BufferPool::take_back(Chunk* chunk) {
   CHECK(reinterpret_cast<char*>(chunk) < region.begin + region.carved_bytes);
   CHECK(lent_[size] > 0);
   chunk->end = kFree;
-  chunk->next = std::exchange(region.free, chunk);
+  const size_t offset = static_cast<size_t>(reinterpret_cast<char*>(chunk) - region.begin);
+  region.free.push_back(static_cast<uint32_t>(offset / kChunkBytes[size]));
+  CHECK(region.free.size() <= region.carved_bytes / kChunkBytes[size]);
   --lent_[size];
+  ++returns_;
+}
+
+// What lay at the bottom of the stack all the time was not needed. Warm chunks stay: giving back what
+// the next turn borrows would cost it a page fault for each.
+bool BufferPool::give_back_idle(uint32_t chunks_max) {
+  static const size_t page_bytes = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  for (unsigned i = 0; i < kChunkSizeCount; ++i) {
+    Region& region = regions_[i];
+    const size_t kept = kIdleBytesKept / kChunkBytes[i];
+    if (kChunkBytes[i] % page_bytes != 0) continue;  // a chunk shares its page with others
+    for (; region.released + kept < region.fewest_free; ++region.released) {
+      if (chunks_max-- == 0) return true;
+      Chunk* const chunk = chunk_at(region, kChunkBytes[i], region.free[region.released]);
+      CHECK(chunk->end == kFree);
+      CHECK(::madvise(chunk, kChunkBytes[i], MADV_DONTNEED) == 0);
+    }
+  }
+  for (Region& region : regions_) region.fewest_free = region.free.size();
+  return false;
 }
 
 size_t BufferPool::resident_bytes() const {
   size_t bytes = 0;
-  for (const Region& region : regions_) bytes += region.carved_bytes;
+  for (unsigned i = 0; i < kChunkSizeCount; ++i)
+    bytes += regions_[i].carved_bytes - regions_[i].released * kChunkBytes[i];
   return bytes;
 }
 

@@ -3,13 +3,13 @@
 // sale in some 600 bytes each instead of the 4 KiB and more that a buffer of its own would cost.
 //
 // Chunks come in three fixed sizes, each from a region of addresses that is reserved at start and
-// given memory as need grows, 1 MiB at a time, up to a bound. A returned chunk goes on a free list,
-// last in, first out, so that the next borrower finds it in the cache. No malloc after start, and
-// no way for one size to eat the share of another.
+// given memory as need grows, 1 MiB at a time, up to a bound. A returned chunk goes on a stack, so
+// that the next borrower finds it in the cache, and the memory of those that have lain at its bottom
+// for a while goes back to the kernel. No malloc after start, and no way for one size to eat the
+// share of another.
 //
-//   chunk:  | next, capacity, end | bytes ............ |      capacity = 4, 16 or 64 KiB less the
-//   16 bytes in front
-//                                   0        end   capacity
+//   chunk:  | next, capacity, end | bytes ............ |      capacity: 4, 16 or 64 KiB less the
+//             16 bytes              0        end   capacity   16 bytes in front
 //
 // InputBuffer and OutputQueue are plain values inside a connection. They borrow from the pool that
 // is handed to each call, always the same one: their shard's. They have no destructor: whoever
@@ -20,13 +20,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "bounds.h"
 
 namespace stampede::net {
 
 struct Chunk {
-  Chunk* next = nullptr;  // in a free list or an output queue
+  Chunk* next = nullptr;  // in an output queue
   uint32_t capacity = 0;  // bytes after the header; never changes
   uint32_t end = 0;       // bytes filled
 
@@ -58,26 +59,44 @@ class BufferPool {
   // An empty chunk, or nullptr when all of this size are lent or the machine has no more memory.
   [[nodiscard]] Chunk* lend(ChunkSize size);
   void take_back(Chunk* chunk);
+  // Whether lend() would find one, unless the machine has no more memory.
+  bool can_lend(ChunkSize size) const;
+  // Chunks taken back so far: a borrower that found none looks again when this has changed.
+  uint64_t returns() const { return returns_; }
+
+  // Gives memory back of at most so many chunks that nobody has borrowed since the last call that
+  // returned false, and keeps a few of each size. True: there are more. For once a second, and until
+  // it returns false.
+  bool give_back_idle(uint32_t chunks_max);
 
   // Chunks lent now, of each size.
   const Counts& lent() const { return lent_; }
-  // Bytes that ever got memory; never shrinks.
+  // Bytes that have been written and not given back.
   size_t resident_bytes() const;
 
  private:
   //   begin:  | carved: lent or free | usable | only addresses | : bytes
+  //   free:   | released | cold: not lent lately | warm | ◀─ lend() takes from this end
   struct Region {
     char* begin = nullptr;
     size_t bytes = 0;
     size_t usable_bytes = 0;
     size_t carved_bytes = 0;
-    Chunk* free = nullptr;
+    std::vector<uint32_t>
+        free;                // numbers of chunks; a stack that never grows beyond its first room
+    size_t released = 0;     // of `free`, from the bottom: without memory
+    size_t fewest_free = 0;  // since give_back_idle() last returned false
   };
 
+  static Chunk* chunk_at(const Region& region, size_t chunk_bytes, uint32_t number) {
+    return reinterpret_cast<Chunk*>(region.begin + number * chunk_bytes);
+  }
+  static Chunk* pop_free(Region& region, size_t chunk_bytes);
   static Chunk* carve(Region& region, size_t chunk_bytes);
 
   std::array<Region, kChunkSizeCount> regions_;
   Counts lent_{};
+  uint64_t returns_ = 0;
 };
 
 // The beginning of a request whose end has not come yet, in one piece.

@@ -526,10 +526,10 @@ std::optional<Ending> Node::make_shards() {
         .shard = i,
         .node = settings_.node,
         .cpu = settings_.cpus.empty() ? -1 : settings_.cpus[i % settings_.cpus.size()],
-        .front = {.shard = i,
-                  .node = settings_.node,
-                  .hash_key = manifest_.hash_key,
-                  .by_ticket = settings_.by_ticket},
+        .connections = {.shard = i},
+        .api = {.node = settings_.node,
+                .hash_key = manifest_.hash_key,
+                .by_ticket = settings_.by_ticket},
         .desk = {.node = settings_.node,
                  .shard = i,
                  .shard_count = count,
@@ -717,7 +717,7 @@ void Node::run_shard(uint32_t index) {
 
 void Node::start(const std::function<bool()>& is_asked_to_stop) {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
-    seams_[i]->shard->front().add_listener(listeners_[i], false);
+    seams_[i]->shard->add_listener(listeners_[i]);
   admin_ = std::make_unique<shard::Admin>(
       *seams_[0]->shard,
       shared_operators_ ? *shared_operators_
@@ -735,8 +735,8 @@ void Node::start(const std::function<bool()>& is_asked_to_stop) {
     item_names_.set(terms.id, terms.code);
   };
   shard::Shard& shard0 = *seams_[0]->shard;
-  shard0.front().set_admin(admin_.get());
-  shard0.front().add_listener(admin_listeners_[0], true);
+  shard0.connections().add_listener(admin_listeners_[0],
+                                    {.handler = admin_.get(), .is_public = false});
   shard0.set_turn_hook([this](Moment now) { return admin_->turn(now); });
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     threads_.emplace_back([this, i] { run_shard(i); });

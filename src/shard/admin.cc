@@ -6,6 +6,7 @@
 
 #include "http/fields.h"
 #include "shard/admin_json.h"
+#include "stock/sale_state.h"
 
 namespace stampede::shard {
 namespace {
@@ -91,7 +92,7 @@ Admin::Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInf
 
 // ---- requests ----
 
-void Admin::handle(const http::Request& request, ReplyTo place, const std::string& who) {
+void Admin::handle(const http::Request& request, ReplyTo place) {
   if (const char* const reason = http::foreign_reason(request, info_.hosts))
     return complete(place, refused(Verdict::forbidden, reason));
   const AdminRoute route = route_admin(request);
@@ -103,6 +104,7 @@ void Admin::handle(const http::Request& request, ReplyTo place, const std::strin
   if (route.refusal != Verdict::ok)
     return complete(
         place, {.body = std::string(route.reason), .refusal = route.refusal, .allow = route.allow});
+  const std::string who = shard_.connections().peer_of(place);
   answer(route, request, {.place = place, .who = who});
 }
 
@@ -269,8 +271,8 @@ void Admin::append_items(ItemId first, std::string& json) const {
     if (item > first) json += ',';
     json += "{\"item\":";
     append_quoted(catalog.code(item), json);
-    json.append(",\"state\":\"").append(sale_state(catalog.sale(item), shard_.now().wall_ms())) +=
-        '"';
+    json += ",\"state\":\"";
+    json.append(stock::name_of(stock::state_of(catalog.sale(item), shard_.now().wall_ms()))) += '"';
     add(json, "total", known.total());
     add(json, "supplied", known.supplied);
     add(json, "withdrawn", known.withdrawn);
@@ -337,7 +339,7 @@ bool Admin::has_room() const {
 }
 
 void Admin::complete(ReplyTo place, TextAnswer answer) {
-  shard_.front().complete(place, std::move(answer));
+  shard_.connections().complete(place, std::move(answer));
 }
 
 void Admin::publish(const stock::ItemTerms& terms) {

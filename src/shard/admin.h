@@ -3,16 +3,16 @@
 //
 // It lives on shard 0's thread: items and operators' changes stand in shard 0's order log, so one
 // thread puts two operators' changes in order, and all of its answers leave through shard 0's
-// front. Nothing here is on the path of an order, so it may allocate; nothing here waits either.
+// connections. Nothing here is on the path of an order, so it may allocate; nothing here waits either.
 // What takes more than one turn (a record on its way to the disk, a ledger's answer, an audit of a
 // thousand items) is gone on with in turn().
 //
-//   Front ──handle()──▶ Admin ─┬─ reads ───────▶ answered at once (admin_json.h, server_metrics.h)
-//                              ├─ Audits ──────▶ answered when every item of the page was counted
-//                              └─ ItemChanges ─▶ answered when durable, with the ledger and the
-//                                                shards told
+//   Connections ──handle()──▶ Admin ─┬─ reads ───────▶ answered at once (admin_json.h, server_metrics.h)
+//                                    ├─ Audits ──────▶ answered when every item of the page was counted
+//                                    └─ ItemChanges ─▶ answered when durable, with the ledger and the
+//                                                      shards told
 //
-// To wire it: front().set_admin(&admin) and set_turn_hook() with turn(), both of shard 0, before
+// To wire it: connections().add_listener(socket, {&admin, false}) and set_turn_hook() with turn(), both of shard 0, before
 // its thread starts.
 #pragma once
 
@@ -25,8 +25,8 @@
 #include "http/own_hosts.h"
 #include "shard/admin_routes.h"
 #include "shard/audits.h"
-#include "shard/front.h"
 #include "shard/item_changes.h"
+#include "shard/request_handler.h"
 #include "shard/server_metrics.h"
 #include "shard/shard.h"
 
@@ -49,15 +49,15 @@ struct AdminInfo {
   http::OwnHosts hosts;
 };
 
-class Admin final : public AdminDesk, private ChangeHost {
+class Admin final : public RequestHandler, private ChangeHost {
  public:
   // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
   Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
         DrainView drain_view, LedgerView ledger_view);
 
-  // The front's call. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
+  // RequestHandler. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a
   // secret.
-  void handle(const http::Request& request, ReplyTo place, const std::string& who) override;
+  void handle(const http::Request& request, ReplyTo place) override;
   // Goes on with what is under way, and returns whether something still is. Once per turn, behind the write of the log.
   bool turn(Moment now);
 

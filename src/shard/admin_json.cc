@@ -4,6 +4,7 @@
 
 #include "http/writer.h"
 #include "stock/catalog_json.h"
+#include "stock/sale_state.h"
 
 namespace stampede::shard {
 namespace {
@@ -64,17 +65,11 @@ TextAnswer readiness_answer(const std::vector<std::string>& reasons,
   return answer;
 }
 
-std::string_view sale_state(const stock::SaleTerms& terms, int64_t wall_ms) {
-  if (terms.is_ended || (terms.ends_ms != 0 && wall_ms >= terms.ends_ms)) return "ended";
-  if (terms.starts_ms != 0 && wall_ms < terms.starts_ms) return "not_started";
-  return terms.is_paused ? "paused" : "open";
-}
-
 std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms) {
   std::string json;
   stock::append_item_json(terms, json);
   json.pop_back();  // its brace: more follows
-  json.append(",\"state\":\"").append(sale_state(terms, wall_ms));
+  json.append(",\"state\":\"").append(stock::name_of(stock::state_of(terms, wall_ms)));
   return json.append("\",\"total\":").append(std::to_string(total)) += '}';
 }
 

@@ -8,7 +8,7 @@
 
 #include "ledger/messages.h"
 #include "order.h"
-#include "shard/front.h"
+#include "shard/request_handler.h"
 #include "stock/catalog.h"
 
 namespace stampede::shard {
@@ -25,9 +25,6 @@ void append_quoted(std::string_view utf8, std::string& out);
 // {"ready":false,"reasons":["…"],"warnings":["…"]}; 503 with reasons, 200 without.
 [[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
                                           const std::vector<std::string>& warnings);
-
-// "open", "not_started", "paused" or "ended".
-[[nodiscard]] std::string_view sale_state(const stock::SaleTerms& terms, int64_t wall_ms);
 
 // What buyers see of an item, then its state and its units: {"code":…,"state":"open","total":100}.
 [[nodiscard]] std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms);

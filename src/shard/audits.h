@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "ledger/ledger.h"
-#include "shard/front.h"
+#include "shard/request_handler.h"
 #include "stock/catalog.h"
 
 namespace stampede::shard {

@@ -32,7 +32,7 @@
 #include "ledger/ledger.h"
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
-#include "shard/front.h"
+#include "shard/request_handler.h"
 #include "shard/shard.h"
 #include "stock/catalog_json.h"
 #include "stock/stream_state.h"

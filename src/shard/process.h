@@ -13,9 +13,9 @@
 #include "ledger/embedded.h"
 #include "net/doorbell.h"
 #include "orderlog/marks.h"
-#include "shard/front.h"
 #include "shard/mailbox.h"
 #include "shard/metrics.h"
+#include "shard/public_api.h"
 #include "shard/stop.h"
 #include "stock/catalog.h"
 

@@ -12,8 +12,8 @@
 namespace stampede::shard {
 namespace {
 
-constexpr uint64_t kDoorbellToken = Front::kForeignToken | 1;
-constexpr uint64_t kDiskToken = Front::kForeignToken | 2;
+constexpr uint64_t kDoorbellToken = Connections::kForeignToken | 1;
+constexpr uint64_t kDiskToken = Connections::kForeignToken | 2;
 constexpr int64_t kSleepMaxNs = kSecond;
 constexpr int64_t kGatherNs = 200'000;
 constexpr int64_t kBlockedSleepNs =
@@ -42,7 +42,8 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       mailbox_(settings.shard, process.orders),
       now_(clock.now()),
       desk_(settings.desk, state, catalog, *this, *this, sequence_max, now_),
-      front_(settings.front, net, catalog, *this, metrics_, now_),
+      connections_(settings.connections, net, metrics_, now_),
+      api_(settings.api, connections_, catalog, *this, now_),
       stop_(process.stop_counts, process.shard_count),
       asks_(bounds::lines_per_exchange_max) {
   if (!net_.watch(doorbell_.socket(), kDoorbellToken, net::Interest::read) ||
@@ -88,7 +89,7 @@ bool Shard::tick() {
   // Only behind the durable mark does an answer leave.
   release_answers();
   // Last: every answer of this turn goes out with one write per socket, every neighbour is rung at most once.
-  front_.flush();
+  connections_.flush();
   process_.ring(mailbox_.take_touched() | ledger_.take_touched());
   publish();
   if (stop_.has_begun()) go_on_with_stop();
@@ -109,7 +110,8 @@ void Shard::poll_sockets() {
   doorbell_.get_up();
   now_ = clock_.now();
   pull_levers();
-  front_.pass_time(now_);
+  api_.pass_time(now_);
+  connections_.pass_time(now_);
   for (const net::Event& event : events) {
     if (event.token == kDoorbellToken)
       doorbell_.drain();
@@ -118,7 +120,7 @@ void Shard::poll_sockets() {
     else if (ledger_.is_mine(event.token))
       ledger_.on_event(event);
     else
-      front_.on_event(event, now_);
+      connections_.on_event(event, now_);
   }
 }
 
@@ -133,15 +135,16 @@ int64_t Shard::gather(int64_t wait_ns) {
 
 // Something can be done now without another event.
 bool Shard::has_work() const {
-  return front_.has_work() || !is_inbox_empty() ||
+  return connections_.has_work() || api_.has_work() || !is_inbox_empty() ||
          (stop_.may().asks_ledger &&
           (desk_.leases().asking_groups() & ledger_.ready_groups()) != 0);
 }
 
 int64_t Shard::sleep_ns() {
   const int64_t now_ns = clock_.now().boot_ns;
-  int64_t until = std::min({front_.quiet_until_ns(), ledger_.quiet_until_ns(), now_ns + kSleepMaxNs,
-                            std::exchange(look_again_ns_, INT64_MAX)});
+  int64_t until =
+      std::min({connections_.quiet_until_ns(), api_.quiet_until_ns(), ledger_.quiet_until_ns(),
+                now_ns + kSleepMaxNs, std::exchange(look_again_ns_, INT64_MAX)});
   if (stop_.may().lets_time_pass) until = std::min(until, desk_.quiet_until_ns());
   if (writer_.is_blocked() || stop_.has_begun()) until = std::min(until, now_ns + kBlockedSleepNs);
   // A timer whose work is refused for lack of room in the log must not spin.
@@ -149,7 +152,7 @@ int64_t Shard::sleep_ns() {
 }
 
 void Shard::take_inbox() {
-  mailbox_.take_answers([&](const OrderAnswer& answer) { front_.complete(answer); });
+  mailbox_.take_answers([&](const OrderAnswer& answer) { api_.complete(answer); });
   process_.terms[settings_.shard]->take(bounds::control_slots, [&](const stock::ItemTerms& terms) {
     catalog_.upsert(terms);
     desk_.on_new_terms(terms.id);
@@ -174,7 +177,9 @@ void Shard::exchange_with_ledger() {
 
 // A grant that comes when nothing is appended any more is in no log, so it is nobody's: the next start does not know it.
 void Shard::take_news(const LedgerNews& news) {
-  if (stop_.may().appends) desk_.take_news(news, now_);
+  if (!stop_.may().appends) return;
+  desk_.take_news(news, now_);
+  api_.on_news(news.item);
 }
 
 std::optional<Lsn> Shard::promise(uint64_t epoch) {
@@ -210,7 +215,7 @@ void Shard::deliver(const OrderAnswer& answer) {
     metrics_.durable_ns.record(now_.boot_ns - answer.reserved_boot_ns);
   }
   if (answer.reply_to.shard == settings_.shard)
-    front_.complete(answer);
+    api_.complete(answer);
   else
     mailbox_.answer(answer);
 }
@@ -236,7 +241,7 @@ void Shard::pull_levers() {
   if (const uint64_t number = process_.keys_number.load(std::memory_order_acquire);
       number != keys_number_) {
     keys_number_ = number;
-    front_.set_keys(process_.keys.load());
+    api_.set_keys(process_.keys.load());
   }
   desk_.leases().set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   // Before the requests of this turn are read: they are the first that are refused.
@@ -283,7 +288,8 @@ bool Shard::is_inbox_empty() const {
 
 // No request is left that came in here.
 bool Shard::has_finished() const {
-  return front_.is_drained() && desk_.is_idle() && mailbox_.has_all_answers() && !is_hook_busy_;
+  return connections_.is_drained() && desk_.is_idle() && mailbox_.has_all_answers() &&
+         !is_hook_busy_;
 }
 
 StopFacts Shard::stop_facts() {
@@ -310,7 +316,7 @@ void Shard::go_on_with_stop() {
   if (next != stop_.phase()) {
     if (next == StopPhase::finishing) {
       desk_.refuse_new_orders(Verdict::shutting_down);
-      front_.begin_stop(now_);
+      connections_.begin_stop(now_);
     }
     if (next == StopPhase::sealed) seal();
     if (stop_.enter(next, now_)) process_.ring_all();

@@ -15,9 +15,10 @@
 #include "net/net.h"
 #include "orderlog/disk.h"
 #include "orderlog/writer.h"
-#include "shard/front.h"
+#include "shard/connections.h"
 #include "shard/mailbox.h"
 #include "shard/process.h"
+#include "shard/public_api.h"
 #include "shard/stop.h"
 #include "stock/desk.h"
 
@@ -27,7 +28,8 @@ struct ShardSettings {
   uint32_t shard = 0;
   uint32_t node = 0;
   int cpu = -1;  // −1: not pinned
-  FrontSettings front;
+  ConnectionsSettings connections;
+  PublicApiSettings api;
   stock::DeskSettings desk;
 };
 
@@ -43,14 +45,16 @@ class Shard final : private stock::Journal,
         uint64_t sequence_max);
 
   // The doors. Until run() they are open to the thread that puts the server together, from then on to the shard's own.
-  Front& front() { return mine(front_); }
+  Connections& connections() { return mine(connections_); }
+  // A listener for buyers.
+  void add_listener(net::Socket socket) { connections().add_listener(socket, {.handler = &api_}); }
   stock::Desk& desk() { return mine(desk_); }
   orderlog::Writer& writer() { return mine(writer_); }
   stock::StreamState& state() { return mine(state_); }
   stock::Catalog& catalog() { return mine(catalog_); }
   Moment now() const { return now_; }
   // What the ledger's own socket is watched with.
-  static constexpr uint64_t kLedgerToken = Front::kForeignToken | 3;
+  static constexpr uint64_t kLedgerToken = Connections::kForeignToken | 3;
 
   // Called once per turn, after the log has been looked at; the operators' side of shard 0. It returns whether something
   // is still under way there: a stop waits for it.
@@ -138,7 +142,8 @@ class Shard final : private stock::Journal,
   Mailbox mailbox_;
   Moment now_;
   stock::Desk desk_;
-  Front front_;
+  Connections connections_;
+  PublicApi api_;
   Stop stop_;
   std::function<bool(Moment)> turn_hook_;
   bool is_hook_busy_ = false;

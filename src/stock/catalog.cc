@@ -49,6 +49,7 @@ ItemTerms terms_of(const orderlog::Item& record) {
 Catalog::Catalog(const HashKey& key) : key_(key), buckets_(bounds::item_count_max) {}
 
 void Catalog::upsert(const ItemTerms& terms) {
+  ++version_;
   CHECK(terms.id < bounds::item_count_max);
   if (!contains(terms.id)) {
     CHECK(find(terms.code) == kNoItem);

@@ -63,6 +63,8 @@ class Catalog {
   // Adds the item, or replaces all its terms. Allocates: for changes of operators and the start,
   // not for orders.
   void upsert(const ItemTerms& terms);
+  // How often it has changed: what was made from it is good as long as this is the same.
+  [[nodiscard]] uint64_t version() const { return version_; }
 
   // Ids below this are known, unless an earlier one has not arrived yet.
   [[nodiscard]] ItemId id_end() const { return static_cast<ItemId>(rows_.size()); }
@@ -97,6 +99,7 @@ class Catalog {
   static std::string_view code_of(const Row& row) { return {row.texts.get(), row.code_bytes}; }
 
   HashKey key_;
+  uint64_t version_ = 0;
   std::vector<Row> rows_;  // by id
   Buckets buckets_;        // by the keyed hash of the code
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stock/sale_state.h"
+
 namespace stampede::stock {
 namespace {
 
@@ -127,11 +129,17 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
 }
 
 Verdict Desk::sale_verdict(const SaleTerms& terms, Moment now) const {
-  if (terms.is_ended || (terms.ends_ms != 0 && now.wall_ms() >= terms.ends_ms))
-    return Verdict::sale_ended;
-  if (terms.starts_ms != 0 && now.wall_ms() < terms.starts_ms) return Verdict::not_started;
-  if (terms.is_paused) return Verdict::sale_paused;
-  return Verdict::ok;
+  switch (state_of(terms, now.wall_ms())) {
+    case SaleState::ended:
+      return Verdict::sale_ended;
+    case SaleState::not_started:
+      return Verdict::not_started;
+    case SaleState::paused:
+      return Verdict::sale_paused;
+    case SaleState::open:
+      return Verdict::ok;
+  }
+  CHECK(false);
 }
 
 Verdict Desk::room_verdict() const {

@@ -80,8 +80,12 @@ Leases::Glance Leases::glance(ItemId item, Moment now) {
   const Item& known = at(item);
   const int64_t age_ns = now.boot_ns - known.news_boot_ns;
   if (known.news_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
-  if (known.news_boot_ns == 0 || age_ns > kSecond) return {};
-  return {.available = unsold_here(item) + known.free + known.pool_elsewhere, .is_known = true};
+  Glance glance{.is_news_coming = is_ledger_available(item)};
+  if (known.news_boot_ns == 0) return glance;
+  glance.available = unsold_here(item) + known.free + known.pool_elsewhere;
+  glance.age_ns = age_ns;
+  glance.is_known = true;
+  return glance;
 }
 
 // ---- what the desk reports ----

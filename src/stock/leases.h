@@ -58,10 +58,12 @@ class Leases {
   [[nodiscard]] Supply supply_of(ItemId item, Quantity quantity, bool is_my_turn, Moment now) const;
   // Units that are unsold anywhere, by the last news; as many as were, at some moment since, if not as many as are.
   [[nodiscard]] Units unsold(ItemId item) const;
-  // The same for somebody who only looks: at most a second old, or not known yet.
+  // The same for somebody who only looks, however old the news is; after half a second it is asked for again.
   struct Glance {
     Units available = 0;
-    bool is_known = false;
+    int64_t age_ns = 0;           // of the news
+    bool is_known = false;        // there has been news
+    bool is_news_coming = false;  // the ledger can be asked
   };
   [[nodiscard]] Glance glance(ItemId item, Moment now);
 

@@ -136,19 +136,19 @@ void World::make_shard(uint32_t index) {
   ledger::Ledger& ledger =
       host.fake_ledger ? static_cast<ledger::Ledger&>(*host.fake_ledger) : *host.embedded;
   host.catalog.upsert(terms());
-  const shard::ShardSettings settings{
-      .shard = index,
-      .front = {.shard = index, .hash_key = manifest_.hash_key, .connections_max = 1'024},
-      .desk = {.shard = index,
-               .shard_count = settings_.shards,
-               .orders_max = kOrdersMax,
-               .answers_held_max = 4'096}};
+  const shard::ShardSettings settings{.shard = index,
+                                      .connections = {.shard = index, .connections_max = 1'024},
+                                      .api = {.hash_key = manifest_.hash_key},
+                                      .desk = {.shard = index,
+                                               .shard_count = settings_.shards,
+                                               .orders_max = kOrdersMax,
+                                               .answers_held_max = 4'096}};
   host.shard =
       std::make_unique<shard::Shard>(settings, process_, clock, host.net, host.disk, *host.writer,
                                      *host.segments, ledger, host.state, host.catalog, 0);
   host.shard->desk().take_news(first_news, clock.now());
   host.listener = host.net.listen();
-  host.shard->front().add_listener(host.listener, false);
+  host.shard->add_listener(host.listener);
 }
 
 void World::make_admin() {
@@ -158,8 +158,8 @@ void World::make_admin() {
       *host.shard, *host.embedded, process_, shard::AdminInfo{},
       [] { return shard::DrainStatus{}; }, [] { return shard::LedgerStatus{}; });
   admin_listener_ = host.net.listen();
-  host.shard->front().set_admin(admin_.get());
-  host.shard->front().add_listener(admin_listener_, true);
+  host.shard->connections().add_listener(admin_listener_,
+                                         {.handler = admin_.get(), .is_public = false});
   host.shard->set_turn_hook([this](Moment now) { return admin_->turn(now); });
 }
 

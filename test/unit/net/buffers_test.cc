@@ -1,8 +1,10 @@
 #include "net/buffers.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <random>
 #include <set>
 #include <string>
@@ -25,6 +27,14 @@ std::string text_of_bytes(size_t bytes, unsigned seed = 0) {
 
 std::string string_of(std::span<const char> bytes) {
   return {bytes.begin(), bytes.end()};
+}
+
+// From /proc/self/statm.
+size_t resident_bytes_of_process() {
+  std::ifstream file("/proc/self/statm");
+  size_t pages = 0, resident_pages = 0;
+  file >> pages >> resident_pages;
+  return resident_pages * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 bool holds_nothing(const BufferPool& pool) {
@@ -89,6 +99,62 @@ TEST_SUITE("net/buffers") {
     }
     CHECK(pool.resident_bytes() == count * kChunkBytes[0]);
     CHECK(pool.lend(ChunkSize::small) == nullptr);
+  }
+
+  // After a flood the machine has its memory back, measured as the kernel counts it.
+  TEST_CASE("idle memory is given back and lent again") {
+    constexpr uint32_t count = 8'192;  // 32 MiB of small chunks
+    BufferPool pool({count, 64, 16});
+    std::vector<Chunk*> lent;
+    const auto lend_all = [&] {
+      for (const ChunkSize size : {ChunkSize::small, ChunkSize::medium, ChunkSize::large})
+        while (Chunk* chunk = pool.lend(size)) {
+          std::fill(chunk->room().begin(), chunk->room().end(), 'x');
+          lent.push_back(chunk);
+        }
+    };
+    const auto take_back_all = [&] {
+      for (Chunk* chunk : lent) pool.take_back(chunk);
+      lent.clear();
+    };
+    const auto give_back_all = [&] {
+      uint32_t calls = 0;
+      for (int rounds = 0; rounds < 2; ++rounds)
+        while (pool.give_back_idle(256)) REQUIRE(++calls < 1'000);
+    };
+    const size_t before = resident_bytes_of_process();
+    lend_all();
+    const size_t flooded = resident_bytes_of_process();
+    CHECK(flooded - before > 30 * 1024 * 1024);
+    CHECK(!pool.give_back_idle(256));
+    take_back_all();
+    // What was lent a moment ago is warm.
+    CHECK(!pool.give_back_idle(256));
+    CHECK(pool.resident_bytes() > 30 * 1024 * 1024);
+    give_back_all();
+    CHECK(pool.resident_bytes() <= 3 * 1024 * 1024);
+    CHECK(resident_bytes_of_process() < flooded - 25 * 1024 * 1024);
+    // What comes again is empty and whole.
+    lend_all();
+    CHECK(lent.size() == count + 64 + 16);
+    for (Chunk* chunk : lent) CHECK(chunk->end == 0);
+    take_back_all();
+    CHECK(holds_nothing(pool));
+  }
+
+  TEST_CASE("memory that is used all the time is not given back") {
+    BufferPool pool({4'096, 0, 0});
+    std::vector<Chunk*> lent;
+    for (int second = 0; second < 5; ++second) {
+      while (Chunk* chunk = pool.lend(ChunkSize::small)) lent.push_back(chunk);
+      for (Chunk* chunk : lent) pool.take_back(chunk);
+      lent.clear();
+      CHECK(!pool.give_back_idle(256));
+    }
+    CHECK(pool.resident_bytes() == 4'096 * kChunkBytes[0]);
+    CHECK(pool.can_lend(ChunkSize::small));
+    CHECK(!pool.can_lend(ChunkSize::large));
+    CHECK(pool.returns() == 5 * 4'096);
   }
 
   TEST_CASE("an empty buffer or queue holds no chunk and is small") {

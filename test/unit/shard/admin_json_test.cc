@@ -58,22 +58,6 @@ TEST_SUITE("shard/admin_json") {
     CHECK(answer.body == R"({"ready":false,"reasons":["a","b"],"warnings":["w"]})");
   }
 
-  TEST_CASE("the state of a sale follows its times and its operators") {
-    stock::SaleTerms terms;
-    CHECK(sale_state(terms, 100) == "open");
-    terms.is_paused = true;
-    CHECK(sale_state(terms, 100) == "paused");
-    terms.starts_ms = 101;
-    CHECK(sale_state(terms, 100) == "not_started");
-    CHECK(sale_state(terms, 101) == "paused");
-    terms.ends_ms = 200;
-    CHECK(sale_state(terms, 199) == "paused");
-    CHECK(sale_state(terms, 200) == "ended");
-    terms.ends_ms = 0;
-    terms.is_ended = true;
-    CHECK(sale_state(terms, 100) == "ended");
-  }
-
   TEST_CASE("an item is what buyers see and its units") {
     stock::ItemTerms terms;
     terms.code = std::string_view("ticket");

@@ -254,7 +254,8 @@ TEST_SUITE("stock/leases") {
     CHECK(stream.leases.supply_of(0, 1, true, later) == Supply::gone);
   }
 
-  TEST_CASE("a buyer who only looks is shown news of the last second and old news is read again") {
+  TEST_CASE(
+      "a buyer who only looks is shown the last news with its age and old news is read again") {
     Rig rig(2, 5);
     rig.lease(1, 2);
     CHECK_FALSE(rig[0].leases.glance(0, rig.now).is_known);
@@ -265,7 +266,11 @@ TEST_SUITE("stock/leases") {
     CHECK(rig[0].leases.glance(0, rig.now).is_known);
     CHECK(rig[0].is_asking(rig.now));
     rig.now.boot_ns += kSecond / 2;
-    CHECK_FALSE(rig[0].leases.glance(0, rig.now).is_known);
+    CHECK(rig[0].leases.glance(0, rig.now).available == 5);
+    CHECK(rig[0].leases.glance(0, rig.now).age_ns == kSecond + 1);
+    CHECK(rig[0].leases.glance(0, rig.now).is_news_coming);
+    rig[0].leases.set_available_groups(0);
+    CHECK_FALSE(rig[0].leases.glance(0, rig.now).is_news_coming);
   }
 
   // ---- asks ----

@@ -1,0 +1,683 @@
+#include "shard/connections.h"
+
+#include <algorithm>
+
+namespace stampede::shard {
+namespace {
+
+// One read; what of it cannot be taken yet fits into a large chunk.
+constexpr size_t kReadBytes = 32 * 1024;
+static_assert(kReadBytes <= net::chunk_capacity(net::ChunkSize::large));
+// A body of at most so many bytes is copied behind its head, which saves a write; a larger one goes from its place.
+constexpr size_t kCopiedBodyMax = 8 * 1024;
+static_assert(http::response_bytes_max + kCopiedBodyMax <=
+              net::chunk_capacity(net::ChunkSize::medium));
+// Then clients that take no answers are left behind.
+constexpr int64_t kStopPatienceNs = 3 * kSecond;
+constexpr int64_t kGiveBackEveryNs = kSecond;
+constexpr int64_t kGiveBackAgainNs = 10 * kMillisecond;
+constexpr uint32_t kGiveBackChunks = 256;  // some 200 µs of a turn
+
+constexpr uint64_t token_of(uint32_t index, uint32_t serial) {
+  return (uint64_t{serial & 0x3fffffff} << 32) | index;
+}
+
+}  // namespace
+
+Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Metrics& metrics,
+                         Moment now)
+    : settings_(settings),
+      net_(net),
+      metrics_(metrics),
+      now_(now),
+      book_(settings.chunks_max),
+      listeners_(net, metrics),
+      connections_(settings.connections_max),
+      places_(settings.shard, settings.places_max),
+      deadlines_(settings.connections_max, now.boot_ns),
+      give_back_ns_(now.boot_ns + kGiveBackEveryNs),
+      read_scratch_(kReadBytes),
+      body_scratch_(bounds::body_bytes_max) {
+  date_.refresh(now.wall_ns);
+}
+
+// ---- connections ----
+
+void Connections::on_event(const net::Event& event, Moment now) {
+  now_ = now;
+  if (Listeners::is_mine(event.token)) {
+    return listeners_.on_event(event, now, [this](net::Socket socket, const Service& service) {
+      open_connection(socket, service);
+    });
+  }
+  const uint32_t index = static_cast<uint32_t>(event.token);
+  if (index >= connections_.touched()) return;
+  Connection& connection = connections_[index];
+  // An event of a connection that was closed, or whose cell has a new owner, earlier in this turn.
+  if (!connection.is_open || event.token != token_of(index, connection.serial)) return;
+  if (event.broken && !event.readable) return close_connection(index);
+  if (event.writable) mark_dirty(index);
+  if (event.readable || event.half_closed) read_some(index);
+}
+
+void Connections::open_connection(net::Socket socket, const Service& service) {
+  const uint32_t index = connections_.allocate();
+  if (index == kNone) {
+    metrics_.connections_shed.add();
+    return net_.reset(socket);
+  }
+  Connection& connection = connections_[index];
+  const uint32_t serial = connection.serial + 1;
+  connection = Connection{};
+  connection.serial = serial;
+  connection.socket = socket;
+  connection.service = service;
+  connection.is_open = true;
+  if (!net_.watch(socket, token_of(index, serial), net::Interest::read)) {
+    metrics_.connections_shed.add();
+    return close_connection(index);
+  }
+  metrics_.connections_accepted.add();
+  metrics_.connections_open.set(connections_.used());
+  set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
+}
+
+// Orders that are under way stay valid: their buyer finds them by key or by list. Their answers find no place.
+void Connections::close_connection(uint32_t index) {
+  Connection& connection = connections_[index];
+  CHECK(connection.is_open);
+  while (connection.line.count > 0) {
+    const ReplyTo first = places_.reply_to(connection.line.first);
+    if (places_.is_waiting(first)) connection.service.handler->abandon(first);
+    places_.pop(connection.line);
+  }
+  connection.input.clear(book_.buffers());
+  connection.output.clear(book_);
+  net_.close(connection.socket);
+  deadlines_.cancel(index);
+  connection.is_open = false;
+  connections_.release(index);
+  metrics_.connections_open.set(connections_.used());
+}
+
+// ---- input ----
+
+void Connections::read_lingering(uint32_t index) {
+  Connection& connection = connections_[index];
+  const net::Io io = net_.read(connection.socket, read_scratch_);
+  connection.linger_bytes += io.bytes;
+  if (io.status == net::Io::Status::closed || connection.linger_bytes > bounds::linger_bytes_max)
+    close_connection(index);
+}
+
+// Behind what is kept; or into the scratch, no more than could be kept. Empty when there is no buffer.
+std::span<char> Connections::read_room(Connection& connection) {
+  if (!connection.input.empty()) return connection.input.room(book_.buffers());
+  for (const net::ChunkSize size :
+       {net::ChunkSize::large, net::ChunkSize::medium, net::ChunkSize::small})
+    if (book_.buffers().can_lend(size))
+      return std::span(read_scratch_).first(std::min(kReadBytes, net::chunk_capacity(size)));
+  return {};
+}
+
+void Connections::read_some(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.waiting == Connection::Waiting::linger) return read_lingering(index);
+  if (!has_room_for_request(connection)) return update_interest(index);
+  if (places_.is_full()) {
+    resume(index);
+    return update_interest(index);
+  }
+  const bool is_kept = !connection.input.empty();
+  const std::span<char> into = read_room(connection);
+  if (into.empty()) {
+    starve(index);
+    return mark_dirty(index);
+  }
+  const net::Io io = net_.read(connection.socket, into);
+  if (io.status == net::Io::Status::would_block) return;
+  if (io.status == net::Io::Status::closed) {
+    // Half-closed: what was asked completely is still answered; half a request is nothing.
+    connection.input_ended = true;
+    connection.is_closing = true;
+    connection.input.clear(book_.buffers());
+    return mark_dirty(index);
+  }
+  metrics_.bytes_read.add(io.bytes);
+  if (is_kept) {
+    connection.input.extend(io.bytes);
+    take_input(index, connection.input.kept());
+  } else {
+    take_input(index, into.first(io.bytes));
+  }
+}
+
+// Takes what can be taken of `bytes`, which are the kept input or fresh from the socket, and keeps the rest.
+void Connections::take_input(uint32_t index, std::span<const char> bytes) {
+  Connection& connection = connections_[index];
+  const bool is_kept = !connection.input.empty();
+  const size_t used = parse_some(index, bytes);
+  if (is_kept) {
+    connection.input.consume(book_.buffers(), used);
+  } else if (used < bytes.size() &&
+             !connection.input.append(book_.buffers(), bytes.subspan(used))) {
+    // The machine has no more memory, for read_room() has found an address.
+    metrics_.connections_shed.add();
+    return close_connection(index);
+  }
+  if (connection.input.empty() && connection.line.count == 0)
+    set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
+  mark_dirty(index);
+}
+
+// As far as the connection itself is concerned; a place must be free, too.
+bool Connections::has_room_for_request(const Connection& connection) const {
+  return !connection.is_closing && connection.line.count < bounds::pipelined_max &&
+         connection.output.bytes() < bounds::output_bytes_max;
+}
+
+size_t Connections::parse_some(uint32_t index, std::span<const char> bytes) {
+  Connection& connection = connections_[index];
+  size_t used = 0;
+  while (used < bytes.size() && has_room_for_request(connection) && !places_.is_full()) {
+    const http::Parsed parsed = http::parse(bytes.subspan(used), body_scratch_);
+    if (parsed.status == http::ParseStatus::bad) {
+      refuse_connection(index, parsed.refusal, parsed.reason);
+      return bytes.size();
+    }
+    if (parsed.status == http::ParseStatus::need_more) {
+      need_more(index, parsed);
+      return used;
+    }
+    used += parsed.consumed;
+    connection.continue_sent = false;
+    dispatch(index, parsed.request);
+  }
+  // A full line: go on when answers have left.
+  if (used < bytes.size() && !connection.is_closing) stall(index);
+  return used;
+}
+
+void Connections::need_more(uint32_t index, const http::Parsed& parsed) {
+  Connection& connection = connections_[index];
+  // "100 Continue" stands in the order of the answers too: it waits for those that are owed.
+  if (parsed.wants_continue && !connection.continue_sent && connection.line.count == 0)
+    connection.continue_sent = connection.output.append(book_, http::kContinue);
+  if (parsed.is_head_complete)
+    set_deadline(index, Connection::Waiting::body, bounds::body_deadline_ms);
+  else
+    set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
+}
+
+void Connections::refuse_connection(uint32_t index, Verdict verdict, const char* reason) {
+  Connection& connection = connections_[index];
+  connection.is_closing = true;
+  connection.must_linger = true;
+  if (places_.is_full()) return mark_dirty(index);
+  const uint32_t place = places_.add(connection.line, index, http::Request{});
+  places_[place].closes = true;
+  refuse(places_.reply_to(place), {.verdict = verdict, .reason = reason});
+}
+
+// The last request of a line, when it waits on purpose: there is a reason now not to.
+void Connections::hurry_last(const Connection& connection) {
+  if (connection.line.count == 0) return;
+  Place& last = places_[connection.line.last];
+  if (!last.wants_hurry) return;
+  last.wants_hurry = false;
+  const ReplyTo place = places_.reply_to(connection.line.last);
+  if (places_.is_waiting(place)) connection.service.handler->hurry(place);
+}
+
+void Connections::dispatch(uint32_t index, const http::Request& request) {
+  Connection& connection = connections_[index];
+  ++connection.requests;
+  hurry_last(connection);
+  const uint32_t place = places_.add(connection.line, index, request);
+  set_deadline(index, Connection::Waiting::answer, 0);
+  if (!request.keep_alive || connection.requests == bounds::requests_per_connection_max) {
+    places_[place].closes = true;
+    connection.is_closing = true;
+  }
+  if (connection.service.is_public) metrics_.requests.add();
+  connection.service.handler->handle(request, places_.reply_to(place));
+}
+
+// ---- answers ----
+
+void Connections::complete(const OrderAnswer& answer) {
+  if (!is_waiting(answer.reply_to)) return;
+  places_.answer(answer.reply_to.place, answer);
+  write_line(answer.reply_to.place);
+}
+
+void Connections::complete(const ReplyTo& to, TextAnswer answer) {
+  if (!is_waiting(to)) return;
+  if (answer.ends_connection) {
+    Place& place = places_[to.place];
+    CHECK(place.next == kNone);  // or what was taken for a request behind it is answered, too
+    Connection& connection = connections_[place.connection];
+    place.closes = connection.is_closing = connection.must_linger = true;
+  }
+  places_.answer(to.place, std::move(answer));
+  write_line(to.place);
+}
+
+// Without words of its own a refusal needs no memory.
+void Connections::refuse(const ReplyTo& place, const http::Refusal& refusal) {
+  if (refusal.reason != nullptr || !refusal.allow.empty() || refusal.retry_after_ms != 0)
+    return complete(place, TextAnswer{.body = refusal.reason == nullptr ? "" : refusal.reason,
+                                      .refusal = refusal.verdict,
+                                      .allow = refusal.allow});
+  OrderAnswer answer;
+  answer.reply_to = place;
+  answer.verdict = refusal.verdict;
+  complete(answer);
+}
+
+bool Connections::is_first(const ReplyTo& to) {
+  CHECK(is_waiting(to));
+  Place& place = places_[to.place];
+  place.wants_turn = connections_[place.connection].line.first != to.place;
+  return !place.wants_turn;
+}
+
+bool Connections::may_linger(const ReplyTo& to) {
+  CHECK(is_waiting(to));
+  Place& place = places_[to.place];
+  place.wants_hurry = !is_stopping_ && place.next == kNone;
+  return place.wants_hurry;
+}
+
+std::string Connections::peer_of(const ReplyTo& to) const {
+  CHECK(is_waiting(to));
+  return net::text_of(net_.peer_of(connections_[places_[to.place].connection].socket));
+}
+
+// A place has its answer.
+void Connections::write_line(uint32_t place) {
+  const uint32_t index = places_[place].connection;
+  if (connections_[index].line.first != place) return;
+  render_line(index);
+  mark_dirty(index);
+}
+
+// Renders every answer at the front of the line, up to a large body, which is written from its place.
+void Connections::render_line(uint32_t index) {
+  Connection& connection = connections_[index];
+  while (connection.line.count > 0 && !connection.is_sending) {
+    const uint32_t first = connection.line.first;
+    Place& place = places_[first];
+    if (place.state == Place::State::waiting) {
+      if (!place.wants_turn) return;
+      place.wants_turn = false;
+      return connection.service.handler->take_turn(places_.reply_to(first));
+    }
+    const Rendered rendered = render(connection, first);
+    if (rendered == Rendered::nothing) return starve(index);
+    count_answer(connection, place, first);
+    if (rendered == Rendered::whole) {
+      places_.pop(connection.line);
+      continue;
+    }
+    place.state = Place::State::sending;
+    connection.is_sending = true;
+    connection.body_sent = 0;
+  }
+}
+
+http::Delivery Connections::delivery_of(const Place& place) const {
+  auto option = http::ConnectionOption::none;
+  if (place.closes)
+    option = http::ConnectionOption::close;
+  else if (place.is_1_0)
+    option = http::ConnectionOption::keep_alive;
+  return {.date = date_, .connection = option, .is_head = place.is_head};
+}
+
+Connections::Rendered Connections::render(Connection& connection, uint32_t index) {
+  const Place& place = places_[index];
+  CHECK(place.state == Place::State::answered);
+  if (place.is_text) return render_text(connection, place, places_.text(index));
+  const std::span<char> room = connection.output.room(book_, http::response_bytes_max);
+  if (room.empty()) return Rendered::nothing;
+  const std::string_view code = place.answer.has_order
+                                    ? connection.service.handler->item_code(place.answer.order.item)
+                                    : std::string_view{};
+  const size_t bytes = http::render_answer(place.answer, code, delivery_of(place), room);
+  CHECK(bytes > 0);
+  connection.output.extend(book_, bytes);
+  return Rendered::whole;
+}
+
+Connections::Rendered Connections::render_text(Connection& connection, const Place& place,
+                                               const TextAnswer& text) {
+  const std::string_view body = text.content();
+  const bool is_copied = place.is_head || body.size() <= kCopiedBodyMax;
+  const size_t needed =
+      http::response_bytes_max + (is_copied && !place.is_head ? body.size() : size_t{0});
+  const std::span<char> room = connection.output.room(book_, needed);
+  if (room.empty()) return Rendered::nothing;
+  size_t bytes = 0;
+  if (text.refusal != Verdict::ok) {
+    const char* reason = text.body.empty() ? nullptr : text.body.c_str();
+    bytes = http::render_refusal({.verdict = text.refusal, .reason = reason, .allow = text.allow},
+                                 delivery_of(place), room);
+  } else if (is_copied && !place.is_head) {
+    bytes =
+        http::render(text.status, text.content_type, text.headers, body, delivery_of(place), room);
+  } else {
+    bytes = http::render_head(text.status, text.content_type, text.headers, body.size(),
+                              delivery_of(place), room);
+  }
+  CHECK(bytes > 0);
+  connection.output.extend(book_, bytes);
+  return is_copied ? Rendered::whole : Rendered::head;
+}
+
+void Connections::count_answer(const Connection& connection, const Place& place, uint32_t index) {
+  if (!connection.service.is_public) return;
+  const Verdict verdict = place.is_text ? places_.text(index).refusal : place.answer.verdict;
+  metrics_.answers[static_cast<unsigned>(verdict)].add();
+  if (!place.is_text && verdict == Verdict::created)
+    metrics_.acked_ns.record(now_.boot_ns - place.answer.received_boot_ns);
+}
+
+// ---- waiting for room ----
+
+void Connections::mark_dirty(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.is_dirty) return;
+  connection.is_dirty = true;
+  dirty_.push_back(index);
+}
+
+void Connections::stall(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.parsing == Connection::Parsing::going) metrics_.connections_stalled.add();
+  connection.parsing = Connection::Parsing::stalled;
+}
+
+void Connections::resume(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.parsing == Connection::Parsing::resumed) return;
+  connection.parsing = Connection::Parsing::resumed;
+  resumed_.push_back(index);
+}
+
+// Those that may go on, as long as there are places.
+void Connections::take_resumed() {
+  size_t taken = 0;
+  for (; taken < resumed_.size() && !places_.is_full(); ++taken) {
+    const uint32_t index = resumed_[taken];
+    Connection& connection = connections_[index];
+    if (!connection.is_open || connection.parsing != Connection::Parsing::resumed) continue;
+    connection.parsing = Connection::Parsing::going;
+    if (!connection.is_closing && !connection.input.empty())
+      take_input(index, connection.input.kept());
+    else
+      mark_dirty(index);
+  }
+  resumed_.erase(resumed_.begin(), resumed_.begin() + static_cast<ptrdiff_t>(taken));
+}
+
+void Connections::starve(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.is_starving) return;
+  connection.is_starving = true;
+  starving_.push_back(index);
+}
+
+// Only when chunks have come back since the last look; those that find none again go to the end.
+void Connections::feed_starving() {
+  if (starving_.empty() || returns_seen_ == book_.buffers().returns()) return;
+  returns_seen_ = book_.buffers().returns();
+  std::vector<uint32_t> starving;
+  starving.swap(starving_);
+  for (const uint32_t index : starving) {
+    Connection& connection = connections_[index];
+    if (!connection.is_open || !connection.is_starving) continue;
+    connection.is_starving = false;
+    render_line(index);
+    mark_dirty(index);
+  }
+}
+
+// ---- the end of a turn ----
+
+void Connections::flush() {
+  body_budget_ = kBodyBytesPerTurn;
+  for (size_t i = 0; i < dirty_.size(); ++i) {
+    const uint32_t index = dirty_[i];
+    Connection& connection = connections_[index];
+    connection.is_dirty = false;
+    if (!connection.is_open) continue;
+    const Sent sent = send(index);
+    if (sent == Sent::gone) {
+      close_connection(index);
+      continue;
+    }
+    if (sent == Sent::postponed) postponed_.push_back(index);
+    after_write(index);
+  }
+  dirty_.clear();
+}
+
+// Output, and then at most one large body and the small answers behind it.
+Connections::Sent Connections::send(uint32_t index) {
+  Connection& connection = connections_[index];
+  Sent sent = send_output(connection);
+  if (sent != Sent::all || !connection.is_sending) return sent;
+  sent = send_body(index);
+  if (sent != Sent::all) return sent;
+  connection.is_sending = false;
+  places_.pop(connection.line);
+  render_line(index);
+  sent = send_output(connection);
+  return sent == Sent::all && connection.is_sending ? Sent::postponed : sent;
+}
+
+Connections::Sent Connections::write(Connection& connection, std::span<const char> bytes,
+                                     size_t& written) {
+  const net::Io io = net_.write(connection.socket, bytes);
+  written = io.bytes;
+  if (io.status == net::Io::Status::closed) return Sent::gone;
+  if (io.status == net::Io::Status::would_block) return Sent::blocked;
+  metrics_.bytes_written.add(io.bytes);
+  // Progress: the write deadline begins anew.
+  if (connection.waiting == Connection::Waiting::write)
+    connection.waiting = Connection::Waiting::answer;
+  return Sent::all;
+}
+
+Connections::Sent Connections::send_output(Connection& connection) {
+  while (!connection.output.empty()) {
+    size_t written = 0;
+    if (Sent sent = write(connection, connection.output.front(), written); sent != Sent::all)
+      return sent;
+    connection.output.consume(book_, written);
+  }
+  return Sent::all;
+}
+
+Connections::Sent Connections::send_body(uint32_t index) {
+  Connection& connection = connections_[index];
+  const std::string_view body = places_.text(connection.line.first).content();
+  while (connection.body_sent < body.size()) {
+    if (body_budget_ == 0) return Sent::postponed;
+    size_t written = 0;
+    const std::string_view rest = body.substr(connection.body_sent, body_budget_);
+    if (Sent sent = write(connection, rest, written); sent != Sent::all) return sent;
+    connection.body_sent += static_cast<uint32_t>(written);
+    body_budget_ -= written;
+  }
+  return Sent::all;
+}
+
+void Connections::after_write(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.parsing == Connection::Parsing::stalled && has_room_for_request(connection))
+    resume(index);
+  if (has_unsent(connection)) {
+    if (connection.waiting != Connection::Waiting::write)
+      set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
+  } else if (connection.line.count == 0) {
+    return after_last_answer(index);
+  }
+  update_interest(index);
+}
+
+// Nothing is owed: the end, or the wait for the next request or for the rest of one.
+void Connections::after_last_answer(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.is_closing) {
+    if (connection.waiting == Connection::Waiting::linger) return;
+    if (connection.input_ended || !(connection.must_linger || !connection.input.empty()))
+      return close_connection(index);
+    // RFC 9112 9.6: closing with unread input would reset the connection under the answer.
+    net_.shut_down_write(connection.socket);
+    set_deadline(index, Connection::Waiting::linger, bounds::linger_deadline_ms);
+  } else if (connection.input.empty()) {
+    if (connection.waiting != Connection::Waiting::idle &&
+        connection.waiting != Connection::Waiting::head)
+      set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
+  } else if (connection.waiting == Connection::Waiting::answer ||
+             connection.waiting == Connection::Waiting::write) {
+    // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
+    resume(index);
+  }
+  update_interest(index);
+}
+
+void Connections::update_interest(uint32_t index) {
+  Connection& connection = connections_[index];
+  const bool is_lingering = connection.waiting == Connection::Waiting::linger;
+  const bool reads =
+      is_lingering || (!connection.input_ended && has_room_for_request(connection) &&
+                       connection.parsing == Connection::Parsing::going && !connection.is_starving);
+  const bool writes = !connection.output.empty() || connection.is_sending;
+  const net::Interest interest = reads && writes ? net::Interest::read_write
+                                 : reads         ? net::Interest::read
+                                 : writes        ? net::Interest::write
+                                                 : net::Interest::none;
+  if (interest == connection.interest) return;
+  connection.interest = interest;
+  net_.rewatch(connection.socket, token_of(index, connection.serial), interest);
+}
+
+// ---- time ----
+
+// A deadline is total: bytes that trickle in do not move it, only what it waits for. The wheel is touched only when the
+// new deadline is earlier than the one it holds; a later one is found when the timer fires.
+void Connections::set_deadline(uint32_t index, Connection::Waiting waiting, int64_t milliseconds) {
+  Connection& connection = connections_[index];
+  const bool is_total =
+      waiting == Connection::Waiting::head || waiting == Connection::Waiting::body;
+  if (is_total && connection.waiting == waiting && connection.deadline_ns != 0) return;
+  connection.waiting = waiting;
+  if (waiting == Connection::Waiting::answer) {
+    connection.deadline_ns = INT64_MAX;
+    return;
+  }
+  const int64_t deadline_ns = now_.boot_ns + milliseconds * kMillisecond;
+  const bool is_scheduled = deadlines_.is_scheduled(index);
+  const bool is_earlier = !is_scheduled || deadline_ns < connection.deadline_ns;
+  connection.deadline_ns = deadline_ns;
+  if (!is_earlier) return;
+  deadlines_.cancel(index);
+  deadlines_.schedule(index, deadline_ns);
+}
+
+void Connections::on_deadline(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (connection.waiting == Connection::Waiting::answer) {
+    // Nobody is late; look again when the idle time would be over.
+    deadlines_.schedule(index, now_.boot_ns + bounds::idle_deadline_ms * kMillisecond);
+    return;
+  }
+  if (connection.deadline_ns > now_.boot_ns)
+    return deadlines_.schedule(index, connection.deadline_ns);
+  metrics_.connections_timed_out.add();
+  const bool is_half_a_request =
+      connection.waiting == Connection::Waiting::body ||
+      (connection.waiting == Connection::Waiting::head && !connection.input.empty());
+  if (!is_half_a_request) return close_connection(index);
+  connection.input.clear(book_.buffers());
+  refuse_connection(index, Verdict::request_timeout, nullptr);
+}
+
+void Connections::pass_time(Moment now) {
+  now_ = now;
+  date_.refresh(now.wall_ns);
+  uint32_t budget = bounds::expiries_per_turn_max;
+  for (uint32_t index; (index = deadlines_.next_due(now.boot_ns, budget)) != kNone;)
+    on_deadline(index);
+  listeners_.pass_time(now);
+  if (is_stopping_) stop_some();
+  take_resumed();
+  feed_starving();
+  for (const uint32_t index : postponed_)
+    if (connections_[index].is_open) mark_dirty(index);
+  postponed_.clear();
+  give_back_buffers();
+}
+
+// After a flood the memory of its buffers goes back to the machine.
+void Connections::give_back_buffers() {
+  if (now_.boot_ns < give_back_ns_) return;
+  const bool has_more = book_.buffers().give_back_idle(kGiveBackChunks);
+  give_back_ns_ = now_.boot_ns + (has_more ? kGiveBackAgainNs : kGiveBackEveryNs);
+}
+
+bool Connections::has_work() const {
+  return !dirty_.empty() || !postponed_.empty() || (!resumed_.empty() && !places_.is_full()) ||
+         (!starving_.empty() && returns_seen_ != book_.buffers().returns()) ||
+         (is_stopping_ && stop_cursor_ < connections_.touched());
+}
+
+int64_t Connections::quiet_until_ns() const {
+  return std::min(
+      {deadlines_.quiet_until_ns(), listeners_.quiet_until_ns(), stop_until_ns_, give_back_ns_});
+}
+
+// ---- the end ----
+
+void Connections::close_all() {
+  for (uint32_t index = 0; index < connections_.touched(); ++index)
+    if (connections_[index].is_open) close_connection(index);
+}
+
+void Connections::begin_stop(Moment now) {
+  CHECK(!is_stopping_);
+  now_ = now;
+  is_stopping_ = true;
+  stop_until_ns_ = now.boot_ns + kStopPatienceNs;
+  listeners_.close_all();
+}
+
+bool Connections::is_drained() const {
+  return is_stopping_ && stop_cursor_ >= connections_.touched() && places_.used() == 0 &&
+         book_.unsent() == 0;
+}
+
+// No more is taken of anybody, some connections a turn: a hundred thousand reads in one would stand still for 0.1 s.
+void Connections::stop_some() {
+  if (now_.boot_ns >= stop_until_ns_) {
+    stop_until_ns_ = INT64_MAX;
+    stop_cursor_ = connections_.touched();
+    return close_all();
+  }
+  for (uint32_t budget = bounds::events_per_turn_max;
+       budget > 0 && stop_cursor_ < connections_.touched(); --budget, ++stop_cursor_) {
+    Connection& connection = connections_[stop_cursor_];
+    if (!connection.is_open) continue;
+    // A request that has arrived is answered: with the truth that the server stops.
+    read_some(stop_cursor_);
+    if (!connection.is_open) continue;
+    hurry_last(connection);
+    connection.is_closing = true;
+    mark_dirty(stop_cursor_);
+  }
+}
+
+}  // namespace stampede::shard

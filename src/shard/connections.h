@@ -1,0 +1,216 @@
+// The connections of one shard: bytes in, requests to their handler, answers out in the order of the requests. Knows
+// HTTP and nothing of what is sold.
+//
+//   socket ─read─▶ input ─parse─▶ place ──▶ RequestHandler
+//   socket ◀write─ output ◀─render── in order ◀─ place ◀── complete()
+//   socket ◀write── a large body, from its place ◀──┘
+//
+// Back-pressure works both ways. A connection with 64 unanswered requests or 64 KiB of unsent output is not read until
+// that has changed, and until then it costs nothing: it is looked at again when the socket takes bytes or an answer
+// comes, and not once a turn. An idle connection holds no buffer and no place: about 130 bytes.
+//
+// An answer is whole or is not begun. Its head is rendered only when there is room for all of it, or when its body lies
+// at its place and goes from there to the socket, so that a large answer needs no buffer beyond its head; nothing is
+// rendered behind it until its last byte is written. A connection that finds no buffer waits until one comes back, at
+// most as long as a client may take to read; it is never closed because others use theirs.
+//
+// Large bodies go out with a budget of bytes a turn, and one a connection: 64 pages of the catalog for each of a
+// thousand connections are many turns and not one.
+//
+// Stopping is three calls. begin_stop(): no new connections, no further requests; what has arrived is answered, with
+// the truth that the server stops, and requests that wait on purpose are hurried. is_drained(): every answer that was
+// owed has been written. A client that takes no answers is left behind: kStopPatienceNs after begin_stop() all
+// connections are closed, so is_drained() becomes true whatever clients do, as long as pass_time() is called by
+// quiet_until_ns(). close_all() does it at once.
+//
+// Belongs to its shard's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "http/date_text.h"
+#include "http/parser.h"
+#include "http/response.h"
+#include "net/net.h"
+#include "shard/listeners.h"
+#include "shard/metrics.h"
+#include "shard/output.h"
+#include "shard/places.h"
+#include "stock/timer_wheel.h"
+
+namespace stampede::shard {
+
+// Bytes of large answers in one turn, of all connections: some 200 µs.
+constexpr size_t kBodyBytesPerTurn = 1024 * 1024;
+
+struct ConnectionsSettings {
+  uint32_t shard = 0;
+  uint32_t connections_max = bounds::connections_max;
+  uint32_t places_max = bounds::places_max;
+  // Buffers of each size.
+  net::BufferPool::Counts chunks_max = {bounds::chunks_small_max, bounds::chunks_medium_max,
+                                        bounds::chunks_large_max};
+};
+
+class Connections {
+ public:
+  // The references must outlive this.
+  Connections(const ConnectionsSettings& settings, net::Net& net, Metrics& metrics, Moment now);
+
+  // Owns the socket from here on.
+  void add_listener(net::Socket socket, const Service& service) { listeners_.add(socket, service); }
+
+  // ---- once per turn ----
+
+  // Deadlines, and connections that had to wait for a place, a buffer or their share of a turn.
+  void pass_time(Moment now);
+  void on_event(const net::Event& event, Moment now);
+  // Writes what the turn has rendered: one write per socket, and one more for a large body.
+  void flush();
+  // Something can be done now without another event.
+  bool has_work() const;
+  int64_t quiet_until_ns() const;
+
+  // ---- for handlers ----
+
+  // The request of this place is still there and has no answer.
+  bool is_waiting(const ReplyTo& place) const { return places_.is_waiting(place); }
+  // The answer; nothing happens when the place is not waiting any more.
+  void complete(const OrderAnswer& answer);
+  void complete(const ReplyTo& place, TextAnswer answer);
+  void refuse(const ReplyTo& place, const http::Refusal& refusal);
+  // Every answer in front of this waiting request has been written. When it is not so, the handler is told with
+  // take_turn() as soon as it is: for answers so large that one a connection must be enough.
+  bool is_first(const ReplyTo& place);
+  // The waiting request may stay without an answer for a while. False: another one waits behind it or the server stops.
+  // When that comes later, the handler is told with hurry().
+  bool may_linger(const ReplyTo& place);
+  // The client's address as text; the place must be waiting.
+  std::string peer_of(const ReplyTo& place) const;
+  // Bytes of answers that wait to be written: what a handler looks at before it makes another large one.
+  size_t text_bytes() const { return places_.text_bytes(); }
+
+  // ---- the end ----
+
+  void begin_stop(Moment now);
+  bool is_drained() const;
+  void close_all();
+
+  uint32_t open() const { return connections_.used(); }
+  const net::BufferPool& buffers() const { return book_.buffers(); }
+
+  // Tokens of other descriptors that the shard watches must have this bit set.
+  static constexpr uint64_t kForeignToken = uint64_t{1} << 63;
+
+ private:
+  struct Connection {
+    net::Socket socket = net::kNoSocket;
+    // Part of the token; survives in a free cell, of which only the first word is used.
+    uint32_t serial = 0;
+    net::InputBuffer input;
+    Output output;
+    Line line;
+    Service service;
+    uint32_t requests = 0;
+    int64_t deadline_ns = 0;
+    uint32_t linger_bytes = 0;
+    uint32_t body_sent = 0;  // of the body at the first place, while it is sending
+    net::Interest interest = net::Interest::read;
+    // What a passed deadline means.
+    enum class Waiting : uint8_t {
+      idle,
+      head,
+      body,
+      answer,
+      write,
+      linger
+    } waiting = Waiting::idle;
+    // stalled: the input may hold whole requests, but the line or the output is full. resumed: that is over, and the
+    // connection stands in resumed_.
+    enum class Parsing : uint8_t { going, stalled, resumed } parsing = Parsing::going;
+    bool is_open = false;
+    bool is_dirty = false;     // stands in dirty_
+    bool is_starving = false;  // stands in starving_: found no buffer
+    bool is_sending = false;   // the first place is sending its body
+    bool input_ended = false;  // the client sends no more
+    bool is_closing = false;   // no further request is taken; close when all is written
+    bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
+    bool continue_sent = false;  // "100 Continue" for the request at the front of the input
+  };
+  // How far a write has come.
+  enum class Sent : uint8_t { all, blocked, postponed, gone };
+  enum class Rendered : uint8_t { whole, head, nothing };
+
+  void open_connection(net::Socket socket, const Service& service);
+  void close_connection(uint32_t index);
+  void read_some(uint32_t index);
+  void read_lingering(uint32_t index);
+  std::span<char> read_room(Connection& connection);
+  void take_input(uint32_t index, std::span<const char> bytes);
+  size_t parse_some(uint32_t index, std::span<const char> bytes);
+  void need_more(uint32_t index, const http::Parsed& parsed);
+  bool has_room_for_request(const Connection& connection) const;
+  void dispatch(uint32_t index, const http::Request& request);
+  void refuse_connection(uint32_t index, Verdict verdict, const char* reason);
+  void hurry_last(const Connection& connection);
+
+  void write_line(uint32_t index);
+  void render_line(uint32_t index);
+  http::Delivery delivery_of(const Place& place) const;
+  Rendered render(Connection& connection, uint32_t place);
+  Rendered render_text(Connection& connection, const Place& place, const TextAnswer& text);
+  void count_answer(const Connection& connection, const Place& place, uint32_t index);
+
+  void mark_dirty(uint32_t index);
+  void stall(uint32_t index);
+  void resume(uint32_t index);
+  void starve(uint32_t index);
+  void take_resumed();
+  void feed_starving();
+  void postpone_body(uint32_t index);
+
+  Sent send(uint32_t index);
+  Sent send_output(Connection& connection);
+  Sent send_body(uint32_t index);
+  Sent write(Connection& connection, std::span<const char> bytes, size_t& written);
+  static bool has_unsent(const Connection& connection) {
+    return !connection.output.empty() || connection.is_sending || connection.is_starving;
+  }
+  void after_write(uint32_t index);
+  void after_last_answer(uint32_t index);
+  void update_interest(uint32_t index);
+
+  void set_deadline(uint32_t index, Connection::Waiting waiting, int64_t milliseconds);
+  void on_deadline(uint32_t index);
+  void give_back_buffers();
+  void stop_some();
+
+  ConnectionsSettings settings_;
+  net::Net& net_;
+  Metrics& metrics_;
+  Moment now_;
+  http::DateText date_;
+
+  OutputBook book_;
+  Listeners listeners_;
+  Slab<Connection> connections_;
+  Places places_;
+  stock::TimerWheel deadlines_;  // by connection
+  std::vector<uint32_t> dirty_;
+  std::vector<uint32_t> resumed_;
+  std::vector<uint32_t> starving_;
+  std::vector<uint32_t> postponed_;  // large bodies whose share of the turn was used up
+  uint64_t returns_seen_ = 0;        // chunks that had come back when the starving ones last looked
+  size_t body_budget_ = 0;           // of this turn
+  int64_t give_back_ns_;             // when idle buffers are looked at again
+
+  bool is_stopping_ = false;
+  int64_t stop_until_ns_ = INT64_MAX;
+  uint32_t stop_cursor_ = 0;  // connections below it have been asked for what had arrived
+  std::vector<char> read_scratch_;
+  std::vector<char> body_scratch_;
+};
+
+}  // namespace stampede::shard

@@ -1,0 +1,303 @@
+#include "shard/public_api.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "door/signature.h"
+#include "door/ticket.h"
+#include "http/fields.h"
+#include "http/idempotency_key.h"
+#include "shard/text_answers.h"
+#include "stock/catalog_json.h"
+
+namespace stampede::shard {
+namespace {
+
+using http::Refusal;
+using http::RouteKind;
+
+constexpr int64_t kOpenEndedAgeS = 3600;
+
+// What a repeated Idempotency-Key must agree on: not the spelling of the JSON, but what it asks for.
+uint64_t body_hash_of(ItemId item, Quantity quantity) {
+  return mix((uint64_t{item} << 32) | quantity) | 1;
+}
+
+}  // namespace
+
+PublicApi::PublicApi(const PublicApiSettings& settings, Connections& connections,
+                     const stock::Catalog& catalog, Orders& orders, Moment now)
+    : settings_(settings),
+      connections_(connections),
+      catalog_(catalog),
+      orders_(orders),
+      now_(now),
+      lists_(connections, catalog),
+      polls_(connections, settings.places_max, now),
+      stock_(connections, catalog, orders),
+      pages_(connections, catalog) {}
+
+// ---- requests ----
+
+void PublicApi::handle(const http::Request& request, ReplyTo place) {
+  const Objection objection = serve(request, place);
+  if (!objection) return;
+  if (objection->verdict == Verdict::length_required)
+    return connections_.complete(
+        place, TextAnswer{.refusal = objection->verdict, .ends_connection = true});
+  connections_.refuse(place, *objection);
+}
+
+PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyTo& place) {
+  const http::Route route = http::route(request);
+  if (route.is_refused) return route.refusal;
+  switch (route.kind) {
+    case RouteKind::create_order:
+      return create(request, place);
+    case RouteKind::list_orders:
+      return list(request, route, place);
+    case RouteKind::read_order:
+      return read(request, route, place);
+    case RouteKind::cancel_order:
+      return cancel(request, route, place);
+    case RouteKind::pay_order:
+      return pay(request, route, place);
+    case RouteKind::list_items:
+      return answer_items(request, route, place);
+    case RouteKind::describe_server:
+      connections_.complete(place,
+                            TextAnswer{.headers = std::string(http::kServerAllows), .body = "{}"});
+      return std::nullopt;
+    case RouteKind::read_time:
+      answer_time(place);
+      return std::nullopt;
+    case RouteKind::read_item:
+    case RouteKind::read_stock:
+    case RouteKind::make_link:
+      return answer_item(request, route, place);
+  }
+  CHECK(false);
+}
+
+// The door: what a new order must pass before the desk takes anything for it.
+PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderRequest& order) {
+  if (Objection no = take_user(request, order)) return no;
+  const http::CreateBody body = http::parse_create(request.body);
+  if (body.error != nullptr) return Refusal{.verdict = Verdict::bad_request, .reason = body.error};
+  if (Objection no = take_key(request, order)) return no;
+  if (Objection no = take_item(body.item, order)) return no;
+  order.quantity = body.quantity;
+  order.body_hash = body_hash_of(order.item, order.quantity);
+  return std::nullopt;
+}
+
+// Whoever asks: by a ticket, or by what a gateway says.
+PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderRequest& order) const {
+  std::optional<UserText> user;
+  if (!settings_.by_ticket) {
+    if (http::is_user_id(request.user_id)) user = UserText(request.user_id);
+  } else if (keys_ != nullptr) {
+    user = door::verify_ticket(http::bearer_token(request.authorization), keys_->tickets,
+                               now_.wall_ns / kSecond);
+  }
+  if (!user) return Refusal{.verdict = Verdict::unauthenticated};
+  order.user = *user;
+  order.user_hash = keyed_hash(settings_.hash_key, *user);
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::take_key(const http::Request& request, OrderRequest& order) const {
+  if (request.idempotency_key.data() == nullptr) return std::nullopt;
+  const std::optional<KeyText> key = http::carried_key(request.idempotency_key);
+  if (!key)
+    return Refusal{.verdict = Verdict::bad_request,
+                   .reason = "Idempotency-Key must be 1 to 255 visible ASCII characters"};
+  order.key = *key;
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::take_item(std::string_view code, OrderRequest& order) const {
+  order.item = catalog_.find(code);
+  if (order.item == kNoItem) return Refusal{.verdict = Verdict::unknown_item};
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::create(const http::Request& request, const ReplyTo& place) {
+  OrderRequest order;
+  order.kind = RequestKind::create;
+  if (Objection no = open_door(request, order)) return no;
+  submit(order, place);
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::list(const http::Request& request, const http::Route& route,
+                                     const ReplyTo& place) {
+  OrderRequest order;
+  order.kind = RequestKind::list;
+  order.reply_to = place;
+  if (Objection no = take_user(request, order)) return no;
+  if (Objection no = take_item(route.item_code, order)) return no;
+  lists_.begin(order);
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::read(const http::Request& request, const http::Route& route,
+                                     const ReplyTo& place) {
+  OrderRequest order;
+  order.kind = route.wait_ms > 0 ? RequestKind::watch : RequestKind::read;
+  order.order = route.order_id;
+  order.reply_to = place;
+  if (Objection no = take_user(request, order)) return no;
+  if (order.kind == RequestKind::watch && !is_foreign(order)) polls_.begin(order, route.wait_ms);
+  submit(order, place);
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::cancel(const http::Request& request, const http::Route& route,
+                                       const ReplyTo& place) {
+  OrderRequest order;
+  order.kind = RequestKind::cancel;
+  order.order = route.order_id;
+  if (Objection no = take_user(request, order)) return no;
+  submit(order, place);
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::pay(const http::Request& request, const http::Route& route,
+                                    const ReplyTo& place) {
+  if (keys_ == nullptr || !door::verify_signature(request.signature, request.body, keys_->payments,
+                                                  now_.wall_ns / kSecond))
+    return Refusal{.verdict = Verdict::unauthenticated,
+                   .reason = "Stampede-Signature is missing, too old or not by a payment key"};
+  const http::PaymentBody body = http::parse_payment(request.body);
+  if (body.error != nullptr) return Refusal{.verdict = Verdict::bad_request, .reason = body.error};
+  OrderRequest order;
+  order.kind = RequestKind::pay;
+  order.order = route.order_id;
+  order.payment = body.payment_id;
+  order.amount = body.amount;
+  order.currency = body.currency;
+  order.payment_status = body.status;
+  submit(order, place);
+  return std::nullopt;
+}
+
+// An order has its node in its id.
+bool PublicApi::is_foreign(const OrderRequest& order) const {
+  return order.kind != RequestKind::create && order.order.node() != settings_.node;
+}
+
+void PublicApi::submit(OrderRequest& order, const ReplyTo& place) {
+  order.reply_to = place;
+  order.received_boot_ns = now_.boot_ns;
+  if (is_foreign(order)) {
+    OrderAnswer answer;
+    answer.reply_to = place;
+    answer.kind = order.kind;
+    answer.verdict = Verdict::misdirected;
+    answer.node = static_cast<uint16_t>(order.order.node());
+    return connections_.complete(answer);
+  }
+  if (orders_.submit(order)) return;
+  if (order.kind == RequestKind::watch) polls_.forget(place.place);
+  connections_.refuse(place, {.verdict = Verdict::overloaded});
+}
+
+// ---- items and time ----
+
+PublicApi::Objection PublicApi::answer_item(const http::Request& request, const http::Route& route,
+                                            const ReplyTo& place) {
+  const ItemId item = catalog_.find(route.item_code);
+  if (item == kNoItem) return Refusal{.verdict = Verdict::unknown_item};
+  if (route.kind == RouteKind::make_link)
+    return Refusal{.verdict = Verdict::not_found, .reason = "this item is sold without a link"};
+  if (route.kind == RouteKind::read_stock) {
+    stock_.ask(place, item, now_);
+    return std::nullopt;
+  }
+  std::string body;
+  stock::append_item_json(catalog_.terms(item), body);
+  const int64_t ends_ms = catalog_.sale(item).ends_ms;
+  // Without an end, an hour: prices and titles may still be changed by an operator.
+  const int64_t age_s =
+      ends_ms == 0 ? kOpenEndedAgeS : std::max<int64_t>(0, (ends_ms - now_.wall_ms()) / 1000);
+  TextAnswer answer = cacheable(stock::entity_tag(body), age_s, request);
+  if (answer.status == http::StatusCode::ok) answer.body = std::move(body);
+  connections_.complete(place, std::move(answer));
+  return std::nullopt;
+}
+
+// Pages of bounds::items_per_page items: ?after=CODE goes on behind an item.
+PublicApi::Objection PublicApi::answer_items(const http::Request& request, const http::Route& route,
+                                             const ReplyTo& place) {
+  ItemId first = 0;
+  if (!route.item_code.empty()) {
+    const ItemId after = catalog_.find(route.item_code);
+    if (after == kNoItem) return Refusal{.verdict = Verdict::unknown_item};
+    first = after + 1;
+  }
+  pages_.answer(place, first, request);
+  return std::nullopt;
+}
+
+void PublicApi::answer_time(const ReplyTo& place) {
+  const int64_t wall_ms = now_.wall_ms();
+  connections_.complete(place, TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                                          .body = "{\"server_time\":" + time_json(wall_ms) +
+                                                  ",\"unix_ms\":" + std::to_string(wall_ms) + "}"});
+}
+
+// ---- answers of desks ----
+
+void PublicApi::complete(const OrderAnswer& answer) {
+  if (!connections_.is_waiting(answer.reply_to)) return;  // the connection has gone
+  switch (answer.kind) {
+    case RequestKind::list:
+      return lists_.take(answer);
+    case RequestKind::watch:
+      if (!answer.is_watching) {
+        polls_.forget(answer.reply_to.place);
+        return connections_.complete(answer);
+      }
+      if (!polls_.wait(answer.reply_to, now_)) end_poll(answer.reply_to.place);
+      return;
+    case RequestKind::create:
+      if (answer.verdict != Verdict::bad_request) return connections_.complete(answer);
+      return connections_.refuse(
+          answer.reply_to,
+          {.verdict = answer.verdict, .reason = "qty is more than one user may buy of this item"});
+    default:
+      return connections_.complete(answer);
+  }
+}
+
+// The order is read once more: its state now is the answer.
+void PublicApi::end_poll(uint32_t place) {
+  std::optional<OrderRequest> request = polls_.end(place);
+  if (request) submit(*request, request->reply_to);
+}
+
+void PublicApi::abandon(ReplyTo place) {
+  lists_.abandon(place);
+  polls_.forget(place.place);
+}
+
+// ---- time ----
+
+void PublicApi::pass_time(Moment now) {
+  now_ = now;
+  uint32_t budget = bounds::expiries_per_turn_max;
+  for (uint32_t place; (place = polls_.next_due(now, budget)) != kNone;) end_poll(place);
+  stock_.pass_time(now);
+  pages_.pass_time();
+  lists_.pass_time([this](OrderRequest question) {
+    question.received_boot_ns = now_.boot_ns;
+    return orders_.submit(question);
+  });
+}
+
+int64_t PublicApi::quiet_until_ns() const {
+  return std::min(polls_.quiet_until_ns(), stock_.quiet_until_ns());
+}
+
+}  // namespace stampede::shard

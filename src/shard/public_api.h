@@ -1,0 +1,104 @@
+// What buyers may ask of one shard: orders, payments, items, stock, time. Turns each request of the public listeners
+// into a question to the desk that decides it, this shard's or another's, or answers it here.
+//
+//   Connections ──handle()──▶ route ─┬─ create ──▶ the door ──▶ Orders::submit() ──▶ desk or mailbox
+//        ▲                           ├─ read, cancel, pay ────▶      │
+//        │                           ├─ list ──▶ OrderLists ──▶     │
+//        └──── complete() ◀──────────┼─ watch ─▶ LongPolls ───▶     ▼
+//                                    ├─ stock ─▶ StockQuestions     complete(answer)
+//                                    ├─ items ─▶ CatalogPages
+//                                    └─ time
+//
+// The order of the checks that a new order must pass is open_door(), one list. Belongs to its shard's thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "door/keys.h"
+#include "http/json.h"
+#include "http/routes.h"
+#include "shard/catalog_pages.h"
+#include "shard/connections.h"
+#include "shard/long_polls.h"
+#include "shard/order_lists.h"
+#include "shard/orders.h"
+#include "shard/stock_questions.h"
+
+namespace stampede::shard {
+
+// Secrets that an operator may replace while the server runs; null without --key-file.
+using SharedKeys = std::shared_ptr<const door::Keys>;
+
+struct PublicApiSettings {
+  uint32_t node = 0;
+  HashKey hash_key{};
+  bool by_ticket = false;  // --auth ticket; otherwise X-User-Id
+  uint32_t places_max = bounds::places_max;
+};
+
+class PublicApi final : public RequestHandler {
+ public:
+  // The references must outlive this.
+  PublicApi(const PublicApiSettings& settings, Connections& connections,
+            const stock::Catalog& catalog, Orders& orders, Moment now);
+
+  void set_keys(SharedKeys keys) { keys_ = std::move(keys); }
+
+  // An answer of a desk, this shard's or another's.
+  void complete(const OrderAnswer& answer);
+  // The ledger has said something of an item's stock.
+  void on_news(ItemId item) { stock_.on_news(item, now_); }
+  // Waits that are over, and what has its share of a turn. Once per turn, before events.
+  void pass_time(Moment now);
+  bool has_work() const { return lists_.has_work() || pages_.has_work(); }
+  int64_t quiet_until_ns() const;
+  // Pages of the catalog that were made, not sent.
+  uint64_t pages_rendered() const { return pages_.rendered(); }
+
+  // RequestHandler
+  void handle(const http::Request& request, ReplyTo place) override;
+  std::string_view item_code(ItemId item) const override { return catalog_.code(item); }
+  void take_turn(ReplyTo place) override { lists_.take_turn(place); }
+  void hurry(ReplyTo place) override { end_poll(place.place); }
+  void abandon(ReplyTo place) override;
+
+ private:
+  // Nothing, or why a request is refused.
+  using Objection = std::optional<http::Refusal>;
+
+  Objection serve(const http::Request& request, const ReplyTo& place);
+  Objection create(const http::Request& request, const ReplyTo& place);
+  Objection open_door(const http::Request& request, OrderRequest& order);
+  Objection take_user(const http::Request& request, OrderRequest& order) const;
+  Objection take_key(const http::Request& request, OrderRequest& order) const;
+  Objection take_item(std::string_view code, OrderRequest& order) const;
+  Objection list(const http::Request& request, const http::Route& route, const ReplyTo& place);
+  Objection read(const http::Request& request, const http::Route& route, const ReplyTo& place);
+  Objection cancel(const http::Request& request, const http::Route& route, const ReplyTo& place);
+  Objection pay(const http::Request& request, const http::Route& route, const ReplyTo& place);
+  Objection answer_items(const http::Request& request, const http::Route& route,
+                         const ReplyTo& place);
+  Objection answer_item(const http::Request& request, const http::Route& route,
+                        const ReplyTo& place);
+  void answer_time(const ReplyTo& place);
+
+  void submit(OrderRequest& order, const ReplyTo& place);
+  bool is_foreign(const OrderRequest& order) const;
+  void end_poll(uint32_t place);
+
+  PublicApiSettings settings_;
+  Connections& connections_;
+  const stock::Catalog& catalog_;
+  Orders& orders_;
+  SharedKeys keys_;
+  Moment now_;
+  OrderLists lists_;
+  LongPolls polls_;
+  StockQuestions stock_;
+  CatalogPages pages_;
+};
+
+}  // namespace stampede::shard

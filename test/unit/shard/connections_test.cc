@@ -1,0 +1,581 @@
+// Connections without a shard: clients that split, stall, half-close and reset, and what a turn costs.
+#include "shard/connections.h"
+
+#include <algorithm>
+#include <random>
+
+#include "../base/death.h"
+#include "connections_rig.h"
+
+using namespace stampede;
+using namespace stampede::shard;
+using net::Accepted;
+using world::FakeClient;
+
+namespace {
+
+TextAnswer text(std::string body) {
+  return {.body = std::move(body)};
+}
+
+// Answers each request with its path, at once.
+void echo(ConnectionsRig& rig) {
+  rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+    rig.connections.complete(place, text("\"" + std::string(request.path) + "\""));
+  };
+}
+
+// Answers each request with so many bytes.
+void answer_with(ConnectionsRig& rig, size_t bytes) {
+  rig.handler.answer = [&rig, bytes](const http::Request&, ReplyTo place) {
+    rig.connections.complete(place, text(std::string(bytes, 'x')));
+  };
+}
+
+constexpr size_t kLarge = 200'000;
+
+}  // namespace
+
+TEST_SUITE("shard/connections") {
+  TEST_CASE("a request is answered whole however its bytes are split") {
+    for (size_t piece = 1; piece < 40; ++piece) {
+      ConnectionsRig rig;
+      echo(rig);
+      FakeClient& client = rig.client();
+      client.send_pieces(get("/a") + get("/b"), piece);
+      rig.rest();
+      const std::vector<Response> responses = responses_in(client.read());
+      REQUIRE(responses.size() == 2);
+      CHECK(responses[0].body == "\"/a\"");
+      CHECK(responses[1].body == "\"/b\"");
+    }
+  }
+
+  TEST_CASE("64 answers that come in any order leave in the order of the requests") {
+    const unsigned seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    std::string requests;
+    for (int i = 0; i < 64; ++i) requests += get("/" + std::to_string(i));
+    client.send(requests);
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 64);
+    std::vector<size_t> order(64);
+    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), random);
+    for (const size_t i : order) {
+      // Some large, some by value, some as text.
+      if (i % 3 == 0)
+        rig.connections.refuse(rig.handler.places[i], {.verdict = Verdict::sold_out});
+      else
+        rig.connections.complete(rig.handler.places[i],
+                                 text(std::string(i % 3 == 1 ? i : 9'000 + i, 'x')));
+      rig.rest();
+    }
+    const std::vector<Response> responses = responses_in(client.read());
+    REQUIRE(responses.size() == 64);
+    for (size_t i = 0; i < 64; ++i) {
+      CHECK(responses[i].status == (i % 3 == 0 ? 409 : 200));
+      if (i % 3 != 0) CHECK(responses[i].body.size() == (i % 3 == 1 ? i : 9'000 + i));
+    }
+  }
+
+  TEST_CASE("the 65th unanswered request waits and costs nothing meanwhile") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send(repeated(get("/"), 65));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 64);
+    CHECK(!rig.connections.has_work());
+    CHECK(!rig.turn());
+    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 65);
+  }
+
+  TEST_CASE("a second answer and one that comes too late go nowhere") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send(get("/a") + get("/b"));
+    rig.rest();
+    const ReplyTo second = rig.handler.places[1];
+    rig.connections.complete(second, text("1"));
+    rig.connections.complete(second, text("2"));
+    client.reset();
+    rig.rest();
+    CHECK(rig.handler.abandoned.size() == 1);
+    rig.connections.complete(rig.handler.places[0], text("late"));
+    FakeClient& other = rig.client();
+    other.send(get("/c"));
+    rig.rest();
+    rig.connections.complete(rig.handler.places[0], text("late"));
+    rig.connections.complete(rig.handler.places[2], text("3"));
+    rig.rest();
+    CHECK(responses_in(other.read()).at(0).body == "3");
+  }
+
+  TEST_CASE("an event of a connection that was closed in this turn is harmless") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& first = rig.client();
+    first.send(get("/a"));
+    const std::span<const net::Event> events = rig.net.poll(0);
+    REQUIRE(events.size() == 1);
+    const net::Event stale = events[0];
+    rig.connections.on_event({.token = stale.token, .broken = true}, rig.clock.now());
+    FakeClient& second = rig.client();  // has its cell
+    second.send(get("/b"));
+    const uint64_t reads = rig.net.counters().reads;
+    rig.connections.on_event(stale, rig.clock.now());
+    CHECK(rig.net.counters().reads == reads);
+    rig.rest();
+    CHECK(responses_in(second.read()).at(0).body == "\"/b\"");
+  }
+
+  // The events of one poll name the listener that begin_stop() closes before they are looked at.
+  TEST_CASE("an event of a listener that was closed in this turn is harmless") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.net.connect(rig.listener);
+    const std::span<const net::Event> events = rig.net.poll(0);
+    REQUIRE(events.size() == 1);
+    rig.connections.begin_stop(rig.clock.now());
+    rig.connections.on_event(events[0], rig.clock.now());
+    CHECK(!client.is_accepted());
+    CHECK(client.was_reset());
+    rig.rest();
+    CHECK(rig.connections.is_drained());
+  }
+
+  TEST_CASE("a listener without a descriptor rests and is not reported without end") {
+    ConnectionsRig rig;
+    rig.net.set_descriptors_max(0);
+    rig.net.set_has_reserve(false);
+    FakeClient& client = rig.net.connect(rig.listener);
+    CHECK(rig.rest() < 4);
+    CHECK(rig.connections.quiet_until_ns() <= rig.clock.now().boot_ns + 100 * kMillisecond);
+    rig.net.set_descriptors_max(1);
+    rig.pass(101 * kMillisecond);  // watched again
+    rig.rest();
+    CHECK(client.is_accepted());
+  }
+
+  TEST_CASE("clients are shed when descriptors watches or connections are used up") {
+    ConnectionsRig rig({.connections_max = 2, .places_max = 16});
+    rig.client();
+    rig.net.set_descriptors_max(1);
+    FakeClient& by_descriptors = rig.net.connect(rig.listener);
+    rig.net.script_accepts({Accepted::Status::aborted});
+    rig.rest();
+    CHECK(by_descriptors.sees_end());
+    rig.net.set_descriptors_max(100);
+    rig.net.set_watches_max(2);  // the listener and the first
+    FakeClient& by_watches = rig.net.connect(rig.listener);
+    rig.rest();
+    CHECK(!by_watches.is_open_at_server());
+    rig.net.set_watches_max(100);
+    rig.client();
+    FakeClient& by_table = rig.net.connect(rig.listener);
+    rig.rest();
+    CHECK(by_table.was_reset());
+    CHECK(rig.metrics.connections_shed.get() == 3);
+    CHECK(rig.connections.open() == 2);
+  }
+
+  TEST_CASE("what is no request is answered and the client can read why") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send("NO\x01SENSE\r\n\r\n" + std::string(50'000, 'x'));
+    rig.rest();
+    CHECK(responses_in(client.read()).at(0).status == 400);
+    CHECK(client.sees_end());
+    CHECK(client.is_open_at_server());  // it lingers
+    client.send("more");
+    rig.rest();
+    CHECK(client.unread_by_server() == 0);
+    client.close();
+    rig.rest();
+    CHECK(!client.is_open_at_server());
+    CHECK(!client.was_reset());
+  }
+
+  TEST_CASE("a lingering close ends when the client does not") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send("NO\x01SENSE\r\n\r\n");
+    rig.rest();
+    rig.pass(bounds::linger_deadline_ms * kMillisecond + 20 * kMillisecond);
+    CHECK(!client.is_open_at_server());
+  }
+
+  TEST_CASE("a client that has said all is answered and then closed") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send(get("/a") + get("/b") + "GET /half");
+    client.half_close();
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 2);
+    rig.connections.complete(rig.handler.places[1], text("2"));
+    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.rest();
+    CHECK(responses_in(client.read()).size() == 2);
+    CHECK(!client.is_open_at_server());
+    CHECK(!client.was_reset());
+  }
+
+  TEST_CASE("half a request is refused when its time is over") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send("GET / HT");
+    rig.rest();
+    rig.pass(4 * kSecond);
+    client.send("T");  // trickling in moves no deadline
+    rig.pass(kSecond + 20 * kMillisecond);
+    CHECK(responses_in(client.read()).at(0).status == 408);
+  }
+
+  TEST_CASE("an idle client is closed when its time is over and an owed answer waits longer") {
+    ConnectionsRig rig;
+    FakeClient& idle = rig.client();
+    FakeClient& owed = rig.client();
+    owed.send(get("/"));
+    rig.rest();
+    rig.pass(bounds::idle_deadline_ms * kMillisecond + kSecond);
+    CHECK(!idle.is_open_at_server());
+    CHECK(owed.is_open_at_server());
+    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.rest();
+    CHECK(responses_in(owed.read()).size() == 1);
+  }
+
+  TEST_CASE("a client that reads nothing costs nothing until its time is over") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    client.set_window(4'096);
+    for (int i = 0; i < 40; ++i) client.send(repeated(get("/time"), 1'000));
+    CHECK(rig.rest() < 1'000);
+    CHECK(!rig.connections.has_work());
+    const uint64_t reads = rig.net.counters().reads;
+    const uint64_t writes = rig.net.counters().writes;
+    for (int i = 0; i < 100; ++i) CHECK(!rig.turn());
+    CHECK(rig.net.counters().reads == reads);
+    CHECK(rig.net.counters().writes == writes);
+    CHECK(rig.connections.quiet_until_ns() > rig.clock.now().boot_ns);
+    // It reads after all: every request is answered.
+    client.set_window(SIZE_MAX);
+    size_t answers = 0;
+    std::string bytes;
+    for (int i = 0; i < 40'000 && answers < 40'000; ++i) {
+      rig.rest();
+      bytes += client.read();
+      while (take_response(bytes).status == 200) ++answers;
+    }
+    CHECK(answers == 40'000);
+  }
+
+  TEST_CASE("a client that reads nothing is closed when its time is over") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    client.set_window(100);
+    client.send(repeated(get("/"), 1'000));
+    rig.rest();
+    rig.pass(bounds::write_deadline_ms * kMillisecond + 20 * kMillisecond);
+    CHECK(!client.is_open_at_server());
+    CHECK(rig.connections.buffers().lent() == net::BufferPool::Counts{});
+  }
+
+  TEST_CASE("a large answer is whole or not begun and needs no buffer") {
+    ConnectionsRig rig;
+    answer_with(rig, kLarge);
+    FakeClient& client = rig.client();
+    client.set_window(1'000);
+    client.send(repeated(get("/"), 32));
+    rig.rest();
+    CHECK(rig.connections.buffers().lent() == net::BufferPool::Counts{0, 0, 0});
+    std::string bytes;
+    std::vector<Response> responses;
+    for (int i = 0; i < 100'000 && responses.size() < 32; ++i) {
+      rig.rest();
+      bytes += client.read();
+      if (bytes.size() < kLarge) continue;
+      for (Response one; (one = take_response(bytes)).status != 0;) {
+        REQUIRE(one.status == 200);
+        responses.push_back(std::move(one));
+      }
+    }
+    REQUIRE(responses.size() == 32);
+    for (const Response& one : responses) CHECK(one.body.size() == kLarge);
+    CHECK(bytes.empty());
+  }
+
+  TEST_CASE("an answer that finds no buffer waits and others' use of them closes nobody") {
+    ConnectionsRig rig({.connections_max = 64, .places_max = 1024, .chunks_max = {2, 0, 0}});
+    echo(rig);
+    FakeClient& greedy = rig.client();
+    FakeClient& another = rig.client();
+    FakeClient& reader = rig.client();
+    greedy.set_window(0);
+    another.set_window(0);
+    greedy.send(get("/1"));
+    another.send(get("/2"));
+    rig.rest();
+    CHECK(rig.connections.buffers().lent()[0] == 2);
+    reader.send(get("/3"));
+    rig.rest();  // comes to rest: it does not spin
+    CHECK(reader.read().empty());
+    CHECK(reader.is_open_at_server());
+    CHECK(!rig.connections.has_work());
+    greedy.set_window(SIZE_MAX);
+    rig.rest();
+    CHECK(responses_in(greedy.read()).at(0).body == "\"/1\"");
+    CHECK(responses_in(reader.read()).at(0).body == "\"/3\"");
+    CHECK(reader.is_open_at_server());
+    CHECK(rig.metrics.connections_shed.get() == 0);
+  }
+
+  TEST_CASE("large answers share a turn by bytes and one is under way a connection") {
+    ConnectionsRig rig;
+    answer_with(rig, kLarge);
+    std::vector<FakeClient*> clients;
+    for (int i = 0; i < 50; ++i) clients.push_back(&rig.client());
+    for (FakeClient* client : clients) client->send(repeated(get("/"), 4));
+    uint32_t turns = 0;
+    for (bool goes_on = true; goes_on;) {
+      const uint64_t before = rig.net.counters().bytes_written;
+      goes_on = rig.turn();
+      CHECK(rig.net.counters().bytes_written - before <=
+            kBodyBytesPerTurn + 50 * http::response_bytes_max);
+      REQUIRE(++turns < 1'000);
+    }
+    CHECK(turns >= 50 * 4 * kLarge / kBodyBytesPerTurn);
+    for (FakeClient* client : clients) CHECK(responses_in(client->read()).size() == 4);
+  }
+
+  TEST_CASE("a waiting request is told of its turn and of one behind it and of the end") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.send(get("/a") + get("/b"));
+    rig.rest();
+    const ReplyTo first = rig.handler.places[0], second = rig.handler.places[1];
+    CHECK(rig.connections.is_first(first));
+    CHECK(!rig.connections.is_first(second));
+    CHECK(!rig.connections.may_linger(first));  // another one waits behind it
+    CHECK(rig.connections.may_linger(second));
+    CHECK(rig.handler.turns.empty());
+    rig.connections.complete(first, text("1"));
+    REQUIRE(rig.handler.turns.size() == 1);
+    CHECK(rig.handler.turns[0].place == second.place);
+    client.send(get("/c"));
+    rig.rest();
+    REQUIRE(rig.handler.hurried.size() == 1);
+    CHECK(rig.handler.hurried[0].place == second.place);
+    client.reset();
+    rig.rest();
+    CHECK(rig.handler.abandoned.size() == 2);
+  }
+
+  TEST_CASE("an answer that ends the connection takes nothing of what follows") {
+    ConnectionsRig rig;
+    rig.handler.answer = [&](const http::Request&, ReplyTo place) {
+      rig.connections.complete(place,
+                               {.refusal = Verdict::length_required, .ends_connection = true});
+    };
+    FakeClient& client = rig.client();
+    client.send(get("/a") + get("/b"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 1);
+    const std::vector<Response> responses = responses_in(client.read());
+    REQUIRE(responses.size() == 1);
+    CHECK(responses[0].status == 411);
+    CHECK(responses[0].head.find("Connection: close\r\n") != std::string::npos);
+  }
+
+  TEST_CASE(
+      "places of all connections together are bounded and a connection that found none goes on") {
+    ConnectionsRig rig({.connections_max = 16, .places_max = 32});
+    FakeClient& first = rig.client();
+    FakeClient& second = rig.client();
+    FakeClient& third = rig.client();
+    first.send(repeated(get("/"), 30));
+    rig.rest();
+    second.send(repeated(get("/"), 10));
+    rig.rest();
+    third.send(get("/third"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 32);
+    CHECK(!rig.connections.has_work());
+    for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
+      rig.connections.complete(rig.handler.places[answered], text("1"));
+      rig.rest();
+    }
+    CHECK(rig.handler.places.size() == 41);
+    CHECK(responses_in(second.read()).size() == 10);
+    CHECK(responses_in(third.read()).size() == 1);
+  }
+
+  TEST_CASE("the memory of a flood's buffers is given back") {
+    ConnectionsRig rig;
+    answer_with(rig, 1'000);
+    std::vector<FakeClient*> clients;
+    for (int i = 0; i < 1'000; ++i) {
+      clients.push_back(&rig.client());
+      clients.back()->set_window(0);
+      clients.back()->send(repeated(get("/"), 20));
+    }
+    rig.rest();
+    const size_t flooded = rig.connections.buffers().resident_bytes();
+    CHECK(flooded > 16 * 1024 * 1024);
+    for (FakeClient* client : clients) client->reset();
+    rig.rest();
+    for (int i = 0; i < 1'000; ++i) rig.pass(10 * kMillisecond);
+    CHECK(rig.connections.buffers().resident_bytes() <= 3 * 1024 * 1024);
+  }
+
+  TEST_CASE("a server that stops is drained whatever its clients do") {
+    struct Case {
+      const char* name;
+      std::function<void(ConnectionsRig&, FakeClient&)> act;
+      bool needs_patience;
+    };
+    const std::string expects =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    const Case cases[] = {
+        {"idle", [](auto&, auto&) {}, false},
+        {"half a head", [](auto&, auto& client) { client.send("GET / HT"); }, false},
+        {"expects 100", [&](auto&, auto& client) { client.send(expects); }, false},
+        {"expects 100 and has read it",
+         [&](auto& rig, auto& client) {
+           client.send(expects);
+           rig.rest();
+           CHECK(client.read() == http::kContinue);
+         },
+         false},
+        {"expects 100 and does not take it",
+         [&](auto& rig, auto& client) {
+           client.set_window(0);
+           client.send(expects);
+           rig.rest();
+         },
+         true},
+        {"has an answer that it does not take",
+         [](auto& rig, auto& client) {
+           answer_with(rig, 100);
+           client.set_window(0);
+           client.send(get("/"));
+           rig.rest();
+         },
+         true},
+        {"has a large answer that it takes slowly",
+         [](auto& rig, auto& client) {
+           answer_with(rig, kLarge);
+           client.set_window(100);
+           client.send(repeated(get("/"), 3));
+           rig.rest();
+         },
+         true},
+        {"a stalled line",
+         [](auto& rig, auto& client) {
+           answer_with(rig, 1'000);
+           client.set_window(0);
+           client.send(repeated(get("/"), 1'000));
+           rig.rest();
+         },
+         true},
+        {"a request that is never answered",
+         [](auto& rig, auto& client) {
+           client.send(get("/"));
+           rig.rest();
+         },
+         true},
+        {"a long poll",
+         [](auto& rig, auto& client) {
+           rig.handler.on_hurry = [&rig](ReplyTo place) {
+             rig.connections.complete(place, text("1"));
+           };
+           client.send(get("/"));
+           rig.rest();
+           CHECK(rig.connections.may_linger(rig.handler.places[0]));
+         },
+         false},
+        {"half-closed",
+         [](auto& rig, auto& client) {
+           client.send("GET / H");
+           client.half_close();
+           rig.rest();
+         },
+         false},
+        {"lingering",
+         [](auto& rig, auto& client) {
+           client.send("NO\x01SENSE\r\n\r\n");
+           rig.rest();
+         },
+         false},
+        {"reset", [](auto&, auto& client) { client.reset(); }, false},
+        {"not accepted yet", [](auto& rig, auto&) { rig.net.connect(rig.listener); }, false},
+    };
+    for (const Case& one : cases) {
+      CAPTURE(one.name);
+      ConnectionsRig rig;
+      FakeClient& client = rig.client();
+      one.act(rig, client);
+      CHECK(!rig.connections.is_drained());
+      rig.connections.begin_stop(rig.clock.now());
+      rig.rest();
+      CHECK(rig.connections.is_drained() == !one.needs_patience);
+      // A shard that stops turns at least every 10 ms.
+      for (int i = 0; i < 400 && !rig.connections.is_drained(); ++i) rig.pass(10 * kMillisecond);
+      CHECK(rig.connections.is_drained());
+      if (one.needs_patience) CHECK(rig.connections.open() == 0);
+      CHECK(!rig.net.is_listening(rig.listener));
+    }
+  }
+
+  TEST_CASE("a request that arrived before the stop is answered and none after it is taken") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    client.send(get("/before"));
+    rig.connections.begin_stop(rig.clock.now());
+    rig.rest();
+    CHECK(responses_in(client.read()).at(0).body == "\"/before\"");
+    CHECK(!client.is_open_at_server());
+    CHECK(rig.connections.is_drained());
+  }
+
+  TEST_CASE("many connections are stopped some a turn") {
+    ConnectionsRig rig;
+    for (int i = 0; i < 2'000; ++i) rig.net.connect(rig.listener);
+    rig.rest();
+    REQUIRE(rig.connections.open() == 2'000);
+    rig.connections.begin_stop(rig.clock.now());
+    for (int i = 0; i < 3; ++i) {
+      const uint64_t before = rig.net.counters().reads;
+      rig.turn();
+      CHECK(rig.net.counters().reads - before <= bounds::events_per_turn_max);
+      CHECK(!rig.connections.is_drained());
+    }
+    rig.rest();
+    CHECK(rig.connections.is_drained());
+    CHECK(rig.connections.open() == 0);
+  }
+
+  TEST_CASE("an answer for a place that never was ends the process") {
+    const Death death = death_of([] {
+      ConnectionsRig rig;
+      rig.connections.complete(ReplyTo{.shard = 0, .place = 5}, text("1"));
+    });
+    CHECK(death.signal == SIGABRT);
+    const Death other_shard = death_of([] {
+      ConnectionsRig rig;
+      rig.client().send(get("/"));
+      rig.rest();
+      ReplyTo place = rig.handler.places[0];
+      place.shard = 1;
+      rig.connections.complete(place, text("1"));
+    });
+    CHECK(other_shard.signal == SIGABRT);
+  }
+}

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "cmd/commands.h"
+#include "cmd/process.h"
 
 namespace {
 
@@ -41,6 +42,7 @@ int print_usage(std::FILE* out) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cmd::fill_standard_descriptors();
   // A supervisor or a pipe reads each line when it is printed, as a terminal does.
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (sodium_init() < 0) fatal(kExitFailure, "libsodium could not be initialised");

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/thread.h"
 #include "cluster/inspection.h"
 
 namespace stampede::cluster {
@@ -56,7 +57,7 @@ Coordinator::~Coordinator() {
 }
 
 void Coordinator::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread("the coordinator", [this] { run(); });
 }
 
 void Coordinator::stop() {

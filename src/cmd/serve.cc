@@ -2,7 +2,6 @@
 // together in node/node.cc.
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/diag.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
+#include "cmd/process.h"
 #include "http/bytes.h"
 #include "http/names.h"
 #include "node/node.h"
@@ -31,7 +31,7 @@ struct Flags {
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
-  uint32_t shards = 0, node = 0;
+  uint32_t shards = 0, node = 0, connections = 0;
   double retain_hours = 24;
   Units lease_max = 256;
   size_t segment_bytes = bounds::segment_bytes_default;
@@ -46,7 +46,12 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")
       ->type_name("DIR");
   app.add_option("--listen", flags.listen, "public listener; port 0: any free one")
-      ->type_name("ADDR:PORT");
+      ->type_name("ADDR:PORT|unix:PATH");
+  add_number(
+      app, "--connections", flags.connections,
+      {0, bounds::shard_count_max * bounds::connections_max}, "N",
+      "most connections in all, beside 16 of operators; 0: as many as the limit of descriptors "
+      "(ulimit -n) leaves");
   app.add_option("--admin", flags.admin, "operators' listener")->type_name("ADDR:PORT|unix:PATH");
   app.add_option("--admin-host", flags.admin_hosts,
                  "further name of the operators' listener, as a proxy's; others in Host are "
@@ -262,27 +267,15 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
   return settings;
 }
 
-// Every connection is a descriptor: take as many as the administrator allows.
-void raise_descriptor_limit() {
-  rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-sigset_t block_signals() {
-  signal(SIGPIPE, SIG_IGN);
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals,
-                  nullptr);  // inherited by every thread; only this one waits for them
-  return signals;
-}
-
 std::string url_of(const net::Address& address) {
   const std::string text = net::text_of(address);
   return address.family == net::Address::Family::unix_path ? text : "http://" + text;
+}
+
+// What curl is told to reach a listener by.
+std::string curl_target_of(const net::Address& address) {
+  const bool is_unix = address.family == net::Address::Family::unix_path;
+  return is_unix ? "--unix-socket '" + address.path + "' http://localhost" : url_of(address);
 }
 
 void print_start(const node::Node& node, const node::NodeSettings& settings) {
@@ -297,7 +290,8 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
   if (!settings.by_ticket && !settings.catalog.empty())
     std::printf(
         "buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
-        std::string(settings.catalog[0].terms.code.view()).c_str(), url.c_str());
+        std::string(settings.catalog[0].terms.code.view()).c_str(),
+        curl_target_of(node.listen_address()).c_str());
   std::printf("ready\n");
   std::fflush(stdout);
 }
@@ -359,10 +353,14 @@ int serve(Arguments arguments) {
   prepare(app, "serve");
   declare(app, flags);
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+  const sigset_t signals = take_signals();
   Result<node::NodeSettings> settings = settings_of(flags);
   if (!settings) return usage_error("serve", settings.error().message);
-  raise_descriptor_limit();
-  const sigset_t signals = block_signals();
+  const Result<uint32_t> connections =
+      connections_within(raise_descriptor_limit(), settings->shard_count,
+                         settings->redis.has_value(), flags.connections);
+  if (!connections) return usage_error("serve", connections.error().message);
+  settings->connections_max = *connections;
 
   node::Node node(*settings);
   if (const std::optional<node::Ending> ending = node.open()) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/diag.h"
+#include "base/thread.h"
 
 namespace stampede::drain {
 namespace {
@@ -274,7 +275,7 @@ std::string Drainer::problem() const {
 void Drainer::start() {
   CHECK(!thread_.joinable());
   stop_boot_ns_.store(kNever, std::memory_order_relaxed);
-  thread_ = std::thread([this] { run(); });
+  thread_ = start_thread("the drainer", [this] { run(); });
 }
 
 void Drainer::run() {

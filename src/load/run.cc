@@ -1,5 +1,7 @@
 #include "load/run.h"
 
+#include "base/thread.h"
+
 namespace stampede::load {
 
 Run::Run(const Plan& plan, Clock& clock) : plan_(plan), statuses_(plan.threads, Status(Ok{})) {
@@ -15,12 +17,12 @@ Run::~Run() {
 
 void Run::begin() {
   for (uint32_t index = 0; index < plan_.threads; ++index)
-    threads_.emplace_back([this, index] {
+    threads_.push_back(start_thread("generating load", [this, index] {
       statuses_[index] = generators_[index]->run();
       std::lock_guard lock(mutex_);
       ++threads_done_;
       done_.notify_all();
-    });
+    }));
 }
 
 bool Run::wait(std::chrono::milliseconds time) {

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -14,6 +15,8 @@
 
 namespace stampede::net {
 namespace {
+
+constexpr int64_t kWaitNsMax = 3600 * kSecond;  // of one wait in milliseconds, which are an int
 
 int open_reserve() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -41,13 +44,6 @@ Event event_of(const epoll_event& kernel) {
           .writable = (kernel.events & EPOLLOUT) != 0,
           .half_closed = (kernel.events & EPOLLRDHUP) != 0,
           .broken = (kernel.events & (EPOLLERR | EPOLLHUP)) != 0};
-}
-
-int wait_for_events(int epoll, std::span<epoll_event> events, int64_t wait_ns) {
-  const int capacity = static_cast<int>(events.size());
-  if (wait_ns <= 0) return ::epoll_wait(epoll, events.data(), capacity, wait_ns < 0 ? -1 : 0);
-  const timespec wait{.tv_sec = wait_ns / kSecond, .tv_nsec = wait_ns % kSecond};
-  return ::epoll_pwait2(epoll, events.data(), capacity, &wait, nullptr);
 }
 
 Accepted accept_once(Socket listener) {
@@ -84,7 +80,8 @@ Io failed_io() {
 
 }  // namespace
 
-EpollNet::EpollNet() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), reserve_(open_reserve()) {
+EpollNet::EpollNet(DescriptorBudget* budget)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), reserve_(open_reserve()), budget_(budget) {
   if (epoll_ < 0) fatal(kExitFailure, "epoll_create1: %s", std::strerror(errno));
 }
 
@@ -93,8 +90,23 @@ EpollNet::~EpollNet() {
   ::close(epoll_);
 }
 
+// epoll_pwait2() is of Linux 5.11; kernels before it say ENOSYS and seccomp filters that do not know
+// it EPERM. Then waits are whole milliseconds, rounded up: a wait that is too short would spin.
+int EpollNet::wait_for_events(int64_t wait_ns) {
+  const int capacity = static_cast<int>(kernel_events_.size());
+  if (wait_ns > 0 && has_pwait2_) {
+    const timespec wait{.tv_sec = wait_ns / kSecond, .tv_nsec = wait_ns % kSecond};
+    const int ready = ::epoll_pwait2(epoll_, kernel_events_.data(), capacity, &wait, nullptr);
+    if (ready >= 0 || (errno != ENOSYS && errno != EPERM)) return ready;
+    has_pwait2_ = false;
+  }
+  const int64_t wait_ms = (std::min(wait_ns, kWaitNsMax) + kMillisecond - 1) / kMillisecond;
+  return ::epoll_wait(epoll_, kernel_events_.data(), capacity,
+                      wait_ns < 0 ? -1 : static_cast<int>(wait_ms));
+}
+
 std::span<const Event> EpollNet::poll(int64_t wait_ns) {
-  const int ready = wait_for_events(epoll_, kernel_events_, wait_ns);
+  const int ready = wait_for_events(wait_ns);
   CHECK(ready >= 0 || errno == EINTR);
   const size_t count = ready > 0 ? static_cast<size_t>(ready) : 0;
   for (size_t i = 0; i < count; ++i) events_[i] = event_of(kernel_events_[i]);
@@ -116,8 +128,20 @@ void EpollNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
 Accepted EpollNet::accept(Socket listener) {
   if (reserve_ < 0) reserve_ = open_reserve();
   const Accepted accepted = accept_once(listener);
+  if (accepted.status == Accepted::Status::accepted) return count(take_place(listener, accepted));
   if (accepted.status != Accepted::Status::exhausted) return count(accepted);
   return count(accept_with_reserve(listener));
+}
+
+Accepted EpollNet::take_place(Socket listener, Accepted accepted) {
+  if (budget_ != nullptr && !budget_->take(listener == preferred_)) {
+    reset(accepted.socket);
+    return {Accepted::Status::shed};
+  }
+  const auto index = static_cast<size_t>(accepted.socket);
+  if (index >= is_accepted_.size()) is_accepted_.resize(2 * index + 1);
+  is_accepted_[index] = true;
+  return accepted;
 }
 
 // Another shard may take the descriptor between close and accept, or before the reserve is open
@@ -197,9 +221,19 @@ void EpollNet::shut_down_write(Socket socket) {
   CHECK(::shutdown(socket, SHUT_WR) == 0 || errno == ENOTCONN);
 }
 
+// Of an accepted connection there is one descriptor, so that closing it ends its watch.
 // The descriptor is free even when close() reports an error (close(2), "Dealing with error
 // returns"); only a wrong number is a bug.
 void EpollNet::close(Socket socket) {
+  const auto index = static_cast<size_t>(socket);
+  if (index < is_accepted_.size() && is_accepted_[index]) {
+    is_accepted_[index] = false;
+    if (budget_ != nullptr) budget_->give();
+  } else {
+    // A listener of several shards stays open at the others, and closing one of its descriptors would not end the
+    // watch. ENOENT: it was not watched.
+    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
+  }
   CHECK(::close(socket) == 0 || errno != EBADF);
 }
 

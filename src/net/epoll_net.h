@@ -7,22 +7,26 @@
 // A full descriptor table: epoll goes on reporting a listener whose queue cannot be emptied, and a
 // shard would spin at 100 % exactly when the machine is busiest. So one descriptor is kept in
 // reserve: it is closed, the client is accepted into its place and closed, and the reserve is
-// opened again. The client learns at once that it will not be served.
+// opened again. The client learns at once that it will not be served. With a budget the table is
+// never full by connections: those beyond it are reset the same way.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <array>
+#include <vector>
 
 #include "bounds.h"
+#include "net/descriptor_budget.h"
 #include "net/net.h"
 
 namespace stampede::net {
 
 class EpollNet final : public Net {
  public:
-  // Fatal when the kernel gives no epoll descriptor: there is no server without one.
-  EpollNet();
+  // Fatal when the kernel gives no epoll descriptor: there is no server without one. Accepted
+  // connections take their places from `budget`, if there is one; it must outlive this.
+  explicit EpollNet(DescriptorBudget* budget = nullptr);
   ~EpollNet() override;
   EpollNet(const EpollNet&) = delete;
   EpollNet& operator=(const EpollNet&) = delete;
@@ -41,13 +45,22 @@ class EpollNet final : public Net {
   Address peer_of(Socket socket) override;
   const NetCounters& counters() const override { return counters_; }
 
+  // Clients of this listener may take the places that a budget keeps.
+  void prefer(Socket listener) { preferred_ = listener; }
+
  private:
+  int wait_for_events(int64_t wait_ns);
   Accepted accept_with_reserve(Socket listener);
+  Accepted take_place(Socket listener, Accepted accepted);
   Accepted count(Accepted accepted);
 
   int epoll_ = -1;
   int reserve_ =
       -1;  // -1: lost to another thread while the table was full; taken again when there is room
+  bool has_pwait2_ = true;
+  DescriptorBudget* const budget_;
+  Socket preferred_ = kNoSocket;
+  std::vector<bool> is_accepted_;  // by descriptor: it holds a place
   NetCounters counters_;
   std::array<epoll_event, bounds::events_per_turn_max> kernel_events_;
   std::array<Event, bounds::events_per_turn_max> events_;

@@ -109,18 +109,27 @@ Result<Socket> open_unix(const Address& address) {
   return draft.release();
 }
 
+// A Unix socket has one queue of clients, which all shards take from: whichever is awake first. (SO_REUSEPORT is for
+// TCP.) A client wakes every idle shard; one that finds nobody has lost a microsecond.
+Result<Socket> share(Socket listener, const Address& address) {
+  const int copy = ::fcntl(listener, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return cannot("share", address, errno);
+  return copy;
+}
+
 }  // namespace
 
 Result<std::vector<Socket>> open_listeners(const Address& address, unsigned count) {
   const bool is_unix = address.family == Address::Family::unix_path;
   CHECK(count >= 1);
-  CHECK(!is_unix || count == 1);
 
   std::vector<Socket> listeners;
   Address shared = address;
   for (unsigned i = 0; i < count; ++i) {
     const Place place = i == 0 ? Place::first : Place::sibling;
-    const Result<Socket> listener = is_unix ? open_unix(address) : open_tcp(shared, place);
+    const Result<Socket> listener = !is_unix                ? open_tcp(shared, place)
+                                    : place == Place::first ? open_unix(address)
+                                                            : share(listeners.front(), address);
     if (!listener) {
       for (const Socket opened : listeners) ::close(opened);
       return listener.error();

@@ -9,6 +9,7 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_operators.h"
 #include "cluster/solo_registry.h"
@@ -40,6 +41,8 @@ uint64_t sum_of(const stock::ItemTerms& entry) {
 
 // What one shard is made of, in the order of construction.
 struct Node::Seams {
+  explicit Seams(net::DescriptorBudget& descriptors) : net(&descriptors) {}
+
   net::EpollNet net;
   std::unique_ptr<orderlog::Disk> disk;
   std::unique_ptr<orderlog::Writer> writer;
@@ -48,7 +51,10 @@ struct Node::Seams {
   std::unique_ptr<shard::Shard> shard;
 };
 
-Node::Node(NodeSettings settings) : settings_(std::move(settings)), boot_id_(read_boot_id()) {}
+Node::Node(NodeSettings settings)
+    : settings_(std::move(settings)),
+      boot_id_(read_boot_id()),
+      descriptors_(settings_.connections_max, net::operator_connections) {}
 
 Node::~Node() = default;
 
@@ -152,7 +158,7 @@ std::vector<Result<RestoredStream>> Node::restore_streams(bool accepts_loss) {
   for (uint32_t i = 0; i < count; ++i) restored.emplace_back(Error{});
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < count; ++i)
-    threads.emplace_back([&, i] {
+    threads.push_back(start_thread("reading the order log", [&, i] {
       restored[i] =
           restore_stream({.files = orderlog::stream_files(settings_.data_dir, manifest_, i),
                           .hash_key = manifest_.hash_key,
@@ -161,7 +167,7 @@ std::vector<Result<RestoredStream>> Node::restore_streams(bool accepts_loss) {
                           .wall_ns = clock_.now().wall_ns,
                           .witnesses = witnesses[i],
                           .accepts_loss = accepts_loss});
-    });
+    }));
   for (std::thread& thread : threads) thread.join();
   return restored;
 }
@@ -488,7 +494,7 @@ std::optional<Ending> Node::make_shards() {
     sequence_max = std::max(sequence_max, stream.state->sequence_max());
   std::optional<Ending> problem;
   for (uint32_t i = 0; i < count; ++i) {
-    auto seams = std::make_unique<Seams>();
+    auto seams = std::make_unique<Seams>(descriptors_);
     Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(disk_plan_);
     if (!disk) return failure(disk.error());
     seams->disk = std::move(*disk);
@@ -735,11 +741,12 @@ void Node::start(const std::function<bool()>& is_asked_to_stop) {
     item_names_.set(terms.id, terms.code);
   };
   shard::Shard& shard0 = *seams_[0]->shard;
+  seams_[0]->net.prefer(admin_listeners_[0]);
   shard0.connections().add_listener(admin_listeners_[0],
                                     {.handler = admin_.get(), .is_public = false});
   shard0.set_turn_hook([this](Moment now) { return admin_->turn(now); });
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
-    threads_.emplace_back([this, i] { run_shard(i); });
+    threads_.push_back(start_thread("a shard", [this, i] { run_shard(i); }));
   while (process_->shards_running.load() < settings_.shard_count) {
     if (is_asked_to_stop()) begin_stop();
     std::this_thread::sleep_for(std::chrono::microseconds(200));

@@ -26,6 +26,7 @@
 #include "drain/log_source.h"
 #include "ledger/ledger.h"
 #include "net/address.h"
+#include "net/descriptor_budget.h"
 #include "net/epoll_net.h"
 #include "node/restore.h"
 #include "node/snapshotter.h"
@@ -45,6 +46,7 @@ struct NodeSettings {
   net::Address listen, admin;
   std::string admin_token;  // empty: none is asked for
   http::OwnHosts admin_hosts;
+  uint32_t connections_max = 0;  // in all, beside those kept for operators
   uint32_t shard_count = 1;
   std::vector<int> cpus;  // shard i runs on cpus[i mod size]
   uint32_t node = 0;
@@ -161,6 +163,7 @@ class Node {
   std::vector<cluster::TermsOffer> open_offers_;  // which it could not settle
   std::vector<std::unique_ptr<cluster::EpochLink>> epoch_links_;  // by shard
   std::unique_ptr<cluster::Coordinator> coordinator_;
+  net::DescriptorBudget descriptors_;
   std::vector<std::unique_ptr<Seams>> seams_;
   std::unique_ptr<ledger::Operators> shared_operators_;  // of the shared ledger
   std::unique_ptr<shard::Admin> admin_;

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/thread.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -117,8 +118,8 @@ Status SegmentKeeper::open() {
 
 Status SegmentKeeper::start() {
   if (Status opened = open(); !opened) return opened;
-  preparer_ = std::thread([this] { run_preparation(); });
-  teller_ = std::thread([this] { run_telling(); });
+  preparer_ = start_thread("preparing log segments", [this] { run_preparation(); });
+  teller_ = start_thread("preparing log segments", [this] { run_telling(); });
   return Ok{};
 }
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "base/check.h"
+#include "base/thread.h"
 #include "orderlog/files.h"
 
 namespace stampede::orderlog {
@@ -16,7 +17,8 @@ Result<std::unique_ptr<Disk>> ThreadDisk::make() {
   return std::unique_ptr<Disk>(new ThreadDisk(event));
 }
 
-ThreadDisk::ThreadDisk(int eventfd) : eventfd_(eventfd), helper_([this] { run(); }) {}
+ThreadDisk::ThreadDisk(int eventfd)
+    : eventfd_(eventfd), helper_(start_thread("writing the order log", [this] { run(); })) {}
 
 ThreadDisk::~ThreadDisk() {
   {

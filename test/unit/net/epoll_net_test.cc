@@ -1,15 +1,20 @@
 #include "net/epoll_net.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <csignal>
 #include <functional>
+#include <thread>
 #include <vector>
 
 #include "sockets.h"
@@ -47,6 +52,19 @@ std::vector<OwnedSocket> fill_descriptor_table() {
     if (filler.get() < 0) return fillers;
     fillers.push_back(std::move(filler));
   }
+}
+
+// For this thread, as a kernel or a container does that does not know the call.
+void refuse_epoll_pwait2(int error) {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog filter{.len = std::size(program), .filter = program};
+  REQUIRE(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  REQUIRE(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
 }
 
 bool is_closed_by_peer(Socket client) {
@@ -157,6 +175,53 @@ TEST_SUITE("net/epoll_net") {
     CHECK(net.poll(1).empty());
     CHECK(net.poll(2 * kMillisecond).empty());
     CHECK(net.poll(0).empty());
+  }
+
+  TEST_CASE("where the kernel refuses waits of nanoseconds they are of milliseconds") {
+    for (const int error : {EPERM, ENOSYS}) {
+      // A filter holds for the thread that sets it.
+      std::thread([error] {
+        refuse_epoll_pwait2(error);
+        EpollNet net;
+        CHECK(net.poll(1).empty());
+        CHECK(net.poll(2 * kMillisecond).empty());
+        const Connection connection = make_connection(net);
+        REQUIRE(net.watch(connection.server.get(), 1, Interest::read));
+        send_all(connection.client.get(), "x");
+        CHECK(net.poll(kPatienceNs).size() == 1);
+        CHECK(net.poll(INT64_MAX).size() == 1);
+        CHECK(net.poll(-1).size() == 1);
+      }).join();
+    }
+  }
+
+  TEST_CASE("connections beyond the budget are reset and a closed one makes room") {
+    DescriptorBudget budget(2, 1);
+    EpollNet net(&budget);
+    const OwnedSocket listener = open_listener(), operators = open_listener();
+    net.prefer(operators.get());
+    std::vector<OwnedSocket> clients;
+    const auto connect = [&](const OwnedSocket& to) {
+      clients.push_back(connect_to(address_of(to.get())));
+      return net.accept(to.get());
+    };
+    const Accepted first = connect(listener);
+    const Accepted second = connect(listener);
+    CHECK(second.status == Accepted::Status::accepted);
+    CHECK(connect(listener).status == Accepted::Status::shed);
+    CHECK(is_closed_by_peer(clients.back().get()));
+    CHECK(net.counters().accepts_shed == 1);
+    const Accepted preferred = connect(operators);
+    CHECK(preferred.status == Accepted::Status::accepted);
+    CHECK(connect(operators).status == Accepted::Status::shed);
+    net.close(first.socket);
+    net.reset(second.socket);
+    CHECK(budget.open() == 1);
+    const Accepted again = connect(listener);
+    CHECK(again.status == Accepted::Status::accepted);
+    net.close(again.socket);
+    net.close(preferred.socket);
+    CHECK(budget.open() == 0);
   }
 
   TEST_CASE("a signal ends a wait without events") {

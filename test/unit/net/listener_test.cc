@@ -119,6 +119,26 @@ TEST_SUITE("net/listener") {
     CHECK(address_of(listener.get()) == dir.socket_address());
   }
 
+  TEST_CASE(
+      "several listeners of a Unix socket share its clients and one that is closed hears no more") {
+    const ScratchDir dir;
+    std::vector<OwnedSocket> listeners = own(*open_listeners(dir.socket_address(), 2));
+    REQUIRE(listeners.size() == 2);
+    EpollNet first, second;
+    REQUIRE(first.watch(listeners[0].get(), 1, Interest::read));
+    REQUIRE(second.watch(listeners[1].get(), 2, Interest::read));
+    const OwnedSocket one = connect_to(dir.socket_address());
+    CHECK(first.poll(kPatienceNs).size() == 1);
+    CHECK(second.poll(kPatienceNs).size() == 1);
+    const OwnedSocket accepted(second.accept(listeners[1].get()).socket);
+    CHECK(accepted.get() >= 0);
+    CHECK(first.accept(listeners[0].get()).status == Accepted::Status::none);
+    first.close(listeners[0].release());
+    const OwnedSocket two = connect_to(dir.socket_address());
+    CHECK(first.poll(0).empty());
+    CHECK(second.poll(kPatienceNs).size() == 1);
+  }
+
   TEST_CASE("the socket file of a dead server is replaced") {
     const ScratchDir dir;
     open_listener(dir.socket_address());  // closed at once; the file stays

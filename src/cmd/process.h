@@ -1,0 +1,31 @@
+// What a server asks of the process that it lives in, and what it keeps from it: standard descriptors, the limit of
+// descriptors, signals.
+#pragma once
+
+#include <signal.h>
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace stampede::cmd {
+
+// Opens /dev/null in place of those of descriptors 0 to 2 that are closed: the next file that is opened would take the
+// place, and lines for the operator would go into it. Before anything else.
+void fill_standard_descriptors();
+
+// Raises the limit of descriptors to what the administrator allows, and returns it.
+[[nodiscard]] uint64_t raise_descriptor_limit();
+
+// How many connections `shards` shards can have open with this limit of descriptors, after what the server keeps for
+// itself; at most `wanted`, if that is not 0. The error names --connections.
+[[nodiscard]] Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards,
+                                                  bool has_redis, uint32_t wanted);
+
+// Blocks SIGTERM, SIGINT and SIGHUP for this thread and all that it will start, and returns them, to be waited for.
+// SIGUSR1 and SIGUSR2 (of log rotation) are ignored, and those that say by signal what a call says too: SIGPIPE and
+// SIGXFSZ (a file as long as ulimit -f allows). SIGBUS, an I/O error or a full disk under a file that SQLite has
+// mapped, ends the process with a line and exit 1.
+[[nodiscard]] sigset_t take_signals();
+
+}  // namespace stampede::cmd

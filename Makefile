@@ -172,7 +172,7 @@ tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-t
 build/tidy/%.ok: %.cc .clang-tidy $(wildcard src/*.h src/*/*.h) | $(BUILD)/lua_scripts.inc
 	@mkdir -p $(@D)
 	@echo '  TIDY $<'
-	@clang-tidy -quiet $< -- -std=c++20 -Isrc -iquote $(BUILD) -isystem /usr/include/postgresql \
+	@clang-tidy-16 -quiet $< -- -std=c++20 -Isrc -iquote $(BUILD) -isystem /usr/include/postgresql \
 	    -DSTAMPEDE_VERSION='""' -DSTAMPEDE_COMMIT='""' 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 

@@ -46,6 +46,18 @@ std::unique_ptr<Sink> make_sink(const DatabaseUrl& url) {
   return nullptr;
 }
 
+Result<std::vector<StreamPosition>> look_at_positions(const DatabaseUrl& url) {
+  switch (url.kind) {
+    case Kind::none:
+      break;
+    case Kind::sqlite:
+      return look_at_sqlite_positions(url.path);
+    case Kind::postgres:
+      return look_at_postgres_positions(url.url);
+  }
+  return std::vector<StreamPosition>{};
+}
+
 Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url) {
   switch (url.kind) {
     case Kind::none:

@@ -32,6 +32,10 @@ struct DatabaseUrl {
 // Null for `none`. Connects to nothing yet.
 [[nodiscard]] std::unique_ptr<Sink> make_sink(const DatabaseUrl& url);
 
+// The positions of all streams as they are, without making or changing anything: for a start that has not decided yet. None
+// when the database or its tables are not there yet. An error: it does not answer now.
+[[nodiscard]] Result<std::vector<StreamPosition>> look_at_positions(const DatabaseUrl& url);
+
 // The tables as they are, texts as they stand there, so that a checker sees what a report would
 // see.
 struct StoredOrder {

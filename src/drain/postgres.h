@@ -46,5 +46,7 @@ class PostgresSink final : public Sink {
 };
 
 [[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url);
+[[nodiscard]] Result<std::vector<StreamPosition>> look_at_postgres_positions(
+    const std::string& url);
 
 }  // namespace stampede::drain

@@ -46,4 +46,14 @@ Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& 
   return reader;
 }
 
+Result<std::vector<StreamPosition>> look_at_postgres_positions(const std::string& url) {
+  Result<Connection> connection = Connection::open(url, kOptions);
+  if (!connection) return connection.error();
+  const Result<Rows> tables = connection->execute(
+      "SELECT FROM (SELECT to_regclass('drain_position')) t(id) WHERE id IS NOT NULL");
+  if (!tables) return tables.error();
+  if (tables->size() == 0) return std::vector<StreamPosition>{};
+  return read_positions(PostgresQueries(*connection));
+}
+
 }  // namespace stampede::drain

@@ -35,5 +35,6 @@ class SqliteSink final : public Sink {
 };
 
 [[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path);
+[[nodiscard]] Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path);
 
 }  // namespace stampede::drain

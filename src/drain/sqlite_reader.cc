@@ -1,4 +1,6 @@
 // The checkers' view of a SQLite database: one read transaction, pages by key.
+#include <filesystem>
+
 #include "drain/sqlite.h"
 #include "drain/sqlite_queries.h"
 #include "drain/sqlite_schema.h"
@@ -24,7 +26,38 @@ class SqliteReader final : public TableReader<SqliteQueries> {
   }
 };
 
+// As a URI, in which these three characters mean something. Without a log of changes beside it the file is all there is, and
+// `immutable` keeps SQLite from making the files that a reader of a live database needs.
+std::string uri_of(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool is_special = c == '?' || c == '#' || c == '%';
+    if (is_special)
+      uri += c == '?' ? "%3f" : c == '#' ? "%23" : "%25";
+    else
+      uri += c;
+  }
+  std::error_code absent;
+  const bool has_wal = std::filesystem::exists(path + "-wal", absent);
+  return has_wal ? uri : uri + "?immutable=1";
+}
+
 }  // namespace
+
+Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path) {
+  std::error_code absent;
+  if (!std::filesystem::exists(path, absent)) return std::vector<StreamPosition>{};
+  Result<SqliteConnection> connection =
+      SqliteConnection::open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+  if (!connection) return connection.error();
+  {
+    Result<SqliteStatement> tables =
+        connection->prepare("SELECT 1 FROM sqlite_schema WHERE name='drain_position'");
+    if (!tables) return tables.error();
+    if (tables->next() != SQLITE_ROW) return std::vector<StreamPosition>{};
+  }
+  return read_positions(SqliteQueries(*connection));
+}
 
 Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path) {
   Result<SqliteConnection> connection =

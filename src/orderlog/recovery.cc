@@ -80,8 +80,7 @@ class Run {
     for (size_t i = 0; i < segments_.size(); ++i)
       if (segments_[i] != input_.start.segment + i)
         return missing(static_cast<uint32_t>(input_.start.segment + i));
-    // Names that a crash left in doubt are made durable before anything is built on them.
-    return input_.is_read_only ? Ok{} : sync_directory(files_.dir);
+    return Ok{};
   }
 
   Result<RecoveryReport> judge_empty() {
@@ -139,28 +138,17 @@ class Run {
                             .has_foreign = tail->foreign || is_foreign(found_.flaw)};
     switch (judge(evidence)) {
       case RecoveryOutcome::clean:
-        return input_.is_read_only ? Ok{} : sync_segments();
+        return Ok{};
       case RecoveryOutcome::torn:
-        return cut(*tail, reader_.describe(found_.flaw).message);
+        cut(*tail, reader_.describe(found_.flaw).message);
+        return Ok{};
       case RecoveryOutcome::damaged:
         break;
     }
     const std::string reason = explain(*tail, witness);
     if (!input_.accepts_loss || evidence.has_foreign) return damaged(reason);
-    for (const uint32_t segment : later) {
-      if (input_.is_read_only) break;
-      if (Status aside = set_aside(files_, segment, input_.wall_ns); !aside) return aside;
-    }
-    return cut(*tail, reason);
-  }
-
-  // What an earlier life left with the kernel only (--durability os) is made durable before
-  // anything is written behind it: else a power cut could leave a hole.
-  Status sync_segments() {
-    for (const uint32_t segment : segments_) {
-      if (segment > report_.end.segment) break;
-      if (Status synced = sync_segment(files_, segment); !synced) return synced;
-    }
+    report_.segments_aside = later;
+    cut(*tail, reason);
     return Ok{};
   }
 
@@ -178,15 +166,10 @@ class Run {
     return reason;
   }
 
-  Status cut(const Tail& tail, const std::string& reason) {
+  void cut(const Tail& tail, const std::string& reason) {
     report_.outcome = RecoveryOutcome::torn;
     report_.torn_bytes = tail.bytes;
     report_.message = reason;
-    if (input_.is_read_only) return Ok{};
-    Result<std::string> file = cut_tail(files_, report_.end, tail.bytes, input_.wall_ns);
-    if (!file) return file.error();
-    report_.torn_file = *file;
-    return sync_segments();
   }
 
   bool is_of_another_history(const Batch& batch) const {
@@ -230,8 +213,34 @@ class Run {
 
 Result<RecoveryReport> recover(const RecoveryInput& input, const RecordVisitor& visit) {
   Result<RecoveryReport> report = Run(input, visit).go();
-  if (report || !report.error().is_damage) return report;
-  return RecoveryReport{.outcome = RecoveryOutcome::damaged, .message = report.error().message};
+  if (!report && report.error().is_damage)
+    return RecoveryReport{.outcome = RecoveryOutcome::damaged, .message = report.error().message};
+  if (!report || input.is_read_only || report->outcome == RecoveryOutcome::damaged) return report;
+  if (Status repaired = repair(input, *report); !repaired) return repaired.error();
+  return report;
+}
+
+Status repair(const RecoveryInput& input, RecoveryReport& report) {
+  CHECK(report.outcome != RecoveryOutcome::damaged);
+  const StreamFiles& files = input.files;
+  // Names that a crash left in doubt are durable before anything is built on them.
+  if (Status synced = sync_directory(files.dir); !synced) return synced;
+  for (const uint32_t segment : report.segments_aside)
+    if (Status aside = set_aside(files, segment, input.wall_ns); !aside) return aside;
+  if (report.outcome == RecoveryOutcome::torn) {
+    Result<std::string> file = cut_tail(files, report.end, report.torn_bytes, input.wall_ns);
+    if (!file) return file.error();
+    report.torn_file = *file;
+  }
+  // What an earlier life left with the kernel only (--durability os) is made durable before anything is written behind it:
+  // else a power cut could leave a hole.
+  const Result<SegmentList> list = list_segments(files);
+  if (!list) return list.error();
+  for (const uint32_t segment : list->segments) {
+    if (segment < input.start.segment || segment > report.end.segment) continue;
+    if (Status synced = sync_segment(files, segment); !synced) return synced;
+  }
+  return Ok{};
 }
 
 }  // namespace stampede::orderlog

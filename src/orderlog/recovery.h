@@ -64,11 +64,12 @@ struct RecoveryReport {
   Lsn last_lsn = 0;      // 0: the log is empty
   uint64_t batches = 0;  // read from the start position on
   uint64_t records = 0;
-  int64_t last_wall_ns = 0;  // of the last batch; 0: none was read
-  uint64_t epoch = 0;        // of the last batch
-  uint64_t torn_bytes = 0;   // from the end to the last byte that is not zero
-  std::string torn_file;     // where they are kept
-  std::string message;       // torn, damaged: one line with segment, offset, sequence and reason
+  int64_t last_wall_ns = 0;              // of the last batch; 0: none was read
+  uint64_t epoch = 0;                    // of the last batch
+  uint64_t torn_bytes = 0;               // from the end to the last byte that is not zero
+  std::string torn_file;                 // where they are kept, after the repair
+  std::vector<uint32_t> segments_aside;  // behind an accepted loss: the repair renames them
+  std::string message;  // torn, damaged: one line with segment, offset, sequence and reason
 };
 
 // Called for each record in order; `batch` is the one that holds it. A failure means that the
@@ -76,8 +77,14 @@ struct RecoveryReport {
 using RecordVisitor = std::function<Status(Lsn lsn, const Record& record, const Batch& batch)>;
 
 // A file or directory that cannot be read is damage. An error is one of this process (out of descriptors) or of writing.
+// Unless `is_read_only`, what recovery has found is repaired at once.
 [[nodiscard]] Result<RecoveryReport> recover(const RecoveryInput& input,
                                              const RecordVisitor& visit);
+
+// The only part that writes, for a start that looks at everything before it decides: after a recover() of the same input
+// that was read only and found no damage. What is cut off is kept beside its segment; names and bytes of all that stays are
+// durable afterwards.
+[[nodiscard]] Status repair(const RecoveryInput& input, RecoveryReport& report);
 
 // The table above.
 enum class AtEnd : uint8_t { unused, former_life, remains, impossible };

@@ -359,4 +359,20 @@ TEST_SUITE("drain/sink") {
     REQUIRE((*reader)->refresh());
     CHECK((*(*reader)->order_totals(""))[0].orders == 2);
   }
+
+  TEST_CASE_TEMPLATE("looking at the positions makes nothing and sees what was written", Database,
+                     SqliteDatabase, PostgresDatabase) {
+    SinkFixture<Database> f;
+    auto looked = look_at_positions(f.database.url());
+    REQUIRE_MESSAGE(looked, (looked ? "" : looked.error().message));
+    CHECK((*looked).empty());
+    CHECK_FALSE(open_database_reader(f.database.url()));  // there are no tables yet
+    f.connect();
+    REQUIRE(f.write({reserve(1)}).outcome == Outcome::done);
+    f.sink.reset();
+    looked = look_at_positions(f.database.url());
+    REQUIRE_MESSAGE(looked, (looked ? "" : looked.error().message));
+    REQUIRE((*looked).size() == 1);
+    CHECK((*looked)[0].position == f.position);
+  }
 }

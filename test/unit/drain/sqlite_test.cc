@@ -103,4 +103,17 @@ TEST_SUITE("drain/sqlite") {
     CHECK_FALSE(sink->positions());
     CHECK(std::filesystem::file_size(path) == text.size());
   }
+
+  TEST_CASE_FIXTURE(Fixture, "looking at a database at rest makes no file beside it") {
+    connect();
+    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
+    sink.reset();
+    REQUIRE(access((path + "-wal").c_str(), F_OK) != 0);
+    const auto looked = look_at_positions(database.url());
+    REQUIRE(looked);
+    CHECK((*looked).size() == 1);
+    for (const char* suffix : {"-wal", "-shm"}) CHECK(access((path + suffix).c_str(), F_OK) != 0);
+    CHECK(look_at_positions({.kind = DatabaseUrl::Kind::sqlite, .path = path + "#100%?none"}));
+    CHECK(access((path + "#100%?none").c_str(), F_OK) != 0);
+  }
 }

@@ -241,6 +241,23 @@ TEST_SUITE("orderlog/recovery") {
     CHECK(again.end == last);
   }
 
+  TEST_CASE("a recovery that only reads and its repair are the same as a recovery that writes") {
+    Fixture f(6);
+    f.damage().flip(f.log.batches.back().offset + 200, 1);
+    const RecoveryInput input{.files = f.files, .is_read_only = true};
+    const auto visit = [](Lsn, const Record&, const Batch&) -> Status { return Ok{}; };
+    Result<RecoveryReport> report = stampede::orderlog::recover(input, visit);
+    REQUIRE(report);
+    REQUIRE(report->outcome == RecoveryOutcome::torn);
+    CHECK(report->torn_file.empty());
+    REQUIRE(repair(input, *report));
+    CHECK(std::filesystem::exists(report->torn_file));
+    const Result<RecoveryReport> again = stampede::orderlog::recover(input, visit);
+    REQUIRE(again);
+    CHECK(again->outcome == RecoveryOutcome::clean);
+    CHECK(again->end == report->end);
+  }
+
   TEST_CASE("an earlier torn file is never overwritten") {
     Fixture fixture(2);
     fixture.damage().flip(fixture.log.batches.back().offset + 200, 1);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
+#include <deque>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -17,8 +18,7 @@
 #include "cluster/postgres_registry.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
-#include "node/restore.h"
-#include "orderlog/directory.h"
+#include "node/data.h"
 
 namespace stampede::cmd {
 namespace {
@@ -45,19 +45,6 @@ struct Findings {
   }
 };
 
-struct Node {
-  orderlog::Manifest manifest;
-  std::vector<node::RestoredStream> streams;
-
-  const stock::StreamState& home_of(OrderId id) const {
-    return *streams[shard_of_slot(id.slot(), manifest.shard_count)].state;
-  }
-  std::string_view code_of(ItemId item) const {
-    const auto& items = streams[0].state->items();
-    return item < items.size() ? items[item].terms.code.view() : std::string_view{};
-  }
-};
-
 std::string time_text(int64_t wall_ms) {
   char text[kTimeTextBytes];
   render_time(wall_ms, text);
@@ -72,10 +59,10 @@ std::string id_text(OrderId id) {
 
 // ---- log against ledger ----
 
-void audit_ledger(const Node& node, Findings& findings) {
-  for (const stock::RegisteredItem& item : node.streams[0].state->items()) {
+void audit_ledger(const node::Data& node, Findings& findings) {
+  for (const stock::RegisteredItem& item : node.items()) {
     Units held = 0, reserved = 0, paid = 0, pool = 0;
-    for (const node::RestoredStream& stream : node.streams) {
+    for (const node::RestoredStream& stream : node.streams()) {
       const stock::ItemStock& stock = stream.state->stock(item.terms.id);
       held += stock.accepted - stock.returned;
       reserved += stock.reserved;
@@ -134,7 +121,7 @@ cluster::StreamCounters counters_of(const Items& items, std::string_view code,
 class SharedAudit {
  public:
   // What Redis said before the logs were read, and after.
-  SharedAudit(const std::vector<Node>& nodes, const Items& before, Items items,
+  SharedAudit(const std::deque<node::Data>& nodes, const Items& before, Items items,
               std::vector<cluster::Supply> supplies, Findings& findings)
       : nodes_(nodes),
         before_(before),
@@ -144,7 +131,7 @@ class SharedAudit {
 
   void run() {
     for (const cluster::ItemCounters& item : items_) hold_item(item);
-    for (const Node& node : nodes_) hold_node(node);
+    for (const node::Data& node : nodes_) hold_node(node);
     for (const cluster::Supply& supply : supplies_)
       if (find(items_, supply.item) == nullptr)
         findings_.differ("item %s: in the database, not in Redis", supply.item.c_str());
@@ -174,12 +161,12 @@ class SharedAudit {
                 item.held - item.withdrawn - item.unsold);
   }
 
-  void hold_node(const Node& node) {
-    for (uint32_t shard = 0; shard < node.streams.size(); ++shard) {
-      const std::string name = std::to_string(node.manifest.node) + "." +
-                               std::to_string(node.manifest.generation) + "." +
+  void hold_node(const node::Data& node) {
+    for (uint32_t shard = 0; shard < node.streams().size(); ++shard) {
+      const std::string name = std::to_string(node.manifest().node) + "." +
+                               std::to_string(node.manifest().generation) + "." +
                                std::to_string(shard);
-      const std::vector<stock::ItemStock>& stocks = node.streams[shard].state->stocks();
+      const std::vector<stock::ItemStock>& stocks = node.streams()[shard].state->stocks();
       for (ItemId id = 0; id < stocks.size(); ++id) {
         if (stocks[id].accepted == 0) continue;
         const std::string code(node.code_of(id));
@@ -189,7 +176,7 @@ class SharedAudit {
     }
   }
 
-  const std::vector<Node>& nodes_;
+  const std::deque<node::Data>& nodes_;
   const Items& before_;
   Items items_;
   std::vector<cluster::Supply> supplies_;
@@ -206,7 +193,7 @@ Result<Items> read_shared(cluster::RedisClient& redis) {
   return cluster::read_items(redis, view->epoch);
 }
 
-Status audit_shared(const std::vector<Node>& nodes, cluster::RedisClient& redis,
+Status audit_shared(const std::deque<node::Data>& nodes, cluster::RedisClient& redis,
                     const Items& before, const drain::DatabaseUrl& database, Findings& findings) {
   Result<Items> items = read_shared(redis);
   if (!items) return items.error();
@@ -223,7 +210,7 @@ Status audit_shared(const std::vector<Node>& nodes, cluster::RedisClient& redis,
 // ---- log against database ----
 
 // What the database should say of an order; the fields that the log does not decide are taken from the row.
-drain::StoredOrder expected_row(const Node& node, const stock::StreamState& state,
+drain::StoredOrder expected_row(const node::Data& node, const stock::StreamState& state,
                                 const stock::Order& order, const drain::StoredOrder& row) {
   drain::StoredOrder expected = row;
   expected.order_id = id_text(order.id);
@@ -261,7 +248,7 @@ Difference first_difference(const drain::StoredOrder& log, const drain::StoredOr
 
 class DatabaseAudit {
  public:
-  DatabaseAudit(const Node& node, drain::DatabaseReader& database, Findings& findings)
+  DatabaseAudit(const node::Data& node, drain::DatabaseReader& database, Findings& findings)
       : node_(node), database_(database), findings_(findings) {}
 
   Status run() {
@@ -276,11 +263,11 @@ class DatabaseAudit {
   Status read_positions() {
     Result<std::vector<drain::StreamPosition>> positions = database_.positions();
     if (!positions) return positions.error();
-    drained_.assign(node_.manifest.shard_count, 0);
+    drained_.assign(node_.manifest().shard_count, 0);
     for (const drain::StreamPosition& position : *positions) {
       const StreamKey& key = position.stream;
       nodes_.insert(key.node);
-      if (key.node == node_.manifest.node && key.generation == node_.manifest.generation &&
+      if (key.node == node_.manifest().node && key.generation == node_.manifest().generation &&
           key.shard < drained_.size())
         drained_[key.shard] = position.position.next_lsn - 1;
     }
@@ -289,11 +276,11 @@ class DatabaseAudit {
 
   // Orders of another node, whose own log is the truth of them.
   bool is_elsewhere(OrderId id) const {
-    return id.node() != node_.manifest.node && nodes_.contains(id.node());
+    return id.node() != node_.manifest().node && nodes_.contains(id.node());
   }
 
   bool is_pending(const stock::Order& order) const {
-    return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest.shard_count)];
+    return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest().shard_count)];
   }
 
   Status hold_rows() {
@@ -310,7 +297,7 @@ class DatabaseAudit {
     const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
     if (is_elsewhere(id)) return;
     ++findings_.rows;
-    if (id.node() != node_.manifest.node)
+    if (id.node() != node_.manifest().node)
       return findings_.differ("order %s: in the database, but no node %u has ever written there",
                               row.order_id.c_str(), id.node());
     const stock::StreamState& state = node_.home_of(id);
@@ -343,7 +330,7 @@ class DatabaseAudit {
       if (page->empty()) return Ok{};
       for (const drain::StoredPayment& row : *page) {
         const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
-        if (id.node() != node_.manifest.node) continue;
+        if (id.node() != node_.manifest().node) continue;
         ++findings_.payments;
         payments_seen_.insert(row.order_id + " " + row.payment_id);
         const stock::StreamState& state = node_.home_of(id);
@@ -363,7 +350,7 @@ class DatabaseAudit {
   }
 
   void name_missing() {
-    for (const node::RestoredStream& stream : node_.streams) {
+    for (const node::RestoredStream& stream : node_.streams()) {
       const stock::StreamState& state = *stream.state;
       for (uint32_t index = 0; index < state.orders_touched(); ++index) {
         const stock::Order& order = state.order(index);
@@ -386,7 +373,7 @@ class DatabaseAudit {
     }
   }
 
-  const Node& node_;
+  const node::Data& node_;
   drain::DatabaseReader& database_;
   Findings& findings_;
   std::vector<Lsn> drained_;
@@ -394,30 +381,6 @@ class DatabaseAudit {
   std::unordered_set<uint64_t> seen_;
   std::unordered_set<std::string> payments_seen_;  // order and payment id
 };
-
-Result<Node> open_node(const std::string& data, const Flags& flags, int& exit_code) {
-  Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(data, true);
-  if (!manifest && manifest.error().is_damage) exit_code = kExitLogDamaged;
-  if (!manifest) return manifest.error();
-  if (!*manifest) return Error{data + " is no data directory of a server"};
-  Node node{.manifest = **manifest, .streams = {}};
-  for (uint32_t i = 0; i < node.manifest.shard_count; ++i) {
-    Result<node::RestoredStream> stream =
-        node::restore_stream({.files = orderlog::stream_files(data, node.manifest, i),
-                              .hash_key = node.manifest.hash_key,
-                              .orders_max = static_cast<uint32_t>(std::min<uint64_t>(
-                                  flags.orders_max, bounds::orders_per_shard_max)),
-                              .boot_id = read_boot_id(),
-                              .is_read_only = true});
-    if (!stream) return stream.error();
-    if (stream->report.outcome == orderlog::RecoveryOutcome::damaged) {
-      exit_code = kExitLogDamaged;
-      return Error{stream->report.message};
-    }
-    node.streams.push_back(std::move(*stream));
-  }
-  return node;
-}
 
 }  // namespace
 
@@ -476,13 +439,15 @@ int audit(Arguments arguments) {
     if (!items) return fail(items.error(), kExitFailure);
     before = std::move(*items);
   }
-  int exit_code = kExitFailure;
   Findings findings{.shown_max = flags.differences_shown_max};
-  std::vector<Node> nodes;
-  for (const std::string& data : flags.data) {
-    Result<Node> node = open_node(data, flags, exit_code);
-    if (!node) return fail(node.error(), exit_code);
-    nodes.push_back(std::move(*node));
+  const auto cells =
+      static_cast<uint32_t>(std::min<uint64_t>(flags.orders_max, bounds::orders_per_shard_max));
+  std::deque<node::Data> nodes;
+  for (const std::string& dir : flags.data) {
+    node::Data& data = nodes.emplace_back(dir, node::Data::Use::reading);
+    node::MayEnd end = data.open();
+    if (!end) end = data.restore(cells);
+    if (end) return fail(Error{end->message}, end->exit_code);
   }
   // … and behind them: it has granted everything that they accepted.
   if (!redis) {
@@ -490,7 +455,7 @@ int audit(Arguments arguments) {
   } else if (Status status = audit_shared(nodes, *redis, before, *url, findings); !status) {
     return fail(status.error(), kExitFailure);
   }
-  for (const Node& node : nodes) {
+  for (const node::Data& node : nodes) {
     if (!database) break;
     if (Status status = DatabaseAudit(node, *database, findings).run(); !status)
       return fail(status.error(), kExitFailure);

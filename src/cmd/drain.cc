@@ -4,8 +4,6 @@
 // The log is only read: a batch that a crash left half written stays where it is, for the next
 // start to judge. It may be stopped and started again at any moment, as every transaction is whole.
 #include <cstdio>
-#include <deque>
-#include <filesystem>
 #include <string>
 
 #include "base/check.h"
@@ -13,9 +11,8 @@
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
-#include "drain/log_source.h"
-#include "orderlog/directory.h"
-#include "orderlog/recovery.h"
+#include "node/data.h"
+#include "node/drain_streams.h"
 
 namespace stampede::cmd {
 namespace {
@@ -25,64 +22,15 @@ using drain::Drainer;
 constexpr int64_t kPatienceNs = 10 * kSecond;  // without a row written
 constexpr int64_t kProgressNs = kSecond;       // between two lines
 
-int fail(ExitCode code, const std::string& message) {
+int fail(int code, const std::string& message) {
   std::fprintf(stderr, "stampede drain: %s\n", message.c_str());
   return code;
-}
-
-// One stream of the directory, read up to its valid end.
-struct OfflineStream {
-  explicit OfflineStream(const orderlog::StreamFiles& stream_files)
-      : files(stream_files), source(stream_files) {}
-
-  orderlog::StreamFiles files;
-  drain::LogSource source;
-  orderlog::Marks marks;
-  orderlog::Position end;
-};
-
-void learn(drain::ItemNames& names, const orderlog::Record& record) {
-  if (const auto* item = std::get_if<orderlog::Item>(&record)) names.set(item->item, item->code);
-}
-
-// Finds the end of a stream and the codes of its items, from the newest snapshot on.
-std::optional<int> recover(OfflineStream& stream, drain::ItemNames& names, int64_t wall_ns) {
-  const auto snapshot = stream.source.read_snapshot([&](const orderlog::Record& record) -> Status {
-    learn(names, record);
-    return Ok{};
-  });
-  if (!snapshot) return fail(kExitLogDamaged, snapshot.error().message);
-  const Result<orderlog::RecoveryReport> report =
-      orderlog::recover({.files = stream.files,
-                         .start = (*snapshot).value_or(orderlog::Position{}),
-                         .is_read_only = true,
-                         .wall_ns = wall_ns},
-                        [&](Lsn, const orderlog::Record& record, const orderlog::Batch&) -> Status {
-                          learn(names, record);
-                          return Ok{};
-                        });
-  if (!report) return fail(exit_code_of(report.error()), report.error().message);
-  if (report->outcome == orderlog::RecoveryOutcome::damaged)
-    return fail(kExitLogDamaged, report->message);
-  if (report->outcome == orderlog::RecoveryOutcome::torn)
-    std::fprintf(stderr, "stampede drain: not acknowledged and left alone: %s\n",
-                 report->message.c_str());
-  stream.end = report->end;
-  stream.marks.start_at(report->end.next_lsn - 1);
-  return std::nullopt;
-}
-
-uint64_t records_left(const std::deque<OfflineStream>& streams) {
-  uint64_t left = 0;
-  for (const OfflineStream& stream : streams)
-    left += stream.marks.durable.get() - stream.marks.drained.get();
-  return left;
 }
 
 // A line a second for whoever waits.
 class Progress {
  public:
-  Progress(const Drainer& drainer, Clock& clock, const std::deque<OfflineStream>& streams)
+  Progress(const Drainer& drainer, Clock& clock, const node::DrainStreams& streams)
       : drainer_(drainer), clock_(clock), streams_(streams), printed_ns_(clock.now().boot_ns) {}
 
   void turn() {
@@ -91,14 +39,14 @@ class Progress {
     printed_ns_ = now_ns;
     const std::string problem = drainer_.problem();
     std::fprintf(stderr, "stampede drain: %lu records written, %lu to go%s%s\n",
-                 drainer_.stats().records.load(), records_left(streams_),
+                 drainer_.stats().records.load(), streams_.records_left(),
                  problem.empty() ? "" : "; waiting: ", problem.c_str());
   }
 
  private:
   const Drainer& drainer_;
   Clock& clock_;
-  const std::deque<OfflineStream>& streams_;
+  const node::DrainStreams& streams_;
   int64_t printed_ns_;
 };
 
@@ -111,32 +59,20 @@ int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
               "the database refused rows; they are in its table rejected, with the reasons");
 }
 
-int drain_directory(const std::string& data_dir, drain::Sink& sink) {
+int drain_directory(const std::string& dir, drain::Sink& sink) {
   SystemClock clock;
   const Moment begin = clock.now();
-  // Before locking, which would make the directory.
-  if (!std::filesystem::exists(data_dir))
-    return usage_error("drain", "--data " + data_dir + ": there is no such directory");
-  const orderlog::LockAttempt attempt = orderlog::lock_directory(data_dir);
-  if (!attempt.lock) return fail(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
-  const Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(data_dir);
-  if (!manifest) return fail(exit_code_of(manifest.error()), manifest.error().message);
-  if (!*manifest) return usage_error("drain", "--data " + data_dir + ": there is no order log");
-
+  node::Data data(dir, node::Data::Use::offline);
+  if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
+  if (const node::MayEnd end = data.restore()) return fail(end->exit_code, end->message);
+  for (const node::RestoredStream& stream : data.streams())
+    if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
+      std::fprintf(stderr, "stampede drain: not acknowledged and left alone: %s\n",
+                   stream.report.message.c_str());
   drain::ItemNames names;
-  std::deque<OfflineStream> streams;
-  std::vector<drain::Stream> tails;
-  for (uint32_t shard = 0; shard < (*manifest)->shard_count; ++shard) {
-    OfflineStream& stream =
-        streams.emplace_back(orderlog::stream_files(data_dir, **manifest, shard));
-    if (const auto exit_code = recover(stream, names, begin.wall_ns)) return *exit_code;
-    tails.push_back({.key = {(*manifest)->node, (*manifest)->generation, shard},
-                     .source = &stream.source,
-                     .marks = &stream.marks,
-                     .log_end = stream.end});
-  }
-
-  Drainer drainer(sink, names, clock, std::move(tails));
+  node::name_items(data, names);
+  const node::DrainStreams streams(data);
+  Drainer drainer(sink, names, clock, streams.all());
   const Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == Drainer::Agreement::contradicts)
     return fail(kExitLogDamaged, finding.message);

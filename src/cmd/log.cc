@@ -3,7 +3,6 @@
 // written while they look is not there yet, and what is used again meanwhile is looked for anew.
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -11,7 +10,7 @@
 #include "base/check.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
-#include "orderlog/directory.h"
+#include "node/data.h"
 #include "orderlog/reader.h"
 #include "orderlog/record_text.h"
 #include "orderlog/recovery.h"
@@ -35,23 +34,15 @@ struct Flags {
   std::string database;
 };
 
-int fail(ExitCode code, const std::string& message) {
+int fail(int code, const std::string& message) {
   std::fprintf(stderr, "stampede log: %s\n", message.c_str());
   return code;
 }
 
-Result<std::vector<StreamFiles>> streams_of(const Flags& flags) {
-  Result<std::optional<Manifest>> manifest = read_manifest(flags.data, true);
-  if (!manifest) return manifest.error();
-  if (!*manifest)
-    return Error{"--data: " + flags.data + " is no data directory: it has no manifest"};
-  const uint32_t count = (*manifest)->shard_count;
-  if (flags.stream && *flags.stream >= count)
-    return Error{"--stream: expected a number below " + std::to_string(count)};
+std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) {
   std::vector<StreamFiles> streams;
-  for (uint32_t stream = 0; stream < count; ++stream)
-    if (!flags.stream || *flags.stream == stream)
-      streams.push_back(stream_files(flags.data, **manifest, stream));
+  for (uint32_t stream = 0; stream < data.stream_count(); ++stream)
+    if (!flags.stream || *flags.stream == stream) streams.push_back(data.files(stream));
   return streams;
 }
 
@@ -83,21 +74,15 @@ bool is_sound_by_now(const StreamFiles& files, const Position& position) {
 using Drained = std::map<uint32_t, Lsn>;  // by stream
 
 // What the database says it has; nothing when there is none.
-Drained drained_of(const Flags& flags) {
-  const std::string beside = flags.data + "/orders.db";
-  if (flags.database.empty() && !std::filesystem::exists(beside)) return {};
-  const auto url =
-      drain::parse_database_url(flags.database.empty() ? "sqlite:" + beside : flags.database);
-  const Result<std::optional<Manifest>> manifest = read_manifest(flags.data, true);
-  if (!url || !manifest || !*manifest) return {};
-  const auto reader = drain::open_database_reader(*url);
-  if (!reader) return {};
-  const auto positions = (*reader)->positions();
+Drained drained_of(const node::Data& data, const Flags& flags) {
+  const auto url = drain::parse_database_url(
+      flags.database.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.database);
+  if (!url) return {};
+  const auto positions = drain::look_at_positions(*url);
   if (!positions) return {};
   Drained drained;
   for (const drain::StreamPosition& position : *positions)
-    if (position.stream.node == (*manifest)->node &&
-        position.stream.generation == (*manifest)->generation)
+    if (position.stream == data.key(position.stream.shard))
       drained[position.stream.shard] = position.position.next_lsn - 1;
   return drained;
 }
@@ -184,11 +169,9 @@ class Inspection {
   uint64_t batches_ = 0, shown_ = 0;
 };
 
-int inspect(const Flags& flags) {
-  const Result<std::vector<StreamFiles>> streams = streams_of(flags);
-  if (!streams) return fail(exit_code_of(streams.error(), kExitUsage), streams.error().message);
-  const Drained drained = drained_of(flags);
-  for (const StreamFiles& files : *streams)
+int inspect(const node::Data& data, const Flags& flags) {
+  const Drained drained = drained_of(data, flags);
+  for (const StreamFiles& files : streams_of(data, flags))
     if (Status done = Inspection(flags, files).run(drained); !done)
       return fail(exit_code_of(done.error()), done.error().message);
   return kExitOk;
@@ -274,11 +257,10 @@ int verify_stream(const StreamFiles& files) {
   return kExitOk;
 }
 
-int verify(const Flags& flags) {
-  const Result<std::vector<StreamFiles>> streams = streams_of(flags);
-  if (!streams) return fail(exit_code_of(streams.error(), kExitUsage), streams.error().message);
+int verify(const node::Data& data, const Flags& flags) {
   int worst = kExitOk;
-  for (const StreamFiles& files : *streams) worst = std::max(worst, verify_stream(files));
+  for (const StreamFiles& files : streams_of(data, flags))
+    worst = std::max(worst, verify_stream(files));
   return worst;
 }
 
@@ -316,7 +298,12 @@ int log(Arguments arguments) {
       app.add_subcommand("verify", "check every checksum; exit 78 and the place when one is wrong");
   add_data_flag(*verify_app, flags);
   if (const auto code = parse(app, arguments)) return *code;
-  return inspect_app->parsed() ? inspect(flags) : verify(flags);
+  node::Data data(flags.data, node::Data::Use::reading);
+  if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
+  if (flags.stream && *flags.stream >= data.stream_count())
+    return fail(kExitUsage,
+                "--stream: expected a number below " + std::to_string(data.stream_count()));
+  return inspect_app->parsed() ? inspect(data, flags) : verify(data, flags);
 }
 
 }  // namespace stampede::cmd

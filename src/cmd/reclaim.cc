@@ -4,13 +4,10 @@
 #include "cmd/reclaim.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "base/check.h"
@@ -19,9 +16,9 @@
 #include "cmd/commands.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
-#include "drain/log_source.h"
-#include "node/restore.h"
-#include "orderlog/directory.h"
+#include "node/appender.h"
+#include "node/data.h"
+#include "node/drain_streams.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
 #include "orderlog/writer.h"
@@ -35,8 +32,7 @@ using cluster::FrozenCount;
 
 constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
-constexpr int64_t kSlackS = 60;                 // clocks of servers and of the database
-constexpr uint32_t kOrdersAtFirst = 4'000'000;  // memory for as many is reserved
+constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
 
 int fail(const std::string& message, int exit_code = kExitFailure) {
   std::fprintf(stderr, "stampede ledger: %s\n", message.c_str());
@@ -90,159 +86,107 @@ Status finish(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t
 
 class OfflineNode {
  public:
-  explicit OfflineNode(const ReclaimSettings& settings) : settings_(settings) {}
+  explicit OfflineNode(const ReclaimSettings& settings)
+      : settings_(settings), data_(settings.data_dir, node::Data::Use::offline) {}
 
+  // Locks the directory, restores its streams and makes their logs ready for records. An exit code, as the next.
   int open();
   void expire_and_return();
   int drain();
   std::vector<FrozenCount> counts() const;
-  const orderlog::Manifest& manifest() const { return manifest_; }
+  const orderlog::Manifest& manifest() const { return data_.manifest(); }
 
  private:
-  struct Stream {
-    node::RestoredStream restored;
+  struct Log {
     std::unique_ptr<orderlog::Disk> disk;
     std::unique_ptr<orderlog::Writer> writer;
     orderlog::Marks marks;
   };
 
-  Result<node::RestoredStream> restore(const orderlog::StreamFiles& files) const;
-  Lsn append(Stream& stream, const orderlog::Record& record);
-  void settle(Stream& stream);
-  std::string_view code_of(ItemId item) const {
-    return streams_[0]->restored.state->items()[item].terms.code.view();
-  }
+  int open_logs();
+  void expire_and_return(uint32_t stream);
 
   const ReclaimSettings& settings_;
-  mutable SystemClock clock_;
-  BootId boot_id_ = read_boot_id();
-  std::optional<orderlog::DirectoryLock> lock_;
-  orderlog::Manifest manifest_;
+  SystemClock clock_;
+  node::Data data_;
   orderlog::ZeroedSegmentMaker maker_;
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
-  std::vector<std::unique_ptr<Stream>> streams_;
+  std::vector<std::unique_ptr<Log>> logs_;  // by stream
 };
 
 int OfflineNode::open() {
-  if (!std::filesystem::exists(settings_.data_dir))
-    return fail("--data " + settings_.data_dir + ": there is no such directory", kExitUsage);
-  orderlog::LockAttempt attempt = orderlog::lock_directory(settings_.data_dir);
-  if (!attempt.lock) return fail(attempt.message, attempt.is_in_use ? kExitDirInUse : kExitFailure);
-  lock_ = std::move(attempt.lock);
-  Result<std::optional<orderlog::Manifest>> manifest =
-      orderlog::read_manifest(settings_.data_dir, true);
-  if (!manifest) return fail(manifest.error().message);
-  if (!*manifest)
-    return fail("--data " + settings_.data_dir + ": there is no order log", kExitUsage);
-  manifest_ = **manifest;
-  if (manifest_.node != settings_.node)
-    return fail(
-        "--data " + settings_.data_dir + " belongs to node " + std::to_string(manifest_.node),
-        kExitUsage);
-  Result<orderlog::DiskPlan> plan =
+  if (const node::MayEnd end = data_.open()) return fail(end->message, end->exit_code);
+  if (data_.manifest().node != settings_.node)
+    return fail("--data " + settings_.data_dir + " belongs to node " +
+                    std::to_string(data_.manifest().node),
+                kExitUsage);
+  if (const node::MayEnd end = data_.restore()) return fail(end->message, end->exit_code);
+  return open_logs();
+}
+
+int OfflineNode::open_logs() {
+  const Result<orderlog::DiskPlan> plan =
       orderlog::plan_disk(settings_.data_dir, orderlog::Durability::fsync);
   if (!plan) return fail(plan.error().message);
+  if (const Status repaired = data_.repair(); !repaired) return fail(repaired.error().message);
   keeper_ = std::make_unique<orderlog::SegmentKeeper>(plan->open_flags, maker_, nullptr);
   std::vector<orderlog::StreamSegments*> segments;
-  for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
-    const orderlog::StreamFiles files =
-        orderlog::stream_files(settings_.data_dir, manifest_, shard);
-    Result<node::RestoredStream> restored = restore(files);
-    if (!restored) return fail(restored.error().message);
-    if (restored->report.outcome == orderlog::RecoveryOutcome::damaged)
-      return fail(restored->report.message, kExitLogDamaged);
-    streams_.push_back(std::make_unique<Stream>());
-    streams_.back()->restored = std::move(*restored);
-    segments.push_back(&keeper_->add(files, streams_.back()->restored.report.end.segment,
-                                     streams_.back()->restored.snapshot_segment));
+  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
+    const node::RestoredStream& stream = data_.streams()[i];
+    segments.push_back(
+        &keeper_->add(data_.files(i), stream.report.end.segment, stream.snapshot_segment));
   }
-  if (Status status = keeper_->start(); !status) return fail(status.error().message);
-  for (uint32_t shard = 0; shard < manifest_.shard_count; ++shard) {
-    Stream& stream = *streams_[shard];
+  if (const Status started = keeper_->start(); !started) return fail(started.error().message);
+  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
     Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(*plan);
     if (!disk) return fail(disk.error().message);
-    stream.disk = std::move(*disk);
-    const orderlog::RecoveryReport& report = stream.restored.report;
-    stream.writer = std::make_unique<orderlog::Writer>(
-        orderlog::stream_files(settings_.data_dir, manifest_, shard), report.end, boot_id_,
-        *stream.disk, *segments[shard], stream.marks);
+    Log& log = *logs_.emplace_back(std::make_unique<Log>());
+    log.disk = std::move(*disk);
+    const orderlog::RecoveryReport& report = data_.streams()[i].report;
+    log.writer = std::make_unique<orderlog::Writer>(data_.files(i), report.end, data_.boot_id(),
+                                                    *log.disk, *segments[i], log.marks);
     if (report.outcome == orderlog::RecoveryOutcome::torn)
-      stream.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
-                                               .truncated_offset = report.end.offset});
+      log.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
+                                            .truncated_offset = report.end.offset});
   }
   return kExitOk;
 }
 
-// Nobody says here how many orders the node had in memory.
-Result<node::RestoredStream> OfflineNode::restore(const orderlog::StreamFiles& files) const {
-  for (uint64_t orders_max = kOrdersAtFirst;; orders_max *= 8) {
-    const auto cells =
-        static_cast<uint32_t>(std::min<uint64_t>(orders_max, bounds::orders_per_shard_max));
-    Result<node::RestoredStream> restored = node::restore_stream({.files = files,
-                                                                  .hash_key = manifest_.hash_key,
-                                                                  .orders_max = cells,
-                                                                  .boot_id = boot_id_,
-                                                                  .wall_ns = clock_.now().wall_ns});
-    const bool is_too_small = restored && restored->state->has_overflowed();
-    if (!is_too_small || cells == bounds::orders_per_shard_max) return restored;
-  }
-}
-
-void OfflineNode::settle(Stream& stream) {
-  while (!stream.writer->is_idle()) {
-    stream.writer->start_write(clock_.now());
-    if (!stream.writer->poll(clock_.now()))
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-  }
-  stream.disk->drain_events();
-}
-
-Lsn OfflineNode::append(Stream& stream, const orderlog::Record& record) {
-  if (stream.writer->room() < bounds::record_bytes_max) settle(stream);
-  const Lsn lsn = stream.writer->append(record);
-  CHECK(bool(stream.restored.state->apply(record, lsn, clock_.now())));
-  return lsn;
-}
-
 void OfflineNode::expire_and_return() {
+  for (uint32_t i = 0; i < data_.stream_count(); ++i) expire_and_return(i);
+}
+
+void OfflineNode::expire_and_return(uint32_t stream) {
+  stock::StreamState& state = *data_.streams()[stream].state;
+  node::Appender log(state, *logs_[stream]->writer, *logs_[stream]->disk, clock_);
   const int64_t now_ms = clock_.now().wall_ms();
-  for (const auto& stream : streams_) {
-    stock::StreamState& state = *stream->restored.state;
-    for (uint32_t index = 0; index < state.orders_touched(); ++index) {
-      const stock::Order order = state.order(index);
-      if (!order.is_live || order.state != OrderState::reserved) continue;
-      const std::string item(code_of(state.item_of(order)));
-      append(*stream, orderlog::Expire{.order = order.id, .at_ms = now_ms});
-      std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value,
-                  order.quantity, item.c_str());
-    }
-    for (ItemId item = 0; item < state.stocks().size(); ++item) {
-      const stock::ItemStock stock = state.stock(item);
-      if (stock.pool() == 0) continue;
-      append(*stream, orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()});
-    }
-    settle(*stream);
+  for (uint32_t index = 0; index < state.orders_touched(); ++index) {
+    const stock::Order order = state.order(index);
+    if (!order.is_live || order.state != OrderState::reserved) continue;
+    CHECK(log.make_room(1));
+    log.append(orderlog::Expire{.order = order.id, .at_ms = now_ms});
+    std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value,
+                order.quantity, std::string(data_.code_of(state.item_of(order))).c_str());
   }
+  for (ItemId item = 0; item < state.stocks().size(); ++item) {
+    const stock::ItemStock stock = state.stock(item);
+    if (stock.pool() == 0) continue;
+    CHECK(log.make_room(1));
+    log.append(orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()});
+  }
+  log.await_durable();
 }
 
 int OfflineNode::drain() {
-  Result<drain::DatabaseUrl> url = drain::parse_database_url(settings_.database_url);
+  const Result<drain::DatabaseUrl> url = drain::parse_database_url(settings_.database_url);
   if (!url) return fail(url.error().message, kExitUsage);
   const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
   drain::ItemNames names;
-  for (const stock::RegisteredItem& item : streams_[0]->restored.state->items())
-    names.set(item.terms.id, item.terms.code);
-  std::vector<std::unique_ptr<drain::LogSource>> sources;
-  std::vector<drain::Stream> tails;
-  for (uint32_t shard = 0; shard < streams_.size(); ++shard) {
-    sources.push_back(std::make_unique<drain::LogSource>(
-        orderlog::stream_files(settings_.data_dir, manifest_, shard)));
-    tails.push_back({.key = {manifest_.node, manifest_.generation, shard},
-                     .source = sources.back().get(),
-                     .marks = &streams_[shard]->marks,
-                     .log_end = streams_[shard]->restored.report.end});
-  }
-  drain::Drainer drainer(*sink, names, clock_, std::move(tails));
+  node::name_items(data_, names);
+  std::vector<orderlog::Marks*> marks;
+  for (const auto& log : logs_) marks.push_back(&log->marks);
+  const node::DrainStreams streams(data_, marks);
+  drain::Drainer drainer(*sink, names, clock_, streams.all());
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return fail(finding.message, kExitLogDamaged);
@@ -253,15 +197,13 @@ int OfflineNode::drain() {
 
 std::vector<FrozenCount> OfflineNode::counts() const {
   std::vector<FrozenCount> counts;
-  for (uint32_t shard = 0; shard < streams_.size(); ++shard) {
-    const stock::StreamState& state = *streams_[shard]->restored.state;
-    const std::string stream = std::to_string(manifest_.node) + "." +
-                               std::to_string(manifest_.generation) + "." + std::to_string(shard);
+  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
+    const stock::StreamState& state = *data_.streams()[i].state;
     for (ItemId item = 0; item < state.stocks().size(); ++item)
       if (state.stock(item).accepted > 0)
-        counts.push_back({.node = manifest_.node,
-                          .stream = stream,
-                          .item = std::string(code_of(item)),
+        counts.push_back({.node = manifest().node,
+                          .stream = stream_name(data_.key(i)),
+                          .item = std::string(data_.code_of(item)),
                           .accepted = state.stock(item).accepted,
                           .returned = state.stock(item).returned});
   }

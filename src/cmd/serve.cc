@@ -363,7 +363,7 @@ int serve(Arguments arguments) {
   settings->connections_max = *connections;
 
   node::Node node(*settings);
-  if (const std::optional<node::Ending> ending = node.open()) {
+  if (const node::MayEnd ending = node.open()) {
     std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
     return ending->exit_code;
   }

@@ -93,7 +93,11 @@ Result<NewestSnapshot> read_newest_snapshot(const RestoreInput& input) {
 Result<RestoredStream> restore_stream(const RestoreInput& input) {
   Result<NewestSnapshot> snapshot = read_newest_snapshot(input);
   if (!snapshot && !snapshot.error().is_damage) return snapshot.error();
-  if (!snapshot) return damaged(empty_state(input), snapshot.error().message);
+  if (!snapshot) {
+    RestoredStream lost = damaged(empty_state(input), snapshot.error().message);
+    lost.snapshot = SnapshotState::lost;
+    return lost;
+  }
   stock::StreamState& state = *snapshot->state;
   if (state.has_overflowed())
     return damaged(std::move(snapshot->state),
@@ -110,12 +114,16 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
       });
   if (!report) return report.error();
   // The log behind an older snapshot is gone: the newer one is what was damaged.
-  if (report->outcome == RecoveryOutcome::damaged && !snapshot->problem.empty())
+  const bool is_passed_over = !snapshot->problem.empty();
+  if (report->outcome == RecoveryOutcome::damaged && is_passed_over)
     report->message = snapshot->problem + "; without it " + report->message;
-  return RestoredStream{.state = std::move(snapshot->state),
-                        .report = *report,
-                        .snapshot_segment = snapshot->segment,
-                        .records = snapshot->facts.record_count + report->records};
+  return RestoredStream{
+      .state = std::move(snapshot->state),
+      .start = snapshot->facts.position,
+      .snapshot = is_passed_over ? SnapshotState::passed_over : SnapshotState::sound,
+      .report = *report,
+      .snapshot_segment = snapshot->segment,
+      .records = snapshot->facts.record_count + report->records};
 }
 
 Status check_together(const std::vector<RestoredStream>& streams) {

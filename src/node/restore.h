@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "node/start.h"
 #include "orderlog/recovery.h"
 #include "orderlog/snapshot.h"
 #include "stock/stream_state.h"
@@ -25,6 +26,8 @@ struct RestoreInput {
 
 struct RestoredStream {
   std::unique_ptr<stock::StreamState> state;
+  orderlog::Position start;  // where recovery began: behind the snapshot
+  SnapshotState snapshot = SnapshotState::sound;
   orderlog::RecoveryReport report;
   uint32_t snapshot_segment = 1;  // the snapshot covers the segments below
   uint64_t records = 0;           // of the snapshot and the log

@@ -54,7 +54,9 @@ TEST_SUITE("e2e/older_copy") {
     for (const int shards : {1, 2, 3}) {
       CAPTURE(shards);
       older.server.options().shards = shards;
+      const auto before = contents_of(older.server.data());
       CHECK(older.server.start_and_fail() == 78);
+      CHECK(contents_of(older.server.data()) == before);
       CHECK(older.server.complaint().find("generation 2") != std::string::npos);
     }
   }
@@ -64,6 +66,40 @@ TEST_SUITE("e2e/older_copy") {
     older.server.options().shards = 1;
     older.server.options().flags = {{"--accept-loss", ""}};
     CHECK(older.server.start_and_fail() == 78);
+  }
+
+  TEST_CASE("whatever a start refuses it has written nothing") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
+    for (int i = 0; i < 16; ++i) server.buy({.user = "u" + std::to_string(i)});  // on both shards
+    REQUIRE(server.wait_drained());
+    server.kill9();
+    const auto flags = server.options().flags;
+    const auto check_refused = [&](int exit_code) {
+      const auto before = contents_of(server.data());
+      CHECK(server.start_and_fail() == exit_code);
+      CAPTURE(server.complaint());
+      CHECK(contents_of(server.data()) == before);
+      server.options().flags = flags;
+    };
+    SUBCASE("another node") {
+      server.options().flags.emplace_back("--node", "9");
+      check_refused(2);
+    }
+    SUBCASE("the number of shards cannot change without the database") {
+      server.options().shards = 3;
+      server.options().flags.emplace_back("--db", "postgres://nobody@127.0.0.1:1/none");
+      check_refused(1);
+    }
+    SUBCASE("a log that ends before the database with torn remains behind another") {
+      const std::string torn = server.data() + "/log/g1/s0/0000000001.log";
+      const std::string lost = server.data() + "/log/g1/s1/0000000001.log";
+      std::string bytes = read_file(torn);
+      const size_t end = bytes.find_last_not_of('\0') / 4096 * 4096 + 4096;
+      write_file(torn, bytes.replace(end, 700, std::string(700, 'x')));
+      bytes = read_file(lost);
+      write_file(lost, bytes.replace(0, bytes.size(), bytes.size(), '\0'));
+      check_refused(78);
+    }
   }
 
   TEST_CASE("drain refuses it too") {

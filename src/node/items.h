@@ -1,0 +1,32 @@
+// What a catalog changes about the items that a data directory knows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/registry.h"
+#include "node/notices.h"
+#include "stock/catalog_json.h"
+#include "stock/stream_state.h"
+
+namespace stampede::node {
+
+// Logged by shard 0 before any shard sells.
+struct ItemPlan {
+  std::vector<stock::ItemTerms> new_items;    // with the next numbers
+  std::vector<cluster::Supply> new_supplies;  // of new_items
+  std::vector<stock::ItemTerms> changed;      // known ones with new terms; after a loss all, paused
+};
+
+// Items that are new get the next numbers. Of a known item the stock is the ledger's alone; its terms follow the catalog when
+// the catalog has changed since the last start. Otherwise what an operator has changed meanwhile stays, for a restart must
+// not undo it.
+[[nodiscard]] Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
+                                             const std::vector<stock::CatalogEntry>& catalog,
+                                             Notices& notices);
+
+// What was lost may not be sold again before somebody has looked: every known item is changed to a paused one.
+void pause_all(const std::vector<stock::RegisteredItem>& known, ItemPlan& plan);
+
+}  // namespace stampede::node

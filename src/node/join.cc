@@ -1,0 +1,128 @@
+#include "node/join.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "cluster/solo_registry.h"
+
+namespace stampede::node {
+namespace {
+
+std::string code_of(const stock::ItemTerms& terms) {
+  return std::string(terms.code.view());
+}
+
+std::vector<cluster::Supply> supplies_of(const Data& data) {
+  std::vector<cluster::Supply> supplies;
+  for (const stock::RegisteredItem& item : data.items())
+    supplies.push_back({code_of(item.terms), item.supplied, item.withdrawn});
+  return supplies;
+}
+
+// `given`: what a catalog or a new item says now. `kept`: what this node sells by already.
+struct Offers {
+  std::vector<cluster::TermsOffer> given, kept;
+};
+
+Offers offers_of(const Data& data, const ItemPlan& plan) {
+  Offers offers;
+  std::unordered_map<ItemId, const stock::ItemTerms*> changed;
+  for (const stock::ItemTerms& terms : plan.changed) changed.emplace(terms.id, &terms);
+  for (const stock::RegisteredItem& item : data.items()) {
+    if (item.terms.is_ended) continue;
+    const std::string code = code_of(item.terms), before = stock::terms_json(item.terms);
+    if (const auto now = changed.find(item.terms.id); now != changed.end())
+      offers.given.push_back({code, before, stock::terms_json(*now->second)});
+    else
+      offers.kept.push_back({code, before, before});
+  }
+  for (const stock::ItemTerms& terms : plan.new_items)
+    offers.given.push_back({code_of(terms), "", stock::terms_json(terms)});
+  return offers;
+}
+
+}  // namespace
+
+bool has_shared_before(const Data& data) {
+  return std::ranges::any_of(data.streams(), [](const RestoredStream& stream) {
+    return stream.state->promised_epoch() != 0;
+  });
+}
+
+void Join::refuse_stranger(const Data& data, uint32_t node, Findings& findings) {
+  findings.evidence.ledger = LedgerState::open;
+  if (is_solo_) return;
+  Result<std::vector<cluster::Member>> members = registry_->members();
+  if (!members) {
+    problem_ = members.error().message;
+    findings.evidence.ledger = LedgerState::away;
+    return;
+  }
+  const std::string uuid = orderlog::text_of(data.manifest().log_uuid);
+  for (const cluster::Member& member : *members) {
+    const std::string number = std::to_string(member.node);
+    if (member.uuid == uuid && member.state == cluster::MemberState::retired) {
+      findings.evidence.ledger = LedgerState::fenced;
+      findings.say(Reason::fenced,
+                   data.dir() + " was retired as node " + number +
+                       ": start with an empty --data and a --node that no other had");
+    } else if (member.node == node && member.uuid != uuid) {
+      findings.evidence.ledger = LedgerState::stranger;
+      findings.say(Reason::stranger,
+                   "--node " + number + " is another data directory of this ledger (" +
+                       member.uuid + ", " + data.dir() + " is " + uuid +
+                       "): start with an empty --data and a --node that no other had");
+    }
+  }
+}
+
+MayEnd Join::agree_on_supply(const Data& data, ItemPlan& plan, Notices& notices) {
+  const std::vector<cluster::Supply> known = supplies_of(data);
+  if (is_solo_) registry_ = std::make_unique<cluster::SoloRegistry>(known);
+  // What this log supplied before its stock was shared is news to the registry once.
+  std::vector<cluster::Supply> wanted = plan.new_supplies;
+  if (!has_shared_before(data)) wanted.insert(wanted.end(), known.begin(), known.end());
+  if (wanted.empty()) return std::nullopt;
+  const Result<std::vector<cluster::Supply>> standing = registry_->add_items(wanted);
+  if (!standing)
+    return ending(kExitFailure,
+                  "new items need the database that the nodes share: " + standing.error().message);
+  for (size_t i = 0; i < plan.new_supplies.size(); ++i) {
+    const cluster::Supply& supply = (*standing)[i];
+    const Units units = supply.supplied - supply.withdrawn;
+    if (units != plan.new_supplies[i].supplied)
+      notices.note(
+          "item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no "
+          "node knows yet",
+          supply.item.c_str(), (unsigned long)units, (unsigned long)plan.new_supplies[i].supplied);
+    plan.new_supplies[i] = supply;
+  }
+  return std::nullopt;
+}
+
+MayEnd Join::agree_on_terms(const Data& data, const ItemPlan& plan, Notices& notices) {
+  if (is_solo_) return std::nullopt;
+  Offers offers = offers_of(data, plan);
+  const auto later = [&](const std::string& why) {
+    notices.note("the terms of the items are compared with the other nodes' later: %s",
+                 why.c_str());
+    open_offers_ = std::move(offers.given);
+    open_offers_.insert(open_offers_.end(), offers.kept.begin(), offers.kept.end());
+    return std::nullopt;
+  };
+  if (!problem_.empty()) return later(problem_);
+  Result<std::vector<cluster::TermsDifference>> differences =
+      cluster::settle_terms(*registry_, offers.given, cluster::Settling::all_or_nothing);
+  if (!differences) return later(differences.error().message);
+  if (!differences->empty())
+    return ending(kExitUsage,
+                  cluster::text_of(*differences) +
+                      ": correct the catalog, or, if this one is right, let `stampede ledger "
+                      "preheat --new-terms` say so first");
+  differences = cluster::settle_terms(*registry_, offers.kept, cluster::Settling::each);
+  if (!differences) return later(differences.error().message);
+  cluster::warn_of(*differences);
+  return std::nullopt;
+}
+
+}  // namespace stampede::node

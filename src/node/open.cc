@@ -1,0 +1,313 @@
+// Node::open(): from a directory to shards that have not turned yet. Its order is law: everything is looked at before the
+// verdict, nothing is written before it, and nothing is sold before everything that can refuse has agreed.
+#include <chrono>
+
+#include "base/diag.h"
+#include "cluster/postgres_registry.h"
+#include "net/listener.h"
+#include "node/node.h"
+#include "node/reshard.h"
+#include "node/witness.h"
+
+namespace stampede::node {
+namespace {
+
+// With a database that is busy when it must have everything.
+constexpr int64_t kDrainPatienceNs = 10 * kSecond;
+
+}  // namespace
+
+MayEnd Node::open() {
+  Findings findings;
+  if (MayEnd end = look(findings)) return end;
+  const Verdict verdict = judge(findings.evidence);
+  if (verdict.course == Course::refuse) return findings.ending_of(verdict);
+  for (const std::string& line : findings.lost) notices_.note("lost: %s", line.c_str());
+
+  // The first write of the start.
+  if (MayEnd end = write_verdict(verdict)) return end;
+  if (verdict.course == Course::deal_out_anew)
+    if (MayEnd end = change_shard_count()) return end;
+  if (MayEnd end = plan_items()) return end;
+  if (MayEnd end = open_listeners()) return end;
+  if (settings_.redis)
+    if (MayEnd end = join_.agree_on_terms(data_, items_, notices_)) return end;
+  if (MayEnd end = reconcile_database()) return end;
+  if (has_lost_)
+    if (MayEnd end = go_on_after_loss()) return end;
+  if (MayEnd end = make_helpers()) return end;
+  return make_shards();
+}
+
+// ---- look
+
+// The nodes before the database: held against another directory's rows, this one's log would seem damaged.
+MayEnd Node::look(Findings& findings) {
+  const FreshData fresh{.node = settings_.node,
+                        .shard_count = settings_.shard_count,
+                        .segment_bytes = settings_.segment_bytes};
+  if (MayEnd end = data_.open_to_serve(fresh, findings)) return end;
+  // Whose streams would they be?
+  if (judge_identity(findings.evidence).course == Course::refuse) return std::nullopt;
+  findings.evidence.accepts_loss = settings_.accepts_loss;
+  findings.evidence.is_resharded = data_.stream_count() != settings_.shard_count;
+  findings.say(
+      Reason::reshard_after_loss,
+      "a loss and another number of shards are two starts: accept the loss with --shards " +
+          std::to_string(data_.stream_count()) + " first");
+  if (settings_.redis) join_.refuse_stranger(data_, settings_.node, findings);
+  if (judge_identity(findings.evidence).course == Course::refuse) return std::nullopt;
+  return restore(findings);
+}
+
+MayEnd Node::restore(Findings& findings) {
+  const DatabaseWitness database(settings_.database);
+  const auto began = std::chrono::steady_clock::now();
+  if (MayEnd end = data_.restore({.witnesses = database.of_streams(data_),
+                                  .order_cells = order_cells(data_.stream_count()),
+                                  .accepts_loss = settings_.accepts_loss},
+                                 findings))
+    return end;
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  database.compare(data_, findings);
+  if (!settings_.redis && has_shared_before(data_)) {
+    findings.evidence.ledger = LedgerState::left;
+    findings.say(Reason::ledger_left, data_.dir() +
+                                          " shares its stock with other nodes through Redis: "
+                                          "start it with --ledger as before");
+  }
+  note_recovery(seconds.count());
+  // What the streams hold together is judged when each of them is whole.
+  if (settings_.redis || judge(findings.evidence).course == Course::refuse) return std::nullopt;
+  if (const MadeBook made = make_book(data_); !made.book) {
+    findings.evidence.log = Log::impossible;
+    findings.say(Reason::log_impossible, "item " + made.oversold + ": the logs in " + data_.dir() +
+                                             " hold more units than were ever supplied");
+  }
+  return std::nullopt;
+}
+
+void Node::note_recovery(double seconds) {
+  uint64_t records = 0, orders = 0;
+  for (const RestoredStream& stream : data_.streams()) {
+    records += stream.records;
+    orders += stream.state->orders_live();
+    if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
+      notices_.note("%s", stream.report.message.c_str());
+  }
+  if (records > 0)
+    notices_.note("recovered %lu records in %.3f s: %lu orders in memory", (unsigned long)records,
+                  seconds, (unsigned long)orders);
+}
+
+// ---- write
+
+MayEnd Node::write_verdict(const Verdict& verdict) {
+  has_lost_ = verdict.course == Course::go_on_after_loss;
+  Result<orderlog::DiskPlan> plan = orderlog::plan_disk(data_.dir(), settings_.durability);
+  if (!plan) return ending(plan.error());
+  disk_plan_ = *plan;
+  notices_.note("%s", disk_plan_.description.c_str());
+  // A shared ledger must tell this process from those before it.
+  if (Status begun =
+          data_.begin({.raises_boot = settings_.redis.has_value(), .has_lost = has_lost_});
+      !begun)
+    return ending(begun.error());
+  if (Status repaired = data_.repair(); !repaired) return ending(repaired.error());
+  sink_ = drain::make_sink(settings_.database);
+  return std::nullopt;
+}
+
+// The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
+// nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
+MayEnd Node::change_shard_count() {
+  notices_.note("the data was written by %u shards and is now dealt out to %u",
+                data_.stream_count(), settings_.shard_count);
+  if (MayEnd end = drain_before_change()) return end;
+  orderlog::Manifest next = orderlog::next_generation(data_.manifest(), settings_.shard_count);
+  std::vector<std::unique_ptr<stock::StreamState>> states;
+  for (RestoredStream& stream : data_.streams()) states.push_back(std::move(stream.state));
+  const uint32_t cells = order_cells(next.shard_count);
+  if (Status dealt = reshard(states, data_.dir(), next, cells, data_.boot_id()); !dealt)
+    return ending(dealt.error());
+  states.clear();
+  if (Status switched = data_.switch_to(next); !switched) return ending(switched.error());
+  return data_.restore(cells);
+}
+
+MayEnd Node::drain_before_change() {
+  if (sink_ == nullptr) return std::nullopt;
+  name_items(data_, item_names_);
+  const DrainStreams streams(data_);
+  drain::Drainer drainer(*sink_, item_names_, clock_, streams.all());
+  const drain::Drainer::Finding finding = drainer.reconcile();
+  if (finding.agreement == drain::Drainer::Agreement::contradicts)
+    return ending(kExitLogDamaged, finding.message);
+  if (finding.agreement == drain::Drainer::Agreement::agrees)
+    (void)drainer.drain_now(kDrainPatienceNs);
+  if (drainer.is_drained()) return std::nullopt;
+  return ending(kExitFailure,
+                "the number of shards cannot change before the database has everything: " +
+                    (finding.message.empty() ? drainer.problem() : finding.message) +
+                    "; start with --shards " + std::to_string(data_.stream_count()) +
+                    " or bring the database back");
+}
+
+// ---- what is sold
+
+std::unique_ptr<cluster::Registry> Node::make_registry() const {
+  const bool is_shared = settings_.database.kind == drain::DatabaseUrl::Kind::postgres;
+  if (!settings_.redis || !is_shared) return nullptr;
+  return std::make_unique<cluster::PostgresRegistry>(settings_.database.url);
+}
+
+MayEnd Node::plan_items() {
+  Result<ItemPlan> plan = merge_catalog(data_.items(), settings_.catalog, notices_);
+  if (!plan) return ending(plan.error(), kExitUsage);
+  items_ = std::move(*plan);
+  name_items(data_, item_names_);
+  for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
+  return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+}
+
+MayEnd Node::open_listeners() {
+  Result<std::vector<net::Socket>> opened =
+      net::open_listeners(settings_.listen, settings_.shard_count);
+  if (!opened) return ending(opened.error());
+  listeners_ = *opened;
+  opened = net::open_listeners(settings_.admin, 1);
+  if (!opened) return ending(opened.error());
+  admin_listeners_ = *opened;
+  return std::nullopt;
+}
+
+// Once more, by the drainer, which goes on from there; the verdict rests on the same comparison.
+MayEnd Node::reconcile_database() {
+  process_ = std::make_unique<shard::Process>(settings_.shard_count);
+  process_->has_database = sink_ != nullptr;
+  if (sink_ == nullptr) return std::nullopt;
+  std::vector<orderlog::Marks*> marks;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    marks.push_back(process_->marks[i].get());
+    marks.back()->start_at(data_.streams()[i].report.last_lsn);
+  }
+  drain_streams_ = std::make_unique<DrainStreams>(data_, marks);
+  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams_->all());
+  const drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);
+  if (finding.agreement == drain::Drainer::Agreement::contradicts)
+    return ending(kExitLogDamaged, finding.message);
+  if (finding.agreement == drain::Drainer::Agreement::unavailable)
+    diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
+  return std::nullopt;
+}
+
+// Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again, and
+// what they bought may not be sold again before somebody has looked. So every item is paused, durably, before the start.
+MayEnd Node::go_on_after_loss() {
+  uint64_t newest = data_.sequence_max();
+  if (sink_ != nullptr) {
+    Result<std::unique_ptr<drain::DatabaseReader>> reader =
+        drain::open_database_reader(settings_.database);
+    if (!reader) return ending(reader.error());
+    const Result<OrderId> order = (*reader)->newest_order(settings_.node);
+    if (!order) return ending(order.error());
+    newest = std::max(newest, order->sequence());
+  }
+  // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
+  sequence_floor_ = newest + bounds::sequence_gap_after_loss;
+  pause_all(data_.items(), items_);
+  notices_.note(
+      "%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, "
+      "then resume",
+      items_.changed.size());
+  return std::nullopt;
+}
+
+// ---- shards
+
+MayEnd Node::make_helpers() {
+  process_->drain_lag_max = settings_.drain_lag_max;
+  process_->lease_max = settings_.lease_max;
+  if (settings_.keys) replace_keys(settings_.keys);
+  std::vector<orderlog::StreamFiles> files;
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));
+  snapshotter_ = std::make_unique<Snapshotter>(files, data_.manifest().hash_key,
+                                               order_cells(settings_.shard_count), data_.boot_id());
+  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_,
+                                                      snapshotter_.get());
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    const RestoredStream& stream = data_.streams()[i];
+    segments_.push_back(
+        &keeper_->add(files[i], stream.report.end.segment, stream.snapshot_segment));
+  }
+  if (Status started = keeper_->start(); !started) return ending(started.error());
+  std::vector<orderlog::Position> ends;
+  for (const RestoredStream& stream : data_.streams()) ends.push_back(stream.report.end);
+  if (Status noted = data_.note_log_ends(ends); !noted) return ending(noted.error());
+  return std::nullopt;
+}
+
+std::unique_ptr<Ledgers> Node::make_ledgers() {
+  if (settings_.redis)
+    return std::make_unique<SharedLedgers>(data_, join_, settings_, *process_, clock_);
+  return std::make_unique<EmbeddedLedgers>(data_, items_, process_->ledger);
+}
+
+MayEnd Node::make_shards() {
+  ledgers_ = make_ledgers();
+  const uint64_t sequence_max = std::max(sequence_floor_, data_.sequence_max());
+  for (uint32_t i = 0; i < settings_.shard_count; ++i)
+    if (MayEnd end = make_shard(i, sequence_max)) return end;
+  turns_seen_.resize(settings_.shard_count);
+  ledgers_->complete();
+  return std::nullopt;
+}
+
+MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
+  auto parts = std::make_unique<Parts>();
+  net::EpollNet& net = *nets_.emplace_back(std::make_unique<net::EpollNet>(&descriptors_));
+  Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(disk_plan_);
+  if (!disk) return ending(disk.error());
+  const RestoredStream& stream = data_.streams()[index];
+  parts->disk = std::move(*disk);
+  parts->writer =
+      std::make_unique<orderlog::Writer>(data_.files(index), stream.report.end, data_.boot_id(),
+                                         *parts->disk, *segments_[index], *process_->marks[index]);
+  ledger::Ledger& ledger = ledgers_->add(net);
+  parts->catalog = make_catalog();
+  parts->shard = std::make_unique<shard::Shard>(
+      settings_of(index, ledger.group_count()), *process_, clock_, net, *parts->disk,
+      *parts->writer, *segments_[index], ledger, *stream.state, *parts->catalog, sequence_max);
+  for (const LedgerNews& news : ledgers_->first_news())
+    parts->shard->desk().take_news(news, clock_.now());
+  parts_.push_back(std::move(parts));
+  return std::nullopt;
+}
+
+std::unique_ptr<stock::Catalog> Node::make_catalog() const {
+  auto catalog = std::make_unique<stock::Catalog>(data_.manifest().hash_key);
+  for (const stock::RegisteredItem& item : data_.items()) catalog->upsert(item.terms);
+  for (const stock::ItemTerms& terms : items_.new_items) catalog->upsert(terms);
+  for (const stock::ItemTerms& terms : items_.changed) catalog->upsert(terms);
+  return catalog;
+}
+
+shard::ShardSettings Node::settings_of(uint32_t index, uint32_t group_count) const {
+  const std::vector<int>& cpus = settings_.cpus;
+  return {.shard = index,
+          .node = settings_.node,
+          .cpu = cpus.empty() ? -1 : cpus[index % cpus.size()],
+          .connections = {.shard = index},
+          .api = {.node = settings_.node,
+                  .hash_key = data_.manifest().hash_key,
+                  .by_ticket = settings_.by_ticket},
+          .desk = {.node = settings_.node,
+                   .shard = index,
+                   .shard_count = settings_.shard_count,
+                   .group_count = group_count,
+                   .lease_max = settings_.lease_max,
+                   .orders_max = orders_max_per_shard(settings_.shard_count),
+                   .retain_ms = settings_.retain_ms}};
+}
+
+}  // namespace stampede::node

@@ -1,0 +1,44 @@
+// What a server is started with.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/redis_url.h"
+#include "drain/database.h"
+#include "http/own_hosts.h"
+#include "net/address.h"
+#include "orderlog/disk.h"
+#include "shard/shard.h"
+#include "stock/catalog_json.h"
+
+namespace stampede::node {
+
+struct NodeSettings {
+  std::string data_dir;
+  std::vector<stock::CatalogEntry> catalog;
+  net::Address listen, admin;
+  std::string admin_token;  // empty: none is asked for
+  http::OwnHosts admin_hosts;
+  uint32_t connections_max = 0;  // in all, beside those kept for operators
+  uint32_t shard_count = 1;
+  std::vector<int> cpus;  // shard i runs on cpus[i mod size]
+  uint32_t node = 0;
+  drain::DatabaseUrl database;
+  std::string database_text;               // without a password
+  std::optional<cluster::RedisUrl> redis;  // none: the embedded ledger
+  int64_t ledger_timeout_ms = 1'000;
+  orderlog::Durability durability = orderlog::Durability::fsync;
+  bool by_ticket = false;
+  int64_t retain_ms = 0;
+  Units lease_max = 256;
+  size_t segment_bytes = bounds::segment_bytes_default;
+  uint64_t orders_max = 0;  // of the node
+  uint64_t drain_lag_max = 0;
+  bool accepts_loss = false;
+  shard::SharedKeys keys;
+  std::string version;  // of this build, for the operators
+};
+
+}  // namespace stampede::node

@@ -1,0 +1,72 @@
+// After a start with --accept-loss no id of a lost order is given again, by that start or any later one, with a database or
+// without; and nothing is sold before an operator has resumed it.
+
+#include <doctest/doctest.h>
+#include <set>
+
+#include "harness/server.h"
+
+namespace stampede::e2e {
+namespace {
+
+constexpr uint64_t kBlock = 4096;
+
+void check_no_id_is_given_again(const ServerOptions& options) {
+  Server server(options);
+  std::set<std::string> ids;
+  for (int i = 0; i < 6; ++i) ids.insert(server.buy({.user = "u" + std::to_string(i)}));
+  REQUIRE(server.terminate() == 0);
+  flip_bit(files_below(server.data(), ".log")[0], 4 * kBlock + 40, 3);
+  CHECK(server.start_and_fail() == 78);
+  server.options().flags.emplace_back("--accept-loss", "");
+  server.start();
+  CHECK(server.order({.user = "hasty"}).code() == "sale_paused");
+  REQUIRE(server.terminate() == 0);
+  server.options().flags.pop_back();
+  server.start();
+  CHECK(server.order({.user = "still hasty"}).code() == "sale_paused");
+  REQUIRE(server.admin().post("/admin/items/ticket/resume").status == 200);
+  for (int i = 0; i < 6; ++i)
+    CHECK_FALSE(ids.contains(server.buy({.user = "new" + std::to_string(i)})));
+  CHECK(server.books().ok);
+}
+
+TEST_SUITE("e2e/accepted_loss") {
+  TEST_CASE("with a database no id of a lost order is given again") {
+    check_no_id_is_given_again({.catalog = catalog({{.stock = 100}}), .shards = 1});
+  }
+
+  TEST_CASE("without a database no id of a lost order is given again") {
+    check_no_id_is_given_again(
+        {.catalog = catalog({{.stock = 100}}), .shards = 1, .flags = {{"--db", "none"}}});
+  }
+
+  TEST_CASE("a directory that another version of the manifest described is taken over") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 1});
+    const std::string id = server.buy({.user = "u1"});
+    REQUIRE(server.terminate() == 0);
+    const std::string path = server.data() + "/manifest", text = read_file(path);
+    // As version 1 wrote it.
+    std::string old;
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = text.find('\n', at) + 1;
+      std::string line = text.substr(at, end - at);
+      at = end;
+      if (line.starts_with("format_version")) line = "format_version = 1\n";
+      if (line.starts_with("machine_id")) line = line.substr(0, line.rfind(' ')) + "\n";
+      const bool is_new = line.starts_with("stream_") || line.starts_with("checksum");
+      if (!is_new) old += line;
+    }
+    write_file(path, old);
+    server.start();
+    CHECK(server.state_of("u1", id) == "reserved");
+    CHECK(read_file(path).find("format_version = 2") != std::string::npos);
+    REQUIRE(server.terminate() == 0);
+    write_file(path, old.substr(0, old.size() / 2));
+    CHECK(server.start_and_fail() == 78);
+    CHECK(read_file(path) == old.substr(0, old.size() / 2));
+  }
+}
+
+}  // namespace
+}  // namespace stampede::e2e

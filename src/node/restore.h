@@ -19,7 +19,7 @@ struct RestoreInput {
   uint32_t orders_max = 0;
   BootId boot_id;                            // now: deadlines of another boot begin anew
   int64_t wall_ns = 0;                       // now
-  std::vector<orderlog::Witness> witnesses;  // who has seen records of this stream
+  std::vector<orderlog::Witness> witnesses;  // of records of this stream
   bool is_read_only = false;
   bool accepts_loss = false;
 };

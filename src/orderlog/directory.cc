@@ -348,7 +348,7 @@ LockAttempt lock_directory(const std::string& data_dir) {
     if (errno != EWOULDBLOCK) return {.message = errno_error("lock " + path, errno).message};
     return {.is_in_use = true, .message = data_dir + " is in use by " + holder_of(file)};
   }
-  // For whoever comes second; the lock itself is the kernel's.
+  // For the message of the next process that tries; the lock itself is the kernel's.
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(file.fd(), 0) != 0 ||
       ::pwrite(file.fd(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))

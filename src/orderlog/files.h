@@ -32,7 +32,7 @@ struct KnownStream {
   friend bool operator==(const KnownStream&, const KnownStream&) = default;
 };
 
-// Which stream, and where its files lie. A plain value; everybody who reads or writes a log holds
+// Which stream, and where its files lie. A plain value; every reader and writer of a log holds
 // one.
 struct StreamFiles {
   std::string dir;  // <data>/log/g<generation>/s<stream>

@@ -95,7 +95,7 @@ struct SequenceFloor {
   uint64_t sequence = 0;
 };
 
-// An operator's change, for the record: who did what when; `op_id` makes it happen once. Only in
+// An operator's change, for the record: by which operator, what and when; `op_id` makes it happen once. Only in
 // shard 0's log.
 struct Admin {
   int64_t at_ms = 0;

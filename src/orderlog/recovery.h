@@ -35,9 +35,10 @@
 
 namespace stampede::orderlog {
 
-// Somebody outside the log who has seen one of its records after it was durable.
+// Something outside the log that holds one of its records, so that the record had been durable: the database. (The manifest
+// is one too, through StreamFiles::known.)
 struct Witness {
-  std::string name;  // "database", "ledger"
+  std::string name;  // "database"
   Lsn lsn = 0;
 };
 

@@ -210,7 +210,7 @@ Status SegmentKeeper::publish(StreamSegments& stream, uint32_t segment) {
 }
 
 SegmentKeeper::Step SegmentKeeper::step(StreamSegments& stream) {
-  // Acquire: whoever released or closed a segment is done with its file.
+  // Acquire: the thread that released or closed a segment is done with its file.
   const uint32_t reusable = std::min(stream.released_.load(std::memory_order_acquire),
                                      stream.closed_.load(std::memory_order_acquire) + 1);
   const bool has_reusable = stream.oldest_ < reusable;

@@ -66,7 +66,7 @@ struct Order {
 };
 static_assert(sizeof(Order) <= 128);
 
-// What one user has to do with one item: the purchase limit is kept here, and his list of orders begins here.
+// What one user has to do with one item: the purchase limit is kept here, and the list of the user's orders begins here.
 struct Holding {
   uint64_t user_hash = 0;
   TextRef user;

@@ -268,7 +268,7 @@ TEST_SUITE("orderlog/directory") {
     CHECK(contains(end.text, "in use by process " + std::to_string(::getpid())));
   }
 
-  TEST_CASE("a lock ends with its holder however he ends") {
+  TEST_CASE("a lock ends with its holder however that ends") {
     const ScratchDir dir;
     const ChildEnd end = run_in_child([&] {
       const LockAttempt held = lock_directory(dir.path());

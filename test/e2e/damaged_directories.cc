@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <mutex>
@@ -85,6 +86,7 @@ void try_some(const std::vector<Sold>& templates, uint64_t first_seed, int count
     (is_refused ? tally.refused : tally.harmless).fetch_add(1);
     if (wrong.empty()) continue;
     const std::lock_guard lock(tally.mutex);
+    std::fprintf(stderr, "%s\n", wrong.c_str());  // at once: a long run may be ended from outside
     tally.wrong.push_back(wrong);
   }
 }

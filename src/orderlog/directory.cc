@@ -407,8 +407,9 @@ Status check_streams(const std::string& data_dir, const Manifest& manifest) {
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
     const std::string dir = stream_files(data_dir, manifest, stream).dir;
     struct stat facts;
-    if (::stat(dir.c_str(), &facts) != 0) return unreadable("look at " + dir, errno);
-    if (!S_ISDIR(facts.st_mode)) return Error{dir + " is not a directory", true};
+    const std::string named = manifest_path(data_dir) + " names the stream " + dir;
+    if (::stat(dir.c_str(), &facts) != 0) return unreadable(named, errno);
+    if (!S_ISDIR(facts.st_mode)) return Error{named + ", which is not a directory", true};
   }
   const Result<std::vector<StreamDir>> found = stream_dirs(data_dir, manifest.generation);
   if (!found) return found.error();
@@ -449,7 +450,8 @@ StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest, 
           .stream_count = manifest.shard_count,
           .node = manifest.node,
           .segment_bytes = manifest.segment_bytes,
-          .known = manifest.streams[stream]};
+          .known = manifest.streams[stream],
+          .known_from = "manifest " + manifest_path(data_dir)};
 }
 
 }  // namespace stampede::orderlog

@@ -43,6 +43,7 @@ struct StreamFiles {
   size_t segment_bytes = bounds::segment_bytes_default;
   bool is_direct = true;  // read past the page cache, if the file system can
   KnownStream known;
+  std::string known_from = "manifest";  // what says so, for messages
 
   std::string segment_path(uint32_t segment) const;
   // The most bytes of one batch: a segment always has room for two, so that one can end it.

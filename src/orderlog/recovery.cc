@@ -100,9 +100,8 @@ class Run {
       if (const Status passed = visit_batch(batch); !passed)
         return damaged(reader_.where() + ": " + passed.error().message);
       if (is_of_another_history(batch))
-        return damaged(
-            reader_.where() +
-            ": the manifest knows another batch here: the segment is not the one that was written");
+        return damaged(reader_.where() + ": the " + files_.known_from +
+                       " knows another batch here: one of the two is not what was written");
       report_.batches += 1;
       report_.records += batch.record_count();
       report_.last_lsn = batch.last_lsn();
@@ -202,7 +201,7 @@ class Run {
   const RecoveryInput& input_;
   const StreamFiles& files_;
   const RecordVisitor& visit_;
-  const Witness manifest_{"manifest", files_.known.last_lsn};
+  const Witness manifest_{files_.known_from, files_.known.last_lsn};
   Reader reader_;
   std::vector<uint32_t> segments_;
   Reader::Found found_;

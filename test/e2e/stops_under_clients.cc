@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <fstream>
 #include <mutex>
 #include <thread>
 
@@ -216,6 +217,36 @@ TEST_SUITE("e2e/stops_under_clients") {
     CHECK(acknowledged > 0);
     MESSAGE(stops << " stops, " << acknowledged << " orders, the longest stop took " << longest_ms
                   << " ms");
+  }
+
+  TEST_CASE("a stop may come at any moment of a start") {
+    INFO("seed " << seed());
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 4});
+    REQUIRE(server.terminate() == 0);
+    std::vector<ItemSpec> many{{.stock = 100}};
+    for (int round = 0; round < 10; ++round) {
+      CAPTURE(round);
+      // New items at every start: they are in the log before anything is sold.
+      for (int i = 0; i < 200; ++i) many.push_back({.code = "item-" + std::to_string(many.size())});
+      server.options().catalog = catalog(many);
+      server.start();
+      REQUIRE(server.terminate() == 0);
+      for (int i = 0; i < 50; ++i) many.push_back({.code = "item-" + std::to_string(many.size())});
+      std::ofstream(server.scratch().path("catalog.json")) << catalog(many);
+      Process process(server.command(), server.stderr_path());
+      std::this_thread::sleep_for(milliseconds{random_between(0, 150)});
+      process.signal(SIGTERM);
+      const std::optional<int> exit_code = process.wait(kStopPatience);
+      REQUIRE(exit_code.has_value());
+      // Before it has looked at its flags a signal ends it as any process.
+      const bool is_clean = *exit_code == 0 || *exit_code == 128 + SIGTERM;
+      CHECK_MESSAGE(is_clean, *exit_code << ": " << server.complaint());
+    }
+    server.options().catalog = catalog(many);
+    server.start();
+    CHECK(server.stock("item-1")["available"].number() == 10);
+    CHECK(server.stock("item-" + std::to_string(many.size() - 1))["available"].number() == 10);
+    server.check_books();
   }
 
   TEST_CASE("a client that was told to continue does not hold a stop up") {

@@ -41,7 +41,10 @@ MayEnd Data::lock() {
   if (use_ == Use::reading) return std::nullopt;
   orderlog::LockAttempt attempt = orderlog::lock_directory(dir_);
   if (!attempt.lock)
-    return ending(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
+    return ending(attempt.is_in_use   ? kExitDirInUse
+                  : attempt.is_damage ? kExitLogDamaged
+                                      : kExitFailure,
+                  attempt.message);
   lock_ = std::move(attempt.lock);
   return std::nullopt;
 }

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <string>
 
 #include "base/diag.h"
+#include "base/thread.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
 #include "cmd/process.h"
@@ -313,9 +315,42 @@ bool has_stop_signal() {
   return sigtimedwait(&signals, nullptr, &at_once) > 0;
 }
 
+// A stop that comes while the node opens ends the process at once: reading a large log, or waiting for a database, may take
+// long, and nothing has been sold. What has been written by then is what a crash would leave, and the next start takes it up.
+class EndWhileOpening {
+ public:
+  EndWhileOpening() = default;
+  EndWhileOpening(const EndWhileOpening&) = delete;
+  ~EndWhileOpening() {
+    is_open_.store(true, std::memory_order_release);
+    thread_.join();
+  }
+
+ private:
+  void watch() const {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
+    const timespec wait = {.tv_sec = 0, .tv_nsec = 10'000'000};
+    while (!is_open_.load(std::memory_order_acquire)) {
+      if (sigtimedwait(&signals, nullptr, &wait) <= 0) continue;
+      diag::notice("stopped before anything was sold");
+      _exit(kExitOk);
+    }
+  }
+
+  std::atomic<bool> is_open_{false};
+  std::thread thread_ = start_thread("signals", [this] { watch(); });
+};
+
 void announce_stop() {
   sd_notify(0, "STOPPING=1");
   diag::notice("stopping: finishing what is under way");
+}
+
+node::MayEnd open(node::Node& node) {
+  const EndWhileOpening ends_early;
+  return node.open();
 }
 
 // Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
@@ -363,7 +398,7 @@ int serve(Arguments arguments) {
   settings->connections_max = *connections;
 
   node::Node node(*settings);
-  if (const node::MayEnd ending = node.open()) {
+  if (const node::MayEnd ending = open(node)) {
     std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
     return ending->exit_code;
   }

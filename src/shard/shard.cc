@@ -328,9 +328,8 @@ void Shard::seal() {
   const Lsn lost = writer_.appended() - writer_.durable();
   if (lost > 0)
     diag::warning(
-        "shard %u stops in front of a log that takes nothing: its last %lu records were never "
-        "acknowledged and are "
-        "dropped",
+        "shard %u stops in front of a log that takes nothing: its last %lu records are dropped, "
+        "and none of them was acknowledged",
         settings_.shard, lost);
   writer_.seal();
 }

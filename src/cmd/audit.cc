@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/time_text.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
@@ -46,15 +47,11 @@ struct Findings {
 };
 
 std::string time_text(int64_t wall_ms) {
-  char text[kTimeTextBytes];
-  render_time(wall_ms, text);
-  return std::string(text, sizeof text);
+  return std::string(TimeText(wall_ms).view());
 }
 
 std::string id_text(OrderId id) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016" PRIx64, id.value);
-  return text;
+  return std::string(Hex64Text(id.value).view());
 }
 
 // ---- log against ledger ----
@@ -422,8 +419,7 @@ int audit(Arguments arguments) {
   if (!url) return usage_error("audit", "--db: " + url.error().message);
 
   const auto fail = [](const Error& error, int exit_code) {
-    std::fprintf(stderr, "stampede audit: %s\n", error.message.c_str());
-    return exit_code;
+    return end_with("audit", exit_code, error.message);
   };
   // The database first: a log read later knows everything that the database knows.
   std::unique_ptr<drain::DatabaseReader> database;

@@ -23,8 +23,7 @@ constexpr int64_t kPatienceNs = 10 * kSecond;  // without a row written
 constexpr int64_t kProgressNs = kSecond;       // between two lines
 
 int fail(int code, const std::string& message) {
-  std::fprintf(stderr, "stampede drain: %s\n", message.c_str());
-  return code;
+  return end_with("drain", code, message);
 }
 
 // A line a second for whoever waits.

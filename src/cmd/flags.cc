@@ -33,9 +33,13 @@ std::optional<int> parse(CLI::App& app, Arguments arguments) {
   }
 }
 
-int usage_error(const std::string& subcommand, const std::string& message) {
+int end_with(const std::string& subcommand, int exit_code, const std::string& message) {
   std::fprintf(stderr, "stampede %s: %s\n", subcommand.c_str(), message.c_str());
-  return kExitUsage;
+  return exit_code;
+}
+
+int usage_error(const std::string& subcommand, const std::string& message) {
+  return end_with(subcommand, kExitUsage, message);
 }
 
 }  // namespace stampede::cmd

@@ -29,7 +29,9 @@ void add_number(CLI::App& app, const char* name, Number& number,
 // the one-line complaint).
 [[nodiscard]] std::optional<int> parse(CLI::App& app, Arguments arguments);
 
-// Prints `stampede <subcommand>: message` to stderr and returns kExitUsage, for checks that only the command can make.
+// Prints `stampede <subcommand>: message` to stderr, the one line of a command that fails, and returns the exit code.
+int end_with(const std::string& subcommand, int exit_code, const std::string& message);
+// The same with kExitUsage, for checks that only the command can make.
 int usage_error(const std::string& subcommand, const std::string& message);
 
 }  // namespace stampede::cmd

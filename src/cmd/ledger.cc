@@ -42,8 +42,7 @@ struct Flags {
 };
 
 int fail(const Error& error, int exit_code = kExitFailure) {
-  std::fprintf(stderr, "stampede ledger: %s\n", error.message.c_str());
-  return exit_code;
+  return end_with("ledger", exit_code, error.message);
 }
 
 // What every subcommand works on; the registry only where one is needed.

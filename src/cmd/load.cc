@@ -202,8 +202,7 @@ void watch(load::Run& run, Clock& clock, Progress& progress) {
 }
 
 int failed(const std::string& message) {
-  std::fprintf(stderr, "stampede load: %s\n", message.c_str());
-  return kExitFailure;
+  return end_with("load", kExitFailure, message);
 }
 
 Status write_json_file(const load::Report& report, const std::string& path) {

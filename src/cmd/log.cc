@@ -35,8 +35,7 @@ struct Flags {
 };
 
 int fail(int code, const std::string& message) {
-  std::fprintf(stderr, "stampede log: %s\n", message.c_str());
-  return code;
+  return end_with("log", code, message);
 }
 
 std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) {

@@ -12,8 +12,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "cluster/inspection.h"
-#include "cmd/commands.h"
+#include "cmd/flags.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
 #include "node/appender.h"
@@ -35,8 +36,7 @@ constexpr int64_t kDrainPatienceNs = 10 * kSecond;
 constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
 
 int fail(const std::string& message, int exit_code = kExitFailure) {
-  std::fprintf(stderr, "stampede ledger: %s\n", message.c_str());
-  return exit_code;
+  return end_with("ledger", exit_code, message);
 }
 
 Result<cluster::Member> member_of(cluster::Registry& registry, uint32_t node) {
@@ -221,11 +221,9 @@ void print_sold(const std::vector<FrozenCount>& counts) {
 
 // Texts of the first and the last order id that the node can have given.
 std::pair<std::string, std::string> order_range(uint32_t node) {
-  char first[17], last[17];
-  std::snprintf(first, sizeof first, "%016" PRIx64, OrderId::make(node, 0, 0).value);
-  std::snprintf(last, sizeof last, "%016" PRIx64,
-                OrderId::make(node, 0, 0).value | (OrderId::make(1, 0, 0).value - 1));
-  return {first, last};
+  const uint64_t first = OrderId::make(node, 0, 0).value;
+  const uint64_t last = first | (OrderId::make(1, 0, 0).value - 1);
+  return {std::string(Hex64Text(first).view()), std::string(Hex64Text(last).view())};
 }
 
 struct Known {

@@ -399,8 +399,7 @@ int serve(Arguments arguments) {
 
   node::Node node(*settings);
   if (const node::MayEnd ending = open(node)) {
-    std::fprintf(stderr, "stampede serve: %s\n", ending->message.c_str());
-    return ending->exit_code;
+    return end_with("serve", ending->exit_code, ending->message);
   }
   bool is_stopping = false;
   node.start([&] { return !is_stopping && (is_stopping = has_stop_signal()); });

@@ -155,7 +155,8 @@ void World::make_admin() {
   Host& host = *hosts_[0];
   if (!host.embedded) return;
   admin_ = std::make_unique<shard::Admin>(
-      *host.shard, *host.embedded, process_, shard::AdminInfo{},
+      *host.shard, *host.embedded, process_,
+      shard::AdminInfo{.hosts = {.names = {settings_.admin_host}}},
       [] { return shard::DrainStatus{}; }, [] { return shard::LedgerStatus{}; });
   admin_listener_ = host.net.listen();
   host.shard->connections().add_listener(admin_listener_,

@@ -35,6 +35,7 @@ struct WorldSettings {
   Units stock = 1'000;
   int64_t pay_window_s = 600;
   Quantity per_user_limit = 0;
+  std::string admin_host;        // by which operators may call it: "here" for a Buyer; empty: none
   bool has_fake_ledger = false;  // instead of the embedded one; for one shard
 };
 

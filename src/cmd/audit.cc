@@ -379,12 +379,7 @@ class DatabaseAudit {
   std::unordered_set<std::string> payments_seen_;  // order and payment id
 };
 
-}  // namespace
-
-int audit(Arguments arguments) {
-  Flags flags;
-  CLI::App app;
-  prepare(app, "audit");
+void declare(CLI::App& app, Flags& flags) {
   app.description(
       "Holds order log, ledger and database against each other; exit 1 on any difference.");
   app.add_option("--data", flags.data,
@@ -403,6 +398,15 @@ int audit(Arguments arguments) {
       ->type_name("N");
   app.add_option("--show", flags.differences_shown_max, "most differences that are named")
       ->type_name("N");
+}
+
+}  // namespace
+
+int audit(Arguments arguments) {
+  Flags flags;
+  CLI::App app;
+  prepare(app, "audit");
+  declare(app, flags);
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
   if (flags.data.empty()) flags.data.push_back("./stampede-data");
   if (flags.data.size() > 1 && flags.ledger.empty())

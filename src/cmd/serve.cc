@@ -40,6 +40,27 @@ struct Flags {
   uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
 };
 
+// What is kept, how much of it, and what may be lost.
+void declare_limits(CLI::App& app, Flags& flags) {
+  add_number(
+      app, "--retain", flags.retain_hours, {0, 8760}, "HOURS",
+      "how long finished orders stay readable after an item's end and pay window, 0 to 8760");
+  add_number(app, "--lease-max", flags.lease_max, {1, 1'000'000}, "UNITS",
+             "most units one shard holds unsold per item, 1 to 1000000");
+  add_number(app, "--orders-max", flags.orders_max, {1000, 4'000'000'000}, "N",
+             "most orders in memory, 1000 to 4000000000; then `overloaded`");
+  app.add_option(
+         "--drain-lag-max", flags.drain_lag_max,
+         "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
+      ->type_name("N");
+  add_number(app, "--segment-bytes", flags.segment_bytes,
+             {bounds::segment_bytes_min, size_t{1} << 30}, "BYTES",
+             "size of an order log file, for a new data directory");
+  app.add_flag(
+      "--accept-loss", flags.accept_loss,
+      "start although the log has lost records that the database or a later part knows of");
+}
+
 void declare(CLI::App& app, Flags& flags) {
   app.description("Sells: shards, order log, drainer, operators' listener.");
   app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
@@ -96,23 +117,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.key_file,
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
-  add_number(
-      app, "--retain", flags.retain_hours, {0, 8760}, "HOURS",
-      "how long finished orders stay readable after an item's end and pay window, 0 to 8760");
-  add_number(app, "--lease-max", flags.lease_max, {1, 1'000'000}, "UNITS",
-             "most units one shard holds unsold per item, 1 to 1000000");
-  add_number(app, "--orders-max", flags.orders_max, {1000, 4'000'000'000}, "N",
-             "most orders in memory, 1000 to 4000000000; then `overloaded`");
-  app.add_option(
-         "--drain-lag-max", flags.drain_lag_max,
-         "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
-      ->type_name("N");
-  add_number(app, "--segment-bytes", flags.segment_bytes,
-             {bounds::segment_bytes_min, size_t{1} << 30}, "BYTES",
-             "size of an order log file, for a new data directory");
-  app.add_flag(
-      "--accept-loss", flags.accept_loss,
-      "start although the log has lost records that the database or a later part knows of");
+  declare_limits(app, flags);
 }
 
 Result<std::vector<int>> allowed_cpus(const std::string& list) {

@@ -97,7 +97,7 @@ TEST_SUITE("e2e/damaged_directories") {
     const std::vector<Sold> templates = {one_shard(), three_after_two(), after_accepted_loss(),
                                          without_database()};
     const uint64_t first_seed = seed();
-    const int count = rounds(120);
+    const int count = rounds(100);
     INFO("seed " << first_seed);
     Tally tally;
     std::vector<std::thread> threads;

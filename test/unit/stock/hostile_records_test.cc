@@ -1,5 +1,8 @@
 // Records whose checksums would be right and whose values are not: whatever they say, apply() refuses them or leaves a state
 // that keeps its own rules. Run under the address sanitizer, it also shows that nothing is written behind a table.
+#include "stock/record_values.h"
+#include "stock/stream_state.h"
+// The CHECK of the code gives way to doctest's.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -8,8 +11,6 @@
 #include <vector>
 
 #include "../orderlog/samples.h"
-#include "stock/record_values.h"
-#include "stock/stream_state.h"
 
 namespace stampede::stock {
 namespace {

@@ -11,6 +11,10 @@ using Kind = DatabaseUrl::Kind;
 Result<DatabaseUrl> parse_database_url(std::string_view url) {
   if (url == "none") return DatabaseUrl{.kind = Kind::none};
   constexpr std::string_view kSqlite = "sqlite:";
+  if (url == "sqlite::memory:")
+    return Error{
+        "a database in memory would lose every row with the process: name a file, sqlite:PATH, or "
+        "none for no rows"};
   if (url.starts_with(kSqlite) && url.size() > kSqlite.size())
     return DatabaseUrl{.kind = Kind::sqlite, .path = std::string(url.substr(kSqlite.size()))};
   if (url.starts_with("postgres://") || url.starts_with("postgresql://")) {

@@ -17,14 +17,12 @@ using postgres::Transaction;
 
 // The updates find their orders by key one by one: with a hash join a planner whose statistics are
 // old could read the whole table for each batch.
-constexpr char kPlanByKey[] =
-    "SELECT set_config('enable_hashjoin', 'off', false), "
-    "set_config('enable_mergejoin', 'off', false)";
+constexpr char kPlanByKey[] = "; SET LOCAL enable_hashjoin=off; SET LOCAL enable_mergejoin=off";
 
-// The database's word on a row, not on its own state: this row will be refused again, the others
+// An answer about a row, not about the database's own state: this row will be refused again, the others
 // need not be. By classes of SQLSTATE (PostgreSQL, appendix A): cardinality, data, constraints,
 // triggers and functions, check options, limits of a row, PL/pgSQL's RAISE; and the classes that the
-// SQL standard leaves to those who RAISE with a code of their own, behind PostgreSQL's own.
+// SQL standard leaves to a RAISE with a code of its own, behind PostgreSQL's own.
 bool is_refusal(const Failure& failure) {
   if (failure.sqlstate.size() != 5) return false;
   const std::string_view code = std::string_view(failure.sqlstate).substr(0, 2);
@@ -96,7 +94,7 @@ class Attempt {
   }
 
   bool write_all() {
-    // A constraint that waits for the commit could not tell its row.
+    // A constraint that waits for the commit could not name its row.
     if (manner_ == Manner::by_halves && !execute("SET CONSTRAINTS ALL IMMEDIATE")) return false;
     return write(std::span(batch_.orders())) && write(std::span(batch_.changes())) &&
            write(std::span(batch_.payments()));
@@ -157,13 +155,14 @@ class Attempt {
 }  // namespace
 
 PostgresSink::PostgresSink(std::string url, const postgres::Options& options)
-    : url_(std::move(url)), options_(options) {}
+    : url_(std::move(url)), options_(options) {
+  options_.settings = kPlanByKey;
+}
 
 Status PostgresSink::connect() {
   Result<Connection> connection = Connection::open(url_, options_);
   if (!connection) return connection.error();
   if (Status schema = postgres::ensure_schema(*connection); !schema) return schema;
-  if (const Result<Rows> done = connection->execute(kPlanByKey); !done) return done.error();
   connection_.emplace(std::move(*connection));
   return Ok{};
 }

@@ -13,8 +13,8 @@
 namespace stampede::postgres {
 namespace {
 
-// What we ask of libpq where the URL says nothing. The kernel gives a silent connection up about
-// when we do.
+// Our settings for libpq where the URL has none. The kernel gives a silent connection up at about
+// the same time as we do.
 struct Setting {
   const char* name;
   const char* value;
@@ -26,18 +26,23 @@ constexpr Setting kDefaults[] = {{"application_name", "stampede"},
                                  {"tcp_user_timeout", "12000"}};
 static_assert(bounds::postgres_statement_ms + bounds::postgres_silence_ms == 12'000);
 
-// synchronous_commit is only ever raised: who asked for a copy on a standby first shall have it.
-constexpr char kPrepareSession[] = R"sql(
-  SELECT set_config('statement_timeout', $1::text, false),
-         set_config('lock_timeout', $2::text, false),
-         set_config('idle_in_transaction_session_timeout', $3::text, false),
-         set_config('tcp_keepalives_idle', '5', false),
-         set_config('tcp_keepalives_interval', '2', false),
-         set_config('tcp_keepalives_count', '3', false),
-         set_config('TimeZone', 'UTC', false),
-         set_config('synchronous_commit',
-                    CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
-                         ELSE current_setting('synchronous_commit') END, false))sql";
+// synchronous_commit is only ever raised: a database that was told to wait for a standby goes on waiting.
+constexpr char kLocalSettings[] = R"sql(
+  ; SET LOCAL tcp_keepalives_idle=5
+  ; SET LOCAL tcp_keepalives_interval=2
+  ; SET LOCAL tcp_keepalives_count=3
+  ; SET LOCAL TimeZone='UTC'
+  ; SELECT set_config('synchronous_commit',
+                      CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 'on'
+                           ELSE current_setting('synchronous_commit') END, true))sql";
+
+std::string settings_of(const Options& options) {
+  const int64_t lock_ms = std::min(options.statement_ms / 2, bounds::postgres_lock_ms);
+  return "; SET LOCAL statement_timeout=" + std::to_string(options.statement_ms) +
+         "; SET LOCAL lock_timeout=" + std::to_string(lock_ms) +
+         "; SET LOCAL idle_in_transaction_session_timeout=" + std::to_string(options.idle_ms) +
+         options.settings + kLocalSettings;
+}
 
 // libpq ends its complaints with a newline, and puts one between hosts and before a hint.
 std::string one_line(std::string_view text) {
@@ -82,7 +87,7 @@ size_t authority_of(std::string_view url) {
   return scheme == std::string_view::npos ? 0 : scheme + 3;
 }
 
-// An @ that does not end the user and his password: libpq would take a part of a password that was
+// An @ that does not end user and password: libpq would take a part of a password that was
 // not encoded for a host or a port, and complain of that by name.
 bool has_stray_at(std::string_view url) {
   const size_t at = url.find('@');
@@ -175,27 +180,50 @@ Result<Connection> Connection::open(const std::string& url, const Options& optio
 
   // Blocks, but libpq itself keeps connect_timeout here, for each host, and goes on to the next.
   PGconn* handle = PQconnectdbParams(names.data(), values.data(), 1);
-  Connection connection(without_password(url), handle, options.statement_ms + options.silence_ms);
+  Connection connection(without_password(url), handle, options);
   if (PQstatus(handle) != CONNECTION_OK) return connection.break_off(PQerrorMessage(handle));
   PQsetNoticeProcessor(
       handle, [](void*, const char*) {}, nullptr);
   PQsetnonblocking(handle, 1);
-  if (Status status = connection.prepare_session(options); !status) return status.error();
+  // A statement that does nothing: a server that refuses our settings is refused here.
+  if (Result<Rows> done = connection.execute("SELECT"); !done) return done.error();
   return connection;
 }
 
-Status Connection::prepare_session(const Options& options) {
-  Parameters settings;
-  settings.add(std::to_string(options.statement_ms));
-  settings.add(std::to_string(std::min(options.statement_ms / 2, bounds::postgres_lock_ms)));
-  settings.add(std::to_string(options.idle_ms));
-  Result<Rows> done = execute(kPrepareSession, settings);
-  if (!done) return done.error();
-  return Ok{};
-}
+Connection::Connection(std::string name, PGconn* handle, const Options& options)
+    : name_(std::move(name)),
+      settings_(settings_of(options)),
+      handle_(handle),
+      patience_ms_(options.statement_ms + options.silence_ms) {}
 
 Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) {
   if (is_broken()) return Error{name_ + ": " + failure_.message};
+  if (PQtransactionStatus(handle_.get()) != PQTRANS_IDLE) return send(sql, parameters);
+  Result<Rows> begun = begin("BEGIN");
+  if (!begun) return begun;
+  Result<Rows> rows = send(sql, parameters);
+  if (is_broken()) return rows;
+  const Failure failure = failure_;
+  const Result<Rows> ended = send(rows ? "COMMIT" : "ROLLBACK", {});
+  if (rows && !ended) return ended.error();
+  if (!is_broken()) failure_ = failure;
+  return rows;
+}
+
+Result<Rows> Connection::begin(const char* begin) {
+  if (is_broken()) return Error{name_ + ": " + failure_.message};
+  failure_ = {};
+  if (PQsendQuery(handle_.get(), (begin + settings_).c_str()) == 0)
+    return break_off(PQerrorMessage(handle_.get()));
+  Result<Rows> begun = take_answer();
+  if (begun || is_broken()) return begun;
+  const Failure failure = failure_;
+  const Result<Rows> ended = send("ROLLBACK", {});
+  if (!is_broken()) failure_ = failure;
+  return begun;
+}
+
+Result<Rows> Connection::send(const char* sql, const Parameters& parameters) {
   failure_ = {};
   std::vector<const char*> values;
   std::vector<int> lengths;
@@ -204,12 +232,16 @@ Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) 
     lengths.push_back(static_cast<int>(value.size()));
   }
   const std::vector<int> formats(parameters.size(), 1);
-  const int64_t deadline_ns = boot_ns() + patience_ms_ * kMillisecond;
   if (PQsendQueryParams(handle_.get(), sql, static_cast<int>(parameters.size()),
                         parameters.types().data(), values.data(), lengths.data(), formats.data(),
                         0) == 0)
     return break_off(PQerrorMessage(handle_.get()));
+  return take_answer();
+}
 
+// The rows of the last statement, or the first error.
+Result<Rows> Connection::take_answer() {
+  const int64_t deadline_ns = boot_ns() + patience_ms_ * kMillisecond;
   std::optional<Rows> rows;
   std::optional<Error> error;
   for (;;) {
@@ -233,7 +265,7 @@ Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) 
   return std::move(*rows);
 }
 
-// True: PQgetResult() will not block. It also tells of a connection that broke.
+// True: PQgetResult() will not block. It also reports a connection that broke.
 bool Connection::await_answer(int64_t deadline_ns) {
   PGconn* handle = handle_.get();
   for (;;) {
@@ -273,8 +305,8 @@ Error Connection::fail(const PGresult* result) {
 
 Result<Transaction> Transaction::begin(Connection& connection, Mode mode) {
   Result<Rows> begun =
-      connection.execute(mode == Mode::write ? "BEGIN ISOLATION LEVEL READ COMMITTED"
-                                             : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      connection.begin(mode == Mode::write ? "BEGIN ISOLATION LEVEL READ COMMITTED"
+                                           : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   if (!begun) return begun.error();
   return Transaction(connection);
 }

@@ -1,14 +1,18 @@
 // libpq as owned values: a connection whose every call ends in time, and the rows of an answer.
 //
 // libpq's own calls wait for ever when a server is stopped or a network is cut without a word, and a
-// drainer that hangs cannot even be told to stop. So statements are sent without blocking and their
+// drainer that hangs cannot even be stopped. So statements are sent without blocking and their
 // answers awaited with a deadline on the socket. Three guards stand one behind the other, so that the
 // most exact complaint comes first: lock_timeout and statement_timeout in the server, which leave the
 // connection usable; then our deadline, and the kernel's tcp_user_timeout with it, which drop it. The
-// server is told to look after us likewise (keepalives, idle_in_transaction_session_timeout): the
+// server watches us likewise (keepalives, idle_in_transaction_session_timeout): the
 // session of a vanished client would keep its locks against our next one.
 //
-// A transaction is a value too: it rolls back unless commit() has said otherwise. A commit whose
+// These settings are made anew in every transaction (SET LOCAL, in one message with BEGIN): behind a pooler of transactions
+// such as pgbouncer a setting of the session would stay with the pool's connection and befall another program. For the same
+// reason a statement outside of a Transaction runs in one of its own.
+//
+// A transaction is a value too: it rolls back unless commit() was called. A commit whose
 // answer was lost is `unknown`, never guessed.
 //
 // One thread at a time.
@@ -35,6 +39,7 @@ struct Options {
   int64_t silence_ms = bounds::postgres_silence_ms;  // beyond it we give the connection up
   // How long a transaction of ours may wait for us; 0: for ever.
   int64_t idle_ms = bounds::postgres_statement_ms;
+  const char* settings = "";  // more of them: "; SET LOCAL name=value …"
 };
 
 // An error when the text is not a URL that libpq understands. Connects to nothing.
@@ -73,7 +78,7 @@ class Connection {
   // Blocks for connect_s for each host at most.
   static Result<Connection> open(const std::string& url, const Options& options = {});
 
-  // Runs one statement; $1, $2 … are `parameters`.
+  // Runs one statement; $1, $2 … are `parameters`. Without a Transaction it is committed when this returns.
   Result<Rows> execute(const char* sql, const Parameters& parameters = {});
 
   [[nodiscard]] const Failure& failure() const { return failure_; }
@@ -87,15 +92,19 @@ class Connection {
     void operator()(PGconn* handle) const { PQfinish(handle); }
   };
 
-  Connection(std::string name, PGconn* handle, int64_t patience_ms)
-      : name_(std::move(name)), handle_(handle), patience_ms_(patience_ms) {}
+  friend class Transaction;
+  Connection(std::string name, PGconn* handle, const Options& options);
 
-  Status prepare_session(const Options& options);
+  // `begin`, and our settings behind it, in one message.
+  Result<Rows> begin(const char* begin);
+  Result<Rows> send(const char* sql, const Parameters& parameters);
+  Result<Rows> take_answer();
   bool await_answer(int64_t deadline_ns);
   Error break_off(std::string message);
   Error fail(const PGresult* result);
 
   std::string name_;
+  std::string settings_;                    // of each transaction
   std::unique_ptr<PGconn, Finish> handle_;  // null: broken
   int64_t patience_ms_;                     // for one answer
   Failure failure_;

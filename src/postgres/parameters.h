@@ -1,4 +1,4 @@
-// What stands for $1, $2 … in a statement: numbers, texts, and whole columns as arrays.
+// The values of $1, $2 … in a statement: numbers, texts, and whole columns as arrays.
 //
 // Everything travels in PostgreSQL's binary form. Nothing needs quoting then, numbers and times are
 // not printed here and read again there, and a text arrives with the bytes it has: one that is no

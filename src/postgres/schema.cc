@@ -77,14 +77,16 @@ constexpr const char* kTables[] = {
       accepted bigint NOT NULL,
       returned bigint NOT NULL CHECK (returned BETWEEN 0 AND accepted),
       PRIMARY KEY (node, stream, item)))sql",
-    "CREATE TABLE IF NOT EXISTS schema_version(version integer NOT NULL)",
-    "INSERT INTO schema_version SELECT 2 WHERE NOT EXISTS (SELECT FROM schema_version)",
+    // With a key, because a publication FOR ALL TABLES refuses the update of a table without one.
+    "CREATE TABLE IF NOT EXISTS schema_version(version integer PRIMARY KEY)",
+    "INSERT INTO schema_version SELECT 3 WHERE NOT EXISTS (SELECT FROM schema_version)",
 };
-static_assert(kSchemaVersion == 2, "the last line above inserts the version");
+static_assert(kSchemaVersion == 3, "the last line above inserts the version");
 
-// What makes the tables of version n, the first of which is 1, those of the next.
+// The statements that turn tables of version n, the first of which is 1, into those of the next.
 constexpr const char* kSteps[] = {
     "ALTER TABLE supply ADD COLUMN terms text",
+    "ALTER TABLE schema_version ADD PRIMARY KEY (version)",
 };
 static_assert(std::size(kSteps) == kSchemaVersion - 1);
 

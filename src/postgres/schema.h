@@ -1,7 +1,7 @@
 // The tables in PostgreSQL. Reports and other services read them; more columns, indices and triggers
 // may stand beside. They live where the connection's search_path points first.
 //
-// What was sold (written by the drainers of all nodes):
+// Orders (written by the drainers of all nodes):
 //   orders(order_id, item, user_id, qty, amount, currency, state, created_at, pay_before, updated_at,
 //          payment_id, refund_due)
 //   payments(payment_id, order_id, amount, currency, outcome, received_at)
@@ -11,15 +11,15 @@
 //       `lsn` is the last record of a stream that is in the database, batch_seq and chain belong to
 //       the log batch that held it; segment and byte_offset say where the next one begins
 //
-// What the nodes that share a Redis ledger agree on (written through cluster/registry.h):
+// Facts that the nodes of a Redis ledger agree on (written through cluster/registry.h):
 //   members(node, uuid, state, epoch, updated_at)
 //       active, inactive or retired; epoch is the last that it entered; a drainer's transaction holds
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
-//   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by whom; outdated:
+//   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by which node; outdated:
 //       what it would begin with has changed since, so no member may enter it any more
 //   supply(item, supplied, withdrawn, terms)         total = supplied − withdrawn; both only grow;
-//       terms: a JSON object that the nodes compare theirs with (cluster/terms.h); NULL: nobody has
-//       said any
+//       terms: a JSON object that the nodes compare theirs with (cluster/terms.h); NULL: no node has
+//       written any
 //   restocks(op_id, item, delta, applied_at)         each applied once
 //   frozen(node, stream, item, accepted, returned)   counters of members that are not active
 //
@@ -35,9 +35,9 @@
 
 namespace stampede::postgres {
 
-// 2: supply.terms. Columns are only added, so that a node of an older version may finish its sale on
-// the connections that it has.
-constexpr int kSchemaVersion = 2;
+// 2: supply.terms. 3: a primary key of schema_version. Only additions, so that a node of an older version may finish its sale
+// on the connections that it has.
+constexpr int kSchemaVersion = 3;
 
 // Of pg_advisory_xact_lock(class, purpose); the class spells "stam".
 constexpr int kLockClass = 0x7374616d;

@@ -28,6 +28,12 @@ TEST_SUITE("drain/database") {
     REQUIRE_FALSE(url);
     CHECK(url.error().message.find("not built yet") != std::string::npos);
   }
+  TEST_CASE("a database that lives in memory is refused for it would lose every row") {
+    const auto url = parse_database_url("sqlite::memory:");
+    REQUIRE_FALSE(url);
+    CHECK(url.error().message.find("in memory") != std::string::npos);
+    CHECK(parse_database_url("sqlite:./:memory:"));  // a file of that name
+  }
   TEST_CASE("anything else is told what was expected") {
     for (const char* text : {"", "sqlite:", "sqlite", "orders.db", "NONE", "postgres:/h/db"}) {
       const auto url = parse_database_url(text);

@@ -233,6 +233,21 @@ TEST_SUITE("drain/postgres") {
     CHECK(database.client().number("SELECT count(*) FROM schema_version") == 1);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a database whose every table is published gets its tables and rows") {
+    database.execute("CREATE PUBLICATION everything FOR ALL TABLES");
+    connect();
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "older tables that are published are brought up to date") {
+    connect();
+    database.execute(
+        "ALTER TABLE schema_version DROP CONSTRAINT schema_version_pkey; "
+        "UPDATE schema_version SET version=2; CREATE PUBLICATION everything FOR ALL TABLES");
+    const auto positions = database.sink()->positions();
+    CHECK_MESSAGE(positions, (positions ? "" : positions.error().message));
+    CHECK(database.client().number("SELECT version FROM schema_version") == 3);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a reader of a database without tables says so and makes none") {
     const auto reader = open_database_reader(database.url());
     REQUIRE_FALSE(reader);
@@ -243,10 +258,10 @@ TEST_SUITE("drain/postgres") {
 
   TEST_CASE_FIXTURE(Fixture, "tables of a version that is not known are refused with what to do") {
     connect();
-    database.execute("UPDATE schema_version SET version=3");
+    database.execute("UPDATE schema_version SET version=4");
     const auto positions = database.sink()->positions();
     REQUIRE_FALSE(positions);
-    CHECK(contains(positions.error().message, "schema version 3, this stampede knows 2"));
+    CHECK(contains(positions.error().message, "schema version 4, this stampede knows 3"));
     CHECK(contains(positions.error().message, "use the stampede that made them"));
   }
 
@@ -255,7 +270,7 @@ TEST_SUITE("drain/postgres") {
     database.execute("UPDATE schema_version SET version=1");
     const auto reader = open_database_reader(database.url());
     REQUIRE_FALSE(reader);
-    CHECK(contains(reader.error().message, "schema version 1, this stampede knows 2"));
+    CHECK(contains(reader.error().message, "schema version 1, this stampede knows 3"));
     CHECK(contains(reader.error().message, "start a node of this version"));
   }
 

@@ -89,6 +89,17 @@ TEST_SUITE("postgres/connection") {
     CHECK(text(connection, "SHOW tcp_keepalives_idle") == "5");
   }
 
+  // A pooler of transactions gives the connection to another program after each.
+  TEST_CASE_FIXTURE(Fixture, "no setting of ours outlives a transaction") {
+    Connection connection = connect({.settings = "; SET LOCAL enable_hashjoin=off"});
+    auto transaction = Transaction::begin(connection);
+    REQUIRE(transaction);
+    CHECK(text(connection, "SHOW statement_timeout") == "10s");
+    CHECK(text(connection, "SHOW enable_hashjoin") == "off");
+    REQUIRE(connection.execute("COMMIT AND CHAIN"));  // what begins now has the session's settings
+    CHECK(text(connection, "SELECT count(*) FROM pg_settings WHERE source='session'") == "0");
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a stronger synchronous_commit stays and a weaker one is raised") {
     for (const auto& [wish, kept] : {std::pair("remote_apply", "remote_apply"),
                                      {"remote_write", "remote_write"},

@@ -3,7 +3,7 @@
 // A shard has at most one exchange of a group under way; an exchange names any number of items, each with absolute
 // counters, so it may be repeated without harm. Answers come later, through poll().
 //
-// Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (redis_ledger.h). What only the
+// Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (cluster/redis_ledger.h). What only the
 // second needs is marked: a promise before each epoch, and a socket on the shard's reactor.
 #pragma once
 
@@ -78,6 +78,7 @@ struct StockChange {
     done,
     repeated,     // this op_id was applied before
     not_enough,   // fewer units are free than were to be withdrawn: `free`
+    reused,       // this op_id was used for another change: `message`
     unavailable,  // nobody knows, for the reason in `message`; the same op_id may be sent again
   };
   uint32_t ticket = 0;

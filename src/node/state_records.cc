@@ -66,8 +66,10 @@ Status for_each_item_record(const stock::StreamState& state, const RecordSink& v
         .item = item.terms.id, .supplied = item.supplied, .withdrawn = item.withdrawn};
     if (Status status = visit(supply); !status) return status;
   }
-  for (const std::string& op_id : state.op_ids())
-    if (Status status = visit(Admin{.op_id = op_id}); !status) return status;
+  for (const auto& [op_id, op] : state.ops()) {
+    const Admin applied{.item = op.item, .op_id = op_id, .what = op.what};
+    if (Status status = visit(applied); !status) return status;
+  }
   return Ok{};
 }
 

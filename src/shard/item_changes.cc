@@ -12,6 +12,11 @@ TextAnswer not_enough_free(Units free) {
                   free);
 }
 
+// As the record has it.
+std::string restock_text(int64_t delta) {
+  return "restock " + std::to_string(delta);
+}
+
 std::string_view shortened(std::string_view text) {
   return text.substr(0, bounds::admin_text_bytes_max);
 }
@@ -143,18 +148,20 @@ void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms
 void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body, Moment now) {
   const Result<Restock> asked = parse_restock(body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
+  if (const std::string other = other_use_of(*asked, item); !other.empty())
+    return host_.complete(by.place, refused(Verdict::key_reused, other));
   if (Change* const same = find_restock(asked->op_id)) {
     if (same->places.size() > bounds::op_repeats_max)
       return host_.complete(by.place, {.refusal = Verdict::overloaded});
     return same->places.push_back(by.place);
   }
   const stock::RegisteredItem& known = state_.items()[item];
-  if (state_.knows_op(asked->op_id))
+  if (state_.find_op(asked->op_id) != nullptr)
     return host_.complete(
         by.place, {.body = restock_json(known.terms.code, asked->op_id, false, known.total())});
-  if (state_.op_ids().size() >= bounds::op_ids_max)
+  if (state_.ops().size() >= bounds::op_ids_max)
     return host_.complete(by.place, conflict("too_many_op_ids", "no more op_ids can be remembered",
-                                             "op_ids", state_.op_ids().size()));
+                                             "op_ids", state_.ops().size()));
   if (const auto after = restocked({known.supplied, known.withdrawn}, asked->delta);
       asked->delta > 0 && !after)
     return host_.complete(
@@ -188,7 +195,7 @@ void ItemChanges::record_restock(Change& change, Moment now) {
   }
   host_.append(orderlog::Supply{
       .item = change.item, .supplied = after.supplied, .withdrawn = after.withdrawn});
-  record(change, "restock " + std::to_string(delta), now);
+  record(change, restock_text(delta), now);
   change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
 }
 
@@ -204,6 +211,23 @@ void ItemChanges::set_limits(const Operator& by, std::string_view body, Moment n
   change.limits = *asked;
   change.answer = {.body = limits_json(lease_max, lag_max)};
   record(change, "limits " + change.answer.body, now);
+}
+
+// For what else the op_id was used, or is being used just now; empty: for nothing else.
+std::string ItemChanges::other_use_of(const Restock& asked, ItemId item) {
+  ItemId used_item = item;
+  std::string used_for = restock_text(asked.delta);
+  if (const Change* const same = find_restock(asked.op_id)) {
+    used_item = same->item;
+    used_for = restock_text(same->restock.delta);
+  } else if (const auto* const op = state_.find_op(asked.op_id);
+             op != nullptr && !op->what.empty()) {
+    used_item = op->item;
+    used_for = op->what;
+  }
+  if (used_item == item && used_for == restock_text(asked.delta)) return {};
+  return "op_id " + std::string(asked.op_id) + " was used for another change: " + used_for +
+         " of " + std::string(state_.items()[used_item].terms.code.view());
 }
 
 ItemChanges::Change* ItemChanges::find_restock(std::string_view op_id) {
@@ -266,6 +290,9 @@ void ItemChanges::take_agreement(Change& change, const ledger::StockChange& answ
       return finish(change);
     case Outcome::not_enough:
       change.answer = not_enough_free(answer.free);
+      return finish(change);
+    case Outcome::reused:
+      change.answer = refused(Verdict::key_reused, answer.message);
       return finish(change);
     case Outcome::unavailable:
       change.answer = refused(Verdict::ledger_unavailable, answer.message);

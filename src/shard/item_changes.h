@@ -21,7 +21,7 @@
 // leaves them on sale, as the log says.
 //
 // A restock is applied once per op_id: a repeat of one under way waits for it and gets its answer,
-// a later one is told that it had been applied. Belongs to shard 0's thread.
+// a later one is told that it had been applied; the op_id of another change is refused. Belongs to shard 0's thread.
 #pragma once
 
 #include <optional>
@@ -115,6 +115,7 @@ class ItemChanges {
   void record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what,
                     Moment now);
   void record_restock(Change& change, Moment now);
+  std::string other_use_of(const Restock& asked, ItemId item);
   Change* find_restock(std::string_view op_id);
   bool is_under_way(std::string_view new_code) const;
 

@@ -175,7 +175,9 @@ Status StreamState::apply_one(const orderlog::Supply& record, Lsn, Moment) {
 }
 
 Status StreamState::apply_one(const orderlog::Admin& record, Lsn, Moment) {
-  if (!record.op_id.empty()) op_ids_.emplace(record.op_id);
+  if (!record.op_id.empty())
+    ops_.try_emplace(std::string(record.op_id),
+                     AppliedOp{.item = record.item, .what = std::string(record.what)});
   return Ok{};
 }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -146,8 +147,18 @@ class StreamState {
 
   // Shard 0 only.
   const std::vector<RegisteredItem>& items() const { return items_; }
-  bool knows_op(std::string_view op_id) const { return op_ids_.contains(std::string(op_id)); }
-  const std::unordered_set<std::string>& op_ids() const { return op_ids_; }
+  // An operation that was applied under an op_id: the item and the words of its record. Without them, it was in a snapshot of
+  // a version that kept no more than the op_id.
+  struct AppliedOp {
+    ItemId item = kNoItem;
+    std::string what;
+  };
+  using AppliedOps = std::unordered_map<std::string, AppliedOp>;
+  const AppliedOp* find_op(std::string_view op_id) const {
+    const auto found = ops_.find(std::string(op_id));
+    return found == ops_.end() ? nullptr : &found->second;
+  }
+  const AppliedOps& ops() const { return ops_; }
 
   // The ledger's epoch that this stream has promised last: no grant of an earlier one is accepted.
   uint64_t promised_epoch() const { return promised_epoch_; }
@@ -202,7 +213,7 @@ class StreamState {
   std::vector<ItemStock> stocks_;
   std::vector<RegisteredItem> items_;
   std::unordered_set<std::string> codes_;  // of items_
-  std::unordered_set<std::string> op_ids_;
+  AppliedOps ops_;  // by op_id
   uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;

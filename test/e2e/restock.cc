@@ -58,6 +58,28 @@ TEST_SUITE("e2e/restock") {
     server.check_books();
   }
 
+  TEST_CASE("an op_id of another change is a conflict, also after restarts and from a snapshot") {
+    Server server({.catalog = catalog({{.stock = 5}}), .shards = 2});
+    CHECK(restock(server.admin(), "r1", "10").status == 200);
+    const auto is_conflict = [&](const std::string& delta) {
+      const Response answer = restock(server.admin(), "r1", delta);
+      return answer.status == 422 && answer.code() == "key_reused" &&
+             answer.body.find("restock 10 of ticket") != std::string::npos;
+    };
+    CHECK(is_conflict("11"));
+    CHECK(is_conflict("-10"));
+    server.kill9();
+    server.start();
+    CHECK(is_conflict("11"));
+    // Another number of shards begins with snapshots.
+    REQUIRE(server.terminate() == 0);
+    server.options().shards = 3;
+    server.start();
+    CHECK(is_conflict("11"));
+    CHECK(restock(server.admin(), "r1", "10").status == 200);
+    CHECK(server.books().total == 15);
+  }
+
   TEST_CASE("different operations at once all count") {
     Server server({.catalog = catalog({{.stock = 0}}), .shards = 2});
     std::vector<std::thread> operators;

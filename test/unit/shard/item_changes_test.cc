@@ -214,6 +214,27 @@ TEST_SUITE("shard/item_changes") {
     CHECK(rig.books(item).total == 15);
   }
 
+  TEST_CASE("an op_id of another restock is refused while that is under way and afterwards") {
+    OperatorsRig rig;
+    const ItemId item = rig.add_item("ticket", 10), seat = rig.add_item("seat", 10);
+    rig.restock(0, item, "r1", 5);
+    rig.restock(1, item, "r1", 6);
+    CHECK(rig.answers.at(1).refusal == Verdict::key_reused);
+    CHECK(rig.says(1, "op_id r1 was used for another change: restock 5 of ticket"));
+    rig.settle();
+    CHECK(rig.says(0, R"("applied":true,"total":15)"));
+    rig.restock(2, item, "r1", -5);
+    rig.restock(3, seat, "r1", 5);
+    for (const uint32_t place : {2, 3}) {
+      CHECK(rig.answers.at(place).refusal == Verdict::key_reused);
+      CHECK(rig.says(place, "restock 5 of ticket"));
+    }
+    rig.restock(4, item, "r1", 5);
+    CHECK(rig.says(4, R"("applied":false,"total":15)"));
+    CHECK(rig.item(item).total() == 15);
+    CHECK(rig.item(seat).total() == 10);
+  }
+
   TEST_CASE("more repeats than there is room for are refused") {
     OperatorsRig rig;
     const ItemId item = rig.add_item("ticket", 10);

@@ -11,6 +11,7 @@
 --                      J:<node>     has joined; the value is "generation.shards" of its data directory
 --                      boot:<node>  the process that speaks for the node; "-" when it was fenced
 --                      n:<stream>   number of the stream's last exchange
+--                      s:<node>     signs of life, counted
 --                    and what outlives epochs:
 --                      d:<stream>   newest record of its order log that was durable
 --                      e:<epoch>    an epoch whose items may still have keys
@@ -58,9 +59,10 @@ local function set_counters(key, stream, a, r, pool)
              'p:' .. stream, text(pool))
 end
 
+-- False: the epoch knows the item, and its key was removed. A new one would have all units free, also those that are sold.
 local function raise_supply(epoch, item, supplied)
   local key = item_key(epoch, item)
+  if redis.call('SADD', P .. 'k:' .. epoch, item) == 0 and redis.call('EXISTS', key) == 0 then return false end
   if supplied > (tonumber(redis.call('HGET', key, 'T')) or -1) then redis.call('HSET', key, 'T', text(supplied)) end
-  redis.call('SADD', P .. 'k:' .. epoch, item)
   return key
 end

@@ -1,7 +1,7 @@
 -- A node, or the proposer as "*", says what it knows: ARGV epoch node boot place shards fin, then for each item
 --   item supplied count, and count times: stream a r pool
 --   -> OK st, and for each of the node's shards: n d
---    | JOINED st, the same | STRANGER (not a member of this epoch) | FENCED | GONE | ROLLED | EPOCH | REPLICA
+--    | JOINED st, the same | LOST item(its key was removed) | STRANGER (not a member of this epoch) | FENCED | GONE | ROLLED | EPOCH | REPLICA
 --
 -- place: "generation.shards" of the node's data directory; its streams are node.generation.shard.
 -- "*" brings what the database knows: the supply of every item, and the counters of members that are down.
@@ -33,6 +33,7 @@ if m[5] then return joined('JOINED', m[3]) end
 local at = 7
 while at <= #ARGV do
   local key = raise_supply(epoch, ARGV[at], tonumber(ARGV[at + 1]))
+  if not key then return {'LOST', ARGV[at]} end
   local count = tonumber(ARGV[at + 2])
   at = at + 3
   for _ = 1, count do

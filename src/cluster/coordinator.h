@@ -1,24 +1,30 @@
-// The node's part in the shared ledger's epochs: one thread that watches Redis, promises, begins epochs and joins them, so
+// A node's part in the epochs of the shared ledger: one thread that watches Redis, promises, begins epochs and joins them, so
 // that the shards need only exchange.
 //
-//                     ┌────────────────── what Redis says (lua/check.lua) ──────────────────┐
-//      open, joined   │ nothing to do: the shards exchange                                  │
-//      recovering     │ promise the epoch in every log, then JOIN; wait for the others      │
-//      gone, rolled   │ begin an epoch: number and members from the registry, promise, BUMP,│
-//      a stranger     │ FILL what the database knows, JOIN                                  │
-//                     └─────────────────────────────────────────────────────────────────────┘
+//                     ┌─────────────────── what Redis answers (lua/check.lua) ───────────────────┐
+//      open, joined   │ nothing to do: the shards exchange                                       │
+//      recovering     │ promise the epoch in every log, then JOIN; wait for the others           │
+//      gone, rolled,  │ begin an epoch: number and members from the registry, promise, BUMP,     │
+//      no member of it│ FILL what the registry knows, JOIN                                       │
+//                     └──────────────────────────────────────────────────────────────────────────┘
 //
-// The order within an epoch is the proof: every stream of every member has durably promised E, and so accepts no earlier
-// grant ever again, before the counters with which E begins are told; and the scripts check at every call that Redis is
-// still the one that opened E. So whatever Redis forgets, no unit can be granted twice.
+// The order within an epoch is the proof. Before any counter of epoch E reaches Redis, every stream of every member has durably
+// promised E, and so accepts no grant of an earlier epoch ever again. The scripts check at every call that this Redis is still the
+// one that opened E. So whatever Redis forgets, no unit can be granted twice.
 //
 // The groups of a Redis Cluster go through this side by side, each at its own master, with one promise and one number for
-// each epoch: what is proved of one group holds for all. A master that cannot be reached stops its own groups alone, and so
-// does one that refuses to be written to. When one group needs an epoch it begins at all of them; one that was out of reach then
-// lags behind, and brings about the next: at once, and less and less often while that does not open it.
+// each epoch: what is proved of one group holds for all. A master that cannot be reached, or refuses to be written to, stops its
+// own groups alone. When one group needs an epoch, the epoch begins at all of them. A group that was out of reach then is behind,
+// and needs the next: at once, and less and less often while that does not open it.
 //
-// Blocking calls with deadlines throughout; only this thread waits. A loop over what is there, not a sequence that must be
-// finished: each step looks again, so a crash, a timeout or another node's epoch at any point is just another state to find.
+// Blocking calls with deadlines throughout; only this thread waits. Each step looks at what is there and goes on from that, so a
+// crash, a timeout or another node's epoch at any point is just another state to find.
+//
+//   coordinator.cc           the thread, its steps, its status
+//   coordinator_look.cc      what the masters answer and what follows
+//   coordinator_begin.cc     a new epoch
+//   coordinator_join.cc      promise and JOIN
+//   coordinator_changes.cc   supply, operators' changes
 #pragma once
 
 #include <atomic>
@@ -28,12 +34,15 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "cluster/epoch_check.h"
 #include "cluster/epoch_link.h"
+#include "cluster/join_lines.h"
 #include "cluster/redis_client.h"
 #include "cluster/registry.h"
 #include "cluster/terms.h"
@@ -54,7 +63,7 @@ struct CoordinatorSettings {
   uint64_t promised = 0;  // the highest promise of the logs at start
 };
 
-// For whoever shows it.
+// What readiness, status and metrics show.
 struct CoordinatorStatus {
   bool is_open = false;
   uint64_t epoch = 0;
@@ -83,92 +92,99 @@ class Coordinator {
   [[nodiscard]] std::vector<ledger::StockChange> take_changes();
   void offer_terms(std::vector<TermsOffer> offers);
 
-  // One look and what follows from it; the thread's loop, and tests' hand on it. How long to wait for the next, unless woken.
+  // One look and what follows from it. Returns how long to wait before the next, unless woken. The thread calls it in a loop;
+  // tests call it themselves.
   std::chrono::milliseconds step();
 
  private:
-  struct View {          // what lua/check.lua said
-    std::string status;  // empty: nothing, the master cannot be reached
-    std::string state, members, place, boot;
-    uint64_t epoch = 0;
-    uint32_t groups = 0;  // that the items are dealt out to in it
-    bool is_filled = false;
-
-    bool is_there() const { return !status.empty(); }
-    bool is_in(uint64_t other) const { return status == "OK" && epoch == other; }
-    bool is_open() const { return status == "OK" && state == "O"; }
-  };
   struct Group {
-    View view;                   // of the last look
-    uint64_t joined = 0;         // by this process
-    uint64_t open = 0;           // told to the shards
-    uint64_t purged = 0;         // epochs before it have no keys any more
+    EpochCheck check;            // of the last look
+    uint64_t joined = 0;         // the epoch that this process has joined
+    uint64_t open = 0;           // the epoch in which the shards may exchange
+    uint64_t purged = 0;         // epochs before this one have no keys any more
     bool needs_rejoin = false;   // a shard had trouble
     bool needs_supplies = true;  // Redis may not know of an item or of new units
     bool is_void = false;        // at the last look: it needs another epoch
-    int64_t void_until_ns = 0,
-            patience_ns = 0;  // so long no other is begun for it, and so long the next time
+    int64_t void_until_ns = 0;   // until then no other is begun for it
+    int64_t patience_ns = 0;     // how long that is
+    // While shards ask for items that the Redis does not know: since when, and until when.
+    int64_t unknown_since_ns = INT64_MIN / 2, unknown_last_ns = INT64_MIN / 2;
     std::vector<uint64_t> last_numbers;  // by shard
   };
-  using Words = std::vector<std::string>;
-  using Lines =
-      std::vector<Words>;  // of a JOIN, an item each: item supplied count (stream a r pool)…
+  using Job = std::function<ledger::StockChange()>;
+
+  // ---- the thread
+  void run();
+  std::chrono::milliseconds advance();
+  std::chrono::milliseconds take_part(uint64_t epoch);
+  std::chrono::milliseconds wait_for_others(uint64_t epoch);
+  Result<std::set<uint32_t>> find_missing(uint64_t epoch);
+  void report_missing(uint64_t epoch, const std::vector<uint32_t>& nodes);
+  void open_groups(uint64_t epoch, bool has_joined);
+  void assign();
+  void publish(const std::string& problem);
+  bool fail(const std::string& problem);  // publishes it; false
+  std::string servers_in_use() const;
+  bool is_stopping() const { return is_stopping_.load(std::memory_order_relaxed); }
+  Result<RedisValue> call(const Group& group, Script script, const Words& words);
+  std::string place() const;
+  std::string stream_of(size_t shard) const;
 
   // ---- looking
-  std::chrono::milliseconds advance();
   bool connect();
   bool enroll();
+  void end_if_retired();
   bool look();
-  View view_of(const RedisValue& answer) const;
+  bool look_at(uint32_t number, bool is_beat);
+  std::string misfit_of(const EpochCheck& check) const;
+  void refuse_lost_log() const;
   uint64_t newest_epoch() const;
   int64_t stalled_ns(uint64_t epoch);
-  bool needs_new_epoch(const View& view, bool has_stalled) const;
   bool must_begin(uint64_t newest);
+  bool needs_new_epoch(const EpochCheck& check, bool has_stalled) const;
   bool is_member(const std::string& members) const;
-  void refuse_lost_log() const;
+  void note_unknown_items(uint32_t groups);
+  bool misses_items() const;
 
-  // ---- epochs
+  // ---- a new epoch
   bool begin_epoch(uint64_t above);
   bool is_overtaken(uint64_t above) const;
   bool bump(const EpochPlan& plan);
-  void be_patient();
   void fill(const EpochPlan& plan);
-  std::chrono::milliseconds take_part(uint64_t epoch);
+  void be_patient();
+
+  // ---- promise and JOIN
   bool promise(uint64_t epoch);
   bool wait_for_promises(uint64_t epoch);
   bool enter(uint64_t epoch);
   bool must_join(const Group& group, uint64_t epoch) const;
   bool join(uint64_t epoch);
   void rejoin_open_groups(uint64_t epoch);
-  bool join_group(Group& group, uint64_t epoch, const Lines& lines);
-  std::vector<Lines> lines_of_streams(uint64_t epoch) const;
-  std::optional<RedisValue> send_join(const Group& group, Words words, const Lines& lines,
+  std::vector<JoinLines> lines_of_streams(uint64_t epoch) const;
+  bool join_group(Group& group, uint64_t epoch, const JoinLines& lines);
+  std::optional<RedisValue> send_join(const Group& group, Words words, const JoinLines& lines,
                                       const char* what);
   void note_numbers(Group& group, const RedisValue& joined, uint64_t epoch);
-  void open_groups(uint64_t epoch, bool has_joined);
-  std::chrono::milliseconds wait_for_others(uint64_t epoch);
-  bool is_refused(const RedisValue& answer, const char* what);
-  void end_if_retired();
+  bool is_refused(const Group& group, const RedisValue& answer, const char* what);
 
-  // ---- supply, changes
+  // ---- supply, operators' changes
+  void add_job(Job job);
+  void do_jobs();
+  ledger::StockChange add_item(const std::string& item, Units stock);
+  ledger::StockChange restock_item(const std::string& item, const std::string& op_id,
+                                   int64_t delta);
+  std::optional<ledger::StockChange> withdraw(const Group& group, const std::string& item,
+                                              const std::string& op_id, Units units);
+  void raise_supply(Group& group, const Supply& supply);
   void send_supplies();
   bool may_supply();
   void purge(Group& group);
-  void do_jobs();
-  ledger::StockChange do_restock(const std::string& item, const std::string& op_id, int64_t delta);
-
-  Result<RedisValue> call(const Group& group, Script script, const Words& words);
   Group& group_with(const std::string& item) {
     return groups_[group_of(item, client_.group_count())];
   }
-  void assign();
-  bool fail(const std::string& problem);
-  void settle(const std::string& problem);
-  std::string servers_in_use() const;
-  bool is_stopping() const { return is_stopping_.load(std::memory_order_relaxed); }
-  void run();
-  std::string place() const;
-  std::string stream_of(size_t shard) const;
+
+  // An epoch that no member fills or joins for so long is begun again.
+  static constexpr int64_t kStallNs = 3 * kSecond;
 
   CoordinatorSettings settings_;
   Registry& registry_;
@@ -182,18 +198,19 @@ class Coordinator {
   std::vector<Group> groups_;
   std::vector<RedisServer> assigned_servers_;
   std::string unreached_;       // why a master was not reached at the last look; empty: all were
-  uint64_t highest_promise_;    // of this node, in any of its logs, ever
-  uint64_t asked_promise_ = 0;  // of the shards of this process
-  uint64_t promised_ = 0;       // by all of them, durably
+  uint64_t highest_promise_;    // that any log of this node has ever made
+  uint64_t asked_promise_ = 0;  // that the shards of this process are to make
+  uint64_t promised_ = 0;       // that all of them have made, durably
   uint64_t entered_ = 0, joined_ = 0;
   uint32_t stream_count_;  // of all nodes
-  uint64_t refused_ = 0;   // an epoch that the registry does not let this node enter
-  uint64_t disputed_ = 0;  // an epoch in which Redis said what cannot be
-  uint64_t stalled_epoch_ = 0;
-  int64_t stalled_since_ns_ = 0, asked_who_ns_ = 0, asked_where_ns_ = 0;
+  uint64_t refused_ =
+      0;  // an epoch that this node cannot join: the registry refuses it, or Redis has lost a part of it
+  uint64_t disputed_ = 0;                  // an epoch in which Redis answered what cannot be
+  std::optional<uint64_t> stalled_epoch_;  // 0: Redis has none, and none can be begun there
+  int64_t last_beat_ns_ = 0;
+  int64_t stalled_since_ns_ = 0, asked_members_ns_ = 0, asked_masters_ns_ = 0;
   OpenOffers open_offers_;
 
-  using Job = std::function<ledger::StockChange()>;
   mutable std::mutex mutex_;  // guards the next five
   std::condition_variable wake_;
   bool is_woken_ = false;

@@ -1,10 +1,11 @@
-// Between the coordinator's thread and one shard: what the shard's stream is to do about the ledger's epoch, and what it has
-// done. State, not messages: the newest assignment is all that counts, and a shard that was slow misses nothing.
+// Between the coordinator's thread and one shard: the coordinator assigns what the shard's stream is to do about the ledger's
+// epoch, the shard reports what it has done. State, not messages: only the newest assignment counts, so a shard that was slow
+// misses nothing.
 //
-//   coordinator ── assign ──▶ promise epoch 7 ──▶ shard logs it, drops what it still hears of epoch 6
+//   coordinator ── assign ──▶ promise epoch 7 ──▶ shard logs it, drops what still arrives of epoch 6
 //               ◀── report ── promised 7, durable; counters as of then
 //               ── assign ──▶ 7 is open ────────▶ shard exchanges with Redis
-//               ◀── trouble ─ Redis says it is not what it was
+//               ◀── trouble ─ the connection broke; Redis answers that it is not the one that opened 7
 //
 // A mutex guards both; the shard takes it only when the number has changed, which is when an epoch changes.
 #pragma once
@@ -16,18 +17,18 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "cluster/redis_url.h"
 #include "order.h"
 
 namespace stampede::cluster {
 
-// The Redis that counts now, resolved: the shard's thread must not wait for a name server.
+// The Redis that counts now, with a resolved address: the shard's thread must not wait for a name server.
 struct RedisServer {
   HostPort address;  // host: a numeric address; port 0: none is known
   std::string user, password;
   uint32_t database = 0;
-  bool is_asking =
-      false;  // a cluster is moving the slot there: it answers only who says ASKING first
+  bool is_asking = false;  // a cluster is moving the slot there: it answers only after ASKING
   friend bool operator==(const RedisServer&, const RedisServer&) = default;
 };
 
@@ -39,7 +40,7 @@ struct GroupAssignment {
 struct Assignment {
   uint64_t promise = 0;  // the epoch to be promised in the log
   std::vector<GroupAssignment> groups;
-  uint32_t stream_count = 1;  // of all nodes: they share what is plenty
+  uint32_t stream_count = 1;  // of all nodes: they share what can be leased ahead
 };
 
 // A stream's counters of an item as it joins an epoch; all of it is durable.
@@ -74,9 +75,10 @@ class EpochLink {
     return promise_;
   }
   [[nodiscard]] uint64_t promised() const { return promised_.load(std::memory_order_acquire); }
-  // The groups that the shard has had trouble with since the last call, and those that only a new epoch can help.
+  // Of the groups, a bit each, since the last call: those that the shard has had trouble with, those that only a new epoch can
+  // help, and those whose Redis does not know an item that buyers ask for.
   struct Trouble {
-    uint32_t groups = 0, needs_new_epoch = 0;
+    uint32_t groups = 0, needs_new_epoch = 0, unknown_items = 0;
   };
   [[nodiscard]] Trouble take_trouble() {
     const std::lock_guard lock(mutex_);
@@ -91,6 +93,7 @@ class EpochLink {
   }
   void report(Promise promise) {
     const uint64_t epoch = promise.epoch;
+    CHECK(epoch > promised());
     {
       const std::lock_guard lock(mutex_);
       promise_ = std::move(promise);
@@ -105,6 +108,11 @@ class EpochLink {
       trouble_.needs_new_epoch |= uint32_t{needs_new_epoch} << group;
     }
     wake_coordinator_();
+  }
+  // Wakes nobody: the next look of the coordinator is soon enough.
+  void report_unknown_item(uint32_t group) {
+    const std::lock_guard lock(mutex_);
+    trouble_.unknown_items |= uint32_t{1} << group;
   }
 
  private:

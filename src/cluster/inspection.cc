@@ -1,7 +1,11 @@
 #include "cluster/inspection.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <map>
+#include <set>
+#include <thread>
 
 #include "stream_key.h"
 
@@ -10,11 +14,14 @@ namespace {
 
 constexpr size_t kItemsPerPage = 200;
 constexpr size_t kItemsPerCall = 500;
+// A node that runs gives a sign every 200 ms; one that waits for its database gives none for a while.
+constexpr std::chrono::milliseconds kSignsPause{250};
+constexpr int kSignsLooksMax = 12;
 constexpr uint32_t kNoNode = UINT32_MAX;  // of a counter that carries no stream's name
 
 using Words = std::vector<std::string>;
 
-// The script's status, unless it is the one that was hoped for.
+// An Error with the script's status, unless that is OK.
 Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
   if (!answer) return answer.error();
   const std::string& status = answer->values[0].text;
@@ -22,7 +29,7 @@ Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
   return Error{what + ": Redis says " + status};
 }
 
-// What a script takes of each item, dealt out to the groups and sent some at a time.
+// Words of a script for each item, dealt out to the groups and sent some at a time.
 class ItemLines {
  public:
   explicit ItemLines(RedisClient& client) : client_(client), groups_(client.group_count()) {}
@@ -114,7 +121,7 @@ namespace {
 
 Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
   EpochView view;
-  // Who asks does not matter: of no node.
+  // Node −1 is none: the answer about a node is not needed.
   Result<RedisValue> answer = client.call(group, Script::check, {"-1"});
   if (!answer) return answer.error();
   const std::vector<RedisValue>& values = answer->values;
@@ -151,7 +158,7 @@ Result<EpochView> look_at_epoch(RedisClient& client) {
   for (uint32_t group = 1; whole && group < client.group_count(); ++group) {
     Result<EpochView> view = look_at_group(client, group);
     if (!view) return view;
-    // In which not all are yet is being built.
+    // An epoch that not all groups are in yet is being built.
     const auto state = view->epoch == whole->epoch
                            ? view->state
                            : std::min(view->state, EpochView::State::recovering);
@@ -166,6 +173,51 @@ Result<EpochView> look_at_epoch(RedisClient& client) {
     });
   }
   return whole;
+}
+
+namespace {
+
+// By group and member: how many signs it has given there.
+using Signs = std::map<std::pair<uint32_t, uint32_t>, int64_t>;
+
+Result<Signs> read_signs(RedisClient& client, uint64_t epoch) {
+  Signs signs;
+  for (uint32_t group = 0; group < client.group_count(); ++group) {
+    Result<RedisValue> answer = client.call(group, Script::alive, {std::to_string(epoch)});
+    if (!answer) return answer.error();
+    // A group that is not in the epoch says nothing of its members.
+    for (size_t i = 1; i + 1 < answer->values.size() && answer->values[0].text == "OK"; i += 2)
+      signs[{group, static_cast<uint32_t>(answer->values[i].integer)}] =
+          answer->values[i + 1].integer;
+  }
+  return signs;
+}
+
+SignsOfLife compare(const Signs& before, const Signs& after) {
+  std::set<uint32_t> members, running;
+  for (const auto& [key, count] : after) {
+    members.insert(key.second);
+    if (const auto earlier = before.find(key); earlier != before.end() && earlier->second != count)
+      running.insert(key.second);
+  }
+  SignsOfLife signs;
+  for (const uint32_t member : members)
+    (running.contains(member) ? signs.running : signs.silent).push_back(member);
+  return signs;
+}
+
+}  // namespace
+
+Result<SignsOfLife> watch_members(RedisClient& client, uint64_t epoch) {
+  const Result<Signs> before = read_signs(client, epoch);
+  if (!before) return before.error();
+  for (int look = 1;; ++look) {
+    std::this_thread::sleep_for(kSignsPause);
+    const Result<Signs> after = read_signs(client, epoch);
+    if (!after) return after.error();
+    SignsOfLife signs = compare(*before, *after);
+    if (signs.silent.empty() || look == kSignsLooksMax) return signs;
+  }
 }
 
 namespace {
@@ -215,9 +267,8 @@ Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, ui
     if (!answer) return answer.error();
     const std::string& status = answer->values[0].text;
     if (status == "MISSING")
-      return Error{
-          "the epoch waits for node " + answer->values.at(1).text +
-          " too: what each of two missing nodes holds cannot be told apart; start it first"};
+      return Error{"the epoch waits for node " + answer->values.at(1).text +
+                   " too: of two missing nodes it is not known which holds what; start it first"};
     if (status != "OK" && status != "JOINED")
       return Error{"presuming what node " + name + " holds: Redis says " + status + ": try again"};
     Result<std::vector<ItemCounters>> items = read_group(client, group, epoch, "R");
@@ -249,14 +300,14 @@ Status fence(RedisClient& client, uint64_t epoch, uint32_t node) {
   return Ok{};
 }
 
-Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
-              const std::vector<FrozenCount>& counts) {
+Status write_final_counts(RedisClient& client, uint64_t epoch, uint32_t node,
+                          const std::vector<FrozenCount>& counts) {
   ItemLines lines(client);
   for (const FrozenCount& count : counts)
     lines.add(count.item, {count.item, count.stream, std::to_string(count.accepted),
                            std::to_string(count.returned)});
   return lines.send(Script::settle, {std::to_string(epoch), std::to_string(node)},
-                    "settling node " + std::to_string(node));
+                    "writing the final counters of node " + std::to_string(node));
 }
 
 Result<bool> is_in_use(Registry& registry, uint64_t epoch) {
@@ -277,7 +328,7 @@ Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& su
 Status finish_epoch(RedisClient& client) {
   Result<RedisValue> answer = client.call(0, Script::finish, {});
   if (!answer) return answer.error();
-  // None is there, or one that is over: the nodes are at it.
+  // There is no epoch, or one that is over: the nodes are about to begin the next.
   const std::string& status = answer->values[0].text;
   if (status == "OK" || status == "GONE" || status == "ROLLED") return Ok{};
   return Error{"this Redis is a replica: name the master"};

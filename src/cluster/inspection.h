@@ -1,4 +1,4 @@
-// The shared ledger as operators and the audit see it: what its Redis says of the epoch, its members and its items, all groups
+// The shared ledger as operators and the audit see it: the epoch, its members and its items as they are in Redis, all groups
 // together; and the changes that commands make. Blocking.
 #pragma once
 
@@ -32,12 +32,12 @@ struct StreamCounters {
   int64_t granted = 0, returned = 0, unsold = 0;
 };
 
-// One item in the open epoch; signed, for what cannot be must be told too.
+// One item in the open epoch. Signed, so that impossible numbers show as they are.
 struct ItemCounters {
   std::string item;
   int64_t supplied = 0, withdrawn = 0;
   int64_t held = 0;    // by streams, withdrawn ones included
-  int64_t unsold = 0;  // in the pools of streams, as they last said
+  int64_t unsold = 0;  // in the pools of streams, as they last reported
   std::vector<StreamCounters> streams;
   [[nodiscard]] int64_t free() const { return supplied - held; }
   [[nodiscard]] int64_t total() const { return supplied - withdrawn; }
@@ -45,21 +45,27 @@ struct ItemCounters {
 
 // Of a cluster: open when all groups are, in the same epoch.
 [[nodiscard]] Result<EpochView> look_at_epoch(RedisClient& client);
+// Members of the epoch, in rising order: those that have looked at Redis while this watched, and those that have not, in 3 s.
+// A member that was fenced is in neither.
+struct SignsOfLife {
+  std::vector<uint32_t> running, silent;
+};
+[[nodiscard]] Result<SignsOfLife> watch_members(RedisClient& client, uint64_t epoch);
 // Of the open epoch, by code; each item as of one moment, the items one after the other.
 [[nodiscard]] Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch);
 
-// From here on no process of the node is heard in this epoch; its counters stand still.
+// From here on Redis refuses every process of the node in this epoch; the node's counters do not change any more.
 [[nodiscard]] Status fence(RedisClient& client, uint64_t epoch, uint32_t node);
-// The same for a node that the epoch waits for, and for nobody else; what it may hold at most, for the registry. Redis was lost
-// since the node was heard last, so nobody knows what it was granted: all that nobody else holds.
+// The same for a node that is the only one the epoch waits for. Returns the most that the node may hold, for the registry: Redis
+// was lost after the node's last exchange, so its grants are not known, and all units that no other node holds are presumed.
 [[nodiscard]] Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch,
                                                        uint32_t node);
-// The final counters of a node that was fenced, or never joined this epoch.
-[[nodiscard]] Status settle(RedisClient& client, uint64_t epoch, uint32_t node,
-                            const std::vector<FrozenCount>& counts);
+// Writes the final counters of a node that was fenced, or never joined this epoch.
+[[nodiscard]] Status write_final_counts(RedisClient& client, uint64_t epoch, uint32_t node,
+                                        const std::vector<FrozenCount>& counts);
 
-// Whether an active member is in this epoch. Otherwise this Redis is not the one in use, and nothing may be freed there: who
-// alone is still heard there may have been presumed lost.
+// Whether an active member is in this epoch. Otherwise this Redis is not the one in use, and nothing may be freed there: a node
+// that alone still uses it may have been presumed lost.
 [[nodiscard]] Result<bool> is_in_use(Registry& registry, uint64_t epoch);
 // Units ever supplied, absolute.
 [[nodiscard]] Status supply(RedisClient& client, uint64_t epoch,
@@ -67,15 +73,15 @@ struct ItemCounters {
 // The nodes build the next epoch from their logs; one group is enough for that.
 [[nodiscard]] Status finish_epoch(RedisClient& client);
 
-// What the node's streams were granted and have returned, for the registry.
+// The units that the node's streams were granted and have returned, for the registry.
 [[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items,
                                                  uint32_t node);
 
 // Nodes of a list such as "0,3,7".
 [[nodiscard]] std::vector<uint32_t> parse_nodes(const std::string& list);
 [[nodiscard]] std::string text_of(const std::vector<uint32_t>& nodes);
-// What is wrong when the epoch's items are dealt out to so many groups, and here to another number: an item would be counted
-// at two places.
+// The complaint when the epoch deals its items out to so many groups and this program to another number: an item would be
+// counted at two places.
 [[nodiscard]] std::string other_groups(uint32_t groups);
 
 }  // namespace stampede::cluster

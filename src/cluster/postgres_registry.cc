@@ -399,11 +399,13 @@ Result<std::optional<Restocked>> PostgresRegistry::find_restock(const std::strin
   using Answer = std::optional<Restocked>;
   return run<Answer>(Access::read, [&]() -> Result<Answer> {
     const Result<Rows> rows = query(
-        "SELECT item, supplied, withdrawn FROM restocks JOIN supply USING (item) WHERE op_id=$1",
+        "SELECT item, supplied, withdrawn, delta FROM restocks JOIN supply USING (item) WHERE "
+        "op_id=$1",
         with(op_id));
     if (!rows) return rows.error();
     if (rows->size() == 0) return Answer();
-    return Answer({.is_applied = false, .supply = supply_of(*rows, 0)});
+    return Answer(
+        {.is_applied = false, .delta = rows->integer(0, 3), .supply = supply_of(*rows, 0)});
   });
 }
 
@@ -417,7 +419,7 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
     if (!done) return done.error();
     if (done->size() == 1) {
       if (done->text(0, 0) == item && done->integer(0, 1) == delta)
-        return Restocked{.is_applied = false, .supply = **before};
+        return Restocked{.is_applied = false, .delta = delta, .supply = **before};
       return Error{"op_id " + op_id + " was used before, for " + std::string(done->text(0, 0)) +
                    " and " + std::string(done->text(0, 1)) + " units"};
     }
@@ -447,7 +449,7 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
         !status)
       return status.error();
     if (Status status = outdate_plans(); !status) return status.error();
-    return Restocked{.is_applied = true, .supply = after};
+    return Restocked{.is_applied = true, .delta = delta, .supply = after};
   });
 }
 

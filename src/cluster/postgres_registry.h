@@ -1,6 +1,6 @@
 // The registry in PostgreSQL, in the tables of postgres/schema.h, beside the orders.
 //
-// One advisory lock makes the mutations of all nodes a single line; each is a transaction that takes
+// One advisory lock puts the mutations of all nodes in one line; each is a transaction that takes
 // it first, so that everything it reads afterwards stays true until it ends. They are rare (a start,
 // a failover, an operator), so there is nothing to gain from finer locks. The drainers never take it.
 //
@@ -57,7 +57,7 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<Supply>> read_supplies();
   Result<std::vector<Member>> read_members();
   Result<std::vector<FrozenCount>> read_frozen();
-  // Plans of epochs that nobody has entered yet do not know what this transaction changes.
+  // This transaction changes what plans were made from: no member may enter an epoch with an older plan any more.
   Status outdate_plans();
   Result<bool> is_outdated(uint64_t epoch);
   Status make_inactive(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts);

@@ -51,7 +51,7 @@ Result<RedisServer> RedisClient::server_at(const std::string& host, uint16_t por
       .address = *address, .user = url_.user, .password = url_.password, .database = url_.database};
 }
 
-// Whoever is connected is there, and knows it as well as the hosts of the URL, which may all be gone by now.
+// A master that is connected answers, and knows the cluster as well as the hosts of the URL, which may all be gone by now.
 Result<RedisClient::Servers> RedisClient::ask_masters() {
   for (size_t at = 0; at < connections_.size();) {
     Result<Servers> answer = ask_cluster(*connections_[at]);
@@ -69,12 +69,10 @@ Result<RedisClient::Servers> RedisClient::ask_hosts(
     Result<Servers> (RedisClient::*ask_one)(RedisConnection&)) {
   std::string problem;
   for (const HostPort& host : url_.hosts) {
-    RedisServer asked{.address = host};
-    // Sentinels have no users of the ledger's.
-    if (url_.kind == RedisUrl::Kind::cluster) {
-      asked.user = url_.user;
-      asked.password = url_.password;
-    }
+    const bool is_sentinel = url_.kind == RedisUrl::Kind::sentinel;
+    const RedisServer asked{.address = host,
+                            .user = is_sentinel ? url_.sentinel_user : url_.user,
+                            .password = is_sentinel ? url_.sentinel_password : url_.password};
     Result<std::unique_ptr<RedisConnection>> connection = RedisConnection::open(asked, timeout_ms_);
     if (!connection) {
       problem = connection.error().message;
@@ -93,6 +91,9 @@ Result<RedisClient::Servers> RedisClient::ask_sentinel(RedisConnection& sentinel
       sentinel.command({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", url_.master});
   if (!answer && answer.error().message.starts_with("ERR unknown command"))
     return Error{"is no Sentinel: name one, or use redis://"};
+  if (!answer && answer.error().message.starts_with("NOAUTH") && url_.sentinel_password.empty())
+    return Error{"wants a password of its own: redis+sentinel://…/" + url_.master +
+                 "?sentinel_password=…"};
   if (!answer) return answer.error();
   if (answer->values.size() != 2) return Error{"knows no master named " + url_.master};
   Result<RedisServer> server =
@@ -107,6 +108,8 @@ Result<RedisClient::Servers> RedisClient::ask_cluster(RedisConnection& node) {
     Result<RedisValue> slot = node.command({"CLUSTER", "KEYSLOT", std::string(state_key(group))});
     if (!slot && slot.error().message.find("cluster support disabled") != std::string::npos)
       return Error{"belongs to no Redis Cluster: use redis://"};
+    if (!slot && slot.error().message.starts_with("ERR unknown command"))
+      return Error{"belongs to no Redis Cluster; if it is a Sentinel, use redis+sentinel://"};
     if (!slot) return slot.error();
     slots_.push_back(slot->integer);
   }
@@ -216,7 +219,7 @@ Result<RedisValue> RedisClient::call(uint32_t group, Script script,
     if (answer) return answer;
     if (!has_followed && follow(group, answer.error().message)) continue;
     const Error error = connection->named(answer.error().message);
-    // An error that the server tells is the group's alone: a slot that has moved, a key that is not there yet.
+    // An error that the server answers is the group's alone: a slot that has moved, a key that is not there yet.
     if (connection->is_broken())
       disconnect(group);
     else

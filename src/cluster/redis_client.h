@@ -1,5 +1,5 @@
-// The ledger's Redis for the coordinator's thread and for commands, blocking: finds the master of each group of items (a name,
-// what the sentinels say, the slots of a cluster), connects, calls scripts.
+// The ledger's Redis for the coordinator's thread and for commands, blocking: finds the master of each group of items (by
+// name, from the sentinels, from the slots of a cluster), connects, calls scripts.
 #pragma once
 
 #include <memory>
@@ -28,7 +28,7 @@ class RedisClient {
   // Where connect() has found it.
   [[nodiscard]] const RedisServer& server(uint32_t group) const { return servers_[group]; }
   [[nodiscard]] const std::vector<RedisServer>& servers() const { return servers_; }  // by group
-  // Asks the sentinels or the cluster whether another server is the master of any group now; false when that cannot be said.
+  // Asks the sentinels or the cluster whether another server is the master of any group now; false when none of them answers.
   [[nodiscard]] bool has_moved();
 
   // An array whose first value is the script's status. An Error leaves the group disconnected: whether the script ran is

@@ -88,6 +88,12 @@ Error RedisConnection::named(const std::string& what) const {
   return Error{std::move(message)};
 }
 
+// A Sentinel has the port of a Redis and most of its manners.
+Error RedisConnection::is_sentinel() const {
+  return {"is a Sentinel: use redis+sentinel://" + text_of(server_.address) +
+          "/MASTER with the name under which it watches the master"};
+}
+
 Status RedisConnection::greet() {
   if (!server_.password.empty()) {
     std::vector<std::string> words = {"AUTH"};
@@ -96,15 +102,17 @@ Status RedisConnection::greet() {
     if (Result<RedisValue> answer = command(words); !answer) return answer.error();
   }
   if (server_.database == 0) return Ok{};
-  if (Result<RedisValue> answer = command({"SELECT", std::to_string(server_.database)}); !answer)
-    return answer.error();
-  return Ok{};
+  Result<RedisValue> selected = command({"SELECT", std::to_string(server_.database)});
+  if (selected) return Ok{};
+  if (selected.error().message.starts_with("ERR unknown command")) return is_sentinel();
+  return selected.error();
 }
 
-// What would make a promise of the ledger untrue is refused here, before anything is sold.
+// A server with which a promise of the ledger would be untrue is refused here, before anything is sold.
 Status RedisConnection::check(bool is_in_cluster) {
   Result<RedisValue> info = command({"INFO"});
   if (!info) return info.error();
+  if (info_field(info->text, "redis_mode") == "sentinel") return is_sentinel();
   const std::string version = info_field(info->text, "redis_version");
   if (std::atoi(version.c_str()) < static_cast<int>(kRedisMajorMin))
     return Error{"is version " + version + ", the ledger needs " + std::to_string(kRedisMajorMin) +

@@ -1,4 +1,4 @@
-// One blocking connection to a Redis, and what is asked over it. Every call has a deadline.
+// One blocking connection to a Redis, and its commands. Every call has a deadline.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@ struct redisContext;
 
 namespace stampede::cluster {
 
-// What a user of Redis' access list needs; without it the default user's rights do. INFO is not in @read or @write (Redis
+// The rights that a user of Redis' access list needs; without such a user the default user's rights do. INFO is not in @read or @write (Redis
 // counts it as @dangerous), and every script asks it whether this Redis is still the one that it was. ASKING and CLUSTER are
 // used with redis+cluster:// only.
 //   ACL SETUSER sale on >password ~stampede:{ledger* +info …
@@ -23,7 +23,7 @@ constexpr std::string_view kRedisRights =
     "+evalsha "
     "+hget +hmget +hset +hgetall +hexists +hkeys +hdel +unlink +exists +sadd +spop +sscan";
 
-// What Redis answered: a tree of numbers and texts.
+// An answer of Redis: a tree of numbers and texts.
 struct RedisValue {
   bool is_nil = false;
   int64_t integer = 0;             // of a number, or of a text that is one
@@ -44,20 +44,22 @@ class RedisConnection {
   // Whether it can be a ledger: version, role, eviction, alone or in a cluster as the URL has it. The error says what to do.
   Status check(bool is_in_cluster);
 
-  // An Error is what Redis said, or why nothing came: then the connection is broken, and whether it was done is not known.
+  // An Error holds what Redis answered, or why nothing came; then the connection is broken, and whether the command was done is
+  // not known.
   Result<RedisValue> command(const std::vector<std::string>& words);
   // An array whose first value is the script's status.
   Result<RedisValue> call(uint32_t group, Script script, const std::vector<std::string>& arguments);
 
   [[nodiscard]] bool is_broken() const { return is_broken_; }
   [[nodiscard]] const RedisServer& server() const { return server_; }
-  // What went wrong, with the server's name and, if an access list refused, what to allow.
+  // The error with the server's name and, if an access list refused, what to allow.
   [[nodiscard]] Error named(const std::string& what) const;
 
  private:
   RedisConnection(const RedisServer& server, redisContext* context);
   bool has_surplus() const;
   Error broken(const char* why);
+  Error is_sentinel() const;
 
   RedisServer server_;
   redisContext* context_;

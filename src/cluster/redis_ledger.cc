@@ -3,35 +3,15 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/diag.h"
+#include "cluster/reply.h"
 
 namespace stampede::cluster {
 namespace {
 
 constexpr int64_t kConnectTimeoutNs = kSecond;
 constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 50 * kMillisecond;
-constexpr uint32_t kAuditsUnderWayMax = 64;
-// How long a stream holds its exchanges back for an audit that nobody finishes.
-constexpr int64_t kHoldNs = 200 * kMillisecond;
-// A call that was lost, a new epoch, a script that must be loaded again: mostly the next attempt is answered.
-constexpr int64_t kAuditPatienceNs = 2 * kSecond;
-
-int64_t integer_of(const redisReply& reply) {
-  if (reply.type == REDIS_REPLY_INTEGER) return reply.integer;
-  int64_t number = -1;
-  if (reply.type == REDIS_REPLY_STRING) std::from_chars(reply.str, reply.str + reply.len, number);
-  return number;
-}
-
-// A number in a hash that came as a list of names and values; 0 when the field is not there.
-int64_t field_of(const redisReply& hash, std::string_view name) {
-  for (size_t i = 0; i + 1 < hash.elements; i += 2)
-    if (std::string_view(hash.element[i]->str, hash.element[i]->len) == name)
-      return integer_of(*hash.element[i + 1]);
-  return 0;
-}
 
 }  // namespace
 
@@ -123,6 +103,7 @@ void RedisLedger::take_assignment(ledger::Client& client) {
   if (number == assignment_number_) return;
   assignment_number_ = number;
   assignment_ = epoch_link_.assignment();
+  CHECK(assignment_.groups.size() == groups_.size());
   find_masters();
   if (assignment_.promise > promised_) make_promise(client);
   uint32_t opened = 0;
@@ -133,14 +114,14 @@ void RedisLedger::take_assignment(ledger::Client& client) {
     group.last_number = assigned.last_number;
     group.may_owe = assigned.last_number != 0;
     ++group.opening;
-    // The coordinator talks to this Redis: it can be reached, however long the shard meant to wait.
+    // The coordinator has reached this Redis, so the shard need not wait any longer before it connects.
     if (group.master->link.is_down()) group.master->connect_at_ns = 1;
     opened |= uint32_t{1} << number_of(group);
   }
   if (opened != 0) client.on_open(opened, assignment_.stream_count);
 }
 
-// From here on nothing of an earlier epoch is heard, not even what is under way.
+// From here on no answer of an earlier epoch is accepted, not even to a call that is under way.
 void RedisLedger::make_promise(ledger::Client& client) {
   const std::optional<Lsn> lsn = client.promise(assignment_.promise);
   if (!lsn) return;
@@ -151,6 +132,7 @@ void RedisLedger::make_promise(ledger::Client& client) {
       group.master->link.close("a new epoch begins");
     group.call.is_under_way = false;
   }
+  CHECK(assignment_.promise > promised_);
   promised_ = assignment_.promise;
   promise_lsn_ = *lsn;
   is_promise_reported_ = false;
@@ -187,7 +169,7 @@ RedisLedger::Master& RedisLedger::master_at(const RedisServer& server) {
   return **place;
 }
 
-// The counters are those of the promise, for no grant has been heard since; what was returned counts as far as it is durable.
+// The counters are those of the promise, because no grant was accepted since; units count as returned as far as that is durable.
 void RedisLedger::report_promise(ledger::Client& client) {
   if (is_promise_reported_ || client.durable() < promise_lsn_) return;
   is_promise_reported_ = true;
@@ -195,6 +177,8 @@ void RedisLedger::report_promise(ledger::Client& client) {
   for (ItemId item = 0; item < client.items_touched(); ++item) {
     const StreamCount count = client.durable_count(item);
     if (count.accepted == 0) continue;
+    CHECK(count.returned <= count.accepted);
+    CHECK(count.pool <= count.accepted - count.returned);
     promise.lines.push_back({.item = std::string(client.code_of(item)),
                              .accepted = count.accepted,
                              .returned = count.returned,
@@ -246,6 +230,7 @@ void RedisLedger::exchange(ledger::Client& client, std::span<const LedgerAsk> as
       return ask.group != asks.front().group;
     });
     group.call.asks.assign(asks.begin(), end);
+    for (const LedgerAsk& ask : group.call.asks) CHECK(ask.returned <= ask.accepted);
     group.call.number = group.last_number + 1;
     group.call.is_under_way = true;
     group.call.backoff_ns = 0;
@@ -255,7 +240,7 @@ void RedisLedger::exchange(ledger::Client& client, std::span<const LedgerAsk> as
   flush();
 }
 
-// A call that is under way is repeated when the link is there again, and not waited for for ever.
+// A call that is under way is repeated when the link is there again, and is not waited for without end.
 void RedisLedger::keep_calling(Group& group, ledger::Client& client, Moment now) {
   if (group.master == nullptr || !group.master->link.is_up()) return;
   if (!group.call.is_under_way) {
@@ -302,7 +287,7 @@ void RedisLedger::on_answer(Script script, uint32_t group, uint64_t number,
                             const redisReply& reply) {
   const std::string_view status(reply.element[0]->str, reply.element[0]->len);
   if (script == Script::read_items) {
-    // An epoch that is over says nothing of these units; the deadline repeats the question.
+    // In an epoch that is over there is no answer about these units; the deadline repeats the question.
     if (is_audit_sent_ && number == audit_attempt_ && status == "OK") finish_audit(&reply);
     return;
   }
@@ -345,23 +330,23 @@ void RedisLedger::take_answer(Group& group, ledger::Client& client, Moment now) 
     group.call.is_under_way = false;
     group.is_answering = true;
     group.master->backoff_ns = 0;
-    hear_lines(group, client);
+    take_lines(group, client);
     return;
   }
-  // The epoch has moved on, or Redis is not what it was. A gap can only be a Redis that went back in time in place, and an
+  // The epoch is over, or this Redis is not the one that opened it. A gap can only be a Redis that went back in time in place, and an
   // old number only one that another process of this node has talked to: both need more than a repeat.
   const bool needs_new_epoch = group.answer.status == "GAP" || group.answer.status == "OLD";
   lose_epoch(group, needs_new_epoch);
 }
 
 bool RedisLedger::may_bring_lost(const Group& group, ItemId item) {
-  if (item >= heard_in_.size()) heard_in_.resize(item + 1);
-  const bool is_first = std::exchange(heard_in_[item], group.opening) != group.opening;
+  if (item >= answered_in_.size()) answered_in_.resize(item + 1);
+  const bool is_first = std::exchange(answered_in_[item], group.opening) != group.opening;
   return is_first && group.may_owe;
 }
 
-// What Redis says must be possible: never fewer units than were accepted, never more than were asked for, but for those that
-// were granted to an earlier process of this node, or in an answer that it gave up on, and that its log does not know.
+// An answer of Redis must be possible: never fewer units than were accepted, never more than were asked for. The exception are
+// units that were granted to an earlier process of this node, or in an answer that was lost, and that the log does not know.
 bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line,
                               ledger::Client& client) {
   const StreamCount count = client.durable_count(ask.item);
@@ -382,12 +367,35 @@ bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const L
   return false;
 }
 
-void RedisLedger::hear_lines(Group& group, ledger::Client& client) {
+// The item was in this epoch: units of it were granted to this stream, or Redis answered for it since the opening.
+bool RedisLedger::was_known(const Group& group, ItemId item, ledger::Client& client) const {
+  const bool was_answered = item < answered_in_.size() && answered_in_[item] == group.opening;
+  return was_answered || client.count(item).accepted > 0;
+}
+
+// Its key was removed. A new one would count from nothing and grant again what is sold, so the epoch ends and the next is
+// built from the order logs.
+void RedisLedger::lose_item(Group& group, ItemId item, ledger::Client& client) {
+  stats_.disputes.fetch_add(1, std::memory_order_relaxed);
+  const std::string code(client.code_of(item));
+  diag::error(
+      "ledger: Redis has lost what it knew of %s, its key was removed: the ledger is built again "
+      "from the order logs",
+      code.c_str());
+  lose_epoch(group, true);
+}
+
+void RedisLedger::take_lines(Group& group, ledger::Client& client) {
+  CHECK(group.answer.lines.size() == group.call.asks.size());
+  CHECK(group.open == promised_);
   for (size_t i = 0; i < group.call.asks.size(); ++i) {
     const LedgerAsk& ask = group.call.asks[i];
     const Line& line = group.answer.lines[i];
-    if (line.accepted < 0 && line.returned < 0)
-      continue;  // not known there yet: whoever waits goes on waiting
+    if (line.accepted < 0 && line.returned < 0) {
+      if (was_known(group, ask.item, client)) return lose_item(group, ask.item, client);
+      epoch_link_.report_unknown_item(number_of(group));  // buyers go on waiting for it
+      continue;
+    }
     if (!is_possible(may_bring_lost(group, ask.item), ask, line, client))
       return lose_epoch(group, true);
     if (line.free < 0 || line.pool_elsewhere < 0) {
@@ -407,167 +415,6 @@ void RedisLedger::hear_lines(Group& group, ledger::Client& client) {
                       .free = static_cast<Units>(line.free),
                       .pool_elsewhere = static_cast<Units>(line.pool_elsewhere)});
   }
-}
-
-// ---- audits ----
-
-void RedisLedger::send(uint32_t to, const ledger::LedgerMessage& message) {
-  ledger::LedgerMessage sent = message;
-  sent.from = static_cast<uint16_t>(settings_.shard);
-  CHECK(lanes_.lane(settings_.shard, to).push(sent));
-  touched_ |= uint64_t{1} << to;
-}
-
-bool RedisLedger::audit(ItemId item, uint32_t ticket) {
-  if (audits_waiting_.size() == kAuditsUnderWayMax) return false;
-  audits_waiting_.emplace_back(item, ticket);
-  return true;
-}
-
-void RedisLedger::start_audit(ledger::Client& client, Moment now) {
-  if (audits_waiting_.empty() && audits_.empty()) return;
-  const bool is_late = now.boot_ns >= audit_deadline_ns_;
-  if (!audits_.empty()) {
-    if (counts_awaited_ == 0 && !is_audit_sent_ && !is_late) return send_audit(client, now);
-    if (is_late) repeat_audit(now);
-    return;
-  }
-  if (!is_late) return;
-  if (audit_give_up_ns_ == 0) audit_give_up_ns_ = now.boot_ns + kAuditPatienceNs;
-  audit_deadline_ns_ = now.boot_ns + kHoldNs / 2;
-  audit_group_ = group_of(client.code_of(audits_waiting_.front().first), settings_.group_count);
-  ++audit_attempt_;
-  for (const auto& [item, ticket] : std::exchange(audits_waiting_, {})) {
-    if (group_of(client.code_of(item), settings_.group_count) != audit_group_) {
-      audits_waiting_.emplace_back(item, ticket);
-      continue;
-    }
-    audits_.push_back(
-        {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
-    for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
-      send(shard, {.kind = ledger::LedgerMessage::Kind::audit_mark,
-                   .item = item,
-                   .ticket = audit_attempt_});
-    counts_awaited_ += lanes_.shard_count();
-  }
-}
-
-void RedisLedger::take_lane_messages(ledger::Client&, Moment now) {
-  using Kind = ledger::LedgerMessage::Kind;
-  for (uint32_t from = 0; from < lanes_.shard_count(); ++from)
-    lanes_.lane(from, settings_.shard)
-        .take(bounds::ledger_slots, [&](const ledger::LedgerMessage& message) {
-          switch (message.kind) {
-            case Kind::audit_mark:
-              if (!marks_.empty() && marks_.front().ticket != message.ticket) marks_.clear();
-              marks_.push_back(message);
-              return;
-            case Kind::audit_release:
-              holds_ = 0;
-              return;
-            case Kind::audit_count:
-              if (message.ticket != audit_attempt_ || counts_awaited_ == 0) return;
-              --counts_awaited_;
-              for (AuditedItem& audited : audits_)
-                if (audited.item == message.item)
-                  audited.counts[message.from] = {message.values[0], message.values[1],
-                                                  message.values[2], message.values[3],
-                                                  message.values[4]};
-              return;
-            default:
-              CHECK(!"a message of the embedded ledger");
-          }
-        });
-  if (holds_ > 0 && now.boot_ns >= hold_until_ns_) holds_ = 0;
-}
-
-// Between two exchanges only: then Redis and the log agree on what this stream was granted.
-void RedisLedger::count_for_audits(ledger::Client& client, Moment now) {
-  if (marks_.empty()) return;
-  const uint32_t group = group_of(client.code_of(marks_.front().item), settings_.group_count);
-  if (groups_[group].call.is_under_way) return;
-  for (const ledger::LedgerMessage& mark : marks_) {
-    const StreamCount count = client.count(mark.item);
-    send(mark.from,
-         {.kind = ledger::LedgerMessage::Kind::audit_count,
-          .item = mark.item,
-          .ticket = mark.ticket,
-          .values = {count.accepted, count.returned, count.reserved, count.paid, count.pool}});
-  }
-  marks_.clear();
-  holds_ = 1;
-  hold_until_ns_ = now.boot_ns + kHoldNs;
-}
-
-void RedisLedger::send_audit(ledger::Client& client, Moment now) {
-  const Group& group = groups_[audit_group_];
-  if (!group.is_up()) return repeat_audit(now);
-  words_.clear();
-  words_.push_back(std::to_string(group.open));
-  for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
-  views_.assign(words_.begin(), words_.end());
-  group.master->link.call(Script::read_items, audit_group_, audit_attempt_, views_);
-  is_audit_sent_ = true;
-}
-
-bool RedisLedger::is_audit_at(const Master& master) const {
-  return groups_[audit_group_].master == &master;
-}
-
-// Everybody counts again, a moment later; what was counted belongs to a moment that has passed.
-void RedisLedger::repeat_audit(Moment now) {
-  if (now.boot_ns >= audit_give_up_ns_) return finish_audit(nullptr);
-  for (const AuditedItem& audited : audits_)
-    audits_waiting_.emplace_back(audited.item, audited.ticket);
-  audits_.clear();
-  counts_awaited_ = 0;
-  is_audit_sent_ = false;
-  audit_deadline_ns_ = now.boot_ns + kHoldNs / 4;
-}
-
-// Null: nobody could say.
-void RedisLedger::finish_audit(const redisReply* answer) {
-  const bool is_known = answer != nullptr && answer->elements == audits_.size() + 1;
-  for (size_t i = 0; i < audits_.size(); ++i) {
-    ledger::AuditResult result{
-        .ticket = audits_[i].ticket, .is_known = is_known, .line = {.item = audits_[i].item}};
-    if (is_known) result.line = audit_line(audits_[i], *answer->element[i + 1]);
-    audit_results_.push_back(result);
-  }
-  audits_.clear();
-  counts_awaited_ = 0;
-  is_audit_sent_ = false;
-  audit_give_up_ns_ = audit_deadline_ns_ = 0;
-  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
-    send(shard, {.kind = ledger::LedgerMessage::Kind::audit_release});
-}
-
-AuditLine RedisLedger::audit_line(const AuditedItem& audited, const redisReply& hash) const {
-  AuditLine line{.item = audited.item, .is_ok = true};
-  const int64_t supplied = field_of(hash, "T"), held = field_of(hash, "h"),
-                withdrawn = field_of(hash, "a:withdrawn");
-  int64_t held_here = 0;
-  for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard) {
-    const StreamCount& count = audited.counts[shard];
-    const std::string stream = stream_of(shard);
-    const int64_t a = field_of(hash, "a:" + stream), r = field_of(hash, "r:" + stream);
-    const bool adds_up =
-        static_cast<Units>(a) == count.accepted && static_cast<Units>(r) <= count.returned &&
-        count.pool + count.reserved + count.paid + count.returned == count.accepted;
-    line.is_ok = line.is_ok && adds_up;
-    held_here += a - r;
-    line.reserved += count.reserved;
-    line.paid += count.paid;
-    line.leased += count.pool + (count.returned - static_cast<Units>(r));
-  }
-  const int64_t free = supplied - held, elsewhere = held - withdrawn - held_here;
-  line.is_ok = line.is_ok && free >= 0 && elsewhere >= 0;
-  line.total = static_cast<Units>(supplied - withdrawn);
-  line.free = static_cast<Units>(std::max<int64_t>(0, free));
-  line.elsewhere = static_cast<Units>(std::max<int64_t>(0, elsewhere));
-  line.is_ok = line.is_ok &&
-               line.free + line.leased + line.reserved + line.paid + line.elsewhere == line.total;
-  return line;
 }
 
 }  // namespace stampede::cluster

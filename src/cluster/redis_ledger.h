@@ -1,20 +1,20 @@
-// The ledger in Redis, as one shard's stream talks to it: one script call a turn for all items of a group that have anything
-// to say (lua/sync.lua), one call under way at a time, absolute counters, the same number when a call is repeated. One Redis
-// has one group; the masters of a cluster share several, all in the same epoch, and what becomes of one touches no other.
+// The ledger in Redis, as one shard's stream uses it: one script call a turn for all items of a group that have something to
+// exchange (lua/sync.lua), one call under way at a time, absolute counters, the same number when a call is repeated. One Redis
+// has one group; the masters of a cluster share several, all in the same epoch, and a failure of one touches no other.
 //
-// Which epoch is open, and where Redis is, the coordinator says (epoch_link.h). A stream accepts grants of one epoch only,
-// the one that its own log has promised; between a promise and the opening it sells what its pools hold.
+// The coordinator assigns the epoch and the place of each Redis (epoch_link.h). A stream accepts grants of one epoch only, the
+// one that its own log has promised; between a promise and the opening it sells the units in its pools.
 //
 //            assignment: promise E          log durable              assignment: E is open
 //   closed ─────────────────────▶ promising ──────────▶ closed, reported ─────────────────▶ open ──exchange()──▶ waiting
 //      ▲                                                                                      ▲  ◀──── answer ─────┘
 //      └───────── another promise; an answer that says the epoch is over ─────────────────────┴── lost: connect, repeat
 //
-// Nothing that goes wrong with Redis is a failure of an order: the call is repeated until it is answered or until a new
-// epoch makes it void, and meanwhile buyers are told to try again.
+// A failure of Redis is no failure of an order: the call is repeated until it is answered or until a new epoch makes it void,
+// and meanwhile the answer to buyers is to try again.
 //
-// Shard 0's also audits for the operators. Every stream of the node counts its units between two exchanges and makes none
-// until Redis was read, so that what Redis says of the stream and what it says of itself belong to one moment.
+// The ledger of shard 0 also audits for the operators (redis_ledger_audit.cc). Every stream of the node counts its units between
+// two exchanges and makes none until Redis was read, so that the stream's counters and those in Redis are of one moment.
 #pragma once
 
 #include <map>
@@ -42,7 +42,7 @@ struct RedisLedgerSettings {
   uint32_t group_count = 1;
 };
 
-// Counted by the shard, read by anybody who shows them (relaxed).
+// Counted by the shard, read by metrics (relaxed).
 struct RedisLedgerStats {
   std::atomic<uint64_t> calls{0};    // scripts sent, repeats included
   std::atomic<uint64_t> repeats{0};  // of them: the answer to the first had not come
@@ -86,7 +86,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   struct Line {
     int64_t accepted, returned, free, pool_elsewhere;
   };
-  // What the link has brought, until poll() takes it.
+  // The answer that the link has brought, until poll() takes it.
   struct Answer {
     bool has_come = false, is_refusal = false;
     std::string status;
@@ -100,7 +100,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
     int64_t connect_at_ns = 0, up_by_ns = 0, backoff_ns = 0;
   };
   struct Group {
-    Master* master = nullptr;  // null: nobody has said where it is
+    Master* master = nullptr;  // null: the coordinator has not found it yet
     uint64_t open = 0;         // the epoch in which exchanges may be made; 0: none
     uint64_t last_number = 0;
     uint32_t opening = 0;  // how many times it was opened
@@ -132,7 +132,9 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   void flush();
   void take_answer(Group& group, ledger::Client& client, Moment now);
   void postpone(Group& group, Moment now);
-  void hear_lines(Group& group, ledger::Client& client);
+  void take_lines(Group& group, ledger::Client& client);
+  bool was_known(const Group& group, ItemId item, ledger::Client& client) const;
+  void lose_item(Group& group, ItemId item, ledger::Client& client);
   bool may_bring_lost(const Group& group, ItemId item);
   bool is_possible(bool may_bring_lost, const LedgerAsk& ask, const Line& line,
                    ledger::Client& client);
@@ -168,7 +170,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   bool has_answers_ = false;  // that poll() has not taken
   // By item: in which opening of its group its first answer came. If exchanges were made in the epoch before, that one may
   // bring units that were granted then, and lost.
-  std::vector<uint32_t> heard_in_;
+  std::vector<uint32_t> answered_in_;
   // Items of which more is held than was supplied: the opening in which that was said.
   std::map<ItemId, uint32_t> doubted_in_;
   std::vector<std::string> words_;  // of the call being written; kept for their memory
@@ -183,8 +185,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   std::vector<std::pair<ItemId, uint32_t>> audits_waiting_;
   std::vector<AuditedItem> audits_;
   uint32_t audit_group_ = 0;
-  uint32_t audit_attempt_ =
-      0;  // what answers to an earlier one belongs to a moment that has passed
+  uint32_t audit_attempt_ = 0;  // an answer to an earlier one is of a moment that has passed
   uint32_t counts_awaited_ = 0;
   bool is_audit_sent_ = false;
   int64_t audit_deadline_ns_ = 0;  // of the attempt

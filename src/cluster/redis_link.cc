@@ -12,7 +12,7 @@ namespace stampede::cluster {
 namespace {
 constexpr char kUnasked[] = "the connection was closed, or brought what nobody had asked for";
 
-// A master of a cluster says it of one slot: the rest of what it has is not concerned.
+// An error of a cluster's master about one slot; its other slots are not concerned.
 bool is_about_slot(const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ERROR) return false;
   const std::string_view error(reply.str, reply.len);
@@ -29,7 +29,7 @@ struct RedisLink::Hooks {
   static void add_write(void* data) { link(data).want(link(data).wants_read_, true); }
   static void del_write(void* data) { link(data).want(link(data).wants_read_, false); }
 
-  // hiredis is about to close the descriptor and to free the context, whoever wanted that.
+  // hiredis is about to close the descriptor and to free the context, for whatever reason.
   static void clean_up(void* data) {
     RedisLink& self = link(data);
     if (self.problem_.empty()) {
@@ -131,7 +131,7 @@ void RedisLink::send(Callback callback, std::span<const std::string_view> words)
                         lengths.data());
 }
 
-// What epoll is to watch is settled once, when all has been written.
+// watch() follows in flush(), once for all calls.
 void RedisLink::call(Script script, uint32_t group, uint64_t number,
                      std::span<const std::string_view> arguments) {
   CHECK(is_up());

@@ -1,9 +1,10 @@
 // One shard's connection to Redis, on the shard's own reactor: hiredis' asynchronous API over the Net seam.
 //
-// A link is down, connecting or up; up means authenticated, on the right database, and the scripts are loaded. Whatever goes
-// wrong (refused, reset, an error instead of an answer, garbage) ends in the same place: the link is down, problem() says why,
-// and the owner connects again and repeats its call, which loses and doubles nothing, because the calls of this protocol may be
-// repeated. Only an error about one group's slot leaves it up, for the other groups' sake. hiredis 0.14 has no timeouts of its own: the owner's clock decides.
+// A link is down, connecting or up; up means authenticated, on the right database, and the scripts are loaded. Every failure
+// (refused, reset, an error instead of an answer, garbage) ends in the same state: the link is down, problem() says why, and the
+// owner connects again and repeats its call. That loses and doubles nothing, because the calls of this protocol may be repeated.
+// Only an error about one group's slot leaves the link up, for the other groups' sake. hiredis 0.14 has no timeouts of its own:
+// the owner's clock decides.
 //
 // Belongs to the shard's thread. Resolves no names.
 #pragma once
@@ -26,8 +27,8 @@ namespace stampede::cluster {
 
 class RedisLink {
  public:
-  // Takes an array that begins with a status: what a script answered about a group; or that the group's slot is elsewhere, or
-  // on its way. `number` is what the owner gave to the call.
+  // on_answer(): the array that a script answered about a group; its first value is a status. `number` is the call's.
+  // on_refusal(): the group's slot is elsewhere, or on its way.
   class Owner {
    public:
     virtual ~Owner() = default;
@@ -49,7 +50,7 @@ class RedisLink {
   [[nodiscard]] bool is_down() const { return state_ == State::down && context_ == nullptr; }
   [[nodiscard]] const std::string& problem() const { return problem_; }
 
-  // When up. What was called leaves in one write with flush(); answers come in the order of the calls.
+  // When up. The calls leave in one write with flush(); answers come in the order of the calls.
   void call(Script script, uint32_t group, uint64_t number,
             std::span<const std::string_view> arguments);
   void flush();
@@ -60,7 +61,7 @@ class RedisLink {
  private:
   enum class State : uint8_t { down, connecting, up };
 
-  // What scripts a shard calls.
+  // The scripts that a shard calls.
   static constexpr Script kScripts[] = {Script::sync, Script::read_items};
 
   struct UnderWay {
@@ -68,7 +69,7 @@ class RedisLink {
     uint32_t group;
     uint64_t number;
   };
-  struct Hooks;  // what hiredis calls
+  struct Hooks;  // hiredis calls them
   using Callback = void (*)(redisAsyncContext*, void* reply, void*);
 
   void send(Callback callback, std::span<const std::string_view> words);

@@ -1,5 +1,6 @@
 #include "cluster/redis_url.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -65,9 +66,33 @@ Status parse_user(std::string_view text, RedisUrl& url) {
   return Ok{};
 }
 
+// "sentinel_user=watch&sentinel_password=p%26q"
+Status parse_parameters(std::string_view text, RedisUrl& url) {
+  if (url.kind != RedisUrl::Kind::sentinel)
+    return Error{"only redis+sentinel:// has parameters behind a ?"};
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    const size_t equals = std::min(part.find('='), part.size());
+    const std::string_view name = part.substr(0, equals);
+    std::string* const place = name == "sentinel_password" ? &url.sentinel_password
+                               : name == "sentinel_user"   ? &url.sentinel_user
+                                                           : nullptr;
+    // Nothing of the text is repeated: it may be a password.
+    const Error wrong{
+        "behind the ? expected sentinel_password=…, and sentinel_user=… if they have one"};
+    if (place == nullptr || equals == part.size()) return wrong;
+    const auto value = percent_decoded(part.substr(equals + 1));
+    if (!value || value->empty()) return wrong;
+    *place = *value;
+  }
+  if (url.sentinel_password.empty()) return Error{"behind the ? expected sentinel_password=…"};
+  return Ok{};
+}
+
 // "host", "host:port", "[::1]", "[::1]:port"
 Result<HostPort> parse_host(std::string_view text, uint16_t default_port) {
-  // What follows a colon is not repeated: it is a password where somebody forgot the host.
+  // The text behind a colon is not repeated: where the host was forgotten it is a password.
   const size_t shown = text.starts_with('[') ? text.npos : text.find(':');
   const Error wrong{"expected host:port, not '" + std::string(text.substr(0, shown)) +
                     (shown == text.npos ? "'" : ":…'")};
@@ -105,7 +130,7 @@ Status parse_hosts(std::string_view text, RedisUrl& url) {
   return Ok{};
 }
 
-// What follows the hosts: the master's name of sentinels, then the number of the database.
+// Behind the hosts: the name of the master that sentinels watch, then the number of the database.
 Status parse_path(std::string_view text, RedisUrl& url) {
   if (url.kind == RedisUrl::Kind::sentinel) {
     const size_t slash = text.find('/');
@@ -145,11 +170,20 @@ Result<RedisUrl> parse_redis_url(std::string_view text) {
   }
   if (rest.empty())
     return Error{"expected redis://, redis+sentinel:// or redis+cluster:// and a host"};
+  // First, for a password of the sentinels may hold an @ that is none of the user's.
+  if (const size_t mark = rest.rfind("?sentinel_"); mark != rest.npos) {
+    if (Status status = parse_parameters(rest.substr(mark + 1), url); !status)
+      return status.error();
+    rest = rest.substr(0, mark);
+  }
   // A password may hold anything but '@' and '/', which are percent-encoded.
   if (const size_t at = rest.rfind('@'); at != rest.npos) {
     if (Status status = parse_user(rest.substr(0, at), url); !status) return status.error();
     rest.remove_prefix(at + 1);
   }
+  if (const size_t mark = rest.find('?'); mark != rest.npos)
+    if (Status status = parse_parameters(rest.substr(mark + 1), url); !status)
+      return status.error();
   const size_t slash = rest.find('/');
   if (Status status = parse_hosts(rest.substr(0, slash), url); !status) return status.error();
   const std::string_view path = slash == rest.npos ? std::string_view() : rest.substr(slash + 1);
@@ -163,6 +197,8 @@ std::string text_of(const RedisUrl& url) {
   for (size_t i = 0; i < url.hosts.size(); ++i) text += (i > 0 ? "," : "") + text_of(url.hosts[i]);
   if (!url.master.empty()) text += "/" + url.master;
   if (url.database != 0) text += "/" + std::to_string(url.database);
+  if (!url.sentinel_password.empty()) text += "?sentinel_password=***";
+  if (!url.sentinel_user.empty()) text += "&sentinel_user=" + url.sentinel_user;
   return text;
 }
 

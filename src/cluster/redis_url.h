@@ -1,10 +1,11 @@
 // Where the shared ledger is, as it stands on the command line:
 //
 //   redis://[user:password@]host[:port][/database]
-//   redis+sentinel://[user:password@]host[:port],host[:port],…/master[/database]
+//   redis+sentinel://[user:password@]host[:port],host[:port],…/master[/database][?sentinel_password=…&sentinel_user=…]
 //   redis+cluster://[user:password@]host[:port],host[:port],…
 //
-// User and password are percent-decoded and are those of the data servers; sentinels are asked without.
+// User and password are percent-decoded and are those of the data servers. Sentinels have accounts of their own: what is not
+// given for them is not sent.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ struct RedisUrl {
   Kind kind = Kind::single;
   std::vector<HostPort> hosts;  // one, or all that may be asked
   std::string user, password;   // empty: none
-  std::string master;           // sentinel: its name
+  std::string sentinel_user, sentinel_password;
+  std::string master;  // sentinel: its name
   uint32_t database = 0;
 
   // One Redis has all items; the masters of a cluster share them, and each goes on without the others.
@@ -38,7 +40,7 @@ struct RedisUrl {
 
 [[nodiscard]] bool is_redis_url(std::string_view url);
 [[nodiscard]] Result<RedisUrl> parse_redis_url(std::string_view url);
-// For the operator's eyes: without the password.
+// For the operator's eyes: without the passwords.
 [[nodiscard]] std::string text_of(const RedisUrl& url);
 
 }  // namespace stampede::cluster

@@ -1,10 +1,9 @@
-// What the nodes that share one Redis ledger agree on, kept where it cannot be lost with Redis.
+// The facts that the nodes of one Redis ledger agree on, kept where they cannot be lost with Redis.
 //
-// Redis only hands out units; who takes part, how many units there are, what an absent member had
-// counted, and the number of every epoch stand here. The proof that nothing is oversold leans on
-// three facts, and each is one transaction of this seam: an epoch's number is never given twice, the
-// one who opens an epoch sees every member that is not frozen, and a member is frozen only in the
-// epoch that its counters were read in.
+// Redis only hands out units. The registry has the members, the supply of every item, the counters of members that are not
+// there, and the number of every epoch. The proof that nothing is oversold leans on three facts, and each is one transaction of
+// this seam: an epoch's number is never given twice, the node that begins an epoch sees every member that is not frozen, and a
+// member is frozen only in the epoch that its counters were read in.
 //
 // Calls block for a bounded time (seconds) and belong to one thread, which must not be a shard's.
 // Mutations of all nodes exclude each other. An Error changed nothing, with one exception: when the
@@ -26,7 +25,7 @@ namespace stampede::cluster {
 
 enum class MemberState : uint8_t {
   active,    // takes part in each new epoch itself
-  inactive,  // its frozen counters take part for it
+  inactive,  // its frozen counters take part in its place
   retired,   // the same for ever: it never comes back under this uuid, and its rows are refused
 };
 
@@ -38,14 +37,14 @@ struct Member {
   friend bool operator==(const Member&, const Member&) = default;
 };
 
-// What an item ever got and lost. Absolute, both only grow: its total is supplied − withdrawn.
+// The units that an item ever got and lost. Both are absolute and only grow; its total is supplied − withdrawn.
 struct Supply {
   std::string item;  // code
   Units supplied = 0, withdrawn = 0;
   friend bool operator==(const Supply&, const Supply&) = default;
 };
 
-// A stream's absolute counters of an item, of a member that is not there to tell them.
+// A stream's absolute counters of an item, kept for a member that is not there to report them.
 struct FrozenCount {
   uint32_t node = 0;
   std::string stream;
@@ -54,7 +53,7 @@ struct FrozenCount {
   friend bool operator==(const FrozenCount&, const FrozenCount&) = default;
 };
 
-// What a new epoch begins with: who must join, and what is known of all the others.
+// What a new epoch begins with: the members that must join, and the counters of all others.
 struct EpochPlan {
   uint64_t epoch = 0;
   std::vector<uint32_t> members;  // active ones, rising
@@ -62,7 +61,7 @@ struct EpochPlan {
   std::vector<Supply> supplies;
 };
 
-// `from` is the text that stands there, and empty when none does.
+// `from`: the text that the registry has; empty: none.
 struct TermsChange {
   std::string item;  // code
   std::string from, to;
@@ -70,6 +69,7 @@ struct TermsChange {
 
 struct Restocked {
   bool is_applied = false;  // false: this op_id was applied before
+  int64_t delta = 0;        // of the change that was applied under the op_id
   Supply supply;            // as it stands now
 };
 
@@ -82,15 +82,15 @@ class Registry {
   virtual Status enroll(uint32_t node, const std::string& uuid) = 0;
 
   // Items that are unknown so far get this supply; a known one keeps what it has. The answer holds
-  // what stands for each of `items` now, in the same order.
+  // the supply of each of `items` as it is now, in the same order.
   virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
   // Of all items, by code.
   virtual Result<std::vector<Supply>> supplies() = 0;
 
-  // On what terms they are sold, of those items that are known; empty: nobody has said any. See terms.h.
+  // The terms of those items that are known, by code; empty: no node has written any. See terms.h.
   virtual Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string> items) = 0;
-  // How many were made: one whose `from` does not stand there any more is left out.
+  // Returns how many were made: a change whose `from` is not what the registry has (any more) is left out.
   virtual Result<size_t> change_terms(std::span<const TermsChange> changes) = 0;
 
   // A new epoch, above `above` and above all before it, never given twice: a counter << 16 | node.
@@ -101,13 +101,13 @@ class Registry {
   // Before the node joins an epoch: remembers it, and never a lower one. An Error unless the node is
   // active; and unless it has entered this very epoch before, when the plan of that epoch is out of
   // date, because since then units were added, withdrawn or given back by a retirement: an epoch that
-  // begins with the old plan would count them twice. Whoever is refused begins an epoch of his own.
+  // begins with the old plan would count them twice. A node that is refused begins another epoch.
   virtual Status enter_epoch(uint32_t node, uint64_t epoch) = 0;
 
   // Whether enter_epoch() would be a refusal just now, and not merely a database that is slow or away.
   virtual Result<bool> may_enter(uint32_t node, uint64_t epoch) = 0;
 
-  // What was done under this op_id; none: nothing.
+  // The change that was made under this op_id, if one was.
   virtual Result<std::optional<Restocked>> find_restock(const std::string& op_id) = 0;
   // delta > 0: `supplied` grows. delta < 0: `withdrawn` grows, and the caller has taken the units
   // off sale in Redis before, in `epoch`: an Error if any member has entered a later one by now, which
@@ -120,7 +120,7 @@ class Registry {
   // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name
   // another node are an Error too, here and below.
   virtual Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
-  // The same with what the node may hold at most, presumed in an epoch that waits for it. An Error also when the plan of that
+  // The same with the most that the node may hold, presumed in an epoch that waits for it. An Error also when the plan of that
   // epoch is out of date, as for enter_epoch(): by then it may hold more.
   virtual Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
   // These final counters replace the frozen ones of an inactive or retired node, which is retired

@@ -29,9 +29,9 @@ std::string_view text_named(std::string_view name) {
 }  // namespace
 
 std::string_view name_of(Script script) {
-  constexpr std::string_view kNames[] = {"bump",    "check",   "fence", "finish",  "join",
-                                         "missing", "presume", "purge", "read",    "read_items",
-                                         "settle",  "supply",  "sync",  "withdraw"};
+  constexpr std::string_view kNames[] = {"alive",      "bump",    "check",   "fence", "finish",
+                                         "join",       "missing", "presume", "purge", "read",
+                                         "read_items", "settle",  "supply",  "sync",  "withdraw"};
   static_assert(std::size(kNames) == kScriptCount);
   return kNames[static_cast<unsigned>(script)];
 }

@@ -1,6 +1,6 @@
 // The Lua scripts of lua/, embedded when the program is built: what the ledger does inside Redis, each atomically.
 //
-// lua/identity.lua stands in front of each; it says which keys there are.
+// lua/identity.lua is the beginning of each; it lists the keys.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 namespace stampede::cluster {
 
 enum class Script : uint8_t {
+  alive,
   bump,
   check,
   fence,
@@ -27,7 +28,7 @@ enum class Script : uint8_t {
 constexpr unsigned kScriptCount = static_cast<unsigned>(Script::withdraw) + 1;
 
 [[nodiscard]] std::string_view name_of(Script script);
-// What SCRIPT LOAD takes.
+// The text for SCRIPT LOAD.
 [[nodiscard]] std::string_view source_of(Script script);
 
 // KEYS[1] of every script: the state of a group of items. All keys of a group share its hash tag, so one master of a Redis

@@ -33,7 +33,8 @@ Result<EpochPlan> SoloRegistry::begin_epoch(uint32_t node, uint64_t above) {
 Result<std::optional<Restocked>> SoloRegistry::find_restock(const std::string& op_id) {
   const auto found = restocks_.find(op_id);
   if (found == restocks_.end()) return std::optional<Restocked>();
-  return std::optional(Restocked{.is_applied = false, .supply = *find(found->second.item)});
+  return std::optional(Restocked{
+      .is_applied = false, .delta = found->second.delta, .supply = *find(found->second.item)});
 }
 
 Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item,
@@ -43,7 +44,7 @@ Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::str
   if (const auto known = restocks_.find(op_id); known != restocks_.end()) {
     if (known->second.item != item || known->second.delta != delta)
       return Error{"op_id " + op_id + " was used for another change"};
-    return Restocked{.is_applied = false, .supply = *supply};
+    return Restocked{.is_applied = false, .delta = delta, .supply = *supply};
   }
   const Units units = delta < 0 ? 0 - static_cast<Units>(delta) : static_cast<Units>(delta);
   if (delta > 0 && supply->supplied + units > bounds::shared_supply_max)
@@ -52,7 +53,7 @@ Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::str
     return Error{"no more units of " + item + " can be withdrawn than were supplied"};
   (delta < 0 ? supply->withdrawn : supply->supplied) += units;
   restocks_.emplace(op_id, Change{.item = item, .delta = delta});
-  return Restocked{.is_applied = true, .supply = *supply};
+  return Restocked{.is_applied = true, .delta = delta, .supply = *supply};
 }
 
 Result<std::vector<Member>> SoloRegistry::members() {

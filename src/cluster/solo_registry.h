@@ -1,7 +1,7 @@
 // The registry of a node that shares its Redis with nobody, because there is no PostgreSQL to share a registry in: this node
-// is the only member, and what it needs to know stands in its own order log.
+// is the only member, and all that it needs is in its own order log.
 //
-// A second node at the same Redis finds itself a stranger to the epoch and is told so; it cannot join.
+// A second node at the same Redis is no member of the epoch: it cannot join, and its problem says so.
 #pragma once
 
 #include <string>
@@ -13,13 +13,13 @@ namespace stampede::cluster {
 
 class SoloRegistry final : public Registry {
  public:
-  // `supplies`: what the order log says.
+  // `supplies`: of the items in the order log.
   explicit SoloRegistry(std::vector<Supply> supplies) : supplies_(std::move(supplies)) {}
 
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override { return supplies_; }
-  // There is nobody to compare them with.
+  // No other node has terms to compare.
   Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string>) override {
     return std::unordered_map<std::string, std::string>{};

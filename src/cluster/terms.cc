@@ -36,7 +36,7 @@ struct Look {
   std::vector<TermsChange> changes;
 };
 
-// What `offers` mean to what stands in the registry.
+// What `offers` change in the registry, and what in them contradicts it.
 Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) {
   std::vector<std::string> items;
   for (const TermsOffer& offer : offers) items.push_back(offer.item);
@@ -86,14 +86,14 @@ std::string text_of(std::span<const TermsDifference> differences) {
 void warn_of(std::span<const TermsDifference> differences) {
   if (!differences.empty())
     diag::warning(
-        "%s: nodes sell on different terms; tell all of them the same, or `stampede ledger preheat "
-        "--new-terms` when the ledger's are old",
+        "%s: nodes sell on different terms; give all of them the same, or use `stampede ledger "
+        "preheat --new-terms` when the ledger's are old",
         text_of(differences).c_str());
 }
 
-Result<std::vector<TermsDifference>> settle_terms(Registry& registry,
-                                                  std::span<const TermsOffer> offers,
-                                                  Settling settling) {
+Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
+                                                 std::span<const TermsOffer> offers,
+                                                 Writes writes) {
   for (int looks = 0; looks < kLooksMax; ++looks) {
     Look found;
     for (size_t first = 0; first < offers.size(); first += kItemsPerLook)
@@ -102,8 +102,7 @@ Result<std::vector<TermsDifference>> settle_terms(Registry& registry,
                    found);
           !status)
         return status.error();
-    if (settling == Settling::all_or_nothing && !found.differences.empty())
-      return found.differences;
+    if (writes == Writes::all_or_nothing && !found.differences.empty()) return found.differences;
     const std::span<const TermsChange> changes = found.changes;
     size_t made = 0;
     for (size_t first = 0; first < changes.size(); first += kItemsPerLook) {
@@ -113,7 +112,7 @@ Result<std::vector<TermsDifference>> settle_terms(Registry& registry,
       made += *changed;
     }
     if (made == changes.size()) return found.differences;
-    // Another node was quicker: perhaps it said the same.
+    // Another node was quicker, perhaps with the same terms.
   }
   return Error{"the terms of the items are being changed by others: try again"};
 }
@@ -133,7 +132,7 @@ void OpenOffers::merge(TermsOffer offer) {
   at->second.terms = std::move(offer.terms);
 }
 
-void OpenOffers::settle(int64_t now_ns) {
+void OpenOffers::compare(int64_t now_ns) {
   if (now_ns < not_before_ns_) return;
   std::vector<TermsOffer> offers;
   {
@@ -143,7 +142,7 @@ void OpenOffers::settle(int64_t now_ns) {
   }
   if (offers.empty()) return;
   const Result<std::vector<TermsDifference>> differences =
-      settle_terms(registry_, offers, Settling::each);
+      offer_terms(registry_, offers, Writes::each);
   if (!differences) {
     not_before_ns_ = now_ns + kAgainNs;
     // What came meanwhile is newer.

@@ -1,12 +1,13 @@
 // Whether the nodes that share a ledger sell on the same terms: price, limit, times and what else a buyer can notice.
 //
-// Each node decides by its own order log; nothing here changes that. The registry keeps one text of an item's terms, with
-// which every node compares its own, and the first that names the item leaves it there. From then on
+// Each node decides by its own order log; nothing here changes that. The registry keeps one text of an item's terms. The first
+// node that names the item writes it, and every node compares its own terms with it. A node offers the terms that it had and
+// those that it has now:
 //
-//   who starts from what stands there, and says something else, has changed the terms: his become what stands
-//   who starts from something else, and says something else, is told: two nodes sell at two prices
+//   it had what the registry has, and has something else now      it has changed the terms: the registry takes the new ones
+//   it had something else, and has something else now             it contradicts: two nodes sell at two prices
 //
-// so that a change that is made on one node after the other (a catalog at a restart, a PUT) is none that contradicts.
+// So a change that is made on one node after the other (a catalog at a restart, a PUT) does not contradict.
 // Terms are JSON objects whose fields this does not know, as stock::terms_json() writes them.
 #pragma once
 
@@ -22,7 +23,7 @@
 
 namespace stampede::cluster {
 
-// What a node says of an item.
+// The terms of an item at a node, before and now.
 struct TermsOffer {
   std::string item;    // code
   std::string before;  // its terms here until now; empty: this node did not know it
@@ -34,29 +35,29 @@ struct TermsDifference {
   std::string fields;  // each field that differs, with both values
 };
 
-// `price is 5500 here and 5400 in the ledger, …`; empty when they agree. A field that only one of them has is one that
-// the other's version does not know, and says nothing.
+// `price is 5500 here and 5400 in the ledger, …`; empty when they agree. A field that only one of them has does not count: the
+// version that wrote the other did not know it.
 [[nodiscard]] std::string difference_of(const std::string& here, const std::string& standing);
 
-// One line: the first few, and how many there are beyond.
+// One line: the first few, and how many more there are.
 [[nodiscard]] std::string text_of(std::span<const TermsDifference> differences);
-// The same for a node that sells all the same, with what to do.
+// Warns of them, with what to do, when the node goes on selling.
 void warn_of(std::span<const TermsDifference> differences);
 
-// Tells the registry what changed, leaves what it did not have, and answers what contradicts. Items that it does not know
-// are left out. `all_or_nothing`: whoever is told that something contradicts has changed nothing.
-enum class Settling : uint8_t { each, all_or_nothing };
-Result<std::vector<TermsDifference>> settle_terms(Registry& registry,
-                                                  std::span<const TermsOffer> offers,
-                                                  Settling settling);
+// Writes to the registry what changed and what it did not have, and returns what contradicts. Items that the registry does not
+// know are left out. `all_or_nothing`: when anything contradicts, nothing is written.
+enum class Writes : uint8_t { each, all_or_nothing };
+Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
+                                                 std::span<const TermsOffer> offers, Writes writes);
 
-// The offers of a running node: settled as soon as the database answers, and what contradicts is a warning.
+// The offers of a running node, which wait for the database to answer. What contradicts is a warning.
 class OpenOffers {
  public:
   explicit OpenOffers(Registry& registry) : registry_(registry) {}
 
   void add(std::vector<TermsOffer> offers);  // any thread
-  void settle(int64_t now_ns);               // the registry's; once in a while
+  // Makes the offers that wait; the thread that owns the registry. Once in a while.
+  void compare(int64_t now_ns);
 
  private:
   void merge(TermsOffer offer);

@@ -104,7 +104,7 @@ Status leave_terms(cluster::Registry& registry, const std::vector<stock::Catalog
     for (cluster::TermsOffer& offer : offers) offer.before = before->at(offer.item);
   }
   const Result<std::vector<cluster::TermsDifference>> differences =
-      cluster::settle_terms(registry, offers, cluster::Settling::each);
+      cluster::offer_terms(registry, offers, cluster::Writes::each);
   if (!differences) return differences.error();
   for (const cluster::TermsDifference& difference : *differences)
     std::printf("%s: %s (--new-terms replaces what the nodes are compared with)\n",
@@ -167,6 +167,10 @@ void print_item(const cluster::ItemCounters& item) {
                   counts.first, counts.second);
 }
 
+std::string text_or_none(const std::vector<uint32_t>& nodes) {
+  return nodes.empty() ? "none" : cluster::text_of(nodes);
+}
+
 int print_members(cluster::Registry& registry) {
   Result<std::vector<cluster::Member>> members = registry.members();
   if (!members) return fail(members.error());
@@ -175,6 +179,18 @@ int print_members(cluster::Registry& registry) {
     std::printf("node %u: %s, last entered epoch %" PRIu64 ", data directory %s\n", member.node,
                 kStates[static_cast<unsigned>(member.state)], member.epoch, member.uuid.c_str());
   return kExitOk;
+}
+
+Status print_signs_of_life(cluster::RedisClient& redis, const EpochView& view) {
+  if (view.state == EpochView::State::gone || view.state == EpochView::State::rolled) {
+    std::printf("Redis knows no epoch of its own, so it does not know which nodes run\n");
+    return Ok{};
+  }
+  const Result<cluster::SignsOfLife> signs = cluster::watch_members(redis, view.epoch);
+  if (!signs) return signs.error();
+  std::printf("running: %s; no sign of life: %s\n", text_or_none(signs->running).c_str(),
+              text_or_none(signs->silent).c_str());
+  return Ok{};
 }
 
 int status(const Flags& flags) {
@@ -186,6 +202,8 @@ int status(const Flags& flags) {
   std::printf("epoch %" PRIu64 ": %s; members %s; joined %s\n", view->epoch,
               std::string(cluster::name_of(view->state)).c_str(),
               cluster::text_of(view->members).c_str(), cluster::text_of(view->joined).c_str());
+  if (Status printed = print_signs_of_life(*tools.redis, *view); !printed)
+    return fail(printed.error());
   if (tools.registry)
     if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk)
       return exit_code;
@@ -204,10 +222,25 @@ int status(const Flags& flags) {
 
 // ---- rebuild ----
 
+// An open epoch is ended only when all that must join the next are there: otherwise nothing would be granted until they are.
+Status check_members_run(cluster::RedisClient& redis) {
+  const Result<EpochView> view = cluster::look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != EpochView::State::open) return Ok{};
+  const Result<cluster::SignsOfLife> signs = cluster::watch_members(redis, view->epoch);
+  if (!signs) return signs.error();
+  if (signs->silent.empty()) return Ok{};
+  return Error{
+      "no sign of life from node " + cluster::text_of(signs->silent) +
+      ", which the next epoch would wait for, so nothing was changed: start it, or take it "
+      "out with `stampede ledger deactivate` first"};
+}
+
 int rebuild(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, false, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  if (Status ready = check_members_run(*tools.redis); !ready) return fail(ready.error());
   if (Status finished = cluster::finish_epoch(*tools.redis); !finished)
     return fail(finished.error());
   std::printf("the epoch has ended; waiting for the nodes to open the next\n");

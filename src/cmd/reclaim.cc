@@ -79,7 +79,7 @@ Status finish(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t
     granted.accepted = granted.returned = 0;
     counts.push_back(granted);
   }
-  return cluster::settle(redis, view->epoch, node, counts);
+  return cluster::write_final_counts(redis, view->epoch, node, counts);
 }
 
 // ---- with the data directory ----

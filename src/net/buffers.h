@@ -1,6 +1,6 @@
 // Memory for bytes on their way in and out, lent to a connection only while it has unparsed input
-// or unsent output: an idle connection holds none, which is what lets 100,000 of them wait for a
-// sale in some 600 bytes each instead of the 4 KiB and more that a buffer of its own would cost.
+// or unsent output: an idle connection holds none, so 100,000 of them can wait for a sale without
+// the 4 KiB and more that a buffer of its own would cost each.
 //
 // Chunks come in three fixed sizes, each from a region of addresses that is reserved at start and
 // given memory as need grows, 1 MiB at a time, up to a bound. A returned chunk goes on a stack, so

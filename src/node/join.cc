@@ -112,14 +112,14 @@ MayEnd Join::agree_on_terms(const Data& data, const ItemPlan& plan, Notices& not
   };
   if (!problem_.empty()) return later(problem_);
   Result<std::vector<cluster::TermsDifference>> differences =
-      cluster::settle_terms(*registry_, offers.given, cluster::Settling::all_or_nothing);
+      cluster::offer_terms(*registry_, offers.given, cluster::Writes::all_or_nothing);
   if (!differences) return later(differences.error().message);
   if (!differences->empty())
     return ending(kExitUsage,
                   cluster::text_of(*differences) +
                       ": correct the catalog, or, if this one is right, let `stampede ledger "
                       "preheat --new-terms` say so first");
-  differences = cluster::settle_terms(*registry_, offers.kept, cluster::Settling::each);
+  differences = cluster::offer_terms(*registry_, offers.kept, cluster::Writes::each);
   if (!differences) return later(differences.error().message);
   cluster::warn_of(*differences);
   return std::nullopt;

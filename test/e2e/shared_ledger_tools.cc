@@ -55,6 +55,21 @@ TEST_SUITE("e2e/shared_ledger_tools") {
     CHECK(contains(node.complaint(), "a --node that no other had"));
   }
 
+  TEST_CASE("rebuild ends no epoch while a member that must join the next is down") {
+    Cluster cluster({.catalog = catalog({{.stock = 10}})});
+    CHECK(contains(cluster.ledger("status").out, "running: 0,1; no sign of life: none"));
+    cluster.node(1).kill9();
+    CHECK(contains(cluster.ledger("status").out, "running: 0; no sign of life: 1"));
+    const Finished refused = cluster.ledger("rebuild");
+    CAPTURE(refused.err);
+    CHECK(refused.exit_code == 1);
+    CHECK(contains(refused.err, "no sign of life from node 1"));
+    CHECK(contains(refused.err, "nothing was changed"));
+    CHECK(cluster.node(0).buy({.user = "u"}) != "");
+    cluster.node(1).start();
+    CHECK(cluster.ledger("rebuild").exit_code == 0);
+  }
+
   TEST_CASE("an item that the ledger does not know is no empty answer") {
     Cluster cluster({.nodes = 1, .catalog = catalog({{}})});
     CHECK(cluster.ledger("status", {"--item", "ticket"}).exit_code == 0);

@@ -531,6 +531,98 @@ TEST_CASE_FIXTURE(Fixture, "what Redis said and cannot be begins a new epoch") {
   }));
 }
 
+TEST_CASE_FIXTURE(Fixture, "a node that has reached no Redis is not registered") {
+  FakeNode mistyped(4, registry, "redis://127.0.0.1:1", 200);
+  for (int step = 0; step < 3; ++step) mistyped.coordinator().step();
+  CHECK(contains(mistyped.status().problem, "Connection refused"));
+  servers::RedisServer evicting({.more = {"maxmemory-policy allkeys-lru"}});
+  FakeNode refused(5, registry, "redis://" + evicting.address(), 30'000);
+  for (int step = 0; step < 3; ++step) refused.coordinator().step();
+  CHECK(contains(refused.status().problem, "maxmemory-policy"));
+  CHECK(registry.members()->empty());
+  FakeNode node(4, registry);
+  REQUIRE(open({&node}));
+  CHECK(registry.members()->size() == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a Redis that refuses writes is the problem until it takes them") {
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  FakeNode node(0, registry);
+  for (int step = 0; step < 200; ++step) {
+    node.coordinator().step();
+    node.clock.pass(kSecond / 20);
+    CAPTURE(step);
+    CHECK(contains(node.status().problem, "NOREPLICAS"));
+    CHECK(!node.status().is_open);
+  }
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "0"});
+  CHECK(await([&] {
+    node.coordinator().step();
+    node.clock.pass(kSecond / 20);
+    return node.status().is_open && node.status().problem.empty();
+  }));
+}
+
+TEST_CASE_FIXTURE(Fixture, "an item that stays unknown to Redis is told while buyers ask for it") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  const auto ask_for = [&](int64_t ns) {
+    for (int64_t passed = 0; passed < ns; passed += kSecond / 10) {
+      node.link(0).report_unknown_item(0);
+      node.coordinator().step();
+      node.clock.pass(kSecond / 10);
+    }
+  };
+  ask_for(kSecond / 2);
+  CHECK(node.status().problem == "");
+  ask_for(kSecond);
+  CHECK(contains(node.status().problem, "does not know items"));
+  node.clock.pass(2 * kSecond);
+  node.coordinator().step();
+  CHECK(node.status().problem == "");
+  CHECK(node.status().is_open);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an item whose key is removed while members join costs another epoch") {
+  FakeNode first(0, registry), second(1, registry);
+  first.logs[0].lines = {{.item = "ticket", .accepted = 60, .returned = 0, .pool = 5}};
+  second.logs[0].lines = {{.item = "ticket", .accepted = 30, .returned = 0, .pool = 5}};
+  REQUIRE(open({&first, &second}));
+  rig.server().command({"FLUSHALL"});
+  // The first begins an epoch and joins it; then the item's key goes.
+  REQUIRE(await([&] {
+    first.coordinator().step();
+    first.clock.pass(kSecond / 20);
+    return first.status().problem.empty() || first.status().epochs_joined > 1;
+  }));
+  const std::string keys = rig.server().command({"KEYS", "*:i:*:ticket"}).line();
+  REQUIRE(keys.size() > 2);
+  rig.server().command({"DEL", keys.substr(1, keys.size() - 2)});
+  CHECK(open({&first, &second}));
+  CHECK(sync(first, first.assignment().groups[0].last_number + 1, "ticket 60 0 5 20") ==
+        "OK, 1, 70, 0, 0, 5");
+}
+
+TEST_CASE_FIXTURE(Fixture, "members that run give signs of life and one that is down does not") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first, &second}));
+  RedisClient client(*parse_redis_url("redis://" + rig.server().address()), 30'000);
+  REQUIRE(client.connect());
+  std::atomic<bool> is_over{false};
+  std::thread running([&] {
+    while (!is_over) {
+      first.clock.pass(kSecond);
+      first.coordinator().step();
+    }
+  });
+  const Result<SignsOfLife> signs = watch_members(client, first.status().epoch);
+  is_over = true;
+  running.join();
+  REQUIRE(signs);
+  CHECK(signs->running == std::vector<uint32_t>{0});
+  CHECK(signs->silent == std::vector<uint32_t>{1});
+}
+
 // ---- Operators' changes
 
 TEST_CASE_FIXTURE(Fixture, "a new item is there for all when its operator is told") {
@@ -555,6 +647,23 @@ TEST_CASE_FIXTURE(Fixture, "a restock counts once per operation") {
   CHECK(node.restock("b", -30).outcome == Outcome::done);
   CHECK(node.restock("b", -30).outcome == Outcome::repeated);
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 120, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "an operation id of another restock is refused and changes nothing") {
+  FakeNode node(0, registry), other(1, registry);
+  REQUIRE(open({&node, &other}));
+  const Supply seat{.item = "seat", .supplied = 5};
+  REQUIRE(registry.add_items({&seat, 1}));
+  CHECK(node.restock("a", 50).outcome == Outcome::done);
+  const StockChange more = other.restock("a", 51);
+  CHECK(more.outcome == Outcome::reused);
+  CHECK(more.message == "op_id a was used for another change: restock 50 of ticket");
+  CHECK(node.restock("a", -1).outcome == Outcome::reused);
+  other.coordinator().restock("seat", "a", 50, 7);
+  other.coordinator().step();
+  CHECK(other.change().outcome == Outcome::reused);
+  CHECK(node.restock("a", 50).outcome == Outcome::repeated);
+  CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 150, 0");
 }
 
 TEST_CASE_FIXTURE(Fixture, "no more is withdrawn than is free") {

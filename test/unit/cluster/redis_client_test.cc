@@ -131,7 +131,8 @@ TEST_CASE("a user with the rights that the ledger names can do all that its scri
       {Script::bump, {"5", "0", "1"}},
       {Script::join, {"5", "*", "0", "0.0", "0", "1", "ticket", "100", "0"}},
       {Script::join, {"5", "0", "1", "1.1", "1", "1", "ticket", "0", "1", "0.1.0", "5", "1", "2"}},
-      {Script::check, {"0"}},
+      {Script::check, {"0", "1"}},
+      {Script::alive, {"5"}},
       {Script::sync, {"5", "0", "1", "0.1.0", "1", "7", "ticket", "5", "1", "2", "3"}},
       {Script::supply, {"5", "ticket", "120"}},
       {Script::withdraw, {"5", "op", "ticket", "3"}},
@@ -198,6 +199,35 @@ TEST_CASE("the master is the one that a sentinel names and the new one after a f
   CHECK(!client.has_moved());  // nobody says so
   CHECK(contains(connect_complaint(url_of("redis+sentinel://" + hosts + "/sale")),
                  "nobody can say where the ledger's master is"));
+}
+
+TEST_CASE("sentinels that want a password get theirs and not the ledger's") {
+  Server master({.password = "data"});
+  RedisSentinel sentinel(master);
+  REQUIRE(sentinel.command({"ACL", "SETUSER", "watch", "on", ">guard", "allcommands"}).line() ==
+          "OK");
+  REQUIRE(sentinel.command({"ACL", "SETUSER", "default", "resetpass", ">word"}).line() == "OK");
+  const std::string url =
+      "redis+sentinel://:data@127.0.0.1:" + std::to_string(sentinel.port()) + "/sale";
+  CHECK(connect_complaint(url_of(url + "?sentinel_password=word")) == "none");
+  CHECK(connect_complaint(url_of(url + "?sentinel_user=watch&sentinel_password=guard")) == "none");
+  CHECK(contains(connect_complaint(url_of(url)), "wants a password of its own"));
+  CHECK(contains(connect_complaint(url_of(url)), "?sentinel_password="));
+  const std::string wrong = connect_complaint(url_of(url + "?sentinel_password=guess"));
+  CHECK(contains(wrong, "WRONGPASS"));
+  CHECK(!contains(wrong, "guess"));
+}
+
+TEST_CASE("a Sentinel that was given as a Redis is named with the URL that it wants") {
+  Server master;
+  RedisSentinel sentinel(master);
+  const std::string address = "127.0.0.1:" + std::to_string(sentinel.port());
+  for (const char* database : {"", "/1"})
+    CHECK(connect_complaint(url_of("redis://" + address + database)) ==
+          "Redis at " + address + ": is a Sentinel: use redis+sentinel://" + address +
+              "/MASTER with the name under which it watches the master");
+  CHECK(contains(connect_complaint(url_of("redis+cluster://" + address)),
+                 "if it is a Sentinel, use redis+sentinel://"));
 }
 
 // ---- Servers that answer late or nonsense

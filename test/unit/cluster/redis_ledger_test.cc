@@ -79,6 +79,7 @@ class Rig {
                         .want = 1};
     ledger.exchange(client, {&ask, 1}, now_);
   }
+  EpochLink& link() { return link_; }
   void pass(int64_t ns) { now_.boot_ns += ns; }
   void turn() {
     for (const net::Event& event : net_.poll(kMillisecond)) ledger.on_event(event);
@@ -184,6 +185,36 @@ TEST_CASE("a call that is refused for its slot's sake holds up no other group of
   }
   CHECK(rig.ledger.stats().calls - calls >= 10);
   CHECK(rig.ledger.stats().calls - calls <= 25);
+}
+
+TEST_CASE("an item whose key was removed is not counted from nothing but costs the epoch") {
+  servers::RedisServer& server = servers::empty_redis();
+  Rig rig(server);
+  const ItemId item = rig.item(3);
+  rig.begin({3});
+  rig.ask(item);
+  REQUIRE(rig.turn_until([&] { return rig.client.count(item).accepted == 1; }));
+  CHECK(rig.link().take_trouble().needs_new_epoch == 0);
+  server.command({"EVAL", "return redis.call('DEL', unpack(redis.call('KEYS', '*:i:*')))", "0"});
+  rig.ask(item);
+  uint32_t groups = 0;
+  CHECK(rig.turn_until([&] { return (groups |= rig.link().take_trouble().needs_new_epoch) != 0; }));
+  CHECK(groups == 1u << 3);
+  CHECK(rig.client.count(item).accepted == 1);
+  CHECK(rig.ledger.ready_groups() == 0);
+}
+
+TEST_CASE("an item that Redis does not know yet is reported and asked for again") {
+  servers::RedisServer& server = servers::empty_redis();
+  Rig rig(server);
+  const ItemId item = rig.item(3, false);
+  rig.begin({3});
+  rig.ask(item);
+  EpochLink::Trouble trouble;
+  CHECK(rig.turn_until([&] { return (trouble = rig.link().take_trouble()).unknown_items != 0; }));
+  CHECK(trouble.unknown_items == 1u << 3);
+  CHECK(trouble.needs_new_epoch == 0);
+  CHECK(rig.ledger.ready_groups() == 1u << 3);
 }
 
 TEST_CASE("a master that refuses every call is connected to now and then") {

@@ -133,6 +133,31 @@ TEST_CASE("a database is a number and a cluster has only the first") {
   CHECK(complaint("redis+cluster://a/1") == "a cluster has database 0 only");
 }
 
+TEST_CASE("sentinels have a password and a user of their own") {
+  const RedisUrl url = parsed(
+      "redis+sentinel://sale:data@a,b/main/3?sentinel_password=p%40%26q&sentinel_user=watch");
+  CHECK(url.hosts.size() == 2);
+  CHECK(url.user == "sale");
+  CHECK(url.password == "data");
+  CHECK(url.master == "main");
+  CHECK(url.database == 3);
+  CHECK(url.sentinel_user == "watch");
+  CHECK(url.sentinel_password == "p@&q");
+  CHECK(parsed("redis+sentinel://a/main?sentinel_password=word").sentinel_password == "word");
+  CHECK(shown("redis+sentinel://a/main?sentinel_user=watch&sentinel_password=secret") ==
+        "redis+sentinel://a:26379/main?sentinel_password=***&sentinel_user=watch");
+  for (const std::string wrong :
+       {"redis://a?sentinel_password=secret", "redis+cluster://a/?sentinel_password=secret",
+        "redis+sentinel://a/main?sentinel_user=secret", "redis+sentinel://a/main?password=secret",
+        "redis+sentinel://a/main?sentinel_password=secret&x=y",
+        "redis+sentinel://a/main?sentinel_password=sec@secret/x&secret",
+        "redis+sentinel://a/main?sentinel_password=", "redis+sentinel://a/main?"}) {
+    CAPTURE(wrong);
+    CHECK(complaint(wrong).find("?") != std::string::npos);
+    CHECK(complaint(wrong).find("secret") == std::string::npos);
+  }
+}
+
 TEST_CASE("the text for people never holds the password") {
   CHECK(shown("redis://sale:secret@a:7/3") == "redis://sale:***@a:7/3");
   CHECK(shown("redis://:secret@a") == "redis://:***@a:6379");

@@ -402,6 +402,17 @@ const Guard kGuards[] = {
        return rig.call(Script::read, "5 0 10");
      },
      "RECOVERING"},
+    {"a removed item is not supplied anew", Script::supply,
+     "if redis.call('SADD', P .. 'k:' .. epoch, item) == 0 and redis.call('EXISTS', key) == 0 then "
+     "return false end",
+     "redis.call('SADD', P .. 'k:' .. epoch, item)",
+     [](ScriptRig& rig) {
+       rig.open("5", "0");
+       rig.server().command({"DEL", "stampede:{ledger0}:i:5:ticket"});
+       rig.call(Script::supply, "5 ticket 100");
+       return rig.sync(kNode0, 1, "ticket 0 0 0 100");
+     },
+     "OK, 1, -1, -1, -1, -1"},
     {"the items of this epoch are not purged", Script::purge, "tonumber(old) < tonumber(ARGV[1])",
      "tonumber(old) <= tonumber(ARGV[1])",
      [](ScriptRig& rig) {

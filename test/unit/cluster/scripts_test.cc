@@ -19,11 +19,17 @@ struct Pair {
 
 // Every script that belongs to an epoch, with arguments that fit.
 std::vector<std::pair<Script, std::string>> calls_of_epoch(const std::string& epoch) {
-  return {{Script::join, epoch + " 0 1 1.1 1 1"},  {Script::sync, epoch + " 0 1 0.1.0 1 0"},
-          {Script::supply, epoch + " ticket 100"}, {Script::fence, epoch + " 1"},
-          {Script::settle, epoch + " 9"},          {Script::withdraw, epoch + " op ticket 1"},
-          {Script::read, epoch + " 0 10"},         {Script::read_items, epoch + " ticket"},
-          {Script::purge, epoch + " 10"},          {Script::missing, epoch}};
+  return {{Script::join, epoch + " 0 1 1.1 1 1"},
+          {Script::sync, epoch + " 0 1 0.1.0 1 0"},
+          {Script::supply, epoch + " ticket 100"},
+          {Script::fence, epoch + " 1"},
+          {Script::settle, epoch + " 9"},
+          {Script::withdraw, epoch + " op ticket 1"},
+          {Script::read, epoch + " 0 10"},
+          {Script::read_items, epoch + " ticket"},
+          {Script::purge, epoch + " 10"},
+          {Script::missing, epoch},
+          {Script::alive, epoch}};
 }
 
 }  // namespace
@@ -137,6 +143,28 @@ TEST_CASE("a check tells a node whether it has joined and which process speaks f
   CHECK(rig.check("2") == "OK, 5, O, 0,1, 1, , , 1");
   rig.call(Script::fence, "5 1");
   CHECK(rig.check("1") == "OK, 5, O, 0,1, 1, 1.1, -, 1");
+}
+
+TEST_CASE("the signs of life of members are counted and a fenced one gives none") {
+  ScriptRig rig;
+  rig.open("5", "0,1,2");
+  CHECK(rig.call(Script::alive, "5") == "OK, 0, 0, 1, 0, 2, 0");
+  rig.call(Script::check, "1 1");
+  rig.call(Script::check, "1 1");
+  rig.call(Script::check, "2 0");
+  rig.call(Script::check, "-1");
+  CHECK(rig.call(Script::alive, "5") == "OK, 0, 0, 1, 2, 2, 0");
+  rig.call(Script::fence, "5 2");
+  CHECK(rig.call(Script::alive, "5") == "OK, 0, 0, 1, 2");
+}
+
+TEST_CASE("a Redis that refuses writes still answers the check") {
+  ScriptRig rig;
+  rig.open("5", "0");
+  const std::string before = rig.call(Script::check, "0 1");
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  CHECK(rig.call(Script::check, "0 1") == before);
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "0"});
 }
 
 TEST_CASE("the members that an epoch waits for are named") {
@@ -480,6 +508,18 @@ TEST_CASE("a supply never goes down and may come before the epoch is open") {
   CHECK(rig.call(Script::supply, "5 ticket 80") == "OK");
   CHECK(rig.call(Script::supply, "5 ticket 80") == "OK");
   CHECK(rig.call(Script::sync, "5 0 1 0.1.0 2 0 ticket 1 0 1 0") == "OK, 2, 1, 0, 79, 0");
+}
+
+TEST_CASE("an item whose key was removed is not made anew by a supply or a join") {
+  ScriptRig rig;
+  rig.bump("5 0,1");
+  rig.fill("5", "ticket 100 0");
+  rig.join("5", kNode0, "ticket 0 1 0.1.0 60 0 0");
+  rig.server().command({"DEL", "stampede:{ledger0}:i:5:ticket"});
+  CHECK(rig.join("5", kNode1, "ticket 0 1 1.1.0 30 0 0") == "LOST, ticket");
+  CHECK(rig.call(Script::supply, "5 seat 10 ticket 200") == "LOST, ticket");
+  CHECK(rig.count("seat", "T") == "10");
+  CHECK(rig.server().command({"EXISTS", "stampede:{ledger0}:i:5:ticket"}).line() == "0");
 }
 
 TEST_CASE("a withdrawal takes free units only and once per operation") {

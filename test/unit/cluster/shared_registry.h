@@ -107,7 +107,9 @@ class SharedRegistry final : public Registry {
     if (is_down_) return down();
     const auto found = restocks_.find(op_id);
     if (found == restocks_.end()) return std::optional<Restocked>();
-    return std::optional(Restocked{.is_applied = false, .supply = supplies_.at(found->second)});
+    return std::optional(Restocked{.is_applied = false,
+                                   .delta = found->second.second,
+                                   .supply = supplies_.at(found->second.first)});
   }
 
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
@@ -118,11 +120,11 @@ class SharedRegistry final : public Registry {
       if (delta < 0 && member.epoch > epoch) return Error{"a later epoch has begun"};
     const auto found = supplies_.find(item);
     if (found == supplies_.end()) return Error{"no such item"};
-    const bool is_new = restocks_.emplace(op_id, item).second;
+    const bool is_new = restocks_.emplace(op_id, std::pair(item, delta)).second;
     if (is_new) changed_in_ = highest_;
     if (is_new && delta > 0) found->second.supplied += static_cast<Units>(delta);
     if (is_new && delta < 0) found->second.withdrawn += static_cast<Units>(-delta);
-    return Restocked{.is_applied = is_new, .supply = found->second};
+    return Restocked{.is_applied = is_new, .delta = delta, .supply = found->second};
   }
 
   Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
@@ -177,8 +179,8 @@ class SharedRegistry final : public Registry {
   uint64_t changed_in_ = 0;
   std::map<uint32_t, Member> members_;
   std::map<std::string, Supply> supplies_;
-  std::map<std::string, std::string> terms_;     // by item
-  std::map<std::string, std::string> restocks_;  // op_id -> item
+  std::map<std::string, std::string> terms_;                         // by item
+  std::map<std::string, std::pair<std::string, int64_t>> restocks_;  // by op_id: item and delta
   std::vector<FrozenCount> frozen_;
 };
 

@@ -23,7 +23,7 @@ struct Fixture {
   // What is said of one offer; "-": nothing.
   std::string settle(const std::string& item, const std::string& before, const std::string& terms) {
     const TermsOffer offer{item, before, terms};
-    const auto differences = settle_terms(registry, {&offer, 1}, Settling::each);
+    const auto differences = offer_terms(registry, {&offer, 1}, Writes::each);
     REQUIRE(differences);
     return differences->empty() ? "-" : text_of(*differences);
   }
@@ -95,7 +95,7 @@ TEST_SUITE("cluster/terms") {
     CHECK(standing("c") == "unknown");
     SoloRegistry solo({{.item = "a", .supplied = 1}});
     const TermsOffer offer{"a", "", priced(1)};
-    const auto differences = settle_terms(solo, {&offer, 1}, Settling::all_or_nothing);
+    const auto differences = offer_terms(solo, {&offer, 1}, Writes::all_or_nothing);
     REQUIRE(differences);
     CHECK(differences->empty());
   }
@@ -103,11 +103,11 @@ TEST_SUITE("cluster/terms") {
   TEST_CASE_FIXTURE(Fixture, "what contradicts changes nothing when all is asked for or nothing") {
     CHECK(settle("a", "", priced(1)) == "-");
     const TermsOffer offers[] = {{"b", "", priced(7)}, {"a", "", priced(2)}};
-    auto differences = settle_terms(registry, offers, Settling::all_or_nothing);
+    auto differences = offer_terms(registry, offers, Writes::all_or_nothing);
     REQUIRE(differences);
     CHECK(differences->size() == 1);
     CHECK(standing("b") == "");
-    differences = settle_terms(registry, offers, Settling::each);
+    differences = offer_terms(registry, offers, Writes::each);
     REQUIRE(differences);
     CHECK(differences->size() == 1);
     CHECK(standing("b") == priced(7));
@@ -133,15 +133,15 @@ TEST_SUITE("cluster/terms") {
       registry.set_down(true);
     };
     offers.add({{"a", priced(1), priced(2)}, {"b", "", priced(1)}});
-    offers.settle(0);
+    offers.compare(0);
     registry.set_down(false);
-    offers.settle(1);  // not so soon again
+    offers.compare(1);  // not so soon again
     CHECK(standing() == priced(1));
-    offers.settle(5 * kSecond);
+    offers.compare(5 * kSecond);
     CHECK(standing() == priced(3));
     CHECK(standing("b") == priced(4));
     REQUIRE(settle("a", priced(3), priced(9)) == "-");
-    offers.settle(60 * kSecond);  // nothing is left to say
+    offers.compare(60 * kSecond);  // nothing is left to say
     CHECK(standing() == priced(9));
   }
 }

@@ -10,8 +10,8 @@
 //   width         1 │         2 │         4 │          8 │
 //
 // Threads: one thread records; any thread may read meanwhile (counters are relaxed atomics with a
-// single writer, so recording is a plain load and store). A reader who wants figures that agree
-// with each other merges the live histogram into one of his own and asks that.
+// single writer, so recording is a plain load and store). A reader that needs figures which
+// agree with each other merges the live histogram into one of its own and asks that.
 #pragma once
 
 #include <array>

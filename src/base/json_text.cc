@@ -50,7 +50,7 @@ Error JsonText::error(const char* where, std::string_view field, std::string_vie
   return {printable(message.append(reason))};
 }
 
-// What simdjson finds in its first pass, which knows no places.
+// An error that simdjson finds in its first pass, which knows no places.
 Error JsonText::encoding_error(Code code) const {
   const std::string_view text = text_;
   switch (code) {
@@ -66,7 +66,7 @@ Error JsonText::encoding_error(Code code) const {
   }
 }
 
-// What is found on the way through the values.
+// An error that is found on the way through the values.
 Error JsonText::structure_error(Code code) {
   if (code == simdjson::INCOMPLETE_ARRAY_OR_OBJECT)
     return error(end_of_content(), "", "not valid JSON: a closing bracket is missing");

@@ -1,4 +1,4 @@
-// A failure that the system survives: the cause in words, made once, carried to whoever can act on it.
+// A failure that the system survives: the cause in words, made once, carried to the place that can act on it.
 //   Result<Catalog> parsed = parse_catalog(text);
 //   if (!parsed) return parsed.error();
 #pragma once

@@ -58,7 +58,7 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
     const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
     tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
   }
-  settle();
+  count_unknown_commit();
   for (Tail& tail : tails_) {
     const Finding finding = place(tail, accepts_loss);
     if (finding.agreement != Agreement::agrees) return finding;
@@ -95,10 +95,11 @@ Drainer::Finding Drainer::jump_to_end(Tail& tail) {
   return {};
 }
 
-void Drainer::settle() {
-  if (unsettled_ && unsettled_->tail->position == unsettled_->after)
-    count(*unsettled_->tail, unsettled_->records, unsettled_->rows, unsettled_->rejected);
-  unsettled_.reset();
+void Drainer::count_unknown_commit() {
+  if (unknown_commit_ && unknown_commit_->tail->position == unknown_commit_->after)
+    count(*unknown_commit_->tail, unknown_commit_->records, unknown_commit_->rows,
+          unknown_commit_->rejected);
+  unknown_commit_.reset();
 }
 
 // ---- One batch
@@ -139,6 +140,7 @@ Drainer::Step Drainer::drain(Tail& tail) {
     if (!*read) break;
   }
   if (batch_.records() == 0) return Step::idle;
+  CHECK(drained_lsn(batch_.after()) <= durable);
   const Status written = write(tail);
   return written ? Step::drained : block(written.error().message);
 }
@@ -179,11 +181,11 @@ Status Drainer::write(Tail& tail) {
   const size_t rows = batch_.rows() - written.rejected;
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
   if (written.outcome == Outcome::unknown && batch_.after())
-    unsettled_ = {.tail = &tail,
-                  .after = *batch_.after(),
-                  .records = batch_.records(),
-                  .rows = rows,
-                  .rejected = written.rejected};
+    unknown_commit_ = {.tail = &tail,
+                       .after = *batch_.after(),
+                       .records = batch_.records(),
+                       .rows = rows,
+                       .rejected = written.rejected};
   if (written.outcome == Outcome::fenced) {
     diag::error("no more rows go into the database: %s", written.cause.c_str());
     is_fenced_.store(true, std::memory_order_relaxed);
@@ -214,6 +216,9 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
 }
 
 void Drainer::publish(const Tail& tail, int64_t wall_ns) {
+  // A database that is ahead of the log was refused (start_case.h), and a batch holds only what is durable.
+  const Lsn durable = tail.stream.marks->durable.get();
+  CHECK(drained_lsn(tail.position) <= std::max(durable, tail.stream.log_end.next_lsn - 1));
   tail.stream.marks->drained.raise(drained_lsn(tail.position));
   if (wall_ns != 0) tail.stream.marks->drained_wall_ns.store(wall_ns, std::memory_order_release);
 }
@@ -251,7 +256,7 @@ Drainer::Step Drainer::block(const std::string& cause) {
   add(stats_.retries, 1);
   std::lock_guard lock(mutex_);
   problem_ = cause;
-  // Somebody's short lock is not worth a line; what outlasts the growing pauses is.
+  // A short lock of another program is not worth a line; a problem that outlasts the growing pauses is.
   if (retry_ms_ == bounds::drain_retry_ms_max && !std::exchange(is_warned_, true))
     diag::warning("no rows go into the database, trying again: %s", cause.c_str());
   retry_ms_ = std::min(2 * retry_ms_, bounds::drain_retry_ms_max);

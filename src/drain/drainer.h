@@ -2,7 +2,7 @@
 //
 // Never on the path of an order: it only reads what the shards have made durable, and how far it
 // lags is a metric (Marks) and, past a bound, a reason for others to refuse. It takes the streams
-// in turn, up to 8,192 records in a transaction; a smaller transaction waits 10 ms for company,
+// in turn, up to 8,192 records in a transaction; a smaller transaction waits 100 ms for company,
 // because each costs an fsync (0.4 ms here) however many rows it carries.
 //
 //   resync: read the database's positions ──► where does each stream begin (start_case.h)? seek
@@ -10,8 +10,8 @@
 //      │ any outcome but done; a new segment                 ▼
 //      └──────────────── step: read a batch, write its rows and position ──► publish drained
 //
-// Every failure takes the one way back through resync, after a pause: what the database says it has
-// is the only memory of what was written, so an unknown commit, a second drainer, a lost connection
+// Every failure takes the one way back through resync, after a pause: the positions in the database
+// are the only memory of what was written, so an unknown commit, a second drainer, a lost connection
 // and a restart are all the same case. `drained_segment` is published only by resync, so a segment
 // may be used again only when a transaction of its own has seen the position behind it.
 //
@@ -36,7 +36,7 @@
 
 namespace stampede::drain {
 
-// Stored by the drainer's thread (relaxed), read by whoever shows them.
+// Stored by the drainer's thread (relaxed), read by metrics.
 struct DrainStats {
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> rows{0};  // inserted or changed, without the rejected ones
@@ -78,12 +78,12 @@ class Drainer {
   // after each step.
   bool drain_now(int64_t patience_ns, const std::function<void()>& on_turn = {});
 
-  // Every durable record, and what the snapshots hold of earlier ones, is in the database. Never before the database has
-  // said where each stream is.
+  // Every durable record, and what the snapshots hold of earlier ones, is in the database. Never before the positions of all
+  // streams were read there.
   [[nodiscard]] bool is_drained() const;
 
   void start();
-  // Looks for work at once instead of within 10 ms.
+  // Looks for work at once instead of within 100 ms.
   void wake();
   // Drains what is durable, until `deadline_boot_ns` at the latest, and ends the thread. True:
   // nothing was left.
@@ -103,7 +103,7 @@ class Drainer {
     int64_t written_boot_ns = 0;  // when the last transaction of this stream ended
   };
   // A commit whose answer was lost: if its position turns up in the database, its rows count.
-  struct Unsettled {
+  struct UnknownCommit {
     const Tail* tail;
     orderlog::Position after;
     size_t records, rows, rejected;
@@ -112,7 +112,7 @@ class Drainer {
   Finding resync(bool accepts_loss);
   Finding place(Tail& tail, bool accepts_loss);
   Finding jump_to_end(Tail& tail);
-  void settle();
+  void count_unknown_commit();
 
   bool is_due(const Tail& tail, int64_t boot_ns) const;
   Step drain(Tail& tail);
@@ -140,7 +140,7 @@ class Drainer {
   bool is_synced_ = false;
   bool has_been_synced_ = false;  // once at least
   bool is_hurried_ = false;       // small transactions do not wait
-  std::optional<Unsettled> unsettled_;
+  std::optional<UnknownCommit> unknown_commit_;
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = bounds::drain_retry_ms_min;
 
@@ -148,7 +148,7 @@ class Drainer {
   std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread
   mutable std::mutex mutex_;            // guards the next three
   std::string problem_;
-  bool is_warned_ = false;  // the operator was told of the problem
+  bool is_warned_ = false;  // of the problem, so that it is not warned of again
   bool is_woken_ = false;
   std::condition_variable wake_;
 

@@ -1,4 +1,4 @@
-// What the sinks of all databases write alike: the texts of a row.
+// The texts of a row, which the sinks of all databases write alike.
 #pragma once
 
 #include <optional>

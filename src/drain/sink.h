@@ -2,7 +2,7 @@
 //
 // Exactly once: the rows of a batch and the stream's new position are one transaction, and the
 // position is compared before it is set. A second drainer, or a commit whose answer was lost,
-// therefore shows as a position that is not the expected one; nobody ever has to guess, only to
+// therefore shows as a position that is not the expected one; no guess is ever needed, only to
 // read the positions again. A failed write leaves the database as it was, so the log is simply read
 // again from the position that the database has.
 //

@@ -22,7 +22,7 @@ constexpr char kSettings[] = R"sql(
   PRAGMA wal_autocheckpoint=4096;
 )sql";
 
-// Which files are behind the names, to notice that somebody removed or replaced them under the open
+// The files behind the names, to notice that they were removed or replaced under the open
 // connection.
 struct FileIds {
   std::pair<dev_t, ino_t> main, wal;
@@ -38,7 +38,7 @@ FileIds read_file_ids(const SqliteConnection& connection) {
   return ids;
 }
 
-// The database's word on a row, not on its own state: this row will be refused again, the others
+// An answer about a row, not about the database's own state: this row will be refused again, the others
 // need not be.
 bool is_refusal(int code) {
   const int primary = code & 0xff;
@@ -74,7 +74,7 @@ Result<std::vector<StreamPosition>> SqliteSink::positions() {
   if (session_ && read_file_ids(session_->connection) != session_->files) session_.reset();
   if (!session_)
     if (Status status = connect(); !status) return status.error();
-  // Whoever reads a position may throw away the log before it. So the rows move from the WAL into
+  // The log before a position that was read may be thrown away. So the rows move from the WAL into
   // the main file first, as far as readers let them: then not even a lost WAL file takes them away.
   session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
   Result<std::vector<StreamPosition>> positions =
@@ -114,7 +114,7 @@ Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
   return written;
 }
 
-// Somebody's lock leaves the connection as it was; after anything else a new one starts clean, and
+// A lock of another program leaves the connection as it was; after anything else a new one starts clean, and
 // closing the old one undoes what it had begun. Busy at COMMIT is the one failure of a commit that
 // certainly wrote nothing.
 Written SqliteSink::fail(Outcome outcome, int code) {
@@ -126,12 +126,12 @@ Written SqliteSink::fail(Outcome outcome, int code) {
   return written;
 }
 
-// SQLITE_DONE when every row is in its table or in `rejected`, otherwise what ended the
+// SQLITE_DONE when every row is in its table or in `rejected`, otherwise the code that ended the
 // transaction.
 int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejected) {
   SqliteTables& tables = session_->tables;
   const SqliteConnection& connection = session_->connection;
-  const auto settle = [&](int code, const auto& row) {
+  const auto reject_if_refused = [&](int code, const auto& row) {
     // A trigger may roll back the whole transaction instead of refusing its row.
     if (code == SQLITE_DONE || !is_refusal(code) || !connection.is_in_transaction()) return code;
     ++rejected;
@@ -141,12 +141,15 @@ int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejecte
   };
   const OnConflict on_conflict = batch.is_rebuild() ? OnConflict::replace : OnConflict::refuse;
   for (const NewOrder& order : batch.orders())
-    if (const int code = settle(tables.insert(order, on_conflict), order); code != SQLITE_DONE)
+    if (const int code = reject_if_refused(tables.insert(order, on_conflict), order);
+        code != SQLITE_DONE)
       return code;
   for (const OrderChange& change : batch.changes())
-    if (const int code = settle(tables.update(change), change); code != SQLITE_DONE) return code;
+    if (const int code = reject_if_refused(tables.update(change), change); code != SQLITE_DONE)
+      return code;
   for (const NewPayment& payment : batch.payments())
-    if (const int code = settle(tables.insert(payment, on_conflict), payment); code != SQLITE_DONE)
+    if (const int code = reject_if_refused(tables.insert(payment, on_conflict), payment);
+        code != SQLITE_DONE)
       return code;
   return SQLITE_DONE;
 }

@@ -9,7 +9,7 @@
 namespace stampede::drain {
 namespace {
 
-// Checkers are commands that somebody waits for; they can afford to wait for a lock themselves.
+// Checkers are commands, and an operator waits for their end anyway; they can afford to wait for a lock.
 constexpr int kBusyWaitMs = 5'000;
 
 class SqliteReader final : public TableReader<SqliteQueries> {

@@ -1,4 +1,4 @@
-// What is read from our tables, told once for all databases: by checkers, and by sinks that want to
+// Reads our tables, in one place for all databases: for checkers, and for sinks that want to
 // know where to go on.
 //
 // `Queries` asks a database of one kind:

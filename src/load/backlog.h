@@ -9,7 +9,7 @@
 
 namespace stampede::load {
 
-// What a user asks for; the later ones about the order that he holds.
+// The request of a user; the later ones are about the order that the user holds.
 enum class Step : uint8_t { order, pay, cancel };
 
 // One request of a user on its way.

@@ -33,7 +33,7 @@ struct Connection {
   uint64_t last_user = UINT64_MAX;
   int64_t reopen_at_ns = 0;  // closed: not before
   int64_t reopen_wait_ns = 0;
-  int64_t heard_at_ns = 0;  // the last answer, or the first order after all were answered
+  int64_t answered_at_ns = 0;  // the last answer, or the first order after all were answered
   Ring<Attempt> sent;
   std::string output;
   size_t written = 0;

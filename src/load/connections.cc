@@ -42,7 +42,7 @@ void Connections::tend(int64_t now_ns) {
     if (is_closed && now_ns >= connection.reopen_at_ns && connecting_ < kConnectingMax)
       open(connection, now_ns);
     bool is_owed = connection.state == Connection::State::open && !connection.sent.empty();
-    if (is_owed && now_ns - connection.heard_at_ns > plan_.answer_timeout_ns)
+    if (is_owed && now_ns - connection.answered_at_ns > plan_.answer_timeout_ns)
       lose(connection, Failure::answer_timeout, now_ns);
   }
 }
@@ -111,8 +111,7 @@ void Connections::on_event(const net::Event& event) {
   if (static_cast<uint32_t>(event.token >> 32) != connection.generation) return;
   if (connection.state == Connection::State::connecting)
     return finish_connect(connection, clock_.now().boot_ns);
-  if (event.readable)
-    return receive(connection);  // level-triggered: what else there is will be told again
+  if (event.readable) return receive(connection);  // level-triggered: the rest is reported again
   if (event.broken) return lose(connection, Failure::connection_lost, clock_.now().boot_ns);
   if (event.writable) write(connection, clock_.now().boot_ns);
 }
@@ -149,7 +148,7 @@ size_t Connections::take_answers(Connection& connection, std::string_view bytes,
     Attempt attempt = connection.sent.front();
     connection.sent.pop();
     --in_flight_;
-    connection.heard_at_ns = now_ns;
+    connection.answered_at_ns = now_ns;
     taken += scan.bytes;
     handler_.on_answer(attempt, scan.reply, now_ns);
     if (!scan.reply.closes) continue;
@@ -179,7 +178,7 @@ Connection* Connections::next_with_room(uint64_t user) {
 }
 
 void Connections::add_sent(Connection& connection, const Attempt& attempt, int64_t now_ns) {
-  if (connection.sent.empty()) connection.heard_at_ns = now_ns;
+  if (connection.sent.empty()) connection.answered_at_ns = now_ns;
   connection.sent.push() = attempt;
   connection.last_user = attempt.user;
   ++in_flight_;

@@ -1,5 +1,5 @@
 // All connections of one generator: opened, reopened when they break, written in batches, read and
-// scanned. What comes of it is told to the AnswerHandler. An order whose connection broke has an
+// scanned. The outcome goes to the AnswerHandler. An order whose connection broke has an
 // unknown end: it is neither sold nor failed until the server has been asked again.
 //
 // Owned by one thread. The handler is called from poll() and tend() and may not call back into this
@@ -32,7 +32,7 @@ class Connections {
   Connections(const Plan& plan, uint32_t count, Clock& clock, AnswerHandler& handler);
   ~Connections();
 
-  // Opens what is closed and its time has come, gives up what has been silent for too long. Cheap
+  // Opens closed connections whose time has come, gives up those that were silent for too long. Cheap
   // to call every turn.
   void tend(int64_t now_ns);
   // Waits at most wait_ns for answers and handles them.

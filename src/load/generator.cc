@@ -174,17 +174,17 @@ void Generator::on_order_answer(const Attempt& attempt, const Reply& reply, int6
     book_.note(attempt.user, end_of_refusal(reply.code));
     return bump(tally_.live.refused);
   }
-  if (reply.order_id == 0) {  // says yes, but not to what
+  if (reply.order_id == 0) {  // a yes without an order
     on_failure(Failure::malformed_answer);
     return book_.note(attempt.user, UserEnd::unknown);
   }
   if (!book_.note_sold(attempt.user, {reply.order_id})) return;
   bump(tally_.live.sold);
-  settle(attempt, reply, now_ns);
+  follow_up(attempt, reply, now_ns);
 }
 
-// The buyer pays, cancels or leaves it; which, depends on nothing but his number.
-void Generator::settle(const Attempt& order, const Reply& reply, int64_t now_ns) {
+// The buyer pays for the order, cancels it or leaves it, which depends on nothing but the buyer's number.
+void Generator::follow_up(const Attempt& order, const Reply& reply, int64_t now_ns) {
   double chance =
       static_cast<double>(mix(schedule_.number_of(order.user) + plan_.seed) >> 11) * 0x1p-53;
   if (chance >= plan_.pay + plan_.cancel) return;
@@ -215,7 +215,7 @@ void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns)
   ++tally_.repeated;
 }
 
-// Nobody answered: the user still waits, so his latency still counts from when the lost request was
+// No answer came: the user still waits, so the latency still counts from when the lost request was
 // due.
 void Generator::on_lost(const Attempt& lost, int64_t now_ns) {
   Attempt attempt = lost;

@@ -1,5 +1,5 @@
 // One thread of the load: sends the orders of its users on schedule, sends again what was lost or
-// refused for now, and keeps the book. It must never be what is measured, so per order it costs one
+// refused for now, and keeps the book. It must never be the bottleneck that is measured, so per order it costs one
 // read, one write and well under a microsecond of its own.
 #pragma once
 
@@ -50,7 +50,7 @@ class Generator final : private AnswerHandler {
   bool send(const Attempt& attempt, int64_t now_ns);
   void on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns);
   void on_step_answer(const Attempt& attempt, const Reply& reply);
-  void settle(const Attempt& order, const Reply& reply, int64_t now_ns);
+  void follow_up(const Attempt& order, const Reply& reply, int64_t now_ns);
   void give_up(const Attempt& attempt);
   void repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns);
   void append_request(const Attempt& attempt, std::string& out) const;
@@ -74,7 +74,7 @@ class Generator final : private AnswerHandler {
   uint64_t unsent_ = 0;
   int64_t start_ns_ = 0;
   int64_t end_by_ns_ =
-      INT64_MAX;  // set when the end has begun: nothing new is sent, what is unknown is cleared up
+      INT64_MAX;  // set when the end has begun: nothing new is sent, unknown outcomes are cleared up
 };
 
 }  // namespace stampede::load

@@ -1,4 +1,4 @@
-// What the operators' listener of a server says: one GET a connection, blocking, with a deadline.
+// Reads the operators' listener of a server: one GET a connection, blocking, with a deadline.
 // Used only before and after a run, never while it is measured.
 #pragma once
 

@@ -1,5 +1,5 @@
 // What one run of `stampede load` is to do. Plain values; cmd/load.cc fills them from flags,
-// everybody else only reads.
+// all others only read.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Plan {
   uint32_t copies = 1;
   uint32_t retries_max = 1'000;  // how often a user repeats a retryable answer
 
-  // What buyers do with their orders at once: a part pays, a part cancels, the rest leaves them.
+  // Buyers act on their orders at once: a part pays, a part cancels, the rest leaves them.
   double pay = 0, cancel = 0;
   std::optional<door::Key> payment_key;  // there when pay > 0
 
@@ -33,7 +33,7 @@ struct Plan {
   int64_t tickets_expire_unix = 0;
 
   double rate = 0;          // orders a second; 0: as fast as connections × pipeline allow
-  int64_t duration_ns = 0;  // 0: until every user has his answer
+  int64_t duration_ns = 0;  // 0: until every user has an answer
   int64_t warmup_ns = 0;    // at the beginning, counted in no figure but verified like the rest
 
   uint32_t connections = 64;

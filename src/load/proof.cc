@@ -33,7 +33,7 @@ Result<std::unique_ptr<drain::DatabaseReader>> open_reader(const std::string& db
   return drain::open_database_reader(*url);
 }
 
-// What other nodes hold is in their own order logs, and perhaps not in the database yet: nothing can be said of it.
+// The orders of other nodes are in their own order logs, and perhaps not in the database yet: they cannot be judged.
 Status require_one_node(const ItemAudit& audit) {
   if (audit.elsewhere == 0) return Ok{};
   return Error{"--verify knows one node, and others hold " + grouped(audit.elsewhere) +

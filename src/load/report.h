@@ -1,4 +1,4 @@
-// What a run says at its end: one table for people, the same as JSON for scripts.
+// The report of a run: one table for people, the same as JSON for scripts.
 #pragma once
 
 #include <cstdio>
@@ -17,7 +17,7 @@ constexpr struct {
 } kPercentiles[] = {{"p50", 50},     {"p90", 90},       {"p99", 99},
                     {"p99.9", 99.9}, {"p99.99", 99.99}, {"max", 100}};
 
-// Everything there is to say. The verified part is missing when nobody asked for it.
+// All of a run. The verified part is missing when it was not asked for.
 struct Report {
   const Plan& plan;
   const Tally& tally;

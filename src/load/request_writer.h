@@ -9,7 +9,7 @@
 
 namespace stampede::load {
 
-// What a payment must name to be accepted: learned from the answers.
+// The amount and currency that a payment must name to be accepted, as the answers show them.
 struct Price {
   Money amount = 0;
   Currency currency{};
@@ -34,9 +34,10 @@ class RequestWriter {
 
   const Plan& plan_;
   UserNames names_;
-  std::string host_;        // with its name and the end of the line
-  std::string user_field_;  // the name of the field that tells the user, and what stands before him
-  std::string after_key_;   // ends with the body, which all users share
+  std::string host_;  // with its name and the end of the line
+  std::string
+      user_field_;  // the name of the field that names the user, and the text before the name
+  std::string after_key_;  // ends with the body, which all users share
 };
 
 }  // namespace stampede::load

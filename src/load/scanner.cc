@@ -65,7 +65,7 @@ bool read_head(std::string_view text, Head& head) {
   return head.content_length.has_value();
 }
 
-// What stands after `"name":`, up to the end of the body.
+// The text after `"name":`, up to the end of the body.
 std::string_view behind(std::string_view body, std::string_view quoted_name) {
   size_t at = body.find(quoted_name);
   if (at == body.npos) return {};

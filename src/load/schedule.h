@@ -1,10 +1,10 @@
-// Who asks when. The load is open: request i is due at i/rate after the start, whatever the answers
+// The moment of each request. The load is open: request i is due at i/rate after the start, whatever the answers
 // do, and latency is counted from that moment. A closed loop waits for a slow server before it asks
 // again and so leaves out exactly the waiting that a crowd would have felt ("coordinated
 // omission").
 //
 // Users are dealt out to the threads in turn, so that all copies of one user's order, and the book
-// about him, belong to one thread; together the threads keep the plan's rate. With a duration,
+// about that user, belong to one thread; together the threads keep the plan's rate. With a duration,
 // users begin again from the first when all had their turn: they then ask under the key that they
 // already used.
 #pragma once

@@ -1,4 +1,4 @@
-// What came back, counted: every answer by its code, every failure of a connection by its kind,
+// The answers, counted: every answer by its code, every failure of a connection by its kind,
 // latencies. One thread counts; other threads may read `live` and `latency_ns` at any time, the
 // rest when that thread has ended.
 #pragma once

@@ -1,4 +1,4 @@
-// How it ended for each user of one thread: what verification holds against the database. Ten
+// The end of each user of one thread, which verification compares with the database. Ten
 // bytes a user.
 #pragma once
 
@@ -15,13 +15,13 @@ enum class UserEnd : uint8_t {
   not_asked,
   gave_up,   // the last answer was retryable
   refused,   // a final refusal that says nothing about stock
-  sold_out,  // no units for him: sold_out or not_enough
-  unknown,   // an answer was lost and could not be had again: he may or may not hold an order
+  sold_out,  // sold_out or not_enough
+  unknown,   // an answer was lost and could not be had again: the user may or may not hold an order
   sold,      // holds order_of()
 };
 constexpr size_t kUserEndCount = static_cast<size_t>(UserEnd::sold) + 1;
 
-// What an answer said about his order after that.
+// The state of the order, as later answers showed it.
 enum class Settled : uint8_t { none, paid, cancelled };
 
 class UserBook {

@@ -15,7 +15,7 @@ Units held(const ItemAudit& audit) {
   return audit.reserved + audit.paid;
 }
 
-// False for who did neither.
+// False for a user who did neither.
 bool is_settled_as(Settled settled, std::string_view state) {
   return (settled == Settled::paid && state == "paid") ||
          (settled == Settled::cancelled && state == "cancelled");
@@ -90,7 +90,7 @@ std::vector<Check> Verification::finish(const ItemAudit& after) {
 Check Verification::check_acknowledged() const {
   uint64_t second = answers_.second_orders();
   return {.name = "acknowledged",
-          .numbers = format("%s users hold %s distinct orders, %s were told of a second one",
+          .numbers = format("%s users hold %s distinct orders, %s got a second one",
                             grouped(acknowledged_).c_str(), grouped(distinct_).c_str(),
                             grouped(second).c_str()),
           .is_kept = acknowledged_ == distinct_ && second == 0};
@@ -107,7 +107,7 @@ Check Verification::check_database() const {
 
 Check Verification::check_unacknowledged() const {
   return {.name = "unacknowledged",
-          .numbers = format("%s orders that nobody was told of", grouped(unacknowledged_).c_str()) +
+          .numbers = format("%s orders that no answer named", grouped(unacknowledged_).c_str()) +
                      (unacknowledged_ > 0 ? example_ : ""),
           .is_kept = unacknowledged_ == 0};
 }

@@ -2,9 +2,9 @@
 // and the server's own audit. Pure: rows come in one after the other, from wherever; nothing is
 // read or printed here.
 //
-// What must hold: an order that was acknowledged stands in the database exactly once, with the
-// right user, item and quantity, paid or cancelled if that was answered; nobody of this run has an
-// order that he was not told of; no unit was sold twice; and nobody was refused while a unit was
+// These must hold: an order that was acknowledged stands in the database exactly once, with the
+// right user, item and quantity, paid or cancelled if that was answered; no user of this run has an
+// order that no answer has named; no unit was sold twice; and no user was refused while a unit was
 // left. Users whose answers were lost for good prove nothing, neither way.
 #pragma once
 
@@ -32,12 +32,12 @@ struct ItemAudit {
   bool ok = false;
 };
 
-// What the run's answers said, by the user's number. A seam for tests; a Run is the real one.
+// The answers of the run, by the user's number. A seam for tests; a Run is the real one.
 class Answers {
  public:
   virtual ~Answers() = default;
   virtual UserEnd end_of(uint64_t number) const = 0;
-  virtual OrderId order_of(uint64_t number) const = 0;  // when his end is `sold`
+  virtual OrderId order_of(uint64_t number) const = 0;  // when the user's end is `sold`
   virtual Settled settled_of(uint64_t number) const = 0;
   virtual uint64_t second_orders() const = 0;
 };
@@ -59,7 +59,7 @@ class Verification {
   [[nodiscard]] std::vector<Check> finish(const ItemAudit& after);
 
   uint64_t rows() const { return rows_; }  // of this run
-  // After finish(), in units: held above the stock, and left although somebody was refused.
+  // After finish(), in units: held above the stock, and left although a user was refused.
   uint64_t oversold() const { return oversold_; }
   uint64_t unsold() const { return unsold_; }
 
@@ -77,15 +77,15 @@ class Verification {
   const Answers& answers_;
   ItemAudit before_;
   UserNames names_;
-  std::vector<bool> is_in_database_;  // by user: his acknowledged order was seen
+  std::vector<bool> is_in_database_;  // by user: the acknowledged order was seen
   uint64_t acknowledged_ = 0, distinct_ = 0;
   uint64_t unserved_ = 0;  // users without an order who asked, and know it
   uint64_t rows_ = 0;
   uint64_t matched_ = 0;         // acknowledged orders found, right in every column
   uint64_t wrong_ = 0;           // found with another item or quantity
   uint64_t doubled_ = 0;         // found again
-  uint64_t settled_ = 0;         // users who were told `paid` or `cancelled`
-  uint64_t settled_right_ = 0;   // whose row says so too
+  uint64_t settled_ = 0;         // users whose order was answered as paid or cancelled
+  uint64_t settled_right_ = 0;   // of them, those whose row agrees
   uint64_t unacknowledged_ = 0;  // rows of this run's users that no answer had named
   Units units_held_ = 0;         // in the database, by anybody, in a state that holds units
   Units units_held_by_run_ = 0;

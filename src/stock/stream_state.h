@@ -213,7 +213,7 @@ class StreamState {
   std::vector<ItemStock> stocks_;
   std::vector<RegisteredItem> items_;
   std::unordered_set<std::string> codes_;  // of items_
-  AppliedOps ops_;  // by op_id
+  AppliedOps ops_;                         // by op_id
   uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;

@@ -102,7 +102,7 @@ void check_moved(uint32_t from, uint32_t to) {
   CHECK(data.items().size() == 1);
   CHECK(data.items()[0].supplied == kSupplied);
   CHECK(data.items()[0].withdrawn == 3);
-  CHECK(data.streams()[0].state->knows_op("op-1"));
+  CHECK(data.streams()[0].state->find_op("op-1") != nullptr);
   CHECK(data.sequence_max() == sequence);
   for (const RestoredStream& stream : data.streams()) {
     CHECK(stream.state->promised_epoch() == kEpoch);

@@ -2,6 +2,9 @@
 
 #include <map>
 
+#include "base/check.h"
+#include "ledger/messages.h"
+
 namespace stampede::cluster {
 namespace {
 

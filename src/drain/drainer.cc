@@ -62,6 +62,13 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
   for (Tail& tail : tails_) {
     const Finding finding = place(tail, accepts_loss);
     if (finding.agreement != Agreement::agrees) return finding;
+    // Another process has written rows of this stream that this log does not have (yet): a copy of the directory runs.
+    if (drained_lsn(tail.position) > tail.stream.marks->durable.get())
+      return {Agreement::contradicts, text_of(tail.stream.key) + ": the database has record " +
+                                          std::to_string(drained_lsn(tail.position)) +
+                                          ", and this log ends with " +
+                                          std::to_string(tail.stream.marks->durable.get()) +
+                                          ": another process writes rows of this stream"};
     // The database may have been put back to an earlier state.
     tail.stream.marks->drained.place(drained_lsn(tail.position));
     // Only here: this position was read in a transaction of its own, so it is durable without
@@ -216,9 +223,6 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
 }
 
 void Drainer::publish(const Tail& tail, int64_t wall_ns) {
-  // A database that is ahead of the log was refused (start_case.h), and a batch holds only what is durable.
-  const Lsn durable = tail.stream.marks->durable.get();
-  CHECK(drained_lsn(tail.position) <= std::max(durable, tail.stream.log_end.next_lsn - 1));
   tail.stream.marks->drained.raise(drained_lsn(tail.position));
   if (wall_ns != 0) tail.stream.marks->drained_wall_ns.store(wall_ns, std::memory_order_release);
 }

@@ -120,6 +120,8 @@ class MemoryLog final : public Source {
   }
   Lsn last_lsn() const { return end().next_lsn - 1; }
 
+  // No more log batches than these go into one transaction.
+  void set_batches_per_transaction(size_t batches) { pace_ = batches; }
   // The segments below are gone.
   void recycle_below(uint32_t segment) { oldest_segment_ = segment; }
   void set_snapshot(std::vector<orderlog::Record> records, const orderlog::Position& position) {
@@ -128,12 +130,17 @@ class MemoryLog final : public Source {
 
   Result<bool> has_beginning() override { return oldest_segment_ == 1; }
   Result<uint32_t> oldest_segment() override { return oldest_segment_; }
-  void seek(const orderlog::Position& position) override { position_ = position; }
+  void seek(const orderlog::Position& position) override {
+    position_ = position;
+    read_in_a_row_ = 0;
+  }
   Result<bool> read(Lsn up_to, drain::Batch& batch) override {
     for (const LogBatch& log : batches_) {
       if (log.before.batch_seq != position_.batch_seq) continue;
       if (log.before.prev_chain != position_.prev_chain) return Error{"the chain is broken"};
       if (log.after.next_lsn > up_to + 1) return false;
+      if (read_in_a_row_ == pace_) return read_in_a_row_ = 0, false;
+      ++read_in_a_row_;
       for (size_t i = 0; i < log.records.size(); ++i)
         batch.add(log.before.next_lsn + i, log.records[i]);
       batch.advance(log.after, kStartMs * kMillisecond);
@@ -163,6 +170,7 @@ class MemoryLog final : public Source {
   std::vector<LogBatch> batches_;
   orderlog::Position position_;
   uint32_t oldest_segment_ = 1;
+  size_t pace_ = SIZE_MAX, read_in_a_row_ = 0;
   std::optional<Snapshot> snapshot_;
 };
 

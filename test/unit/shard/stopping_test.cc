@@ -238,7 +238,7 @@ TEST_SUITE("shard/stopping") {
     for (uint32_t at = 0; at < 150; ++at) {
       CAPTURE(at);
       // The first reservations expire while it stops.
-      World world({.shards = 2, .stock = 60, .pay_window_s = 1});
+      World world({.shards = 2, .stock = 60, .pay_window_s = 1, .admin_host = "here"});
       Crowd crowd(world, 42);
       for (uint32_t round = 0; round < at; ++round) {
         crowd.act();
@@ -262,7 +262,8 @@ TEST_SUITE("shard/stopping") {
       std::mt19937_64 random(seed + round);
       World world({.shards = 1 + static_cast<uint32_t>(random() % 3),
                    .stock = 20 + random() % 200,
-                   .pay_window_s = 1 + static_cast<int64_t>(random() % 3)});
+                   .pay_window_s = 1 + static_cast<int64_t>(random() % 3),
+                   .admin_host = "here"});
       Crowd crowd(world, random());
       for (uint32_t i = 0; i < world.shard_count(); ++i)
         world.disk(i).set_polls_per_write(1 + random() % 4);

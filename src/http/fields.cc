@@ -53,8 +53,10 @@ std::string_view bearer_token(std::string_view authorization) {
 }
 
 bool is_json(std::string_view content_type) {
-  return equals_ignoring_case(trim_spaces(content_type.substr(0, content_type.find(';'))),
-                              "application/json");
+  constexpr std::string_view kUsualSpelling = "application/json";
+  return content_type == kUsualSpelling ||
+         equals_ignoring_case(trim_spaces(content_type.substr(0, content_type.find(';'))),
+                              kUsualSpelling);
 }
 
 bool is_unchanged(const Request& request, std::string_view entity_tag) {

@@ -202,10 +202,12 @@ bool Parser::take_target(std::string_view target) {
   Request& request = parsed_.request;
   const bool is_options = request.method == Method::options;
   if (target == "*" && !is_options) return refuse("only OPTIONS has the target *");
-  if (target[0] != '/' && target != "*" && !take_authority(target)) return false;
+  const bool has_authority = target[0] != '/' && target != "*";
+  if (has_authority && !take_authority(target)) return false;
   const size_t path_end = std::min(target.find('?'), target.size());
   request.path = target.substr(0, path_end);
-  if (!all_are(request.path, kPath)) return refuse(kBadTargetByte);
+  // Otherwise its bytes were looked at when its end was sought.
+  if (has_authority && !all_are(request.path, kPath)) return refuse(kBadTargetByte);
   if (target.empty() && is_options)
     request.path = "*";
   else if (request.path.empty())

@@ -12,7 +12,6 @@ namespace {
 
 using postgres::Connection;
 using postgres::Failure;
-using postgres::Rows;
 using postgres::Transaction;
 
 // The updates find their orders by key one by one: with a hash join a planner whose statistics are

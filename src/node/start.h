@@ -100,7 +100,7 @@ struct Evidence {
 
 enum class Course : uint8_t { go_on, go_on_after_loss, deal_out_anew, refuse };
 
-// The line of the table. Of a refusal the line that the operator reads is made from it (text_of in start.cc).
+// The line of the table. Of a refusal the line that the operator reads is made from it (its reason's line in findings.h).
 enum class Reason : uint8_t {
   all_fits,
   manifest_damaged,

@@ -52,6 +52,8 @@ Result<Position> start_of(const StreamFiles& files) {
   if (!list) return list.error();
   const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
   if (!snapshots) return snapshots.error();
+  if (snapshots->empty() && files.known.begins_with_snapshot)
+    return Error{snapshot_path(files, 1) + " is missing", true};
   for (const uint32_t segment : *snapshots) {
     if (list->segments.empty() || segment != list->segments.front()) continue;
     if (const Result<SnapshotFacts> facts = read_snapshot_facts(files, segment))

@@ -40,8 +40,10 @@ bool may_change(Method method) {
 }  // namespace
 
 const char* foreign_reason(const Request& request, const OwnHosts& own) {
-  if (!request.host.empty() && !is_own(host_of(request.host), own))
-    return "Host is neither an address of this listener nor one of --admin-host";
+  // A health check may have no Host; a change must say where it was sent.
+  const bool has_right_host =
+      request.host.empty() ? !may_change(request.method) : is_own(host_of(request.host), own);
+  if (!has_right_host) return "Host is neither an address of this listener nor one of --admin-host";
   if (!request.origin.empty() && !is_own_origin(request.origin, request, own))
     return "pages of another origin may ask nothing here";
   const bool says_something = !request.body.empty() || !request.content_type.empty();

@@ -38,6 +38,13 @@ TEST_CASE("a host is an address of the listener or a name that it was given") {
   }
 }
 
+TEST_CASE("a change without a host is foreign and a question without one is not") {
+  CHECK(is_foreign({.method = Method::post}));
+  CHECK(is_foreign({.method = Method::put}));
+  CHECK_FALSE(is_foreign({.method = Method::get}));
+  CHECK_FALSE(is_foreign({.method = Method::post, .host = "127.0.0.1:8081"}));
+}
+
 TEST_CASE("a listener on all addresses has each of them but no name") {
   for (const char* address : {"0.0.0.0", "[::]"}) {
     const OwnHosts own = {.address = address, .has_any_address = true};

@@ -46,7 +46,7 @@
 #include "cluster/redis_client.h"
 #include "cluster/registry.h"
 #include "cluster/terms.h"
-#include "ledger/ledger.h"
+#include "ledger/operators.h"
 #include "stream_key.h"
 
 namespace stampede::cluster {
@@ -86,7 +86,7 @@ class Coordinator {
 
   [[nodiscard]] CoordinatorStatus status() const;
 
-  // Operators' changes (see Operators in ledger.h); answers come in any order.
+  // Operators' changes (see SharedSupply in operators.h); answers come in any order.
   void add(std::string item, Units stock, uint32_t ticket);
   void restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket);
   [[nodiscard]] std::vector<ledger::StockChange> take_changes();

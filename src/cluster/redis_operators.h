@@ -1,24 +1,18 @@
 // What operators do with a ledger in Redis: changes of stock through the coordinator's thread, audits over the shards.
 #pragma once
 
-#include "base/check.h"
 #include "cluster/coordinator.h"
 #include "cluster/redis_ledger.h"
+#include "ledger/operators.h"
 
 namespace stampede::cluster {
 
-class RedisOperators final : public ledger::Operators {
+class RedisOperators final : public ledger::SharedSupply {
  public:
   // Shard 0's ledger.
   RedisOperators(RedisLedger& ledger, Coordinator& coordinator)
       : ledger_(ledger), coordinator_(coordinator) {}
 
-  bool is_shared() const override { return true; }
-  bool has_room_for_change(ItemId) const override { return true; }
-  void supply(ItemId, Units) override { CHECK(!"the supply is decided with the other nodes"); }
-  void withdraw(ItemId, Units, uint32_t) override {
-    CHECK(!"the supply is decided with the other nodes");
-  }
   void add(std::string_view item, Units stock, uint32_t ticket) override {
     coordinator_.add(std::string(item), stock, ticket);
   }

@@ -1,6 +1,6 @@
 // The ledger inside the process: each item's book lives on one shard (hash of the item mod shards) and is asked by
 // mailbox, asynchronously, just as a remote ledger would be. Every shard owns one EmbeddedLedger: as a stream it sends
-// asks and hears tells; as the home of some items' books it answers asks.
+// asks and takes news; as the home of some items' books it answers asks.
 //
 // A lane delivers in order and loses nothing, so an exchange needs no sequence numbers and no retry. The order of a lane
 // also makes the audit a consistent cut (Chandy and Lamport 1985): the book notes its counters, sends a mark down every
@@ -23,13 +23,14 @@
 #include "base/lane.h"
 #include "ledger/book.h"
 #include "ledger/ledger.h"
+#include "ledger/operators.h"
 
 namespace stampede::ledger {
 
 struct LedgerMessage {
   enum class Kind : uint8_t {
     ask,            // returned, pool, want
-    answer,         // accepted, returned, free, pool_elsewhere: the answer to an ask
+    answer,         // to an ask: accepted, returned, free, pool_elsewhere
     news,           // the same, unasked
     supply,         // supplied
     withdraw,       // units
@@ -62,7 +63,7 @@ class LedgerLanes {
   std::vector<std::unique_ptr<Lane<LedgerMessage>>> lanes_;
 };
 
-class EmbeddedLedger final : public Ledger, public Operators {
+class EmbeddedLedger final : public Ledger, public OwnSupply {
  public:
   EmbeddedLedger(uint32_t shard, LedgerLanes& lanes, Book book);
 
@@ -75,20 +76,12 @@ class EmbeddedLedger final : public Ledger, public Operators {
   uint64_t take_touched() override { return std::exchange(touched_, 0); }
   bool has_mail() const override;
 
-  // Operators; shard 0 only. Room in the lane to the item's book is asked for beyond what exchanges and audits may use.
-  bool is_shared() const override { return false; }
+  // OwnSupply; shard 0 only. Room in the lane to the item's book is asked for beyond what exchanges and audits may use.
   bool has_room_for_change(ItemId item) const override {
     return lanes_.lane(shard_, home_of(item)).room() >= bounds::ledger_slots / 2;
   }
   void supply(ItemId item, Units supplied) override;
   void withdraw(ItemId item, Units units, uint32_t ticket) override;
-  void add(std::string_view, Units, uint32_t) override { CHECK(!"the book is this process's own"); }
-  void restock(std::string_view, std::string_view, int64_t, uint32_t) override {
-    CHECK(!"the book is this process's own");
-  }
-  void offer_terms(std::string_view, std::string, std::string) override {
-    CHECK(!"nobody else sells these items");
-  }
   bool audit(ItemId item, uint32_t ticket) override;
   std::vector<StockChange> take_changes() override { return std::exchange(changes_, {}); }
   std::vector<AuditResult> take_audits() override { return std::exchange(audit_results_, {}); }

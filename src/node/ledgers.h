@@ -30,7 +30,7 @@ class Ledgers {
 
   // When all have been added.
   virtual void complete() {}
-  [[nodiscard]] virtual ledger::Operators& operators() = 0;
+  [[nodiscard]] virtual ledger::OperatorsLink operators() = 0;
   // Any thread.
   [[nodiscard]] virtual shard::LedgerStatus status() const { return {}; }
 
@@ -48,7 +48,7 @@ class EmbeddedLedgers final : public Ledgers {
 
   ledger::Ledger& add(net::Net& net) override;
   std::vector<LedgerNews> first_news() override { return std::exchange(news_, {}); }
-  ledger::Operators& operators() override { return *ledgers_[0]; }
+  ledger::OperatorsLink operators() override { return *ledgers_[0]; }
 
  private:
   const Data& data_;
@@ -66,7 +66,7 @@ class SharedLedgers final : public Ledgers {
 
   ledger::Ledger& add(net::Net& net) override;
   void complete() override;
-  ledger::Operators& operators() override { return *operators_; }
+  ledger::OperatorsLink operators() override { return *operators_; }
   shard::LedgerStatus status() const override;
   void start() override { coordinator_->start(); }
   void stop() override { coordinator_->stop(); }

@@ -77,7 +77,7 @@ std::string ledger_json(const LedgerStatus& ledger) {
 
 }  // namespace
 
-Admin::Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
+Admin::Admin(Shard& shard, const ledger::OperatorsLink& ledger, Process& process, AdminInfo info,
              DrainView drain_view, LedgerView ledger_view)
     : shard_(shard),
       process_(process),

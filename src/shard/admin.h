@@ -52,7 +52,7 @@ struct AdminInfo {
 class Admin final : public RequestHandler, private ChangeHost {
  public:
   // `shard` is shard 0; it, `process` and what `drain_view` refers to outlive this.
-  Admin(Shard& shard, ledger::Operators& ledger, Process& process, AdminInfo info,
+  Admin(Shard& shard, const ledger::OperatorsLink& ledger, Process& process, AdminInfo info,
         DrainView drain_view, LedgerView ledger_view);
 
   // RequestHandler. Probes (/healthz, /readyz) need no token: what asks them often cannot hold a

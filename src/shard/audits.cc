@@ -4,7 +4,7 @@
 
 namespace stampede::shard {
 
-Audits::Audits(ledger::Operators& ledger, const stock::Catalog& catalog,
+Audits::Audits(const ledger::OperatorsLink& ledger, const stock::Catalog& catalog,
                std::function<void(ReplyTo, TextAnswer)> complete)
     : ledger_(ledger), catalog_(catalog), complete_(std::move(complete)) {}
 
@@ -24,7 +24,7 @@ void Audits::start_page() {
 }
 
 void Audits::turn() {
-  for (const ledger::AuditResult& result : ledger_.take_audits()) {
+  for (const ledger::AuditResult& result : ledger_.both.take_audits()) {
     lines_.at(result.ticket - pages_.front().first) = result.line;
     is_known_ = is_known_ && result.is_known;
     ++answered_;
@@ -32,7 +32,7 @@ void Audits::turn() {
   while (!pages_.empty()) {
     const Page& page = pages_.front();
     // An item has one audit under way at most, so its id can be the ticket.
-    while (next_ < page.end && ledger_.audit(next_, next_)) ++next_;
+    while (next_ < page.end && ledger_.both.audit(next_, next_)) ++next_;
     if (answered_ < lines_.size()) return;
     finish(page);
     pages_.pop_front();

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "ledger/ledger.h"
+#include "ledger/operators.h"
 #include "shard/request_handler.h"
 #include "stock/catalog.h"
 
@@ -21,7 +21,7 @@ namespace stampede::shard {
 class Audits {
  public:
   // `complete` takes the answers.
-  Audits(ledger::Operators& ledger, const stock::Catalog& catalog,
+  Audits(const ledger::OperatorsLink& ledger, const stock::Catalog& catalog,
          std::function<void(ReplyTo, TextAnswer)> complete);
 
   // Audits the items from `first` to before `end`; each must be known to the ledger. False: too
@@ -41,7 +41,7 @@ class Audits {
   void start_page();
   void finish(const Page& page);
 
-  ledger::Operators& ledger_;
+  ledger::OperatorsLink ledger_;
   const stock::Catalog& catalog_;
   std::function<void(ReplyTo, TextAnswer)> complete_;
   std::deque<Page> pages_;        // the first one is under way

@@ -24,7 +24,8 @@ std::string_view shortened(std::string_view text) {
 }  // namespace
 
 ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
-                         const stock::Catalog& catalog, ledger::Operators& ledger, Process& process)
+                         const stock::Catalog& catalog, const ledger::OperatorsLink& ledger,
+                         Process& process)
     : host_(host), state_(state), catalog_(catalog), ledger_(ledger), process_(process) {}
 
 // ---- what operators ask for ----
@@ -87,7 +88,7 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
   if (!ledger_.is_shared()) return record_new_item(begun, *change.stock, 0, now);
   begun.step = Step::agree;
   begun.ticket = ++last_ticket_;
-  ledger_.add(begun.terms->code.view(), *change.stock, begun.ticket);
+  ledger_.shared->add(begun.terms->code.view(), *change.stock, begun.ticket);
 }
 
 // Its id is given here, for only what is recorded has one.
@@ -172,7 +173,8 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
   if (ledger_.is_shared()) {
     change.step = Step::agree;
     change.ticket = ++last_ticket_;
-    ledger_.restock(known.terms.code.view(), asked->op_id.view(), asked->delta, change.ticket);
+    ledger_.shared->restock(known.terms.code.view(), asked->op_id.view(), asked->delta,
+                            change.ticket);
   } else if (asked->delta > 0)
     record_restock(change, now);
   else
@@ -258,7 +260,7 @@ void ItemChanges::turn(Moment now) {
 }
 
 void ItemChanges::take_answers() {
-  for (const ledger::StockChange& answer : ledger_.take_changes()) {
+  for (const ledger::StockChange& answer : ledger_.both.take_changes()) {
     const auto change = std::find_if(changes_.begin(), changes_.end(), [&](const Change& one) {
       return one.ticket == answer.ticket;
     });
@@ -322,9 +324,9 @@ void ItemChanges::advance(Change& change, Moment now) {
 }
 
 bool ItemChanges::send_withdrawal(Change& change) {
-  if (!ledger_.has_room_for_change(change.item)) return wants_turn_ = true, false;
+  if (!ledger_.own->has_room_for_change(change.item)) return wants_turn_ = true, false;
   change.ticket = ++last_ticket_;
-  ledger_.withdraw(change.item, 0 - static_cast<Units>(change.restock.delta), change.ticket);
+  ledger_.own->withdraw(change.item, 0 - static_cast<Units>(change.restock.delta), change.ticket);
   return true;
 }
 
@@ -336,8 +338,8 @@ void ItemChanges::after_sync(Change& change) {
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
   // An end is each node's own, and comes at another moment on each.
   if (change.terms && !change.terms->is_ended && ledger_.is_shared())
-    ledger_.offer_terms(change.terms->code.view(), std::move(change.terms_before),
-                        stock::terms_json(*change.terms));
+    ledger_.shared->offer_terms(change.terms->code.view(), std::move(change.terms_before),
+                                stock::terms_json(*change.terms));
   if (change.supplied)
     change.step = Step::supply;
   else if (change.terms)
@@ -348,13 +350,13 @@ void ItemChanges::after_sync(Change& change) {
 
 // Supplies are absolute and only grow, so they must not overtake each other.
 bool ItemChanges::send_supply(Change& change) {
-  is_supply_blocked_ = is_supply_blocked_ || !ledger_.has_room_for_change(change.item);
+  is_supply_blocked_ = is_supply_blocked_ || !ledger_.own->has_room_for_change(change.item);
   if (is_supply_blocked_) return wants_turn_ = true, false;
-  ledger_.supply(change.item, *change.supplied);
+  ledger_.own->supply(change.item, *change.supplied);
   if (!change.is_new) return true;
   // A withdrawal of nothing comes back when the ledger has taken what was sent before it.
   change.ticket = ++last_ticket_;
-  ledger_.withdraw(change.item, 0, change.ticket);
+  ledger_.own->withdraw(change.item, 0, change.ticket);
   return true;
 }
 

@@ -29,7 +29,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "ledger/ledger.h"
+#include "ledger/operators.h"
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
 #include "shard/request_handler.h"
@@ -63,7 +63,7 @@ class ItemChanges {
  public:
   // The references outlive this. `catalog` and `state` are shard 0's.
   ItemChanges(ChangeHost& host, const stock::StreamState& state, const stock::Catalog& catalog,
-              ledger::Operators& ledger, Process& process);
+              const ledger::OperatorsLink& ledger, Process& process);
 
   void put(const Operator& by, std::string_view code, std::string_view body, Moment now);
   // AdminKind::pause, resume or end.
@@ -132,7 +132,7 @@ class ItemChanges {
   ChangeHost& host_;
   const stock::StreamState& state_;
   const stock::Catalog& catalog_;
-  ledger::Operators& ledger_;
+  ledger::OperatorsLink ledger_;
   Process& process_;
   std::vector<Change> changes_;
   uint32_t last_ticket_ = 0;

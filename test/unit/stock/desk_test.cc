@@ -102,6 +102,83 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.answers.size() == 2);
   }
 
+  TEST_CASE("an item that this shard does not know yet is not sold") {
+    Fixture f(5);
+    OrderRequest request = f.create("u1");
+    request.item = 7;
+    CHECK(f.ask(request).verdict == Verdict::try_again);
+  }
+
+  TEST_CASE("an order costs its price for each unit") {
+    Fixture f(5);
+    CHECK(f.buy("u1", 3).order.amount == 300);
+  }
+
+  TEST_CASE("orders are bounded by their setting below the room of the state") {
+    Fixture f(5);
+    f.desk.emplace(DeskSettings{.orders_max = 1}, f.state, f.catalog, f.journal, f.answers, 0,
+                   f.now);
+    CHECK(f.buy("u1").verdict == Verdict::created);
+    CHECK(f.buy("u2").verdict == Verdict::overloaded);
+  }
+
+  TEST_CASE("a request that finds the lines full is refused") {
+    Fixture f(1);
+    for (uint32_t i = 0; i < bounds::orders_waiting_max; ++i) f.handle(f.create("u"));
+    CHECK(f.answers.answers.empty());
+    f.handle(f.create("u"));
+    CHECK(f.answers.take().verdict == Verdict::overloaded);
+  }
+
+  TEST_CASE("the one behind a request that gave up takes the units that are here") {
+    Fixture f(3);
+    f.desk->take_news({.item = 0, .accepted = 1, .free = 2}, f.now);
+    f.handle(f.create("big", 3));
+    f.now.boot_ns += (bounds::wait_for_units_ms - 1) * kMillisecond;
+    f.handle(f.create("small", 1));
+    f.now.boot_ns += kMillisecond;
+    f.desk->pass_time(f.now);
+    f.desk->release(f.journal.last);
+    REQUIRE(f.answers.answers.size() == 2);
+    CHECK(f.answers.answers[0].verdict == Verdict::try_again);
+    CHECK(f.answers.answers[1].verdict == Verdict::created);
+  }
+
+  TEST_CASE("news that got lost is asked for again while a request waits") {
+    Fixture f(3);
+    f.handle(f.create("u1"));
+    LedgerAsk asks[4];
+    REQUIRE(f.desk->leases().collect_asks(~0u, asks, f.now) == 1);
+    f.now.boot_ns += 5 * kMillisecond;
+    f.desk->pass_time(f.now);
+    CHECK(f.desk->leases().asking_groups() == 1);
+  }
+
+  TEST_CASE("a unit that is cancelled goes to the one who waits at once") {
+    Fixture f(1);
+    const OrderId order = f.buy("u1").order.id;
+    f.now.boot_ns += (bounds::sold_out_valid_ms + 1) * kMillisecond;
+    f.handle(f.create("u2"));
+    CHECK(f.answers.answers.empty());
+    f.handle(f.about(RequestKind::cancel, order, "u1"));
+    f.desk->release(f.journal.last);
+    REQUIRE(f.answers.answers.size() == 2);
+    CHECK(f.answers.answers[1].verdict == Verdict::created);
+  }
+
+  TEST_CASE("what was sold since the ask is reported when news says that nothing is free") {
+    Fixture f(1'000);
+    f.desk->leases().set_lease_max(2);
+    f.desk->take_news({.item = 0, .accepted = 5, .free = 900}, f.now);
+    LedgerAsk asks[4];
+    f.desk->leases().ask_about(0);
+    REQUIRE(f.desk->leases().collect_asks(~0u, asks, f.now) == 1);
+    f.handle(f.create("u1"));
+    REQUIRE(f.desk->leases().asking_groups() == 0);
+    f.desk->take_news({.item = 0, .accepted = 5}, f.now);
+    CHECK(f.desk->leases().asking_groups() == 1);
+  }
+
   TEST_CASE("copies of one request that wait together become one order") {
     Fixture f(5, 1);
     for (int i = 0; i < 64; ++i) f.handle(f.create("u1", 1, i % 2 ? "k" : ""));

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -242,8 +243,10 @@ TEST_SUITE("stock/leases") {
     const Moment now = stream.last_moment;
     stream.leases.ask_about(0);
     const LedgerAsk ask = stream.ask(now);
-    stream.leases.take_news({.item = 0, .is_unasked = true}, now);
-    CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::unknown);
+    for (int i = 0; i < 2; ++i) {
+      stream.leases.take_news({.item = 0, .is_unasked = true}, now);
+      CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::unknown);
+    }
     stream.answer(ask);
     CHECK(stream.leases.supply_of(0, 1, true, now) == Supply::gone);
     // With no ask under way unasked news is as good as an answer.
@@ -280,7 +283,8 @@ TEST_SUITE("stock/leases") {
     Stream stream(items, Moment{.boot_ns = kSecond});
     for (int i = 0; i < 3; ++i) stream.leases.ask_about(0);
     CHECK(stream.leases.asking_groups() == 1);
-    CHECK(stream.ask(stream.last_moment).item == 0);
+    LedgerAsk asks[4];
+    CHECK(stream.leases.collect_asks(~0u, asks, stream.last_moment) == 1);
     CHECK(stream.leases.asking_groups() == 0);
     CHECK_FALSE(stream.is_asking(stream.last_moment));
     stream.leases.ask_about(0);
@@ -471,6 +475,24 @@ TEST_SUITE("stock/leases") {
     CHECK(rig[0].journal.types.back() == RecordType::give_back);
   }
 
+  TEST_CASE("a pool has its fifty milliseconds also when nothing was ever asked for here") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 4);
+  }
+
+  TEST_CASE("an item waits for one look at a time") {
+    Rig rig(1, 10'000);
+    rig.lease(0, 4);
+    rig.now.boot_ns += ms(10);
+    rig[0].sell(1, rig.now);  // would be looked at ten milliseconds later, once more
+    rig.now.boot_ns += ms(bounds::idle_pool_ms - 10);
+    rig[0].leases.return_idle(rig.now);
+    CHECK(rig[0].pool() == 0);
+    CHECK(rig[0].leases.quiet_until_ns() == INT64_MAX);
+  }
+
   TEST_CASE("a pool that is asked for stays and is looked at again") {
     Rig rig(1, 10'000);
     rig.lease(0, 4);
@@ -593,6 +615,11 @@ TEST_SUITE("stock/leases") {
     const LedgerAsk ask = stream.ask(stream.last_moment, 1u << group);
     CHECK(ask.item == 0);
     CHECK(ask.group == group);
+    stream.leases.begin_epoch(1u << group | 1u << other, 3);
+    LedgerAsk asks[4];
+    REQUIRE(stream.leases.collect_asks(1u << std::max(group, other), asks, stream.last_moment) ==
+            1);
+    CHECK(asks[0].group == std::max(group, other));
     stream.leases.set_available_groups(1u << other);
     CHECK_FALSE(stream.leases.is_ledger_available(0));
     CHECK(stream.leases.is_ledger_available(1));

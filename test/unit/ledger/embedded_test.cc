@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <random>
 
+#include "../base/death.h"
+
 namespace stampede::ledger {
 namespace {
 
@@ -49,6 +51,25 @@ struct Node {
   std::vector<Stream> streams;
   std::vector<std::unique_ptr<EmbeddedLedger>> ledgers;
 };
+
+// What an audit says when the streams' counters are wrong in this way.
+bool is_audit_ok(void (*spoil)(Node&)) {
+  Node node(2, 10);
+  for (uint32_t shard = 0; shard < 2; ++shard) node.ask(shard, 4);
+  node.settle();
+  for (uint32_t shard = 0; shard < 2; ++shard) {
+    StreamCount& counts = node.streams[shard].counts;
+    counts.pool -= 2, ++counts.paid, ++counts.returned;
+    node.ask(shard, 0);
+  }
+  node.settle();
+  spoil(node);
+  REQUIRE(node.ledgers[0]->audit(0, 1));
+  node.settle();
+  const std::vector<AuditResult> results = node.ledgers[0]->take_audits();
+  REQUIRE(results.size() == 1);
+  return results[0].line.is_ok;
+}
 
 TEST_SUITE("ledger/embedded") {
   TEST_CASE("grants never exceed what is free and an exchange is answered once") {
@@ -134,6 +155,70 @@ TEST_SUITE("ledger/embedded") {
     const std::vector<AuditResult> results = node.ledgers[0]->take_audits();
     REQUIRE(results.size() == 1);
     CHECK_FALSE(results[0].line.is_ok);
+  }
+
+  TEST_CASE("an audit finds faults that cancel each other out in the sum") {
+    CHECK(is_audit_ok([](Node&) {}));
+    CHECK_FALSE(is_audit_ok([](Node& node) {  // granted to one and accepted by the other
+      ++node.streams[0].counts.accepted, ++node.streams[0].counts.pool;
+      --node.streams[1].counts.accepted, --node.streams[1].counts.pool;
+    }));
+    CHECK_FALSE(is_audit_ok([](Node& node) {  // sold twice by one and not at all by the other
+      ++node.streams[0].counts.paid;
+      --node.streams[1].counts.paid;
+    }));
+    CHECK_FALSE(
+        is_audit_ok([](Node& node) {  // a return that the book counts and the first does not
+          --node.streams[0].counts.returned, ++node.streams[0].counts.pool;
+        }));
+    CHECK_FALSE(is_audit_ok([](Node& node) {  // nor the second
+      --node.streams[1].counts.returned, ++node.streams[1].counts.pool;
+    }));
+  }
+
+  TEST_CASE("audits under way are bounded and exchanges are one at a time") {
+    Node node(1, 10);
+    uint32_t begun = 0;
+    while (begun < 1'000 && node.ledgers[0]->audit(0, begun)) ++begun;
+    CHECK(begun == 64);
+    node.settle();
+    CHECK(node.ledgers[0]->take_audits().size() == 64);
+    CHECK(node.ledgers[0]->audit(0, 1));
+    const LedgerAsk ask{.item = 0};
+    node.ledgers[0]->exchange(node.streams[0], {&ask, 1}, {});
+    CHECK(death_of([&] {
+            node.ledgers[0]->exchange(node.streams[0], {&ask, 1}, {});
+          }).signal == SIGABRT);
+  }
+
+  TEST_CASE("a message that finds no room is a fault and the shard it goes to is rung") {
+    Node node(2, 10);
+    (void)node.ledgers[0]->take_touched();
+    node.ledgers[0]->supply(0, 10);
+    const uint64_t home = node.ledgers[0]->take_touched();
+    CHECK((home == 1 || home == 2));
+    CHECK(death_of([&] {
+            for (uint32_t i = 0; i < 2 * bounds::ledger_slots; ++i) node.ledgers[0]->supply(0, 10);
+          }).signal == SIGABRT);
+  }
+
+  TEST_CASE("news goes to streams that have asked and leaves room for exchanges") {
+    Node node(3, 10);
+    node.ask(1, 0);
+    node.settle();
+    node.ledgers[0]->supply(0, 13);
+    node.settle();
+    CHECK(node.streams[1].last.free == 13);  // without asking
+    CHECK(node.streams[2].last.item == kNoItem);
+    // A lane that is half full takes no more news.
+    const uint32_t home = mix(ItemId{0}) % 3;
+    Lane<LedgerMessage>& lane = node.lanes.lane(home, 1);
+    while (lane.room() >= bounds::ledger_slots / 2)
+      REQUIRE(lane.push({.kind = LedgerMessage::Kind::withdrawn, .from = uint16_t(home)}));
+    const size_t room = lane.room();
+    node.ledgers[0]->supply(0, 14);
+    node.poll(home);
+    CHECK(lane.room() == (home == 1 ? bounds::ledger_slots : room));
   }
 
   TEST_CASE("a withdrawal takes free units only and supply adds them") {

@@ -179,6 +179,67 @@ TEST_SUITE("stock/desk") {
     CHECK(f.desk->leases().asking_groups() == 1);
   }
 
+  TEST_CASE("a unit that is cancelled is reported at once while nothing is free") {
+    Fixture f(1);
+    const OrderId order = f.buy("u1").order.id;
+    f.turn();
+    REQUIRE(f.desk->leases().asking_groups() == 0);
+    f.handle(f.about(RequestKind::cancel, order, "u1"));
+    CHECK(f.desk->leases().asking_groups() == 1);
+  }
+
+  TEST_CASE("a long poll does not wait for a change that is on its way to the disk") {
+    Fixture f(1);
+    const OrderId order = f.buy("u1").order.id;
+    f.handle(f.payment(order, "p1"));
+    f.handle(f.about(RequestKind::watch, order, "u1"));
+    CHECK(f.answers.answers.empty());
+    CHECK(f.desk->watchers() == 0);
+    f.turn();
+    REQUIRE(f.answers.answers.size() == 2);
+    CHECK(f.answers.answers[1].order.state == OrderState::paid);
+    CHECK_FALSE(f.answers.answers[1].is_watching);
+  }
+
+  TEST_CASE("a payment in another currency is rejected") {
+    Fixture f(1);
+    const OrderId order = f.buy("u1").order.id;
+    OrderRequest payment = f.payment(order, "p1");
+    payment.currency = {'U', 'S', 'D'};
+    CHECK(f.ask(payment).verdict == Verdict::not_payable);
+    CHECK(f.ask(f.payment(order, "p2")).order.state == OrderState::paid);
+  }
+
+  TEST_CASE("a stop is over when every answer has left and every return is durable") {
+    Fixture f(3);
+    f.desk->take_news({.item = 0, .accepted = 3}, f.now);
+    f.handle(f.create("u1", 3));
+    CHECK_FALSE(f.desk->wind_up());  // the answer is held
+    f.desk->release(f.journal.last);
+    CHECK(f.desk->wind_up());
+
+    Fixture g(3);
+    g.desk->take_news({.item = 0, .accepted = 3}, g.now);
+    CHECK_FALSE(g.desk->wind_up());  // the return is not durable
+    g.desk->release(g.journal.last);
+    CHECK(g.desk->wind_up());
+    CHECK(g.desk->leases().durable_count(0).returned == 3);
+  }
+
+  TEST_CASE(
+      "an order that may still be paid is not forgotten also when the window was made shorter") {
+    constexpr int64_t kHourMs = 3'600'000;
+    Fixture f(10, 0, 3 * 24 * 3'600);
+    const OrderId order = f.buy("u1").order.id;
+    f.desk->set_drained(f.journal.last);
+    ItemTerms terms = f.catalog.terms(0);
+    terms.pay_window_s = 10;
+    terms.ends_ms = f.now.wall_ms();
+    f.catalog.upsert(terms);
+    for (int hour = 0; hour < 60; ++hour) f.pass(kHourMs);
+    CHECK(f.ask(f.about(RequestKind::read, order, "u1")).order.state == OrderState::reserved);
+  }
+
   TEST_CASE("copies of one request that wait together become one order") {
     Fixture f(5, 1);
     for (int i = 0; i < 64; ++i) f.handle(f.create("u1", 1, i % 2 ? "k" : ""));

@@ -456,6 +456,16 @@ TEST_SUITE("stock/leases") {
     CHECK(rig[0].leases.unsold(0) == 2);
   }
 
+  TEST_CASE("a record that does not follow from the state is a fault") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    const Death death = death_of([&] {
+      commit(stream.journal, stream.state, orderlog::GiveBack{.item = 0, .returned = 1},
+             stream.last_moment);
+    });
+    CHECK(death.signal == SIGABRT);
+  }
+
   // ---- giving back ----
 
   TEST_CASE("a pool goes back whole when it was not asked for in fifty milliseconds") {

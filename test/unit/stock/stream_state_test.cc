@@ -131,6 +131,48 @@ TEST_SUITE("stock/stream_state") {
     CHECK(later.order(later.find_order(OrderId::make(0, 4, 3))).deadline_boot_ns == 0);
   }
 
+  TEST_CASE("a state that is full refuses orders and payments and says why") {
+    StreamState state(kKey, 1);
+    REQUIRE(bool(state.apply(Grant{.item = 0, .accepted = 5}, 1, kNow)));
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    CHECK_FALSE(state.has_overflowed());
+    CHECK_FALSE(bool(state.apply(reserve(OrderId::make(0, 2, 3)), 3, kNow)));
+    CHECK(state.has_overflowed());
+    CHECK(state.stock(0).reserved == 1);
+    REQUIRE(bool(state.apply(payment(RecordType::payment_rejected, "p1"), 3, kNow)));
+    REQUIRE(bool(state.apply(payment(RecordType::payment_rejected, "p2"), 4, kNow)));
+    CHECK_FALSE(bool(state.apply(payment(RecordType::payment_rejected, "p3"), 5, kNow)));
+  }
+
+  TEST_CASE("one user has a holding of each item") {
+    StreamState state(kKey, 200);
+    for (ItemId item = 0; item < 150; ++item) {
+      REQUIRE(bool(state.apply(Grant{.item = item, .accepted = 1}, item + 1, kNow)));
+      Reserve one = reserve(OrderId::make(0, item + 1, 3));
+      one.item = item;
+      REQUIRE(bool(state.apply(one, 1'000 + item, kNow)));
+    }
+    const uint64_t hash = state.user_hash("u1");
+    for (ItemId item = 0; item < 150; ++item)
+      CHECK(state.holding(state.find_holding(hash, "u1", item)).item == item);
+    for (ItemId item = 150; item < 1'000; ++item)
+      CHECK(state.find_holding(hash, "u1", item) == kNone);
+  }
+
+  TEST_CASE("the newest order that holds units is shown also when an older one is paid late") {
+    StreamState state = with_units(3);
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    REQUIRE(bool(state.apply(Expire{.order = kOrder}, 3, kNow)));
+    REQUIRE(bool(state.apply(reserve(OrderId::make(0, 2, 3)), 4, kNow)));
+    REQUIRE(bool(state.apply(payment(RecordType::late_paid), 5, kNow)));
+    const auto newest_active = [&] {
+      return state.holding(state.find_holding(state.user_hash("u1"), "u1", 0)).newest_active;
+    };
+    CHECK(newest_active() == state.find_order(OrderId::make(0, 2, 3)));
+    REQUIRE(bool(state.apply(Cancel{.order = OrderId::make(0, 2, 3)}, 6, kNow)));
+    CHECK(newest_active() == state.find_order(kOrder));
+  }
+
   TEST_CASE("payments of an order are decided once and follow its state") {
     StreamState state = with_units(2);
     REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
@@ -206,7 +248,8 @@ TEST_SUITE("stock/stream_state") {
     INFO("seed ", seed);
     std::mt19937 random(seed);
     StreamState state(kKey, 4'000);
-    REQUIRE(bool(state.apply(Grant{.item = 0, .accepted = 2'000}, 1, kNow)));
+    // More than can be sold: units of forgotten orders stay sold, and without any the histories would end.
+    REQUIRE(bool(state.apply(Grant{.item = 0, .accepted = 20'000}, 1, kNow)));
     struct Known {
       OrderId id;
       std::string user, key;

@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "../base/death.h"
 #include "base/clock.h"
 
 namespace stampede::stock {
@@ -88,6 +89,43 @@ TEST_SUITE("stock/timer_wheel") {
     CHECK(wheel.quiet_until_ns() > 19 * kTickNs);
     CHECK(all_due(wheel, wheel.quiet_until_ns() - 1).empty());
     CHECK(all_due(wheel, wheel.quiet_until_ns()) == std::vector<uint32_t>{0});
+  }
+
+  TEST_CASE("a timer is scheduled once at a time and may be cancelled in any state") {
+    TimerWheel wheel(2, 0);
+    wheel.cancel(0);
+    CHECK(wheel.size() == 0);
+    wheel.schedule(0, 5 * kTickNs);
+    CHECK(death_of([&] { wheel.schedule(0, 9 * kTickNs); }).signal == SIGABRT);
+    wheel.cancel(0);
+    wheel.cancel(0);
+    CHECK_FALSE(wheel.is_scheduled(0));
+    CHECK(wheel.size() == 0);
+    wheel.schedule(0, 7 * kTickNs);
+    CHECK(all_due(wheel, 8 * kTickNs) == std::vector<uint32_t>{0});
+  }
+
+  TEST_CASE("a deadline that has passed is due at the next look") {
+    TimerWheel wheel(2, 100 * kTickNs);
+    wheel.schedule(0, 50 * kTickNs);
+    wheel.schedule(1, -5 * kTickNs);
+    CHECK(all_due(wheel, 101 * kTickNs).size() == 2);
+  }
+
+  TEST_CASE("a deadline beyond the last level waits without being worked on") {
+    TimerWheel wheel(1, 0);
+    constexpr int64_t kSlotNs = kTickNs << (TimerWheel::kSlotBits * (TimerWheel::kLevels - 1));
+    wheel.schedule(0, 65 * kSlotNs);
+    uint32_t budget = 1'000;
+    CHECK(wheel.next_due(kSlotNs, budget) == kNone);
+    CHECK(budget > 0);
+    CHECK(wheel.size() == 1);
+  }
+
+  TEST_CASE("quiet ends where timers of a higher level come down") {
+    TimerWheel wheel(1, 0);
+    wheel.schedule(0, 100 * kTickNs);
+    CHECK(wheel.quiet_until_ns() == 64 * kTickNs);
   }
 }
 

@@ -158,8 +158,4 @@ Route route(const Request& request) {
   return route;
 }
 
-bool is_user_id(std::string_view text) {
-  return !text.empty() && text.size() <= bounds::user_bytes_max && all_are(text, kVisible);
-}
-
 }  // namespace stampede::http

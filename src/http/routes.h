@@ -54,7 +54,4 @@ struct Route {
 // Its answer.
 constexpr std::string_view kServerAllows = "Allow: GET, HEAD, POST, OPTIONS\r\n";
 
-// 1–64 bytes of visible ASCII (RFC 5234 VCHAR).
-[[nodiscard]] bool is_user_id(std::string_view text);
-
 }  // namespace stampede::http

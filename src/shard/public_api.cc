@@ -95,7 +95,7 @@ PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderReq
 PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderRequest& order) const {
   std::optional<UserText> user;
   if (!settings_.by_ticket) {
-    if (http::is_user_id(request.user_id)) user = UserText(request.user_id);
+    if (door::is_user_id(request.user_id)) user = UserText(request.user_id);
   } else if (keys_ != nullptr) {
     user = door::verify_ticket(http::bearer_token(request.authorization), keys_->tickets,
                                now_.wall_ns / kSecond);

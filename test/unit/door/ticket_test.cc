@@ -161,7 +161,11 @@ TEST_SUITE("door/ticket") {
   }
 
   TEST_CASE("a user id is 1 to 64 visible characters of ASCII") {
-    CHECK(is_user_id("u"));
+    for (const char* text : {"u", "0", "9223372036854775807",
+                             "0b5c2f5e-9c3a-4c55-8d6e-1f2a3b4c5d6e", "a.b+c@example.com", "!\"\\~"})
+      CHECK(is_user_id(text));
+    CHECK_FALSE(is_user_id("a\t"));
+    CHECK_FALSE(is_user_id(" a"));
     CHECK(is_user_id(std::string(64, '~')));
     CHECK_FALSE(is_user_id(""));
     CHECK_FALSE(is_user_id(std::string(65, 'u')));

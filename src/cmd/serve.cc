@@ -24,6 +24,8 @@ namespace {
 
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 constexpr size_t kTokenBytesMax = 4096;
+// timeout, sudo and some supervisors signal the process and its group as well: one wish to stop arrives as two signals.
+constexpr int64_t kOneWishNs = kSecond / 2;
 
 struct Flags {
   std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
@@ -363,17 +365,21 @@ void watch_over(node::Node& node, const sigset_t& signals, const std::string& ke
                 bool is_stopping) {
   int64_t housekeeping_ns = 0;
   SystemClock clock;
+  int64_t asked_ns = clock.now().boot_ns;  // to stop, when it is stopping
   while (!node.has_stopped()) {
     const timespec wait = {.tv_sec = is_stopping ? 0 : 1, .tv_nsec = is_stopping ? 2'000'000 : 0};
     const int signal = sigtimedwait(&signals, nullptr, &wait);
     if (signal == SIGHUP) reload_keys(node, key_file);
     if (signal == SIGTERM || signal == SIGINT) {
+      const int64_t now_ns = clock.now().boot_ns;
+      if (is_stopping && now_ns - asked_ns < kOneWishNs) continue;
       if (is_stopping) {
         diag::warning(
             "second signal: leaving at once; acknowledged orders are safe in the order log");
         _exit(kExitFailure);
       }
       is_stopping = true;
+      asked_ns = now_ns;
       announce_stop();
       node.begin_stop();
     }

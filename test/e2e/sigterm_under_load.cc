@@ -68,13 +68,44 @@ TEST_SUITE("e2e/sigterm_under_load") {
     CHECK(server.terminate() == 0);
   }
 
-  TEST_CASE("a second signal ends a server that is stopping") {
+  TEST_CASE("one wish to stop that arrives as two signals is a clean stop") {
     Server server({.catalog = catalog({{}})});
     server.process().signal(SIGTERM);
     server.process().signal(SIGTERM);
-    CHECK(server.process().wait(kPatience).has_value());
+    CHECK(server.process().wait(kPatience) == 0);
     server.start();
     server.check_books();
+  }
+
+  // Unread answers hold a stop up for seconds, unless the kernel takes them all: then there was nothing to insist on.
+  std::optional<int> insist(Server & server) {
+    std::string many;
+    for (int i = 0; i < 1'000; ++i) many += request_text("GET", "/v1/items");
+    std::vector<Http> deaf;
+    for (int i = 0; i < 8; ++i) {
+      deaf.push_back(server.client());
+      deaf.back().shrink_receive_buffer();
+      REQUIRE(deaf.back().connect());
+      while (deaf.back().send_some(many, milliseconds{100}) == many.size()) {
+      }
+    }
+    std::optional<int> code;
+    while (!code) {
+      server.process().signal(SIGTERM);
+      code = server.process().wait(milliseconds{50});
+    }
+    return code;
+  }
+
+  TEST_CASE("a second signal ends a server that is stopping at once") {
+    Server server({.catalog = catalog({{}})});
+    std::optional<int> code;
+    for (int tries = 0; tries < 5 && code != 1; ++tries) {
+      code = insist(server);
+      server.start();
+      server.check_books();
+    }
+    CHECK(*code == 1);
   }
 }
 

@@ -61,6 +61,8 @@ enum class Verdict : uint8_t {
   bad_request,
   unauthenticated,
   bad_link,
+  bad_proof,
+  not_enrolled,
   not_started,  // starts_at_ms
   blocked,
   forbidden,  // operators' listener: of a foreign host or origin
@@ -82,7 +84,7 @@ enum class Verdict : uint8_t {
   expectation_failed,
   misdirected,  // node
   key_reused,
-  rate_limited,
+  rate_limited,  // limit
   headers_too_large,
   not_implemented,
   try_again,
@@ -93,6 +95,14 @@ enum class Verdict : uint8_t {
   version_not_supported,
 };
 constexpr unsigned kVerdictCount = static_cast<unsigned>(Verdict::version_not_supported) + 1;
+
+// Which limit a rate_limited is about.
+enum class Limit : uint8_t { none, user, open, address, item, sale };
+constexpr unsigned kLimitCount = static_cast<unsigned>(Limit::sale) + 1;
+[[nodiscard]] constexpr std::string_view name_of(Limit limit) {
+  constexpr std::string_view names[kLimitCount] = {"", "user", "open", "address", "item", "sale"};
+  return names[static_cast<unsigned>(limit)];
+}
 
 // One order as a client may see it.
 struct OrderView {
@@ -130,8 +140,11 @@ struct OrderRequest {
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
   uint64_t body_hash = 0;  // create with a key: of item and quantity
-  Money amount = 0;        // pay
-  Currency currency{};     // pay
+  // create: what the door has against it (blocked, not_enrolled, bad_link); the home shard says so unless the user repeats a
+  // key or holds an order, or the sale is not open.
+  Verdict objection = Verdict::ok;
+  Money amount = 0;     // pay
+  Currency currency{};  // pay
   PaymentStatus payment_status = PaymentStatus::succeeded;
   UserText user;        // everything but pay
   KeyText key;          // create; empty: none
@@ -147,6 +160,7 @@ struct OrderAnswer {
       false;  // watch: nothing to tell yet; a second answer follows when the state changes
   bool is_notice = false;       // that second answer; it was not asked for with a credit
   bool has_more = false;        // list: older orders follow
+  Limit limit = Limit::none;    // rate_limited
   uint16_t node = 0;            // misdirected
   int64_t starts_at_ms = 0;     // not_started
   uint64_t available = 0;       // not_enough

@@ -67,10 +67,11 @@ std::string_view headers_of(Verdict verdict) {
 }
 
 void write_refusal(Writer& out, const VerdictInfo& info, std::string_view message,
-                   uint32_t retry_after_ms) {
+                   uint32_t retry_after_ms, Limit limit) {
   out.literal("{\"code\":\"").raw(info.code).literal("\",\"message\":").quoted(message);
   out.raw(info.is_retryable ? ",\"retryable\":true" : ",\"retryable\":false");
   if (retry_after_ms > 0) out.literal(",\"retry_after_ms\":").number(retry_after_ms);
+  if (limit != Limit::none) out.literal(",\"limit\":\"").raw(name_of(limit)).literal("\"");
 }
 
 // What the verdict is about: the order that stands in the way, the units that are left, where or
@@ -125,7 +126,7 @@ size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
   } else {
     head.retry_after_ms = retry_after_ms_of(answer, delivery);
     head.headers = headers_of(answer.verdict);
-    write_refusal(writer, info, info.message, head.retry_after_ms);
+    write_refusal(writer, info, info.message, head.retry_after_ms, answer.limit);
     write_detail(writer, answer);
     writer.literal("}");
   }
@@ -139,7 +140,8 @@ size_t render_refusal(const Refusal& refusal, const Delivery& delivery, std::spa
   const VerdictInfo& info = info_of(refusal.verdict);
   const uint32_t retry_after_ms =
       refusal.retry_after_ms > 0 ? refusal.retry_after_ms : info.retry_after_ms;
-  write_refusal(writer, info, refusal.reason ? refusal.reason : info.message, retry_after_ms);
+  write_refusal(writer, info, refusal.reason ? refusal.reason : info.message, retry_after_ms,
+                refusal.limit);
   writer.literal("}");
   CHECK(!writer.is_full());
   const Head head{.status_line = info.status_line,

@@ -55,6 +55,7 @@ struct Refusal {
   const char* reason = nullptr;
   std::string_view allow = {};
   uint32_t retry_after_ms = 0;  // 0: the table's
+  Limit limit = Limit::none;    // of rate_limited
 };
 [[nodiscard]] size_t render_refusal(const Refusal& refusal, const Delivery& delivery,
                                     std::span<char> out);

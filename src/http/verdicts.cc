@@ -40,6 +40,8 @@ constexpr std::array<VerdictInfo, kVerdictCount> kVerdicts = {{
     {Verdict::bad_request,             k400, "bad_request",             "The request is malformed.",                         false, 0},
     {Verdict::unauthenticated,         k401, "unauthenticated",         "It is not known who is asking.",                    false, 0},
     {Verdict::bad_link,                k403, "bad_link",                "The link of this sale is missing or not valid.",    false, 0},
+    {Verdict::bad_proof,               k403, "bad_proof",               "The proof for the link is missing or not valid.",   false, 0},
+    {Verdict::not_enrolled,            k403, "not_enrolled",            "This item is sold to enrolled users only.",         false, 0},
     {Verdict::not_started,             k403, "not_started",             "The sale has not started yet.",                     true,  1000},
     {Verdict::blocked,                 k403, "blocked",                 "This user may not buy.",                            false, 0},
     {Verdict::forbidden,               k403, "forbidden",               "This may not be asked from there.",                 false, 0},

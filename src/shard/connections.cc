@@ -265,13 +265,15 @@ void Connections::complete(const ReplyTo& to, TextAnswer answer) {
 
 // Without words of its own a refusal needs no memory.
 void Connections::refuse(const ReplyTo& place, const http::Refusal& refusal) {
-  if (refusal.reason != nullptr || !refusal.allow.empty() || refusal.retry_after_ms != 0)
+  if (refusal.reason != nullptr || !refusal.allow.empty())
     return complete(place, TextAnswer{.body = refusal.reason == nullptr ? "" : refusal.reason,
                                       .refusal = refusal.verdict,
                                       .allow = refusal.allow});
   OrderAnswer answer;
   answer.reply_to = place;
   answer.verdict = refusal.verdict;
+  answer.limit = refusal.limit;
+  answer.retry_after_ms = refusal.retry_after_ms;
   complete(answer);
 }
 
@@ -379,6 +381,8 @@ void Connections::count_answer(const Connection& connection, const Place& place,
   if (!connection.service.is_public) return;
   const Verdict verdict = place.is_text ? places_.text(index).refusal : place.answer.verdict;
   metrics_.answers[static_cast<unsigned>(verdict)].add();
+  if (verdict == Verdict::rate_limited && !place.is_text)
+    metrics_.limited[static_cast<unsigned>(place.answer.limit)].add();
   if (!place.is_text && verdict == Verdict::created)
     metrics_.acked_ns.record(now_.boot_ns - place.answer.received_boot_ns);
 }

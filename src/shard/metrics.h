@@ -26,6 +26,7 @@ class Counter {
 struct Metrics {
   // Public answers by verdict.
   std::array<Counter, kVerdictCount> answers;
+  std::array<Counter, kLimitCount> limited;  // rate_limited, by the limit
   Counter requests;
 
   // Connections

@@ -13,6 +13,12 @@ Process::Process(uint32_t shards) : shard_count(shards), orders(shards), ledger(
   }
 }
 
+void Process::publish_rules(door::Rules next) {
+  rules.store(std::make_shared<const door::Rules>(std::move(next)));
+  rules_number.fetch_add(1, std::memory_order_release);
+  ring_all();
+}
+
 void Process::ring(uint64_t shards) {
   for (uint32_t shard = 0; shards != 0; ++shard, shards >>= 1)
     if (shards & 1) doorbells[shard]->ring();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/lane.h"
+#include "door/rules.h"
 #include "ledger/embedded.h"
 #include "net/doorbell.h"
 #include "orderlog/marks.h"
@@ -46,6 +47,10 @@ struct Process {
   // Replaced by the key reader on SIGHUP; the number is raised after the keys.
   std::atomic<SharedKeys> keys;
   std::atomic<uint64_t> keys_number{0};
+  // What the door goes by: replaced whole, the number raised after it. Never null.
+  std::atomic<door::SharedRules> rules{std::make_shared<const door::Rules>()};
+  std::atomic<uint64_t> rules_number{0};
+  void publish_rules(door::Rules next);  // any thread, one at a time; rings every shard
 
   void ring(uint64_t shards);  // a bit for each
   void ring_all() { ring(~uint64_t{0} >> (64 - shard_count)); }

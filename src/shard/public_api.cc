@@ -81,11 +81,11 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
 
 // The door: what a new order must pass before the desk takes anything for it.
 PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderRequest& order) {
-  if (Objection no = take_user(request, order)) return no;
   const http::CreateBody body = http::parse_create(request.body);
   if (body.error != nullptr) return Refusal{.verdict = Verdict::bad_request, .reason = body.error};
-  if (Objection no = take_key(request, order)) return no;
   if (Objection no = take_item(body.item, order)) return no;
+  if (Objection no = take_user(request, order)) return no;
+  if (Objection no = take_key(request, order)) return no;
   order.quantity = body.quantity;
   order.body_hash = body_hash_of(order.item, order.quantity);
   return std::nullopt;

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "door/keys.h"
+#include "door/rules.h"
 #include "http/json.h"
 #include "http/routes.h"
 #include "shard/catalog_pages.h"
@@ -46,6 +47,7 @@ class PublicApi final : public RequestHandler {
             const stock::Catalog& catalog, Orders& orders, Moment now);
 
   void set_keys(SharedKeys keys) { keys_ = std::move(keys); }
+  void set_rules(door::SharedRules rules) { rules_ = std::move(rules); }
 
   // An answer of a desk, this shard's or another's.
   void complete(const OrderAnswer& answer);
@@ -94,6 +96,7 @@ class PublicApi final : public RequestHandler {
   const stock::Catalog& catalog_;
   Orders& orders_;
   SharedKeys keys_;
+  door::SharedRules rules_ = std::make_shared<const door::Rules>();
   Moment now_;
   OrderLists lists_;
   LongPolls polls_;

@@ -98,6 +98,16 @@ void add_answers(MetricsText& text, const Process& process) {
   }
 }
 
+void add_limits(MetricsText& text, const Process& process) {
+  text.family("rate_limited_total", "counter",
+              "Answers rate_limited, by the limit that was reached.");
+  for (unsigned limit = 1; limit < kLimitCount; ++limit) {
+    uint64_t sum = 0;
+    for (const auto& metrics : process.metrics) sum += metrics->limited[limit].get();
+    text.sample(label("limit", name_of(static_cast<Limit>(limit))), sum);
+  }
+}
+
 void add_watermarks(MetricsText& text, const Process& process) {
   per_shard(text, process, "gauge", "appended_records", "Records appended to the order log.",
             [&](uint32_t shard) { return process.marks[shard]->appended.get(); });
@@ -233,6 +243,7 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   MetricsText text;
   add_process(text, view);
   add_answers(text, process);
+  add_limits(text, process);
   add_watermarks(text, process);
   add_shards(text, process);
   add_latencies(text, process);

@@ -243,6 +243,11 @@ void Shard::pull_levers() {
     keys_number_ = number;
     api_.set_keys(process_.keys.load());
   }
+  if (const uint64_t number = process_.rules_number.load(std::memory_order_acquire);
+      number != rules_number_) {
+    rules_number_ = number;
+    take_rules(process_.rules.load());
+  }
   desk_.leases().set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   // Before the requests of this turn are read: they are the first that are refused.
   if (!stop_.has_begun() && process_.is_stopping.load(std::memory_order_acquire)) go_on_with_stop();
@@ -253,6 +258,11 @@ void Shard::pull_levers() {
   const uint64_t lag_max = process_.drain_lag_max.load(std::memory_order_relaxed);
   const bool lags = has_database && lag_max != 0 && writer_.durable() > drained + lag_max;
   desk_.refuse_new_orders(lags ? Verdict::overloaded : Verdict::ok);
+}
+
+// Each part gets what it goes by; all of it holds from this turn's first request on.
+void Shard::take_rules(door::SharedRules rules) {
+  api_.set_rules(std::move(rules));
 }
 
 // Gauges for /metrics; ten times a second is often enough.

@@ -118,6 +118,7 @@ class Shard final : private stock::Journal,
   void write_log();
   void release_answers();
   void pull_levers();
+  void take_rules(door::SharedRules rules);
   void publish();
   bool is_inbox_empty() const;
   bool has_finished() const;
@@ -150,6 +151,7 @@ class Shard final : private stock::Journal,
   int64_t look_again_ns_ = INT64_MAX;
   std::vector<LedgerAsk> asks_;
   uint64_t keys_number_ = 0;
+  uint64_t rules_number_ = 0;
   int64_t published_ns_ = 0;
   int64_t write_started_ns_ = 0;
   Lsn write_first_lsn_ = 0;

@@ -75,6 +75,7 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   if (answer_purchase_limit(request, terms)) return;
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
     return refuse(request, verdict);
+  if (request.objection != Verdict::ok) return refuse(request, request.objection);
   if (Verdict verdict = room_verdict(); verdict != Verdict::ok) return refuse(request, verdict);
 
   leases_.note_demand(request.item, now);

@@ -4,7 +4,7 @@
 // the desk holds back until the record is durable. Nothing is decided twice: what a record says stands.
 //
 // The path of a create, top to bottom in desk.cc: seen this key before? → at the purchase limit? → is the sale open? →
-// is there room? → units in the pool? Take them; otherwise wait in the item's line until the ledger grants more, says
+// has the door an objection? → is there room? → units in the pool? Take them; otherwise wait in the item's line until the ledger grants more, says
 // that none are left, or 100 ms have passed. A request that waited is decided from the top again when its turn comes,
 // so two copies of one request cannot both win, and the second one learns the first one's order.
 //

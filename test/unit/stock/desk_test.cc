@@ -50,6 +50,24 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.answers[2].order.id == f.answers.answers[0].order.id);
   }
 
+  TEST_CASE("an objection of the door is said behind a replay and a held order and a closed sale") {
+    Fixture f(5, 1);
+    REQUIRE(f.buy("winner", 1, "k1").verdict == Verdict::created);
+    const auto with_objection = [&](const std::string& user, const std::string& key) {
+      OrderRequest request = f.create(user, 1, key);
+      request.objection = Verdict::blocked;
+      return f.ask(request);
+    };
+    CHECK(with_objection("winner", "k1").verdict == Verdict::replayed);
+    CHECK(with_objection("winner", "k2").verdict == Verdict::limit_reached);
+    CHECK(with_objection("stranger", "k1").verdict == Verdict::blocked);
+    CHECK(f.desk->leases().count(0).reserved == 1);
+    ItemTerms terms = f.catalog.terms(0);
+    terms.is_paused = true;
+    f.catalog.upsert(terms);
+    CHECK(with_objection("stranger", "k1").verdict == Verdict::sale_paused);
+  }
+
   TEST_CASE("a newcomer takes no unit past those who wait") {
     Fixture f(3);
     f.desk->take_news({.item = 0, .accepted = 1, .free = 2}, f.now);

@@ -41,7 +41,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model guards perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model guards fuzz perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -102,17 +102,33 @@ $(BUILD)/%.o: %.cc
 	$(call say,CXX)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
 
-# The second parser, llhttp, is packaged as sources; it is linked into the fuzzer alone.
-LLHTTP_OBJS := $(patsubst %,$(BUILD)/llhttp/%.o,api http llhttp)
-$(BUILD)/llhttp/%.o: /usr/share/llhttp/%.c
+# Fuzzers: libFuzzer with the address and undefined-behaviour sanitizers, by clang, of the parts that read hostile bytes.
+# Objects of their own; NAME of test/fuzz/NAME.cc is a target of its own.
+FUZZ_CXX   := $(shell command -v ccache) clang++-16
+FUZZ_FLAGS := -std=c++20 -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
+              -fno-sanitize-recover=undefined -pthread -MMD -MP -Isrc -isystem /usr/share/include/llhttp
+FUZZ_LIB   := $(patsubst %.cc,build/fuzz/%.o,$(wildcard src/base/*.cc src/net/address.cc src/http/*.cc src/door/*.cc \
+              src/stock/*.cc src/orderlog/*.cc) src/shard/admin_routes.cc test/unit/http/parser_cases.cc)
+FUZZERS    := $(patsubst test/fuzz/%.cc,build/fuzz/%,$(FUZZ_SRCS))
+# The second parser, llhttp, is packaged as sources; it is linked into the fuzzer of http alone.
+LLHTTP_OBJS := $(patsubst %,build/fuzz/llhttp/%.o,api http llhttp)
+build/fuzz/llhttp/%.o: /usr/share/llhttp/%.c
 	@mkdir -p $(@D)
 	$(call say,CC )
 	$(CC) -O1 -DLLHTTP_STRICT_MODE=1 -I/usr/share/include/llhttp -c -o $@ $<
-$(BUILD)/test/fuzz/%.o: CXXFLAGS += -isystem /usr/share/include/llhttp
 
-$(BUILD)/http_fuzz: $(call objects,$(FUZZ_SRCS) test/unit/http/parser_cases.cc) $(LLHTTP_OBJS) $(BUILD)/libstampede.a
+build/fuzz/%.o: %.cc
+	@mkdir -p $(@D)
+	$(call say,CXX)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) -c -o $@ $<
+
+build/fuzz/libfuzzed.a: $(FUZZ_LIB)
+	@rm -f $@ && ar rcs $@ $^
+
+$(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o build/fuzz/libfuzzed.a
 	$(call say,LD )
-	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+	$(FUZZ_CXX) -fsanitize=address,undefined,fuzzer -o $@ $^ -lsodium -lxxhash -lsimdjson -luring -pthread
+build/fuzz/http: $(LLHTTP_OBJS)
 
 DATA ?= stampede-data
 
@@ -133,8 +149,8 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 	@scripts/demo $(BUILD)/stampede
 
 test: deps-test  ## everything; ends with `N passed, N failed`
-	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/http_fuzz $(BUILD)/ledger_model
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "$(BUILD)/http_fuzz 1 50000" \
+	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(FUZZERS)
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests $(FUZZERS:%="scripts/fuzz 10 %") \
 	    "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
@@ -145,14 +161,18 @@ e2e:  ## the tests of the real binary alone
 	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests
 	@scripts/run-tests $(BUILD)/e2e_tests
 
-sanitize: deps-test  ## unit tests under address, undefined-behaviour and thread sanitizers; the fuzzer too
-	@$(compile) MODE=asan build/asan/unit_tests build/asan/http_fuzz
+sanitize: deps-test  ## unit tests under address, undefined-behaviour and thread sanitizers
+	@$(compile) MODE=asan build/asan/unit_tests
 	@$(compile) MODE=tsan build/tsan/unit_tests
-	@scripts/run-tests build/asan/unit_tests build/tsan/unit_tests "build/asan/http_fuzz 1 50000"
+	@scripts/run-tests build/asan/unit_tests build/tsan/unit_tests
 
-soak: deps-test  ## a thousand kills under load, and long fuzzing (an hour or more)
-	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests $(BUILD)/http_fuzz
-	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests "$(BUILD)/http_fuzz $$RANDOM 100000000"
+soak: deps-test  ## a thousand kills under load (an hour or more)
+	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests
+	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests
+
+fuzz: deps-test  ## all fuzzers for SECONDS each (60), one a CPU at a time; what they find is kept in build/fuzz
+	@$(compile) $(FUZZERS)
+	@scripts/fuzz $(or $(SECONDS),60) $(FUZZERS)
 
 model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model
@@ -188,4 +208,4 @@ clean:  ## remove everything that was built
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) build/fuzz -name "*.d" 2>/dev/null)

@@ -1,48 +1,34 @@
-// Random damage to requests, held against a second parser: llhttp in its strict mode, the parser of
-// Node.js. (Debian's libhttp-parser is built without its strict mode: it takes a bare LF for a
-// line's end and a space into a name.)
+// Requests, held against a second parser: llhttp in its strict mode, the parser of Node.js. (Debian's libhttp-parser is built
+// without its strict mode: it takes a bare LF for a line's end and a space into a name.)
 //
-//   http_fuzz SEED ROUNDS       exit 1 and the input, escaped, at the first broken promise
-//
-// 1. What our parser accepts, the second one accepts too, as one request with the same end, target
-//    and body: no request can hide in another. Where it closes, we close.
+// 1. What our parser accepts, the second one accepts too, as one request with the same end, target and body: no request can
+//    hide in another. Where it closes, we close.
 // 2. Every cut of an input gives its result or "more": how the bytes arrive does not matter.
-// 3. Nothing is read beyond the input (run it with MODE=asan), and no input as long as the bound of
-//    a request is unfinished.
-// 4. The readers of bodies and targets keep within their bounds, whatever was accepted.
+// 3. Nothing is read beyond the input, and no input as long as the bound of a request is unfinished.
+// 4. The readers of bodies, targets and fields keep within their bounds, whatever was accepted.
+//
+// Inputs are the cases of the parser's own test, damaged with what requests are smuggled with.
 #include <llhttp.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "../unit/http/parser_cases.h"
+#include "http/fields.h"
 #include "http/json.h"
 #include "http/routes.h"
+#include "promise.h"
 
 namespace stampede::http {
 namespace {
 
 using namespace std::string_literals;
+using fuzz::broken;
 using Chance = std::mt19937_64;
-
-[[noreturn]] void fail(const std::string& input, const std::string& promise) {
-  std::printf("http_fuzz: %s\ninput of %zu bytes: \"", promise.c_str(), input.size());
-  for (unsigned char byte : input) {
-    if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
-      std::putchar(byte);
-    } else {
-      std::printf("\\x%02x", byte);
-    }
-  }
-  std::puts("\"");
-  std::exit(1);
-}
 
 // Our parser, on a copy of the exact size: an address sanitizer sees the first byte read beyond it.
 struct Ours {
@@ -117,48 +103,50 @@ void compare(const std::string& input, const Parsed& parsed) {
   // The first line holds no byte above 0x7e but in a query.
   for (size_t i = 0, end = bytes.find('\n', 2); i < end; ++i) bytes[i] = masked(bytes[i]);
   const Second second(bytes);
-  if (second.is_bad) fail(input, "accepted, but the second parser says: " + second.reason);
-  if (second.message_count != 1)
-    fail(input, "one request, but the second parser sees none or several");
+  if (second.is_bad) broken("accepted, but the second parser says: " + second.reason);
+  if (second.message_count != 1) broken("one request, but the second parser sees none or several");
   if (Second(std::string_view(bytes).substr(0, bytes.size() - 1)).message_count != 0)
-    fail(input, "the second parser sees an earlier end");
-  if (second.body != request.body) fail(input, "the second parser sees another body");
+    broken("the second parser sees an earlier end");
+  if (second.body != request.body) broken("the second parser sees another body");
   if (request.keep_alive && !second.keeps_alive && !may_stay_open(bytes))
-    fail(input, "the second parser would close");
+    broken("the second parser would close");
   std::string target =
       std::string(request.path) + (request.query.empty() ? "" : "?") + std::string(request.query);
   for (char& byte : target) byte = masked(byte);
   const bool is_path = second.target.starts_with('/');
   if (is_path && second.target != target && second.target != target + "?")
-    fail(input, "the second parser sees another target");
+    broken("the second parser sees another target");
 }
 
-void check_cuts(const std::string& input, const Parsed& parsed, Chance& chance) {
+void check_cuts(const std::string& input, const Parsed& parsed) {
   const std::string whole = describe(parsed);
-  const size_t tries = input.size() < 200 ? input.size() : 16;
+  Chance chance(input.size());
+  const size_t tries = std::min<size_t>(input.size(), 32);
   for (size_t i = 0; i < tries; ++i) {
     const size_t size = tries == input.size() ? i : chance() % input.size();
     const Ours cut(std::string_view(input).substr(0, size));
     if (cut.parsed.status == ParseStatus::need_more) continue;
     if (describe(cut.parsed) != whole)
-      fail(input, "cut at " + std::to_string(size) + " it is " + describe(cut.parsed));
+      broken("cut at " + std::to_string(size) + " it is " + describe(cut.parsed));
   }
 }
 
-void check_readers(const std::string& input, const Request& request) {
+void check_readers(const Request& request) {
   const CreateBody create = parse_create(request.body);
   if (!create.error &&
       (create.quantity < 1 || create.quantity > bounds::quantity_max || create.item.empty())) {
-    fail(input, "an order beyond its bounds");
+    broken("an order beyond its bounds");
   }
   const PaymentBody payment = parse_payment(request.body);
   if (!payment.error &&
       (payment.amount < 0 || payment.amount > bounds::money_max || payment.payment_id.empty())) {
-    fail(input, "a payment beyond its bounds");
+    broken("a payment beyond its bounds");
   }
   const Route found = route(request);
-  if (!found.is_refused && found.wait_ms > bounds::wait_ms_max)
-    fail(input, "a wait beyond its bound");
+  if (!found.is_refused && found.wait_ms > bounds::wait_ms_max) broken("a wait beyond its bound");
+  if (bearer_token(request.authorization).size() > request.authorization.size())
+    broken("a token longer than its field");
+  (void)is_unchanged(request, "\"0123456789abcdef\"");
 }
 
 // What requests are smuggled with.
@@ -295,37 +283,34 @@ std::string next_input(Chance& chance) {
   return input;
 }
 
-int run(uint64_t seed, uint64_t rounds) {
-  Chance chance(seed);
-  std::array<uint64_t, 3> counts{};
-  for (uint64_t round = 0; round < rounds; ++round) {
-    const std::string input = next_input(chance);
-    const Ours ours(input);
-    ++counts[static_cast<unsigned>(ours.parsed.status)];
-    if (ours.parsed.status == ParseStatus::need_more && input.size() >= bounds::request_bytes_max) {
-      fail(input, "unfinished beyond the bound of a request");
-    }
-    check_cuts(input, ours.parsed, chance);
-    if (ours.parsed.status != ParseStatus::complete) continue;
-    compare(input, ours.parsed);
-    check_readers(input, ours.parsed.request);
-  }
-  std::printf("http_fuzz: seed %llu, %llu rounds: %llu complete, %llu unfinished, %llu refused\n",
-              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(rounds),
-              static_cast<unsigned long long>(counts[0]),
-              static_cast<unsigned long long>(counts[1]),
-              static_cast<unsigned long long>(counts[2]));
-  return 0;
+void try_input(const std::string& input) {
+  const Ours ours(input);
+  if (ours.parsed.status == ParseStatus::need_more && input.size() >= bounds::request_bytes_max)
+    broken("unfinished beyond the bound of a request");
+  check_cuts(input, ours.parsed);
+  if (ours.parsed.status != ParseStatus::complete) return;
+  compare(input, ours.parsed);
+  check_readers(ours.parsed.request);
 }
 
 }  // namespace
 }  // namespace stampede::http
 
-int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fputs("usage: http_fuzz SEED ROUNDS\n", stderr);
-    return 2;
-  }
-  return stampede::http::run(std::strtoull(argv[1], nullptr, 10),
-                             std::strtoull(argv[2], nullptr, 10));
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t size_max);
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
+                                          unsigned seed) {
+  stampede::http::Chance chance(seed);
+  if (chance() % 4 == 0) return LLVMFuzzerMutate(data, size, size_max);
+  std::string input(reinterpret_cast<const char*>(data), size);
+  if (input.empty() || chance() % 16 == 0)
+    input = stampede::http::next_input(chance);
+  else
+    stampede::http::damage(input, chance);
+  return input.copy(reinterpret_cast<char*>(data), size_max);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  stampede::http::try_input(std::string(stampede::fuzz::text_of(data, size)));
+  return 0;
 }

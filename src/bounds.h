@@ -17,6 +17,9 @@ constexpr unsigned stored_key_bytes_max =
 constexpr unsigned payment_id_bytes_max = 64;
 constexpr unsigned item_code_bytes_max = 64;
 constexpr unsigned item_title_bytes_max = 200;
+constexpr unsigned product_bytes_max = 64;  // the number that an opaque code stands for
+constexpr unsigned enrolled_file_bytes_max =
+    200;  // the name of a list of users, as a catalog has it
 constexpr unsigned op_id_bytes_max = 64;
 constexpr unsigned admin_text_bytes_max = 200;  // who and what of an operator's change, each
 constexpr uint64_t item_count_max = 1'000'000;
@@ -32,6 +35,7 @@ constexpr int64_t price_max = int64_t{1} << 43;  // minor units of one unit
 constexpr int64_t money_max = int64_t{1} << 53;  // exact in every JSON reader
 constexpr int64_t pay_window_s_max = 30LL * 24 * 3600;
 constexpr uint32_t per_user_limit_max = 1'000'000;  // more is no limit
+constexpr uint32_t order_rate_max = 1'000'000'000;  // new reservations a second; more is no limit
 static_assert(price_max * quantity_max <= money_max, "the amount of an order stays exact");
 
 // HTTP
@@ -56,6 +60,7 @@ constexpr unsigned key_id_bytes_max = 32;
 constexpr unsigned keys_per_kind_max =
     8;  // two while one replaces the other; each payment tries all
 constexpr int64_t signature_skew_s_max = 300;  // how far a payment's time may be from ours
+constexpr int64_t link_valid_s = 300;          // from being asked for to the order
 
 // HTTP deadlines
 constexpr int64_t head_deadline_ms = 5'000;  // from a request's first byte to the end of its head

@@ -3,17 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "base/hash.h"
-#include "shard/admin_json.h"
-
 namespace stampede::node {
 namespace {
-
-// Equal exactly for entries that say the same, whatever their spelling; the stock is not part of it.
-uint64_t sum_of(const stock::ItemTerms& entry) {
-  const std::string json = stock::terms_json(entry);
-  return checksum(std::as_bytes(std::span(json)));
-}
 
 void take_over(const stock::RegisteredItem& live, stock::ItemTerms terms, Units stock,
                ItemPlan& plan, Notices& notices) {
@@ -41,7 +32,7 @@ Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
   size_t known_entries = 0;
   for (const stock::CatalogEntry& entry : catalog) {
     stock::ItemTerms terms = entry.terms;
-    terms.catalog_sum = sum_of(entry.terms);
+    terms.catalog_sum = stock::catalog_sum_of(entry.terms);
     if (const auto found = by_code.find(entry.terms.code); found != by_code.end()) {
       ++known_entries;
       take_over(*found->second, terms, entry.stock, plan, notices);

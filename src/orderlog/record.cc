@@ -135,6 +135,15 @@ void fields(Archive& archive, R& r) {
           Bounded{r.code, bounds::item_code_bytes_max},
           Bounded{r.title, bounds::item_title_bytes_max});
 }
+// What item_more has beside these.
+template <typename Archive, Of<Item> R>
+void more_fields(Archive& archive, R& r) {
+  archive(r.order_rate, r.has_proof, Bounded{r.product, bounds::product_bytes_max},
+          Bounded{r.enrolled, bounds::enrolled_file_bytes_max});
+}
+bool has_more(const Item& r) {
+  return r.order_rate != 0 || r.has_proof || !r.product.empty() || !r.enrolled.empty();
+}
 template <typename Archive, Of<Supply> R>
 void fields(Archive& archive, R& r) {
   archive(r.item, r.supplied, r.withdrawn);
@@ -248,10 +257,19 @@ template <typename R>
 constexpr bool is_stored_as(RecordType type) {
   if constexpr (std::same_as<R, Payment>) {
     return is_outcome(type);
+  } else if constexpr (std::same_as<R, Item>) {
+    return type == RecordType::item || type == RecordType::item_more;
   } else {
     static_assert(kTypeOf<R> != RecordType{}, "name its type above");
     return type == kTypeOf<R>;
   }
+}
+
+template <typename Archive, typename R>
+void all_fields(Archive& archive, RecordType type, R& r) {
+  fields(archive, r);
+  if constexpr (Of<R, Item>)
+    if (type == RecordType::item_more) more_fields(archive, r);
 }
 
 // The length of the record at the start of `in`, or 0 when no record can begin so.
@@ -270,7 +288,7 @@ size_t read_length(std::span<const std::byte> in, RecordType& type) {
 template <typename R>
 bool decode_into(R& record, RecordType type, std::span<const std::byte> payload) {
   Decoder decoder(payload);
-  fields(decoder, record);
+  all_fields(decoder, type, record);
   if (!decoder.is_sound() || decoder.rest().size() >= 8) return false;
   for (const std::byte padding : decoder.rest())
     if (padding != std::byte{0}) return false;
@@ -299,12 +317,15 @@ RecordType type_of(const Record& record) {
     CHECK(is_outcome(payment->outcome));
     return payment->outcome;
   }
+  if (const auto* item = std::get_if<Item>(&record); item != nullptr && has_more(*item))
+    return RecordType::item_more;
   return std::visit([](const auto& r) { return kTypeOf<std::decay_t<decltype(r)>>; }, record);
 }
 
 std::string_view name_of(RecordType type) {
   switch (type) {
     case RecordType::item:
+    case RecordType::item_more:
       return "item";
     case RecordType::supply:
       return "supply";
@@ -350,7 +371,7 @@ std::string_view name_of(RecordType type) {
 
 size_t encoded_bytes(const Record& record) {
   Sizer sizer;
-  std::visit([&](const auto& r) { fields(sizer, r); }, record);
+  std::visit([&](const auto& r) { all_fields(sizer, type_of(record), r); }, record);
   return padded(kPrefixBytes + sizer.bytes());
 }
 
@@ -358,10 +379,10 @@ size_t encode(const Record& record, std::span<std::byte> out) {
   const size_t bytes = encoded_bytes(record);
   CHECK(bytes <= bounds::record_bytes_max);
   CHECK(bytes <= out.size());
-  const auto type = static_cast<uint16_t>(type_of(record));
+  const RecordType type = type_of(record);
   Encoder encoder(out.data());
-  encoder(type, uint16_t{0}, static_cast<uint32_t>(bytes));
-  std::visit([&](const auto& r) { fields(encoder, r); }, record);
+  encoder(static_cast<uint16_t>(type), uint16_t{0}, static_cast<uint32_t>(bytes));
+  std::visit([&](const auto& r) { all_fields(encoder, type, r); }, record);
   std::memset(encoder.end(), 0, out.data() + bytes - encoder.end());
   return bytes;
 }

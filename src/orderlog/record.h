@@ -29,6 +29,7 @@ enum class RecordType : uint16_t {
   admin = 5,
   epoch = 6,
   sequence_floor = 7,
+  item_more = 8,  // an item with terms that 0.1.0 did not know at first; others stay `item`
   reserve = 10,
   paid = 11,
   late_paid = 12,
@@ -61,6 +62,11 @@ struct Item {
   // Of the catalog's entry when it was last applied: a start takes over an entry that has changed since, and otherwise
   // leaves alone what operators have changed.
   uint64_t catalog_sum = 0;
+  // When any of these says something, the record is stored as item_more.
+  uint32_t order_rate = 0;    // new reservations a second; 0: no limit
+  bool has_proof = false;     // the link is given to who has a proof
+  std::string_view product;   // what an opaque code stands for; empty: the code is none
+  std::string_view enrolled;  // file of the users that may buy; empty: everybody may
 };
 
 // Units ever supplied and ever withdrawn, absolute; total = supplied − withdrawn. Only in shard 0's

@@ -65,6 +65,9 @@ void describe(Line& line, const Item& r) {
   if (r.ends_ms != 0) line.add_time("ends", r.ends_ms);
   line.add_signed("pay_window_s", r.pay_window_s);
   line.flag("paused", r.is_paused).flag("ended", r.is_ended).flag("hidden_link", r.has_hidden_link);
+  line.flag("proof", r.has_proof);
+  if (r.order_rate != 0) line.add("order_rate", r.order_rate);
+  line.add_text("product", r.product).add_text("enrolled", r.enrolled);
 }
 void describe(Line& line, const Supply& r) {
   line.add("item", r.item).add("supplied", r.supplied).add("withdrawn", r.withdrawn);

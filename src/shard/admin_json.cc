@@ -66,8 +66,7 @@ TextAnswer readiness_answer(const std::vector<std::string>& reasons,
 }
 
 std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms) {
-  std::string json;
-  stock::append_item_json(terms, json);
+  std::string json = stock::terms_json(terms);
   json.pop_back();  // its brace: more follows
   json.append(",\"state\":\"").append(stock::name_of(stock::state_of(terms, wall_ms)));
   return json.append("\",\"total\":").append(std::to_string(total)) += '}';

@@ -26,7 +26,7 @@ void append_quoted(std::string_view utf8, std::string& out);
 [[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
                                           const std::vector<std::string>& warnings);
 
-// What buyers see of an item, then its state and its units: {"code":…,"state":"open","total":100}.
+// All terms of an item, then its state and its units: {"code":…,"state":"open","total":100}.
 [[nodiscard]] std::string item_json(const stock::ItemTerms& terms, Units total, int64_t wall_ms);
 
 // {"item":"ticket","op_id":"r1","applied":true,"total":110}

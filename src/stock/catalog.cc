@@ -1,15 +1,19 @@
 #include "stock/catalog.h"
 
-#include <cstring>
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 namespace stampede::stock {
 namespace {
 
-std::unique_ptr<char[]> joined(std::string_view code, std::string_view title) {
-  auto texts = std::make_unique_for_overwrite<char[]>(code.size() + title.size());
-  std::memcpy(texts.get(), code.data(), code.size());
-  std::memcpy(texts.get() + code.size(), title.data(), title.size());
-  return texts;
+std::unique_ptr<char[]> joined(std::initializer_list<std::string_view> texts) {
+  size_t bytes = 0;
+  for (const std::string_view text : texts) bytes += text.size();
+  auto joined = std::make_unique_for_overwrite<char[]>(bytes);
+  char* end = joined.get();
+  for (const std::string_view text : texts) end = std::copy(text.begin(), text.end(), end);
+  return joined;
 }
 
 }  // namespace
@@ -27,7 +31,11 @@ orderlog::Item record_of(const ItemTerms& terms) {
           .is_paused = terms.is_paused,
           .is_ended = terms.is_ended,
           .has_hidden_link = terms.has_hidden_link,
-          .catalog_sum = terms.catalog_sum};
+          .catalog_sum = terms.catalog_sum,
+          .order_rate = terms.order_rate,
+          .has_proof = terms.has_proof,
+          .product = terms.product,
+          .enrolled = terms.enrolled};
 }
 
 ItemTerms terms_of(const orderlog::Item& record) {
@@ -36,13 +44,17 @@ ItemTerms terms_of(const orderlog::Item& record) {
            .ends_ms = record.ends_ms,
            .pay_window_s = record.pay_window_s,
            .per_user_limit = record.per_user_limit,
+           .order_rate = record.order_rate,
            .currency = record.currency,
            .is_paused = record.is_paused,
            .is_ended = record.is_ended,
-           .has_hidden_link = record.has_hidden_link},
+           .has_hidden_link = record.has_hidden_link,
+           .has_proof = record.has_proof},
           record.item,
           record.code,
           record.title,
+          record.product,
+          record.enrolled,
           record.catalog_sum};
 }
 
@@ -60,9 +72,11 @@ void Catalog::upsert(const ItemTerms& terms) {
   }
   Row& row = rows_[terms.id];
   row.sale = terms;
-  row.texts = joined(terms.code, terms.title);
+  row.texts = joined({terms.code, terms.title, terms.product, terms.enrolled});
   row.code_bytes = static_cast<uint8_t>(terms.code.view().size());
   row.title_bytes = static_cast<uint8_t>(terms.title.view().size());
+  row.product_bytes = static_cast<uint8_t>(terms.product.view().size());
+  row.enrolled_bytes = static_cast<uint8_t>(terms.enrolled.view().size());
 }
 
 ItemId Catalog::find(std::string_view code) const {
@@ -71,13 +85,19 @@ ItemId Catalog::find(std::string_view code) const {
   return id;
 }
 
-std::string_view Catalog::title(ItemId id) const {
+Catalog::Texts Catalog::texts(ItemId id) const {
   const Row& found = row(id);
-  return {found.texts.get() + found.code_bytes, found.title_bytes};
+  const char* at = found.texts.get();
+  const auto take = [&at](size_t bytes) {
+    return std::string_view(std::exchange(at, at + bytes), bytes);
+  };
+  return {take(found.code_bytes), take(found.title_bytes), take(found.product_bytes),
+          take(found.enrolled_bytes)};
 }
 
 ItemTerms Catalog::terms(ItemId id) const {
-  return {sale(id), id, code(id), title(id)};
+  const Texts all = texts(id);
+  return {sale(id), id, all.code, all.title, all.product, all.enrolled};
 }
 
 }  // namespace stampede::stock

@@ -28,10 +28,12 @@ struct SaleTerms {
   int64_t ends_ms = 0;          // wall clock; 0: no end
   int64_t pay_window_s = 1800;  // from order to expiry
   Quantity per_user_limit = 0;  // units reserved or paid; 0: none
+  uint32_t order_rate = 0;      // new reservations a second, on each node; 0: no limit
   Currency currency = {'C', 'N', 'Y'};
   bool is_paused = false;
   bool is_ended = false;  // by an operator; for good
   bool has_hidden_link = false;
+  bool has_proof = false;  // the link is given to who proves that it may have it
 };
 
 // All that is known of an item but its stock. A plain value: it may cross between shards.
@@ -39,7 +41,10 @@ struct ItemTerms : SaleTerms {
   ItemId id = kNoItem;
   Text<bounds::item_code_bytes_max> code;    // [A-Za-z0-9._-]
   Text<bounds::item_title_bytes_max> title;  // UTF-8 without control characters
-  uint64_t catalog_sum = 0;                  // see orderlog::Item; not kept in the table below
+  Text<bounds::product_bytes_max> product;   // what an opaque code stands for; empty: it is none
+  Text<bounds::enrolled_file_bytes_max>
+      enrolled;              // the file of the users that may buy; empty: everybody may
+  uint64_t catalog_sum = 0;  // see orderlog::Item; not kept in the table below
 };
 
 // An item as a catalog names it; it has no id yet.
@@ -78,16 +83,24 @@ class Catalog {
   // These need a known item. References and views hold until the next upsert().
   [[nodiscard]] const SaleTerms& sale(ItemId id) const { return row(id).sale; }
   [[nodiscard]] std::string_view code(ItemId id) const { return code_of(row(id)); }
-  [[nodiscard]] std::string_view title(ItemId id) const;
+  [[nodiscard]] std::string_view title(ItemId id) const { return texts(id).title; }
+  // Only users of a list may buy it.
+  [[nodiscard]] bool has_enrolment(ItemId id) const { return row(id).enrolled_bytes != 0; }
   [[nodiscard]] ItemTerms terms(ItemId id) const;
 
  private:
   struct Row {
     SaleTerms sale;
-    std::unique_ptr<char[]> texts;  // the code, then the title; null: this id is not known yet
+    std::unique_ptr<char[]> texts;  // as Texts has them; null: this id is not known yet
     ItemId next = kNoItem;          // in the bucket of the code's hash
     uint8_t code_bytes = 0;
     uint8_t title_bytes = 0;
+    uint8_t product_bytes = 0;
+    uint8_t enrolled_bytes = 0;
+  };
+  // One behind the other in one allocation.
+  struct Texts {
+    std::string_view code, title, product, enrolled;
   };
   static_assert(sizeof(Row) == 64, "one cache line an item");
   static_assert(kNoItem == kNone, "what an empty bucket says");
@@ -97,6 +110,7 @@ class Catalog {
     return rows_[id];
   }
   static std::string_view code_of(const Row& row) { return {row.texts.get(), row.code_bytes}; }
+  Texts texts(ItemId id) const;
 
   HashKey key_;
   uint64_t version_ = 0;

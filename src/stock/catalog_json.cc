@@ -22,11 +22,15 @@ enum Field : unsigned {
   kEndsAt,
   kPayWindow,
   kHiddenLink,
+  kOrderRate,
+  kProof,
+  kProduct,
+  kEnrolled,
   kFieldCount,
 };
 constexpr std::array<std::string_view, kFieldCount> kFieldNames = {
-    "code",           "title",     "price",   "currency",     "stock",
-    "per_user_limit", "starts_at", "ends_at", "pay_window_s", "hidden_link"};
+    "code",    "title",        "price",       "currency",   "stock", "per_user_limit", "starts_at",
+    "ends_at", "pay_window_s", "hidden_link", "order_rate", "proof", "product",        "enrolled"};
 
 // An item on the way in: what its fields said so far and where each of them stands (null: not
 // seen).
@@ -82,12 +86,17 @@ Refusal read_currency(JsonText::Value value, Currency& out) {
   return {};
 }
 
+// As good as absent.
+bool is_null(JsonText::Value value) {
+  bool is_null = false;
+  return value.is_null().get(is_null) == simdjson::SUCCESS && is_null;
+}
+
 constexpr std::string_view kTimeExpected = "expected a time such as 2026-12-01T10:00:00+08:00";
 
 // The first millisecond of 1970 is how terms say "no time".
 Refusal read_time(JsonText::Value value, int64_t& out) {
-  bool is_null = false;
-  if (value.is_null().get(is_null) == simdjson::SUCCESS && is_null) return {};
+  if (is_null(value)) return {};
   std::string_view text;
   if (!read_text(value, text).empty()) return Refusal(kTimeExpected);
   const std::optional<int64_t> wall_ms = parse_time(text);
@@ -97,6 +106,29 @@ Refusal read_time(JsonText::Value value, int64_t& out) {
   }
   if (*wall_ms == 0) return "must be later than 1970-01-01T00:00:00Z";
   out = *wall_ms;
+  return {};
+}
+
+// A number of the shop's own, which buyers do not see.
+Refusal read_product(JsonText::Value value, Text<bounds::product_bytes_max>& out) {
+  if (is_null(value)) return {};
+  std::string_view text;
+  const auto is_visible = [](char c) { return c >= 0x21 && c <= 0x7e; };
+  if (!read_text(value, text).empty() || text.empty() || text.size() > bounds::product_bytes_max ||
+      !std::all_of(text.begin(), text.end(), is_visible))
+    return "expected 1 to 64 visible ASCII characters";
+  out = text;
+  return {};
+}
+
+Refusal read_file_name(JsonText::Value value, Text<bounds::enrolled_file_bytes_max>& out) {
+  if (is_null(value)) return {};
+  std::string_view text;
+  if (!read_text(value, text).empty() || text.empty() ||
+      text.size() > bounds::enrolled_file_bytes_max ||
+      std::any_of(text.begin(), text.end(), is_control))
+    return "expected the name of a file, 1 to 200 bytes";
+  out = text;
   return {};
 }
 
@@ -131,6 +163,14 @@ Refusal read_field(Field field, JsonText::Value value, CatalogEntry& entry) {
       return read_number(value, 1, bounds::pay_window_s_max, terms.pay_window_s);
     case kHiddenLink:
       return read_bool(value, terms.has_hidden_link);
+    case kOrderRate:
+      return read_number(value, 0, bounds::order_rate_max, terms.order_rate);
+    case kProof:
+      return read_bool(value, terms.has_proof);
+    case kProduct:
+      return read_product(value, terms.product);
+    case kEnrolled:
+      return read_file_name(value, terms.enrolled);
     case kFieldCount:
       break;
   }
@@ -165,10 +205,20 @@ class ItemReader {
     if (terms.title.empty()) terms.title = terms.code.view();
     if (terms.ends_ms != 0 && terms.ends_ms <= terms.starts_ms)
       return error(draft_.places[kEndsAt], kFieldNames[kEndsAt], "must be later than starts_at");
-    // Selling such an item without its link would let in everybody whom the link was to keep out.
+    return refuse_unbuilt();
+  }
+
+  // Selling such an item without what it asks for would let in everybody whom that was to keep out.
+  Status refuse_unbuilt() const {
+    const ItemTerms& terms = draft_.entry.terms;
     if (terms.has_hidden_link)
       return error(draft_.places[kHiddenLink], kFieldNames[kHiddenLink],
                    "hidden links are not built yet: only false can be sold");
+    if (terms.has_proof)
+      return error(draft_.places[kProof], kFieldNames[kProof], "is not built yet");
+    for (const Field field : {kProduct, kEnrolled})
+      if (draft_.has(field))
+        return error(draft_.places[field], kFieldNames[field], "is not built yet");
     return Ok{};
   }
 
@@ -239,12 +289,48 @@ void append_quoted(std::string_view text, std::string& out) {
   out += '"';
 }
 
-void append_time(int64_t wall_ms, std::string& out) {
-  if (wall_ms == 0) {
+// Empty: there is none.
+void append_text(std::string_view text, std::string& out) {
+  if (text.empty())
     out += "null";
-    return;
-  }
-  append_quoted(TimeText(wall_ms).view(), out);
+  else
+    append_quoted(text, out);
+}
+
+void append_time(int64_t wall_ms, std::string& out) {
+  const TimeText time(wall_ms);
+  append_text(wall_ms == 0 ? std::string_view{} : time.view(), out);
+}
+
+// What catalogs and records have said of an item from the beginning, without the brace that ends it.
+void append_first_terms(const ItemTerms& terms, std::string& out) {
+  out += "{\"code\":";
+  append_quoted(terms.code, out);
+  out += ",\"title\":";
+  append_quoted(terms.title, out);
+  out += ",\"price\":" + std::to_string(terms.price) + ",\"currency\":";
+  append_quoted({terms.currency.data(), terms.currency.size()}, out);
+  out += ",\"per_user_limit\":" + std::to_string(terms.per_user_limit) + ",\"starts_at\":";
+  append_time(terms.starts_ms, out);
+  out += ",\"ends_at\":";
+  append_time(terms.ends_ms, out);
+  out += ",\"pay_window_s\":" + std::to_string(terms.pay_window_s);
+  out += terms.has_hidden_link ? ",\"hidden_link\":true" : ",\"hidden_link\":false";
+}
+
+// What only operators see.
+void append_inner_terms(const ItemTerms& terms, std::string& out) {
+  out += ",\"order_rate\":" + std::to_string(terms.order_rate);
+  out += terms.has_proof ? ",\"proof\":true" : ",\"proof\":false";
+  out += ",\"product\":";
+  append_text(terms.product, out);
+  out += ",\"enrolled\":";
+  append_text(terms.enrolled, out);
+}
+
+bool has_inner_terms(const ItemTerms& terms) {
+  return terms.order_rate != 0 || terms.has_proof || !terms.product.empty() ||
+         !terms.enrolled.empty();
 }
 
 }  // namespace
@@ -287,24 +373,24 @@ bool is_item_code(std::string_view text) {
 }
 
 void append_item_json(const ItemTerms& terms, std::string& out) {
-  out += "{\"code\":";
-  append_quoted(terms.code, out);
-  out += ",\"title\":";
-  append_quoted(terms.title, out);
-  out += ",\"price\":" + std::to_string(terms.price) + ",\"currency\":";
-  append_quoted({terms.currency.data(), terms.currency.size()}, out);
-  out += ",\"per_user_limit\":" + std::to_string(terms.per_user_limit) + ",\"starts_at\":";
-  append_time(terms.starts_ms, out);
-  out += ",\"ends_at\":";
-  append_time(terms.ends_ms, out);
-  out += ",\"pay_window_s\":" + std::to_string(terms.pay_window_s);
-  out += terms.has_hidden_link ? ",\"hidden_link\":true}" : ",\"hidden_link\":false}";
+  append_first_terms(terms, out);
+  out += '}';
 }
 
 std::string terms_json(const ItemTerms& terms) {
   std::string out;
-  append_item_json(terms, out);
-  return out;
+  append_first_terms(terms, out);
+  append_inner_terms(terms, out);
+  return out + '}';
+}
+
+uint64_t catalog_sum_of(const ItemTerms& entry) {
+  std::string text;
+  append_first_terms(entry, text);
+  // Left out where they say nothing: the sums of data directories that did not know them stay valid.
+  if (has_inner_terms(entry)) append_inner_terms(entry, text);
+  text += '}';
+  return checksum(std::as_bytes(std::span(text)));
 }
 
 std::string entity_tag(std::string_view body) {

@@ -2,7 +2,8 @@
 //
 //   {"items":[{"code":"ticket","title":"Beijing–Shanghai G101","price":55350,"currency":"CNY",
 //     "stock":10000,"per_user_limit":1,"starts_at":"2026-12-01T10:00:00+08:00",
-//     "ends_at":"2026-12-01T12:00:00+08:00","pay_window_s":1800,"hidden_link":false}]}
+//     "ends_at":"2026-12-01T12:00:00+08:00","pay_window_s":1800,"hidden_link":false,
+//     "order_rate":500}]}
 //
 // Only `code` and `stock` are required; a missing title is the code. Times are RFC 3339; null or
 // absent: open from the start, no end. A misspelt key is refused and not ignored: a sale that runs
@@ -39,8 +40,12 @@ struct ItemChange {
 // Appends what GET /v1/items/{code} shows; absent times are null.
 void append_item_json(const ItemTerms& terms, std::string& out);
 
-// The same as a text of its own: equal exactly for terms that say the same, whatever their spelling was.
+// All terms, also those that only operators see (order_rate, proof, product, enrolled): equal exactly for terms that say the
+// same, whatever their spelling was.
 [[nodiscard]] std::string terms_json(const ItemTerms& terms);
+
+// Of an entry without its stock: equal exactly for entries that say the same.
+[[nodiscard]] uint64_t catalog_sum_of(const ItemTerms& entry);
 
 // The strong entity tag of a body (RFC 9110 section 8.8.3): equal for equal bodies, also after a
 // restart.

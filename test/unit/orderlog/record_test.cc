@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hex.h"
 #include "bounds.h"
 #include "samples.h"
 
@@ -74,6 +75,48 @@ TEST_SUITE("orderlog/record") {
     check_round_trip(Admin{.op_id = longest, .who = text, .what = text});
     CHECK(encoded_bytes(Admin{.op_id = longest, .who = text, .what = text}) <=
           bounds::record_bytes_max);
+  }
+
+  TEST_CASE("an item as the first logs have it is read and written byte by byte") {
+    constexpr std::string_view hex =
+        "010000005000000005000000ac2600000000000045555202000000005e56eea10100000000000000"
+        "0000008403000000000000010001efcdab8967452301067469636b6574055469746c650000000000";
+    const Item item{.item = 5,
+                    .code = "ticket",
+                    .title = "Title",
+                    .price = 9'900,
+                    .currency = {'E', 'U', 'R'},
+                    .per_user_limit = 2,
+                    .starts_ms = 1'795'000'000'000,
+                    .pay_window_s = 900,
+                    .is_paused = true,
+                    .has_hidden_link = true,
+                    .catalog_sum = 0x0123456789abcdef};
+    const std::vector<std::byte> bytes = encoded(item);
+    std::string digits(2 * bytes.size(), '0');
+    render_hex({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, digits);
+    CHECK_EQ(digits, hex);
+    const auto read = std::get<Item>(decode(bytes).value().record);
+    CHECK_EQ(read.title, "Title");
+    CHECK_EQ(read.order_rate, 0);
+    CHECK_FALSE(read.has_proof);
+    CHECK((read.product.empty() && read.enrolled.empty()));
+  }
+
+  TEST_CASE("any one term that the first logs did not know makes it another type and comes back") {
+    for (const Item& item : {Item{.order_rate = 1}, Item{.has_proof = true}, Item{.product = "7"},
+                             Item{.enrolled = "users"}}) {
+      CHECK(type_of(item) == RecordType::item_more);
+      const std::vector<std::byte> bytes = encoded(item);
+      const auto read = std::get<Item>(decode(bytes).value().record);
+      CHECK_EQ(read.order_rate, item.order_rate);
+      CHECK_EQ(read.has_proof, item.has_proof);
+      CHECK_EQ(read.product, item.product);
+      CHECK_EQ(read.enrolled, item.enrolled);
+    }
+    CHECK(type_of(Item{.has_hidden_link = true}) == RecordType::item);
+    const std::string file(bounds::enrolled_file_bytes_max, 'f'), code(64, 'c'), title(200, 't');
+    check_round_trip(Item{.code = code, .title = title, .product = code, .enrolled = file});
   }
 
   TEST_CASE("a usual reservation takes 120 bytes") {

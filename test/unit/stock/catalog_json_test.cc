@@ -230,6 +230,36 @@ TEST_SUITE("stock/catalog_json") {
             "hidden_link: expected true or false");
   }
 
+  TEST_CASE("a rate of orders is an integer and none is no limit") {
+    const auto parsed = parse_catalog(
+        R"({"items":[{"code":"a","stock":1,"order_rate":500},{"code":"b","stock":1,"order_rate":0},
+                     {"code":"c","stock":1}]})",
+        "c");
+    REQUIRE(parsed);
+    CHECK((*parsed)[0].terms.order_rate == 500);
+    CHECK((*parsed)[1].terms.order_rate == 0);
+    CHECK((*parsed)[2].terms.order_rate == 0);
+    CHECK(accepts(R"("order_rate":1000000000)"));
+    for (const char* value : {"-1", "1000000001", "1.5", "\"auto\"", "null"})
+      CHECK(refusal_of(std::string("\"order_rate\":") + value) ==
+            "order_rate: expected an integer from 0 to 1000000000");
+  }
+
+  TEST_CASE("what only operators see changes the terms but not what buyers see") {
+    ItemTerms terms = demo_entry().terms, before = terms;
+    terms.order_rate = 500;
+    CHECK(json_of(terms) == json_of(before));
+    CHECK(terms_json(terms) != terms_json(before));
+    CHECK(terms_json(terms).ends_with(
+        R"(,"hidden_link":false,"order_rate":500,"proof":false,"product":null,"enrolled":null})"));
+    CHECK(catalog_sum_of(terms) != catalog_sum_of(before));
+  }
+
+  TEST_CASE("an entry without new terms has the sum that a data directory remembers") {
+    const std::string text = json_of(demo_entry().terms);
+    CHECK(catalog_sum_of(demo_entry().terms) == checksum(std::as_bytes(std::span(text))));
+  }
+
   TEST_CASE("a missing code or stock is told with the line where the item begins") {
     CHECK(outcome_of(with_fields("\"code\":\"b\"")) ==
           "catalog.json:3: items[1].stock: is required");

@@ -45,13 +45,19 @@ TEST_SUITE("stock/catalog") {
     terms.pay_window_s = 60;
     terms.per_user_limit = 3;
     terms.currency = {'E', 'U', 'R'};
-    terms.is_paused = terms.is_ended = terms.has_hidden_link = true;
+    terms.is_paused = terms.is_ended = terms.has_hidden_link = terms.has_proof = true;
+    terms.order_rate = 500;
+    terms.product = std::string_view("4711");
+    terms.enrolled = std::string_view("members.txt");
     catalog.upsert(terms);
 
     const ItemTerms out = catalog.terms(0);
     CHECK(out.id == 0);
     CHECK(out.code.view() == "ticket");
     CHECK(out.title.view() == "Beijing–Shanghai G101");
+    CHECK(out.product.view() == "4711");
+    CHECK(out.enrolled.view() == "members.txt");
+    CHECK(catalog.has_enrolment(0));
     CHECK(catalog.code(0) == "ticket");
     CHECK(catalog.title(0) == "Beijing–Shanghai G101");
     for (const SaleTerms& sale : {static_cast<const SaleTerms&>(out), catalog.sale(0)}) {
@@ -61,8 +67,17 @@ TEST_SUITE("stock/catalog") {
       CHECK(sale.pay_window_s == 60);
       CHECK(sale.per_user_limit == 3);
       CHECK(sale.currency == Currency{'E', 'U', 'R'});
-      CHECK((sale.is_paused && sale.is_ended && sale.has_hidden_link));
+      CHECK((sale.is_paused && sale.is_ended && sale.has_hidden_link && sale.has_proof));
+      CHECK(sale.order_rate == 500);
     }
+  }
+
+  TEST_CASE("an item without a list is sold to everybody") {
+    Catalog catalog(kKey);
+    catalog.upsert(terms_with(0, "ticket"));
+    CHECK_FALSE(catalog.has_enrolment(0));
+    CHECK(catalog.terms(0).enrolled.empty());
+    CHECK(catalog.terms(0).product.empty());
   }
 
   TEST_CASE("a later upsert replaces the terms and keeps the code") {
@@ -123,10 +138,14 @@ TEST_SUITE("stock/catalog") {
     terms.pay_window_s = 3;
     terms.per_user_limit = 4;
     terms.currency = {'U', 'S', 'D'};
-    for (int flag = 0; flag < 3; ++flag) {
+    terms.order_rate = 5;
+    terms.product = std::string_view("4711");
+    terms.enrolled = std::string_view("members.txt");
+    for (int flag = 0; flag < 4; ++flag) {
       terms.is_paused = flag == 0;
       terms.is_ended = flag == 1;
       terms.has_hidden_link = flag == 2;
+      terms.has_proof = flag == 3;
       const ItemTerms back = terms_of(record_of(terms));
       CHECK(back.id == 5);
       CHECK(back.code.view() == "ticket");
@@ -140,6 +159,10 @@ TEST_SUITE("stock/catalog") {
       CHECK(back.is_paused == terms.is_paused);
       CHECK(back.is_ended == terms.is_ended);
       CHECK(back.has_hidden_link == terms.has_hidden_link);
+      CHECK(back.has_proof == terms.has_proof);
+      CHECK(back.order_rate == 5);
+      CHECK(back.product.view() == "4711");
+      CHECK(back.enrolled.view() == "members.txt");
     }
   }
 }

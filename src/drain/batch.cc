@@ -20,8 +20,9 @@ void Batch::start(const StreamKey& stream, const std::optional<orderlog::Positio
   places_.clear();
 }
 
-void Batch::start_rebuild(const StreamKey& stream) {
-  start(stream, std::nullopt);
+void Batch::start_rebuild(const StreamKey& stream,
+                          const std::optional<orderlog::Position>& before) {
+  start(stream, before);
   is_rebuild_ = true;
 }
 

@@ -83,8 +83,8 @@ class Batch {
   void start(const StreamKey& stream, const std::optional<orderlog::Position>& before);
 
   // The same for the images of a snapshot: rows replace what is there, so that a rebuild that was
-  // cut off can begin again. The stream gets a position only with the last of these batches.
-  void start_rebuild(const StreamKey& stream);
+  // cut off can begin again. The position moves (or the stream gets one) only with the last of these batches.
+  void start_rebuild(const StreamKey& stream, const std::optional<orderlog::Position>& before);
 
   void add(Lsn lsn, const orderlog::Record& record);
 

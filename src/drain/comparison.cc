@@ -25,8 +25,7 @@ std::string describe_missing(const orderlog::Position& database, const LogExtent
 
 std::string describe_outdated(const orderlog::Position& database, const LogExtent& log) {
   return " in segment " + std::to_string(database.segment) + ", but the oldest segment kept is " +
-         std::to_string(log.oldest_segment) +
-         ": it is an old copy; put back a newer one, or let a new database be built";
+         std::to_string(log.oldest_segment);
 }
 
 // Empty: what follows the position continues it.

@@ -23,7 +23,9 @@ struct Stream {
 
 struct Comparison {
   StartCase start_case = StartCase::resume;
-  std::string contradiction;  // one line; empty: they are of one history
+  // One line; empty: they are of one history. Outdated: how far the database is; whether it is of this history, its orders
+  // tell (kinship.h).
+  std::string contradiction;
 };
 
 // Of one stream; `position` is the database's, nullopt when it has none. Before the end of the log one batch is read, into

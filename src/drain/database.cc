@@ -62,6 +62,19 @@ Result<std::vector<StreamPosition>> look_at_positions(const DatabaseUrl& url) {
   return std::vector<StreamPosition>{};
 }
 
+Result<std::vector<KnownOrder>> look_at_outermost_orders(const DatabaseUrl& url, uint32_t node,
+                                                         size_t count_max) {
+  switch (url.kind) {
+    case Kind::none:
+      break;
+    case Kind::sqlite:
+      return look_at_sqlite_orders(url.path, node, count_max);
+    case Kind::postgres:
+      return look_at_postgres_orders(url.url, node, count_max);
+  }
+  return std::vector<KnownOrder>{};
+}
+
 Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url) {
   switch (url.kind) {
     case Kind::none:

@@ -35,6 +35,10 @@ struct DatabaseUrl {
 // The positions of all streams as they are, without making or changing anything: for a start that has not decided yet. None
 // when the database or its tables are not there yet. An error: it does not answer now.
 [[nodiscard]] Result<std::vector<StreamPosition>> look_at_positions(const DatabaseUrl& url);
+// The same for Sink::outermost_orders(), once there are positions.
+[[nodiscard]] Result<std::vector<KnownOrder>> look_at_outermost_orders(const DatabaseUrl& url,
+                                                                       uint32_t node,
+                                                                       size_t count_max);
 
 // The tables as they are, texts as they stand there, so that a checker sees what a report would
 // see.

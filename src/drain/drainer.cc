@@ -25,6 +25,13 @@ std::string text_of(const StreamKey& stream) {
          ", generation " + std::to_string(stream.generation) + ")";
 }
 
+// Of a rebuild: the next record of the snapshot belongs into another transaction.
+bool is_full(const Batch& batch, const orderlog::Record& next) {
+  constexpr size_t kMax = bounds::drain_records_per_transaction;
+  const bool parts_no_order = std::holds_alternative<orderlog::OrderImage>(next);
+  return batch.records() >= (parts_no_order ? kMax : 2 * kMax);
+}
+
 void add(std::atomic<uint64_t>& counter, uint64_t amount) {
   counter.fetch_add(amount, std::memory_order_relaxed);
 }
@@ -59,6 +66,7 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
     tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
   }
   count_unknown_commit();
+  kinship_.reset();
   for (Tail& tail : tails_) {
     const Finding finding = place(tail, accepts_loss);
     if (finding.agreement != Agreement::agrees) return finding;
@@ -87,10 +95,72 @@ Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
   tail.needs_rebuild = found == StartCase::rebuild;
   if (found == StartCase::beginning) tail.stream.source->seek({});
   if (found == StartCase::resume) tail.stream.source->seek(*tail.position);
+  if (found == StartCase::outdated) return plan_completion(tail, compared->contradiction);
+  if (std::exchange(tail.older, std::nullopt))
+    note_gap(tail, "");  // by another, or it is another database
   if (compared->contradiction.empty()) return {};
-  // Rows that an old copy lacks cannot be written any more, whatever is accepted.
-  if (accepts_loss && found != StartCase::outdated) return jump_to_end(tail);
+  if (accepts_loss) return jump_to_end(tail);
   return {Agreement::contradicts, compared->contradiction};
+}
+
+// The records that the database lacks are gone. The newest snapshot has what they made, if the database is of this
+// directory at all; otherwise its rows may not be mixed with these, whatever is accepted.
+Drainer::Finding Drainer::plan_completion(Tail& tail, const std::string& how_far) {
+  const Result<Kinship> found = kinship();
+  if (!found) return {Agreement::unavailable, found.error().message};
+  if (found->kin != Kin::own) return {Agreement::contradicts, how_far + ": " + found->why};
+  tail.needs_rebuild = true;
+  if (tail.older == tail.position) return {};
+  tail.older = tail.position;
+  const std::string line =
+      how_far +
+      ": it has come back older, and is completed from the newest snapshot; orders that "
+      "were forgotten since are not in there, so their rows are missing or stay as they are";
+  diag::warning("%s", line.c_str());
+  note_gap(tail, line);
+  return {};
+}
+
+Result<Kinship> Drainer::kinship() {
+  if (kinship_) return *kinship_;
+  Result<std::vector<KnownOrder>> known =
+      sink_.outermost_orders(tails_.front().stream.key.node, kKinshipOrders);
+  if (!known) return known.error();
+  std::vector<Stream> streams;
+  for (const Tail& tail : tails_) streams.push_back(tail.stream);
+  const Result<Kinship> found = find_kinship(std::move(*known), streams);
+  if (found) kinship_ = *found;
+  return found;
+}
+
+// The position has moved to where the snapshot ends: all that it has is in the database.
+void Drainer::end_completion(Tail& tail) {
+  if (!tail.older) return;
+  const std::string from = std::to_string(drained_lsn(tail.older)),
+                    to = std::to_string(drained_lsn(tail.position));
+  tail.older.reset();
+  add(stats_.completions, 1);
+  const std::string stream = text_of(tail.stream.key);
+  diag::notice("%s: the database is completed, and goes on from record %s", stream.c_str(),
+               to.c_str());
+  note_gap(tail,
+           stream + ": the database had come back older, at record " + from +
+               ", and was completed from the snapshot at record " + to +
+               ": rows of orders that were forgotten in between are missing or as of record " +
+               from);
+}
+
+void Drainer::note_gap(Tail& tail, const std::string& line) {
+  std::lock_guard lock(mutex_);
+  tail.gap = line;
+}
+
+std::vector<std::string> Drainer::gaps() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> gaps;
+  for (const Tail& tail : tails_)
+    if (!tail.gap.empty()) gaps.push_back(tail.gap);
+  return gaps;
 }
 
 Drainer::Finding Drainer::jump_to_end(Tail& tail) {
@@ -103,9 +173,11 @@ Drainer::Finding Drainer::jump_to_end(Tail& tail) {
 }
 
 void Drainer::count_unknown_commit() {
-  if (unknown_commit_ && unknown_commit_->tail->position == unknown_commit_->after)
+  if (unknown_commit_ && unknown_commit_->tail->position == unknown_commit_->after) {
     count(*unknown_commit_->tail, unknown_commit_->records, unknown_commit_->rows,
           unknown_commit_->rejected);
+    end_completion(*unknown_commit_->tail);
+  }
   unknown_commit_.reset();
 }
 
@@ -152,20 +224,21 @@ Drainer::Step Drainer::drain(Tail& tail) {
   return written ? Step::drained : block(written.error().message);
 }
 
-// A database that knows nothing of a stream whose first segments are gone: the orders of the newest
-// snapshot first. Whatever fails, the next attempt begins again; its rows replace those that are
-// there already.
+// A database that knows nothing of a stream whose first segments are gone, or lacks a part that is gone: the orders of the
+// newest snapshot first. Whatever fails, the next attempt begins again; its rows replace those that are there already. An
+// order and its payments are not parted, so that nobody reads of a paid order without its payment.
 Drainer::Step Drainer::rebuild(Tail& tail) {
   Source& source = *tail.stream.source;
-  batch_.start_rebuild(tail.stream.key);
+  batch_.start_rebuild(tail.stream.key, tail.position);
   const Result<std::optional<orderlog::Position>> end =
       source.read_snapshot([&](const orderlog::Record& record) -> Status {
+        if (is_full(batch_, record)) {
+          if (is_out_of_time()) return Error{"stopped while the database was being rebuilt"};
+          if (Status written = write(tail); !written) return written;
+          batch_.start_rebuild(tail.stream.key, tail.position);
+        }
         batch_.add(0, record);
-        if (batch_.records() < bounds::drain_records_per_transaction) return Ok{};
-        if (is_out_of_time()) return Error{"stopped while the database was being rebuilt"};
-        const Status written = write(tail);
-        batch_.start_rebuild(tail.stream.key);
-        return written;
+        return Ok{};
       });
   if (!end) return block(text_of(tail.stream.key) + ": " + end.error().message);
   if (!*end)
@@ -175,6 +248,7 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
   batch_.advance(**end, 0);
   if (const Status written = write(tail); !written) return block(written.error().message);
   tail.needs_rebuild = false;
+  end_completion(tail);
   source.seek(**end);
   return Step::drained;
 }
@@ -187,7 +261,7 @@ Status Drainer::write(Tail& tail) {
   const Written written = sink_.write(batch_, clock_.now().wall_ms());
   const size_t rows = batch_.rows() - written.rejected;
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
-  if (written.outcome == Outcome::unknown && batch_.after())
+  if (written.outcome == Outcome::unknown && batch_.after() != batch_.before())
     unknown_commit_ = {.tail = &tail,
                        .after = *batch_.after(),
                        .records = batch_.records(),

@@ -10,13 +10,18 @@
 //      │ any outcome but done; a new segment                 ▼
 //      └──────────────── step: read a batch, write its rows and position ──► publish drained
 //
+// A database that lacks records which the log no longer has gets the newest snapshot first, rows replacing rows: one
+// without a position, and one that came back older (restored, or a standby that had lagged) and has shown to be of this
+// directory (kinship.h). That takes many transactions; the last one moves the position, so one that is cut off begins
+// again. What it cannot bring back are orders that were forgotten since: gap() names the stretch.
+//
 // Every failure takes the one way back through resync, after a pause: the positions in the database
 // are the only memory of what was written, so an unknown commit, a second drainer, a lost connection
 // and a restart are all the same case. `drained_segment` is published only by resync, so a segment
 // may be used again only when a transaction of its own has seen the position behind it.
 //
-// All methods belong to one thread until start(); afterwards only wake(), stats(), problem() and
-// stop() may be called, by any thread, and is_fenced().
+// All methods belong to one thread until start(); afterwards only wake(), stats(), problem(), gaps()
+// and stop() may be called, by any thread, and is_fenced().
 #pragma once
 
 #include <atomic>
@@ -30,6 +35,7 @@
 #include "base/clock.h"
 #include "drain/batch.h"
 #include "drain/comparison.h"
+#include "drain/kinship.h"
 #include "drain/sink.h"
 #include "drain/source.h"
 #include "orderlog/marks.h"
@@ -44,6 +50,8 @@ struct DrainStats {
   std::atomic<uint64_t> rejected{0};
   std::atomic<uint64_t> retries{0};    // attempts that wrote nothing or whose commit was unknown
   std::atomic<uint64_t> conflicts{0};  // of them: another drainer was there
+  std::atomic<uint64_t> completions{
+      0};  // of streams whose database had come back older than the log keeps
 };
 
 class Drainer {
@@ -94,6 +102,8 @@ class Drainer {
   [[nodiscard]] bool is_fenced() const { return is_fenced_.load(std::memory_order_relaxed); }
   // Why rows are not being written now; empty when they are.
   [[nodiscard]] std::string problem() const;
+  // A line for each stream whose database came back older since this began: what it may lack for good.
+  [[nodiscard]] std::vector<std::string> gaps() const;
 
  private:
   struct Tail {
@@ -101,10 +111,13 @@ class Drainer {
     std::optional<orderlog::Position> position;  // in the database
     bool needs_rebuild = false;
     int64_t written_boot_ns = 0;  // when the last transaction of this stream ended
+    std::optional<orderlog::Position>
+        older;        // where the database had come back; none: it is not being completed
+    std::string gap;  // guarded by mutex_
   };
   // A commit whose answer was lost: if its position turns up in the database, its rows count.
   struct UnknownCommit {
-    const Tail* tail;
+    Tail* tail;
     orderlog::Position after;
     size_t records, rows, rejected;
   };
@@ -112,6 +125,10 @@ class Drainer {
   Finding resync(bool accepts_loss);
   Finding place(Tail& tail, bool accepts_loss);
   Finding jump_to_end(Tail& tail);
+  Finding plan_completion(Tail& tail, const std::string& how_far);
+  Result<Kinship> kinship();
+  void end_completion(Tail& tail);
+  void note_gap(Tail& tail, const std::string& line);
   void count_unknown_commit();
 
   bool is_due(const Tail& tail, int64_t boot_ns) const;
@@ -141,12 +158,14 @@ class Drainer {
   bool has_been_synced_ = false;  // once at least
   bool is_hurried_ = false;       // small transactions do not wait
   std::optional<UnknownCommit> unknown_commit_;
+  std::optional<Kinship>
+      kinship_;  // of the database as of the last resync; none: it was not asked for
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = bounds::drain_retry_ms_min;
 
   DrainStats stats_;
   std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread
-  mutable std::mutex mutex_;            // guards the next three
+  mutable std::mutex mutex_;            // guards the next three, and gaps
   std::string problem_;
   bool is_warned_ = false;  // of the problem, so that it is not warned of again
   bool is_woken_ = false;

@@ -174,6 +174,14 @@ Result<std::vector<StreamPosition>> PostgresSink::positions() {
   return positions;
 }
 
+Result<std::vector<KnownOrder>> PostgresSink::outermost_orders(uint32_t node, size_t count_max) {
+  if (!connection_) return Error{postgres::without_password(url_) + ": not connected"};
+  Result<std::vector<KnownOrder>> orders =
+      read_outermost_orders(PostgresQueries(*connection_), node, count_max);
+  if (!orders) connection_.reset();
+  return orders;
+}
+
 Written PostgresSink::write(const Batch& batch, int64_t now_ms) {
   if (!connection_)
     return {.outcome = Outcome::retry,

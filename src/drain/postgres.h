@@ -35,6 +35,7 @@ class PostgresSink final : public Sink {
   explicit PostgresSink(std::string url, const postgres::Options& options = {});
 
   Result<std::vector<StreamPosition>> positions() override;
+  Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
   Written write(const Batch& batch, int64_t now_ms) override;
 
  private:
@@ -48,5 +49,8 @@ class PostgresSink final : public Sink {
 [[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url);
 [[nodiscard]] Result<std::vector<StreamPosition>> look_at_postgres_positions(
     const std::string& url);
+[[nodiscard]] Result<std::vector<KnownOrder>> look_at_postgres_orders(const std::string& url,
+                                                                      uint32_t node,
+                                                                      size_t count_max);
 
 }  // namespace stampede::drain

@@ -56,4 +56,11 @@ Result<std::vector<StreamPosition>> look_at_postgres_positions(const std::string
   return read_positions(PostgresQueries(*connection));
 }
 
+Result<std::vector<KnownOrder>> look_at_postgres_orders(const std::string& url, uint32_t node,
+                                                        size_t count_max) {
+  Result<Connection> connection = Connection::open(url, kOptions);
+  if (!connection) return connection.error();
+  return read_outermost_orders(PostgresQueries(*connection), node, count_max);
+}
+
 }  // namespace stampede::drain

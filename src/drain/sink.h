@@ -19,6 +19,7 @@
 
 #include "base/result.h"
 #include "drain/batch.h"
+#include "drain/known_order.h"
 
 namespace stampede::drain {
 
@@ -44,6 +45,9 @@ class Sink {
   // transaction of its own, so that only what is durable is seen. An error may pass: ask again
   // later.
   virtual Result<std::vector<StreamPosition>> positions() = 0;
+
+  // The first and the last orders of a node, so many of each at most: whose database is it (kinship.h)?
+  virtual Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) = 0;
 
   // `now_ms`: wall clock, for updated_at of the position and for rejects.
   virtual Written write(const Batch& batch, int64_t now_ms) = 0;

@@ -83,6 +83,14 @@ Result<std::vector<StreamPosition>> SqliteSink::positions() {
   return positions;
 }
 
+Result<std::vector<KnownOrder>> SqliteSink::outermost_orders(uint32_t node, size_t count_max) {
+  if (!session_) return Error{path_ + ": not connected"};
+  Result<std::vector<KnownOrder>> orders =
+      read_outermost_orders(SqliteQueries(session_->connection), node, count_max);
+  if (!orders) session_.reset();
+  return orders;
+}
+
 Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
   if (!session_) return {.outcome = Outcome::retry, .cause = path_ + ": not connected"};
   SqliteConnection& connection = session_->connection;

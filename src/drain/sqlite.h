@@ -21,6 +21,7 @@ class SqliteSink final : public Sink {
   ~SqliteSink() override;
 
   Result<std::vector<StreamPosition>> positions() override;
+  Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
   Written write(const Batch& batch, int64_t now_ms) override;
 
  private:
@@ -36,5 +37,8 @@ class SqliteSink final : public Sink {
 
 [[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path);
 [[nodiscard]] Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path);
+[[nodiscard]] Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path,
+                                                                    uint32_t node,
+                                                                    size_t count_max);
 
 }  // namespace stampede::drain

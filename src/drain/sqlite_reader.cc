@@ -59,6 +59,14 @@ Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& 
   return read_positions(SqliteQueries(*connection));
 }
 
+Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path, uint32_t node,
+                                                      size_t count_max) {
+  Result<SqliteConnection> connection =
+      SqliteConnection::open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+  if (!connection) return connection.error();
+  return read_outermost_orders(SqliteQueries(*connection), node, count_max);
+}
+
 Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path) {
   Result<SqliteConnection> connection =
       SqliteConnection::open(path, SQLITE_OPEN_READONLY, kBusyWaitMs);

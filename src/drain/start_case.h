@@ -10,14 +10,17 @@
 //   before the end             no longer has it                          outdated
 //   behind the end             –                                         ahead
 //
+// The end is the one that recovery found: a running server's log has grown since, and even that place may be gone.
+//
 // Resuming before the end, the first batch that is read tells by its chain value whether it
 // follows.
 //
 // Foreign: rows of another log, say a data directory that was made anew beside an old database.
-// Outdated: a database that was restored from an old copy. Ahead: a log that was restored from an
-// old copy, or one that lost its tail in a power cut under --durability os. In these three the rows
-// and the log are not of one history, and no record may be written before somebody has decided what
-// is true.
+// Ahead: a log that was restored from an old copy, or one that lost its tail in a power cut under
+// --durability os. In these two the rows and the log are not of one history, and no record may be
+// written before somebody has decided what is true. Outdated: a database that was restored from an
+// old copy, or a standby that had lagged. When its orders show that it is of this history
+// (kinship.h) it is completed from the newest snapshot; otherwise it is refused like the two.
 //
 // Pure.
 #pragma once
@@ -43,8 +46,8 @@ struct LogExtent {
                                              const LogExtent& log) {
   if (!database) return log.has_beginning ? StartCase::beginning : StartCase::rebuild;
   if (database->next_lsn > std::max(log.end.next_lsn, log.durable + 1)) return StartCase::ahead;
-  if (database->next_lsn == log.end.next_lsn)
-    return database->prev_chain == log.end.prev_chain ? StartCase::resume : StartCase::foreign;
+  if (database->next_lsn == log.end.next_lsn && database->prev_chain != log.end.prev_chain)
+    return StartCase::foreign;
   return database->segment < log.oldest_segment ? StartCase::outdated : StartCase::resume;
 }
 

@@ -58,6 +58,45 @@ Result<std::vector<StreamPosition>> read_positions(Queries queries) {
       });
 }
 
+// The orders of a node at one end. When there may be more, those that share the last one's sequence number stay out: of a
+// number there are all or none.
+template <typename Queries>
+Result<std::vector<KnownOrder>> read_orders_at_end(Queries queries, uint32_t node,
+                                                   const std::string& order, size_t count_max) {
+  const OrderId first = OrderId::make(node, 0, 0);
+  const Hex64Text low(first.value), high(first.value | (OrderId::make(1, 0, 0).value - 1));
+  Result<std::vector<KnownOrder>> orders = read_rows<KnownOrder>(
+      queries,
+      "SELECT order_id,user_id,qty,amount," + Queries::time("created_at") +
+          " FROM orders WHERE order_id BETWEEN $1 AND $2 ORDER BY order_id " + order + " LIMIT $3",
+      [](const auto& row) -> Result<KnownOrder> {
+        const Result<uint64_t> id = parse_hex64_column("orders: order_id", row.text(0));
+        if (!id) return id.error();
+        return KnownOrder{.id = OrderId{*id},
+                          .user = row.text(1),
+                          .quantity = row.integer(2),
+                          .amount = row.integer(3),
+                          .created_at = row.time(4)};
+      },
+      low.view(), high.view(), static_cast<int64_t>(count_max));
+  if (orders && orders->size() == count_max) {
+    const uint64_t cut = orders->back().id.sequence();
+    std::erase_if(*orders, [&](const KnownOrder& known) { return known.id.sequence() == cut; });
+  }
+  return orders;
+}
+
+template <typename Queries>
+Result<std::vector<KnownOrder>> read_outermost_orders(Queries queries, uint32_t node,
+                                                      size_t count_max) {
+  Result<std::vector<KnownOrder>> orders = read_orders_at_end(queries, node, "ASC", count_max);
+  if (!orders) return orders;
+  const Result<std::vector<KnownOrder>> last = read_orders_at_end(queries, node, "DESC", count_max);
+  if (!last) return last.error();
+  orders->insert(orders->end(), last->begin(), last->end());
+  return orders;
+}
+
 // All of a reader but its transaction.
 template <typename Queries>
 class TableReader : public DatabaseReader {

@@ -119,6 +119,8 @@ shard::DrainStatus Node::drain_status() const {
   status.rows = drainer_->stats().rows.load(std::memory_order_relaxed);
   status.rejected = drainer_->stats().rejected.load(std::memory_order_relaxed);
   status.retries = drainer_->stats().retries.load(std::memory_order_relaxed);
+  status.completions = drainer_->stats().completions.load(std::memory_order_relaxed);
+  status.gaps = drainer_->gaps();
   status.problem = drainer_->problem();
   return status;
 }

@@ -5,6 +5,7 @@
 // evidence, one value an axis, the worst of all streams. judge() then decides:
 //
 //   go on                 everything fits, or what does not was never acknowledged (a torn tail is cut)
+//   go on and complete    the database has come back older than the log keeps: the newest snapshot has what it lacks
 //   go on after a loss    acknowledged orders are gone, and the operator has said --accept-loss: every item is paused
 //   deal out anew         everything fits, and the number of shards is another
 //   refuse                with an exit code, and a line that says where and what to do
@@ -18,12 +19,15 @@
 //                               its number is another directory's; it shared its ledger before       2
 //   what nothing can replace    a log of another directory; units that were never supplied;
 //                               a snapshot that is gone with the log before it;
-//                               a database that has seen a newer generation, or that is too old     78
+//                               a database that has seen a newer generation, or one that is too old
+//                               and not known to be this directory's                                78
 //   is an acknowledged order    a log that is damaged, or shorter than the database has seen;
 //   gone?                       a database of another history        78, or a loss that is accepted
 //                               accepted while the database is away: it knows the ids that were given 1
 //   the number of shards        another, with a loss: one thing at a time                            2
 //                               another, while the database is away: it must have everything         1
+//   is the database older       than the log keeps, and this directory's: it is completed, before
+//   than the log keeps?         orders are dealt out anew or while they are sold                      –
 //
 // Two rules follow, and the tests walk all combinations to see that they hold: damage never goes on without --accept-loss,
 // and a database that has more than the log never goes on as if nothing had happened. They are why no order id is given
@@ -70,7 +74,8 @@ enum class DatabaseState : uint8_t {
   away,              // it does not answer
   fresh,             // it knows nothing of this node
   own,               // it is at the end of the log, or follows
-  outdated,          // it needs a part of the log that is gone
+  older,             // it needs a part of the log that is gone, and its orders are this directory's
+  outdated,          // the same, and nobody can tell whose it is
   ahead,             // it has more than the log
   foreign,           // as much, of another history
   newer_generation,  // it has streams that this directory cannot explain
@@ -98,7 +103,7 @@ struct Evidence {
   friend bool operator==(const Evidence&, const Evidence&) = default;
 };
 
-enum class Course : uint8_t { go_on, go_on_after_loss, deal_out_anew, refuse };
+enum class Course : uint8_t { go_on, go_on_and_complete, go_on_after_loss, deal_out_anew, refuse };
 
 // The line of the table. Of a refusal the line that the operator reads is made from it (its reason's line in findings.h).
 enum class Reason : uint8_t {
@@ -115,6 +120,7 @@ enum class Reason : uint8_t {
   log_impossible,
   snapshot_lost,
   generation_newer,
+  database_older,
   database_outdated,
   log_damaged,
   log_rolled_back,
@@ -178,6 +184,8 @@ struct Verdict {
       return refuse(Reason::loss_without_database, kExitFailure);
     return {.course = Course::go_on_after_loss, .reason = loss};
   }
+  if (!found.is_resharded && found.database == DatabaseState::older)
+    return {.course = Course::go_on_and_complete, .reason = Reason::database_older};
   if (!found.is_resharded) return {.course = Course::go_on};
   if (found.database == DatabaseState::away)
     return refuse(Reason::reshard_without_database, kExitFailure);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drain/comparison.h"
+#include "drain/kinship.h"
 #include "node/drain_streams.h"
 
 namespace stampede::node {
@@ -15,16 +16,15 @@ struct Meaning {
   Reason reason;
 };
 
-// Of a position that contradicts its log.
+// Of a position that contradicts its log; of an outdated one its orders tell.
 Meaning meaning_of(StartCase found) {
   switch (found) {
-    case StartCase::outdated:
-      return {DatabaseState::outdated, Reason::database_outdated};
     case StartCase::ahead:
       return {DatabaseState::ahead, Reason::database_ahead};
     case StartCase::beginning:
     case StartCase::rebuild:
     case StartCase::resume:
+    case StartCase::outdated:
     case StartCase::foreign:
       break;
   }
@@ -34,12 +34,13 @@ Meaning meaning_of(StartCase found) {
 // The streams may differ; what an operator cannot accept decides.
 bool is_worse(DatabaseState state, DatabaseState than) {
   if (than == DatabaseState::own) return true;
-  return state == DatabaseState::outdated;
+  if (state == DatabaseState::older) return false;
+  return than == DatabaseState::older || state == DatabaseState::outdated;
 }
 
 }  // namespace
 
-DatabaseWitness::DatabaseWitness(const drain::DatabaseUrl& url) {
+DatabaseWitness::DatabaseWitness(const drain::DatabaseUrl& url) : url_(url) {
   if (url.kind == drain::DatabaseUrl::Kind::none) return;
   Result<std::vector<drain::StreamPosition>> positions = drain::look_at_positions(url);
   state_ = positions ? DatabaseState::own : DatabaseState::away;
@@ -103,16 +104,46 @@ void DatabaseWitness::compare_streams(const Data& data, Findings& findings) cons
     return;
   }
   const DrainStreams streams(data);
+  std::vector<std::string> outdated;
   const drain::ItemNames no_names;
   drain::Batch scratch(no_names);
   for (const drain::Stream& stream : streams.all()) {
     const Result<drain::Comparison> compared =
         drain::compare(stream, position_of(stream.key), scratch);
     if (!compared || compared->contradiction.empty()) continue;  // unreadable: recovery has said so
+    if (compared->start_case == StartCase::outdated) {
+      outdated.push_back(compared->contradiction);
+      continue;
+    }
     const Meaning meaning = meaning_of(compared->start_case);
     findings.say(meaning.reason, compared->contradiction);
     if (is_worse(meaning.state, state)) state = meaning.state;
   }
+  if (!outdated.empty()) compare_orders(streams, outdated.front(), findings);
+}
+
+// The database is older than the log keeps: it can be completed if it is of this directory.
+void DatabaseWitness::compare_orders(const DrainStreams& streams, const std::string& how_far,
+                                     Findings& findings) const {
+  const uint32_t node = streams.all().front().key.node;
+  Result<std::vector<drain::KnownOrder>> known =
+      drain::look_at_outermost_orders(url_, node, drain::kKinshipOrders);
+  DatabaseState found = DatabaseState::outdated;
+  std::string why;
+  if (!known) {
+    why = "its orders cannot be read (" + known.error().message + ")";
+  } else if (const Result<drain::Kinship> kinship =
+                 drain::find_kinship(std::move(*known), streams.all());
+             !kinship) {
+    why = kinship.error().message;
+  } else {
+    why = kinship->why;
+    if (kinship->kin == drain::Kin::own) found = DatabaseState::older;
+  }
+  if (found == DatabaseState::outdated)
+    findings.say(Reason::database_outdated, how_far + ": " + why);
+  DatabaseState& state = findings.evidence.database;
+  if (is_worse(found, state)) state = found;
 }
 
 }  // namespace stampede::node

@@ -7,6 +7,7 @@
 
 #include "drain/database.h"
 #include "node/data.h"
+#include "node/drain_streams.h"
 #include "node/findings.h"
 
 namespace stampede::node {
@@ -25,8 +26,11 @@ class DatabaseWitness {
 
  private:
   void compare_streams(const Data& data, Findings& findings) const;
+  void compare_orders(const DrainStreams& streams, const std::string& how_far,
+                      Findings& findings) const;
   [[nodiscard]] std::optional<orderlog::Position> position_of(const StreamKey& stream) const;
 
+  drain::DatabaseUrl url_;
   DatabaseState state_ = DatabaseState::none;  // none, away, or own until it is compared
   std::string problem_;                        // away: why
   std::vector<drain::StreamPosition> positions_;

@@ -50,6 +50,7 @@ std::string drainer_json(const DrainStatus& drain, uint64_t lag_records, int64_t
   add(json, "rows", drain.rows);
   add(json, "rejected", drain.rejected);
   add(json, "retries", drain.retries);
+  add(json, "completions", drain.completions);
   json += ",\"problem\":";
   append_quoted(drain.problem, json);
   return json += '}';
@@ -217,6 +218,7 @@ TextAnswer Admin::readiness() const {
     warnings.push_back("the database is not written to: " + drain.problem);
   if (drain.rejected > 0)
     warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
+  warnings.insert(warnings.end(), drain.gaps.begin(), drain.gaps.end());
   // Not a reason to be sent nobody: what is leased sells on, and payments and reads go on.
   if (const LedgerStatus ledger = ledger_view_(); !ledger.problem.empty())
     warnings.push_back("units are not granted: " + ledger.problem);

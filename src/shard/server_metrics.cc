@@ -156,6 +156,10 @@ void add_drainer(MetricsText& text, const Process& process, const ServerView& vi
   text.counter("drained_rows_total", "Rows inserted or changed in the database.", view.drain.rows);
   text.counter("rejected_rows_total", "Rows that the database would not take.",
                view.drain.rejected);
+  text.counter("drainer_completions_total",
+               "Streams whose database had come back older than the order log keeps and was "
+               "completed from a snapshot.",
+               view.drain.completions);
   text.counter("drainer_retries_total", "Transactions that had to be tried again.",
                view.drain.retries);
 }

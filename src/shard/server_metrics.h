@@ -19,7 +19,9 @@ struct DrainStatus {
   uint64_t rows = 0;      // inserted or changed
   uint64_t rejected = 0;  // rows that the database would not take
   uint64_t retries = 0;
-  std::string problem;  // why rows are not being written now; empty when they are
+  uint64_t completions = 0;  // of streams whose database had come back older than the log keeps
+  std::vector<std::string> gaps;  // what the database may lack since then, a line a stream
+  std::string problem;            // why rows are not being written now; empty when they are
 };
 
 // What the ledger tells of itself; an embedded one only that it is there.

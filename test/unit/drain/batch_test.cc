@@ -96,7 +96,7 @@ TEST_SUITE("drain/batch") {
   TEST_CASE_FIXTURE(
       Fixture,
       "an image keeps its sum of refunds and takes only the payment id from its payments") {
-    batch.start_rebuild({});
+    batch.start_rebuild({}, std::nullopt);
     batch.add(0, orderlog::OrderImage{
                      .reserve = reserve(1), .state = OrderState::paid, .refund_due = 40});
     batch.add(0, orderlog::PaymentImage{paid(1, "p1")});

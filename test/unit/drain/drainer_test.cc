@@ -5,6 +5,7 @@
 #include <functional>
 #include <random>
 
+#include "base/time_text.h"
 #include "drain/sqlite.h"
 #include "support.h"
 
@@ -31,8 +32,14 @@ class PlannedSink final : public Sink {
     return stored;
   }
 
+  Result<std::vector<KnownOrder>> outermost_orders(uint32_t, size_t) override {
+    if (!knows_orders) return Error{"the orders cannot be read"};
+    return known;
+  }
+
   Written write(const Batch& batch, int64_t) override {
     ++writes;
+    if (check) check(batch);
     Plan plan;
     if (!plans.empty()) plan = plans.front(), plans.pop_front();
     const auto found = std::ranges::find(stored, batch.stream(), &StreamPosition::stream);
@@ -40,7 +47,9 @@ class PlannedSink final : public Sink {
     if (before != batch.before())
       return {.outcome = Outcome::conflict, .cause = "somebody was faster"};
     if (plan.is_written) {
-      for (const NewOrder& order : batch.orders()) orders.push_back(order.order);
+      for (const NewOrder& order : batch.orders())
+        if (!batch.is_rebuild() || std::ranges::find(orders, order.order) == orders.end())
+          orders.push_back(order.order);
       if (found != stored.end()) found->position = *batch.after();
       if (found == stored.end() && batch.after())
         stored.push_back({batch.stream(), *batch.after()});
@@ -50,8 +59,10 @@ class PlannedSink final : public Sink {
 
   std::vector<StreamPosition> stored;
   std::vector<OrderId> orders;
+  std::vector<KnownOrder> known;
   std::deque<Plan> plans;
-  bool is_reachable = true;
+  std::function<void(const Batch&)> check;  // looks at every batch
+  bool is_reachable = true, knows_orders = true;
   int position_reads = 0, writes = 0;
 };
 
@@ -86,6 +97,46 @@ struct Fixture {
   SetClock clock;
   PlannedSink sink;
   std::optional<Drainer> made;
+};
+
+KnownOrder known_order(uint64_t number, std::string user = "u1") {
+  const orderlog::Reserve order = reserve(number);
+  return {.id = order.order,
+          .user = std::move(user),
+          .quantity = static_cast<int64_t>(order.quantity),
+          .amount = order.amount,
+          .created_at = std::string(TimeText(order.created_ms).view())};
+}
+
+// Three orders in as many segments, of which two are gone. The database has the first order and stands behind it.
+struct Older : Fixture {
+  Older() {
+    append({reserve(1)});
+    drain();
+    early = sink.stored;
+    append({reserve(2)}, true);
+    const orderlog::Position covered = log.end();
+    append({reserve(3)}, true);
+    log.recycle_below(3);
+    log.set_snapshot(
+        {orderlog::OrderImage{.reserve = reserve(1)}, orderlog::OrderImage{.reserve = reserve(2)}},
+        {.segment = 3,
+         .offset = 0,
+         .batch_seq = covered.batch_seq,
+         .next_lsn = covered.next_lsn,
+         .prev_chain = covered.prev_chain});
+    sink.known = {known_order(1)};
+  }
+  // The running drainer finds it in the place of the database that it had.
+  void come_back() {
+    clock.pass_ms(bounds::drain_gather_ms);
+    sink.stored[0].position.next_lsn += 1;  // not what the drainer expects
+    CHECK(drainer().step() == Step::blocked);
+    sink.stored = early;
+    clock.pass_ms(bounds::drain_retry_ms_max);
+  }
+
+  std::vector<StreamPosition> early;
 };
 
 bool contains(const std::string& text, const std::string& part) {
@@ -316,17 +367,100 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.stored[0].position == other.end());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "an old copy of the database whose segments are gone is refused") {
-    append({reserve(1)});
+  TEST_CASE_FIXTURE(Older, "a database older than the log keeps is completed from the snapshot") {
+    SUBCASE("found by a start") {
+      made.reset();
+      CHECK(drainer().reconcile().agreement == Agreement::agrees);
+    }
+    SUBCASE("found by the running drainer") {
+      come_back();
+    }
+    CHECK(marks.drained.get() == 1);
+    CHECK(marks.drained_segment == 1);
+    CHECK_FALSE(drainer().is_drained());
     drain();
-    append({reserve(2)}, true);
-    append({reserve(3)}, true);
-    log.recycle_below(3);
+    CHECK(sink.orders == std::vector<OrderId>{order_id(1), order_id(2), order_id(3)});
+    CHECK(sink.stored[0].position == log.end());
+    CHECK(drainer().stats().completions == 1);
+  }
+
+  TEST_CASE_FIXTURE(Older, "what a completed database may lack is told from the first moment on") {
     made.reset();
-    const Drainer::Finding finding = drainer().reconcile();
-    CHECK(finding.agreement == Agreement::contradicts);
-    CHECK(contains(finding.message,
+    CHECK(drainer().gaps().empty());
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    REQUIRE(drainer().gaps().size() == 1);
+    CHECK(contains(drainer().gaps()[0],
                    "ends at record 1 in segment 1, but the oldest segment kept is 3"));
+    CHECK(contains(drainer().gaps()[0], "orders that were forgotten since are not in there"));
+    drain();
+    REQUIRE(drainer().gaps().size() == 1);
+    CHECK(contains(drainer().gaps()[0],
+                   "older, at record 1, and was completed from the snapshot at record 2"));
+  }
+
+  TEST_CASE_FIXTURE(Older, "a completion whose last answer was lost is told all the same") {
+    come_back();
+    sink.plans = {{Outcome::unknown, true}};
+    drain();
+    CHECK(drainer().stats().completions == 1);
+    CHECK(contains(drainer().gaps().at(0), "was completed"));
+    CHECK(sink.orders.size() == 3);
+  }
+
+  TEST_CASE_FIXTURE(Older, "a newer database that comes instead needs no completion") {
+    come_back();
+    sink.plans = {{Outcome::retry, false}};
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(drainer().gaps().size() == 1);
+    sink.stored[0].position = log.end();
+    drain();
+    CHECK(drainer().stats().completions == 0);
+    CHECK(drainer().gaps().empty());
+  }
+
+  TEST_CASE_FIXTURE(Older,
+                    "an older database that is not known to be this directory's is refused") {
+    SUBCASE("another order stands under the number") {
+      sink.known = {known_order(1, "somebody else")};
+    }
+    SUBCASE("none of its orders is known here") {
+      sink.known = {known_order(9)};
+    }
+    for (const bool accepts_loss : {false, true}) {
+      made.reset();
+      const Drainer::Finding finding = drainer().reconcile(accepts_loss);
+      CHECK(finding.agreement == Agreement::contradicts);
+      CHECK(contains(finding.message,
+                     "ends at record 1 in segment 1, but the oldest segment kept is 3"));
+      clock.pass_ms(bounds::drain_retry_ms_max);
+      CHECK(drainer().step() == Step::blocked);
+    }
+    CHECK(sink.writes == 1);
+  }
+
+  TEST_CASE_FIXTURE(Older, "an older database whose orders cannot be read is asked again") {
+    sink.knows_orders = false;
+    made.reset();
+    CHECK(drainer().reconcile().agreement == Agreement::unavailable);
+    sink.knows_orders = true;
+    drain();
+    CHECK(sink.orders.size() == 3);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "an order and its payments are not parted by a completion") {
+    constexpr uint64_t kOrders = bounds::drain_records_per_transaction;
+    std::vector<orderlog::Record> images;
+    for (uint64_t number = 1; number <= kOrders; ++number) {
+      images.push_back(orderlog::OrderImage{.reserve = reserve(number), .state = OrderState::paid});
+      if (number % 3 != 0) images.push_back(orderlog::PaymentImage{paid(number)});
+    }
+    append({reserve(30'000)}, true);
+    log.recycle_below(2);
+    log.set_snapshot(images, log.end());
+    sink.check = [](const Batch& batch) { CHECK(batch.changes().empty()); };
+    drain();
+    CHECK(sink.writes > 1);
+    CHECK(sink.orders.size() == kOrders);
   }
 
   TEST_CASE_FIXTURE(Fixture,

@@ -47,6 +47,37 @@ inline ExpectedOrders expect(const std::vector<orderlog::Record>& records, Lsn l
   return orders;
 }
 
+// A snapshot of what the records up to `last` made.
+inline std::vector<orderlog::Record> images(const std::vector<orderlog::Record>& records,
+                                            Lsn last) {
+  std::map<uint64_t, orderlog::OrderImage> orders;
+  std::map<uint64_t, std::vector<orderlog::Payment>> payments;
+  for (Lsn lsn = 1; lsn <= last; ++lsn) {
+    const orderlog::Record& record = records[lsn - 1];
+    if (const auto* reserved = std::get_if<orderlog::Reserve>(&record))
+      orders[reserved->order.value].reserve = *reserved;
+    if (const auto* cancelled = std::get_if<orderlog::Cancel>(&record))
+      orders[cancelled->order.value].state = OrderState::cancelled;
+    if (const auto* expired = std::get_if<orderlog::Expire>(&record))
+      orders[expired->order.value].state = OrderState::expired;
+    if (const auto* money = std::get_if<orderlog::Payment>(&record)) {
+      payments[money->order.value].push_back(*money);
+      orderlog::OrderImage& order = orders[money->order.value];
+      if (money->outcome == orderlog::RecordType::paid ||
+          money->outcome == orderlog::RecordType::late_paid)
+        order.state = OrderState::paid;
+      if (money->outcome == orderlog::RecordType::refund_due) order.refund_due += money->amount;
+    }
+  }
+  std::vector<orderlog::Record> all;
+  for (const auto& [id, order] : orders) {
+    all.emplace_back(order);
+    for (const orderlog::Payment& payment : payments[id])
+      all.emplace_back(orderlog::PaymentImage{payment});
+  }
+  return all;
+}
+
 inline ExpectedOrders read_orders(const Contents& contents) {
   ExpectedOrders orders;
   for (const StoredOrder& row : contents.orders)
@@ -95,6 +126,13 @@ struct OrderLife {
                  random() % 4 == 0);
       i += count;
     }
+  }
+
+  // From now on the log begins with this segment, and a snapshot has what was before it.
+  void forget_log_before(uint32_t segment) {
+    const orderlog::Position begin = log.begin_of(segment);
+    log.set_snapshot(images(records, begin.next_lsn - 1), begin);
+    log.recycle_below(segment);
   }
 
   // The rows are those of the records up to the position, no more and no fewer. Its last record.

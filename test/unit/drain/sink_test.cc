@@ -264,7 +264,7 @@ TEST_SUITE("drain/sink") {
     SinkFixture<Database> f;
     f.connect();
     const auto add_images = [&](const char* user) {
-      f.batch.start_rebuild(kStream);
+      f.batch.start_rebuild(kStream, std::nullopt);
       f.batch.add(0, orderlog::OrderImage{
                          .reserve = reserve(1, user), .state = OrderState::paid, .refund_due = 40});
       f.batch.add(0, orderlog::PaymentImage{paid(1)});
@@ -286,6 +286,77 @@ TEST_SUITE("drain/sink") {
     // The stream has a position now, so a rebuild that comes late must not write.
     add_images("too late");
     CHECK(f.sink->write(f.batch, kNowMs).outcome == Outcome::conflict);
+  }
+
+  TEST_CASE_TEMPLATE("images complete an older database and its position moves with the last ones",
+                     Database, SqliteDatabase, PostgresDatabase) {
+    SinkFixture<Database> f;
+    f.connect();
+    REQUIRE(f.write({reserve(1, "early"), reserve(2)}).outcome == Outcome::done);
+    REQUIRE(f.write({payment(RecordType::refund_due, 1, "p2", 40)}).outcome == Outcome::done);
+    const auto add_images = [&] {
+      f.batch.start_rebuild(kStream, f.position);
+      f.batch.add(0,
+                  orderlog::OrderImage{
+                      .reserve = reserve(1, "late"), .state = OrderState::paid, .refund_due = 90});
+      f.batch.add(0, orderlog::PaymentImage{payment(RecordType::refund_due, 1, "p2", 40)});
+      f.batch.add(0, orderlog::PaymentImage{payment(RecordType::refund_due, 1, "p3", 50)});
+      f.batch.add(0, orderlog::PaymentImage{paid(1)});
+    };
+    for (int time = 0; time < 2; ++time) {
+      add_images();
+      REQUIRE(f.sink->write(f.batch, kNowMs).outcome == Outcome::done);
+      CHECK(f.contents().positions.at(0).position == f.position);
+    }
+    add_images();
+    f.batch.advance({.segment = 7, .offset = 0, .batch_seq = 9, .next_lsn = 90, .prev_chain = 5},
+                    0);
+    REQUIRE(f.sink->write(f.batch, kNowMs).outcome == Outcome::done);
+    const Contents now = f.contents();
+    REQUIRE(now.orders.size() == 2);
+    CHECK(now.orders[0].user_id == "late");
+    CHECK(now.orders[0].state == "paid");
+    CHECK(now.orders[0].refund_due == 90);
+    CHECK(now.orders[0].payment_id == "p1");
+    CHECK(now.payments.size() == 3);
+    CHECK(now.positions.at(0).position.segment == 7);
+    // The position has moved, so what comes late must not write.
+    add_images();
+    CHECK(f.sink->write(f.batch, kNowMs).outcome == Outcome::conflict);
+  }
+
+  TEST_CASE_TEMPLATE("the outermost orders are those of the node and of whole numbers", Database,
+                     SqliteDatabase, PostgresDatabase) {
+    SinkFixture<Database> f;
+    f.connect();
+    const auto add = [&](uint32_t node, uint64_t sequence, uint32_t slot) {
+      orderlog::Reserve order = reserve(1, "u7", 2);
+      order.order = OrderId::make(node, sequence, slot);
+      REQUIRE(f.write({order}).outcome == Outcome::done);
+    };
+    const auto ids = [&](size_t count_max) {
+      const auto orders = f.sink->outermost_orders(3, count_max);
+      REQUIRE(orders);
+      const auto looked = look_at_outermost_orders(f.database.url(), 3, count_max);
+      REQUIRE(looked);
+      std::vector<uint64_t> sequences;
+      for (const KnownOrder& order : *orders) sequences.push_back(order.id.sequence());
+      CHECK(looked->size() == sequences.size());
+      return sequences;
+    };
+    CHECK(ids(9).empty());
+    add(2, 1, 0), add(4, 1, 0);
+    CHECK(ids(9).empty());
+    add(3, 5, 0), add(3, 6, 0), add(3, 7, 1), add(3, 7, 2), add(3, 8, 0), add(3, 9, 0);
+    CHECK(ids(3) ==
+          std::vector<uint64_t>{5, 6, 9, 8});  // of the third number each there may be more
+    CHECK(ids(9).size() == 12);
+    const auto orders = f.sink->outermost_orders(3, 9);
+    CHECK(orders->at(0).id == OrderId::make(3, 5, 0));
+    CHECK(orders->at(0).user == "u7");
+    CHECK(orders->at(0).quantity == 2);
+    CHECK(orders->at(0).amount == 110'700);
+    CHECK(orders->at(0).created_at == "2026-12-01T00:00:00.001Z");
   }
 
   TEST_CASE_TEMPLATE("the reader gives totals by state and item", Database, SqliteDatabase,

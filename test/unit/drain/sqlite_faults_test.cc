@@ -64,6 +64,12 @@ class FaultyWrites {
 };
 
 struct Fixture : OrderLife {
+  using OrderLife::OrderLife;
+
+  void remove_database() {
+    sink.reset();
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) unlink((path + suffix).c_str());
+  }
   // Some records in a transaction, so that there are many moments to fail in.
   void drain_until(Lsn last) {
     sink.emplace(path);
@@ -146,7 +152,7 @@ TEST_SUITE("drain/sqlite_faults") {
     INFO("seed " << seed);
     for (int writes = 1; writes <= 40; ++writes) {
       CAPTURE(writes);
-      for (const char* suffix : {"", "-wal", "-shm", "-journal"}) unlink((path + suffix).c_str());
+      remove_database();
       REQUIRE(drain_and_die(writes));
       check_consistent();
       drain_all();
@@ -178,12 +184,49 @@ TEST_SUITE("drain/sqlite_faults") {
     INFO("seed " << seed);
     for (int writes = 1; writes <= 60; ++writes) {
       CAPTURE(writes);
-      for (const char* suffix : {"", "-wal", "-shm", "-journal"}) unlink((path + suffix).c_str());
+      remove_database();
       g_plan = {.fault = writes % 2 ? Fault::no_space : Fault::io_error, .writes_until = writes};
       drain_all();
       CHECK(g_plan.fault == Fault::none);  // it has struck
       check_complete();
     }
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "an older copy is completed whatever part of the log it lacks") {
+    INFO("seed " << seed);
+    const uint32_t segments = log.end().segment;
+    for (uint32_t oldest = 3; oldest <= segments; ++oldest) {
+      CAPTURE(oldest);
+      remove_database();
+      const MemoryLog whole = log;
+      drain_until(random() % log.begin_of(oldest - 1).next_lsn);
+      forget_log_before(oldest);
+      drain_all();
+      check_complete();
+      log = whole;
+    }
+  }
+
+  TEST_CASE("killed in a completion again and again it is complete in the end") {
+    Fixture life(14'000);  // several transactions of images
+    INFO("seed " << life.seed);
+    const uint32_t oldest = life.log.end().segment - 1;
+    life.drain_until(life.records.size() / 20);
+    life.sink.reset();
+    life.forget_log_before(oldest);
+    const Lsn covered = life.log.begin_of(oldest).next_lsn - 1;
+    int deaths = 0;
+    for (int writes = 20; life.drain_and_die(writes); writes += 170) {
+      ++deaths;
+      SqliteSink repaired(life.path);
+      REQUIRE(repaired.positions());
+      const Contents now = read_contents(life.path);
+      CHECK(now.rejects.empty());
+      // Once the position is behind the snapshot every row is right; before that rows are early or late and none is wrong.
+      if (now.positions.at(0).position.next_lsn > covered) life.check_rows(now);
+    }
+    CHECK(deaths > 3);
+    life.check_complete();
   }
 
   TEST_CASE_FIXTURE(Fixture, "replaying the log twice from the beginning gives the same database") {

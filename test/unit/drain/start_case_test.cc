@@ -47,6 +47,15 @@ TEST_SUITE("drain/start_case") {
   TEST_CASE("a database whose segment is gone is an old copy") {
     CHECK(start_case(at(3, 50), kRecycled) == StartCase::outdated);
   }
+  TEST_CASE("a database at an end whose segment is gone by now is an old copy") {
+    LogExtent grown = kRecycled;
+    grown.durable = 900;
+    grown.oldest_segment = kEnd.segment + 1;
+    CHECK(start_case(kEnd, grown) == StartCase::outdated);
+    Position other = kEnd;
+    other.prev_chain ^= 1;
+    CHECK(start_case(other, grown) == StartCase::foreign);
+  }
   TEST_CASE("one record more than the log has is one too many") {
     CHECK(start_case(at(5, 102), kWhole) == StartCase::ahead);
     CHECK(start_case(at(9, 102), kRecycled) == StartCase::ahead);

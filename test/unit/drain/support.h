@@ -120,6 +120,17 @@ class MemoryLog final : public Source {
   }
   Lsn last_lsn() const { return end().next_lsn - 1; }
 
+  // Where a segment begins, as a snapshot of those below it has it.
+  orderlog::Position begin_of(uint32_t segment) const {
+    for (const LogBatch& log : batches_) {
+      if (log.after.segment != segment) continue;
+      orderlog::Position begin = log.before;
+      begin.segment = segment, begin.offset = 0;
+      return begin;
+    }
+    FAIL("there is no such segment");
+    return {};
+  }
   // No more log batches than these go into one transaction.
   void set_batches_per_transaction(size_t batches) { pace_ = batches; }
   // The segments below are gone.

@@ -22,10 +22,10 @@ constexpr std::array kLogs = {Log::whole,       Log::torn,       Log::damaged,
                               Log::rolled_back, Log::impossible, Log::unnamed};
 constexpr std::array kSnapshots = {SnapshotState::sound, SnapshotState::passed_over,
                                    SnapshotState::lost};
-constexpr std::array kDatabases = {DatabaseState::none,     DatabaseState::away,
-                                   DatabaseState::fresh,    DatabaseState::own,
-                                   DatabaseState::outdated, DatabaseState::ahead,
-                                   DatabaseState::foreign,  DatabaseState::newer_generation};
+constexpr std::array kDatabases = {
+    DatabaseState::none,  DatabaseState::away,    DatabaseState::fresh,
+    DatabaseState::own,   DatabaseState::older,   DatabaseState::outdated,
+    DatabaseState::ahead, DatabaseState::foreign, DatabaseState::newer_generation};
 constexpr std::array kLedgers = {LedgerState::embedded, LedgerState::open,     LedgerState::away,
                                  LedgerState::left,     LedgerState::stranger, LedgerState::fenced};
 
@@ -99,7 +99,7 @@ TEST_SUITE("node/start") {
                  verdict.exit_code == kExitFailure));
       if (verdict.course == Course::deal_out_anew) REQUIRE(verdict.reason == Reason::all_fits);
     });
-    CHECK(combinations == 7 * 3 * 6 * 3 * 8 * 6 * 4);
+    CHECK(combinations == 7 * 3 * 6 * 3 * 9 * 6 * 4);
     // No line of the table is dead.
     CHECK(courses.size() == size_t(Course::refuse) + 1);
     CHECK(reasons.size() == size_t(Reason::reshard_without_database) + 1);
@@ -137,6 +137,25 @@ TEST_SUITE("node/start") {
         },
         [](const Evidence&, const Verdict& verdict) {
           return verdict.course != Course::go_on && verdict.course != Course::deal_out_anew;
+        });
+  }
+
+  TEST_CASE("a database older than the log keeps is completed and no other one is") {
+    check_rule([](const Evidence& found) { return found.database == DatabaseState::older; },
+               [](const Evidence& found, const Verdict& verdict) {
+                 // Alone it refuses nothing: what does would refuse without it, and what is lost is lost all the same.
+                 Evidence without = found;
+                 without.database = DatabaseState::own;
+                 const Verdict other = judge(without);
+                 if (other.course == Course::go_on)
+                   return verdict.course == Course::go_on_and_complete;
+                 return verdict == other;
+               });
+    check_rule(
+        [](const Evidence& found) { return judge(found).course == Course::go_on_and_complete; },
+        [](const Evidence& found, const Verdict& verdict) {
+          return found.database == DatabaseState::older && !found.is_resharded &&
+                 !has_lost(found) && verdict.reason == Reason::database_older;
         });
   }
 

@@ -140,11 +140,13 @@ struct OrderRequest {
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
   uint64_t body_hash = 0;  // create with a key: of item and quantity
-  // create: what the door has against it (blocked, not_enrolled, bad_link); the home shard says so unless the user repeats a
+  // create: what the door has against it (blocked, not_enrolled, bad_link, rate_limited); the home shard says so unless the user repeats a
   // key or holds an order, or the sale is not open.
   Verdict objection = Verdict::ok;
-  Money amount = 0;     // pay
-  Currency currency{};  // pay
+  Limit objection_limit = Limit::none;  // of an objection that is rate_limited
+  uint32_t objection_retry_ms = 0;      // 0: waiting does not help
+  Money amount = 0;                     // pay
+  Currency currency{};                  // pay
   PaymentStatus payment_status = PaymentStatus::succeeded;
   UserText user;        // everything but pay
   KeyText key;          // create; empty: none

@@ -35,12 +35,28 @@ struct Flags {
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
-  uint32_t shards = 0, node = 0, connections = 0;
+  uint32_t shards = 0, node = 0, connections = 0, connections_address = 0;
+  std::string rate_address = "0", address_header;
   double retain_hours = 24;
   Units lease_max = 256;
   size_t segment_bytes = bounds::segment_bytes_default;
   uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
 };
+
+// What one address may ask, and how a gateway names it.
+void declare_addresses(CLI::App& app, Flags& flags) {
+  app.add_option(
+         "--rate-address", flags.rate_address,
+         "most requests of one address (IPv6: of one /64) in a fixed window, such as 100/1s; "
+         "payments, and reads and cancels of one's own orders, do not count; 0: no limit")
+      ->type_name("N/T");
+  add_number(app, "--connections-address", flags.connections_address, {0, 1'000'000}, "N",
+             "most connections of one address; 0: no limit");
+  app.add_option("--address-header", flags.address_header,
+                 "with --trust-gateway: the header in which the gateway names the buyer's address, "
+                 "such as X-Real-IP (default: the peer of the connection counts)")
+      ->type_name("NAME");
+}
 
 // What is kept, how much of it, and what may be lost.
 void declare_limits(CLI::App& app, Flags& flags) {
@@ -120,6 +136,7 @@ void declare(CLI::App& app, Flags& flags) {
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
   declare_limits(app, flags);
+  declare_addresses(app, flags);
 }
 
 Result<std::vector<int>> allowed_cpus(const std::string& list) {
@@ -209,6 +226,38 @@ Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
   return Ok{};
 }
 
+// A header that only the gateway may write; one that means something else already cannot be it.
+Status take_address_header(const Flags& flags, door::Rules& rules) {
+  if (flags.address_header.empty()) return Ok{};
+  const std::string name = to_lower(flags.address_header);
+  const auto wrong = [&](const char* why) {
+    return Error{"--address-header " + flags.address_header + ": " + why};
+  };
+  if (!flags.trust_gateway)
+    return wrong(
+        "anybody could write it; it needs --trust-gateway, when only a gateway can connect");
+  if (!http::all_are(name, http::kToken))
+    return wrong("expected a header's name, such as X-Real-IP");
+  if (http::field_of(name) != http::Field::other)
+    return wrong("this header says something else; expected one such as X-Real-IP");
+  rules.address_header = name;
+  return Ok{};
+}
+
+// What the door goes by until operators change it.
+Status take_rules(const Flags& flags, door::Rules& rules) {
+  const std::optional<door::Rate> rate = door::parse_rate(flags.rate_address);
+  if (!rate)
+    return Error{"--rate-address " + flags.rate_address + ": expected N/T such as 100/1s, or 0"};
+  rules.limits.address = *rate;
+  rules.limits.connections_address = flags.connections_address;
+  rules.limits.connections = flags.connections;
+  if (Status header = take_address_header(flags, rules); !header) return header;
+  if (const char* why = door::contradiction_in(rules))
+    return Error{"--address-header and --connections-address: " + std::string(why)};
+  return Ok{};
+}
+
 // From flags to settings; an Error is one line that names the flag.
 Result<node::NodeSettings> settings_of(const Flags& flags) {
   node::NodeSettings settings;
@@ -253,6 +302,7 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
                  ": anybody could be any user; give --key-file for signed tickets, "
                  "or --trust-gateway when only a gateway can connect"};
   settings.admin = *admin;
+  if (Status rules = take_rules(flags, settings.rules); !rules) return rules.error();
   if (Status access = take_admin_access(flags, settings); !access) return access.error();
   if (flags.segment_bytes % bounds::log_block_bytes != 0)
     return Error{"--segment-bytes: expected a multiple of " +

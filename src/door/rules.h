@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "door/limits.h"
 
@@ -10,7 +11,16 @@ namespace stampede::door {
 
 struct Rules {
   Limits limits;
+  // The header in which a gateway names the buyer's address, in lower case; empty: the peer is the buyer.
+  std::string address_header;
 };
 using SharedRules = std::shared_ptr<const Rules>;
+
+// Why these rules cannot hold together; null: they can. Behind a gateway every connection is the gateway's own.
+[[nodiscard]] inline const char* contradiction_in(const Rules& rules) {
+  if (rules.address_header.empty() || rules.limits.connections_address == 0) return nullptr;
+  return "connections_address counts the peers of connections, and behind a gateway that is the "
+         "gateway itself; expected 0";
+}
 
 }  // namespace stampede::door

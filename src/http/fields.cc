@@ -67,4 +67,15 @@ bool is_unchanged(const Request& request, std::string_view entity_tag) {
   return false;
 }
 
+OnlyLine only_line(const Request& request, std::string_view lower_name) {
+  OnlyLine found;
+  std::string_view lines = request.lines;
+  for (std::string_view name, value; take_line(lines, name, value);) {
+    if (!equals_ignoring_case(name, lower_name)) continue;
+    if (found.value.data() != nullptr) return {.value = found.value, .is_repeated = true};
+    found.value = value;
+  }
+  return found;
+}
+
 }  // namespace stampede::http

@@ -22,4 +22,11 @@ namespace stampede::http {
 // wrong. `entity_tag` is a strong one, with its quotes.
 [[nodiscard]] bool is_unchanged(const Request& request, std::string_view entity_tag);
 
+// What stands in the only line of this name, which is in lower case; a null view when there is none.
+struct OnlyLine {
+  std::string_view value;
+  bool is_repeated = false;  // there is another: which one is meant is not known
+};
+[[nodiscard]] OnlyLine only_line(const Request& request, std::string_view lower_name);
+
 }  // namespace stampede::http

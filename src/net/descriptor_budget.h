@@ -26,14 +26,19 @@ class DescriptorBudget {
   // False: no place is free. Says so in one line when the last one is taken, and again only after an eighth of them
   // was free in between.
   [[nodiscard]] bool take(bool is_preferred);
+  // For somebody in whose place another one is closed at once.
+  void take_beyond() { open_.fetch_add(1, std::memory_order_relaxed); }
   void give();
+  // Fewer places for everybody from now on; 0, or more than at the start: as many as then. Whoever is in stays.
+  void limit(uint32_t connections);
 
   uint32_t open() const { return open_.load(std::memory_order_relaxed); }
 
  private:
   void note_full();
 
-  const uint32_t connections_;
+  const uint32_t connections_max_;
+  std::atomic<uint32_t> connections_;
   const uint32_t preferred_;
   std::atomic<uint32_t> open_{0};
   std::atomic<bool> has_said_full_{false};

@@ -135,8 +135,8 @@ Accepted EpollNet::accept(Socket listener) {
 
 Accepted EpollNet::take_place(Socket listener, Accepted accepted) {
   if (budget_ != nullptr && !budget_->take(listener == preferred_)) {
-    reset(accepted.socket);
-    return {Accepted::Status::shed};
+    budget_->take_beyond();
+    accepted.is_beyond = true;
   }
   const auto index = static_cast<size_t>(accepted.socket);
   if (index >= is_accepted_.size()) is_accepted_.resize(2 * index + 1);
@@ -241,6 +241,10 @@ void EpollNet::reset(Socket socket) {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   close(socket);
+}
+
+void EpollNet::limit_connections(uint32_t most) {
+  if (budget_ != nullptr) budget_->limit(most);
 }
 
 Address EpollNet::peer_of(Socket socket) {

@@ -8,7 +8,7 @@
 // shard would spin at 100 % exactly when the machine is busiest. So one descriptor is kept in
 // reserve: it is closed, the client is accepted into its place and closed, and the reserve is
 // opened again. The client learns at once that it will not be served. With a budget the table is
-// never full by connections: those beyond it are reset the same way.
+// never full by connections: who is beyond it is told to the owner, which closes somebody at once.
 #pragma once
 
 #include <sys/epoll.h>
@@ -42,6 +42,7 @@ class EpollNet final : public Net {
   void shut_down_write(Socket socket) override;
   void close(Socket socket) override;
   void reset(Socket socket) override;
+  void limit_connections(uint32_t most) override;
   Address peer_of(Socket socket) override;
   const NetCounters& counters() const override { return counters_; }
 

@@ -52,6 +52,8 @@ struct Accepted {
   };
   Status status = Status::none;
   Socket socket = kNoSocket;
+  bool is_beyond =
+      false;  // accepted without a place of the budget: it or another one is closed at once
 };
 
 // What a Net has done since its start; read by its own thread.
@@ -100,6 +102,9 @@ class Net {
   virtual void close(Socket socket) = 0;
   // Closes with a reset: unsent bytes are dropped, nothing lingers in the kernel.
   virtual void reset(Socket socket) = 0;
+
+  // Accepted sockets that may be open from now on, in all; 0: as many as at the start.
+  virtual void limit_connections(uint32_t most) = 0;
 
   // The other end; the default Address when it has already gone.
   virtual Address peer_of(Socket socket) = 0;

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/diag.h"
+#include "base/hash.h"
 #include "cluster/postgres_registry.h"
 #include "net/listener.h"
 #include "node/node.h"
@@ -14,6 +15,8 @@ namespace {
 
 // With a database that is busy when it must have everything.
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
+// What the directory's secret is asked for the table of addresses; no user has this name.
+constexpr std::string_view kAddressSecret = "addresses of clients";
 
 }  // namespace
 
@@ -183,7 +186,8 @@ MayEnd Node::open_listeners() {
 
 // Once more, by the drainer, which goes on from there; the verdict rests on the same comparison.
 MayEnd Node::reconcile_database() {
-  process_ = std::make_unique<shard::Process>(settings_.shard_count);
+  process_ = std::make_unique<shard::Process>(
+      settings_.shard_count, keyed_hash(data_.manifest().hash_key, kAddressSecret));
   process_->has_database = sink_ != nullptr;
   if (sink_ == nullptr) return std::nullopt;
   std::vector<orderlog::Marks*> marks;
@@ -229,6 +233,7 @@ MayEnd Node::make_helpers() {
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
   if (settings_.keys) replace_keys(settings_.keys);
+  process_->publish_rules(settings_.rules);
   std::vector<orderlog::StreamFiles> files;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));
   snapshotter_ = std::make_unique<Snapshotter>(files, data_.manifest().hash_key,

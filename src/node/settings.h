@@ -37,6 +37,7 @@ struct NodeSettings {
   uint64_t orders_max = 0;  // of the node
   uint64_t drain_lag_max = 0;
   bool accepts_loss = false;
+  door::Rules rules;  // until operators change them
   shard::SharedKeys keys;
   std::string version;  // of this build, for the operators
 };

@@ -16,7 +16,20 @@ static_assert(http::response_bytes_max + kCopiedBodyMax <=
 constexpr int64_t kStopPatienceNs = 3 * kSecond;
 constexpr int64_t kGiveBackEveryNs = kSecond;
 constexpr int64_t kGiveBackAgainNs = 10 * kMillisecond;
+constexpr unsigned kEvictionLooks = 4;
 constexpr uint32_t kGiveBackChunks = 256;  // some 200 µs of a turn
+
+door::Address door_address_of(const net::Address& address) {
+  switch (address.family) {
+    case net::Address::Family::ipv4:
+      return door::address_of_ipv4(address.ip.data());
+    case net::Address::Family::ipv6:
+      return door::address_of_ipv6(address.ip.data());
+    case net::Address::Family::unix_path:
+      return {};
+  }
+  CHECK(false);
+}
 
 constexpr uint64_t token_of(uint32_t index, uint32_t serial) {
   return (uint64_t{serial & 0x3fffffff} << 32) | index;
@@ -33,6 +46,7 @@ Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Met
       book_(settings.chunks_max),
       listeners_(net, metrics),
       connections_(settings.connections_max),
+      idle_(settings.connections_max),
       places_(settings.shard, settings.places_max),
       deadlines_(settings.connections_max, now.boot_ns),
       give_back_ns_(now.boot_ns + kGiveBackEveryNs),
@@ -46,9 +60,10 @@ Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Met
 void Connections::on_event(const net::Event& event, Moment now) {
   now_ = now;
   if (Listeners::is_mine(event.token)) {
-    return listeners_.on_event(event, now, [this](net::Socket socket, const Service& service) {
-      open_connection(socket, service);
-    });
+    return listeners_.on_event(event, now,
+                               [this](const net::Accepted& accepted, const Service& service) {
+                                 open_connection(accepted, service);
+                               });
   }
   const uint32_t index = static_cast<uint32_t>(event.token);
   if (index >= connections_.touched()) return;
@@ -60,12 +75,40 @@ void Connections::on_event(const net::Event& event, Moment now) {
   if (event.readable || event.half_closed) read_some(index);
 }
 
-void Connections::open_connection(net::Socket socket, const Service& service) {
-  const uint32_t index = connections_.allocate();
-  if (index == kNone) {
-    metrics_.connections_shed.add();
-    return net_.reset(socket);
+void Connections::set_limits(const door::Limits& limits) {
+  limits_ = limits;
+  net_.limit_connections(limits.connections);
+}
+
+void Connections::shed(net::Socket socket) {
+  metrics_.connections_shed.add();
+  net_.reset(socket);
+}
+
+// Of this shard's: the kernel deals newcomers and the idle to all shards alike. What a client has sent by now is read before
+// it is closed, for it may be a request; who turns out to have asked stays, and the next one is looked at.
+bool Connections::evict_one() {
+  for (unsigned looks = 0; looks < kEvictionLooks; ++looks) {
+    const uint32_t index = idle_.first();
+    if (index == kNone) return false;
+    read_some(index);
+    if (idle_.first() != index) {
+      if (!connections_[index].is_open) return true;
+      continue;
+    }
+    metrics_.connections_evicted.add();
+    close_connection(index);
+    return true;
   }
+  return false;
+}
+
+void Connections::open_connection(const net::Accepted& accepted, const Service& service) {
+  const net::Socket socket = accepted.socket;
+  const bool needs_place = accepted.is_beyond || connections_.is_full();
+  if (needs_place && !evict_one()) return shed(socket);
+  const uint32_t index = connections_.allocate();
+  CHECK(index != kNone);
   Connection& connection = connections_[index];
   const uint32_t serial = connection.serial + 1;
   connection = Connection{};
@@ -80,10 +123,58 @@ void Connections::open_connection(net::Socket socket, const Service& service) {
   metrics_.connections_accepted.add();
   metrics_.connections_open.set(connections_.used());
   set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
+  update_idle(index);
+  admit_address(index);
+}
+
+// Counted here and not where it is accepted, so that a refusal finds a connection to be told on.
+void Connections::admit_address(uint32_t index) {
+  Connection& connection = connections_[index];
+  if (limits_.connections_address == 0 || addresses_ == nullptr || !connection.service.is_public)
+    return;
+  const door::AddressGroup group = door::group_of(peer(connection));
+  const auto admission = addresses_->take_connection(group, limits_.connections_address);
+  connection.is_counted = admission == door::AddressTable::Admission::counted;
+  if (admission != door::AddressTable::Admission::refused) return;
+  metrics_.connections_refused.add();
+  if (refused_open_ == kRefusedMax) return reset_connection(index);
+  connection.is_refused = true;
+  ++refused_open_;
+  refuse_connection(index, {.verdict = Verdict::rate_limited, .limit = Limit::address});
+}
+
+const door::Address& Connections::peer(Connection& connection) {
+  if (!connection.has_peer) connection.peer = door_address_of(net_.peer_of(connection.socket));
+  connection.has_peer = true;
+  return connection.peer;
+}
+
+// Who owes nobody an answer stands in line for eviction, from the moment on from which it owes none.
+void Connections::update_idle(uint32_t index) {
+  const Connection& connection = connections_[index];
+  const bool is_idle = connection.is_open && connection.service.is_public &&
+                       connection.line.count == 0 && !has_unsent(connection);
+  if (!is_idle)
+    idle_.remove(index);
+  else if (!idle_.holds(index))
+    idle_.push(index);
 }
 
 // Orders that are under way stay valid: their buyer finds them by key or by list. Their answers find no place.
 void Connections::close_connection(uint32_t index) {
+  const net::Socket socket = connections_[index].socket;
+  release_connection(index);
+  net_.close(socket);
+}
+
+// Nothing is left of it in the kernel either.
+void Connections::reset_connection(uint32_t index) {
+  const net::Socket socket = connections_[index].socket;
+  release_connection(index);
+  net_.reset(socket);
+}
+
+void Connections::release_connection(uint32_t index) {
   Connection& connection = connections_[index];
   CHECK(connection.is_open);
   while (connection.line.count > 0) {
@@ -93,9 +184,11 @@ void Connections::close_connection(uint32_t index) {
   }
   connection.input.clear(book_.buffers());
   connection.output.clear(book_);
-  net_.close(connection.socket);
+  if (connection.is_counted) addresses_->give_connection(door::group_of(connection.peer));
+  refused_open_ -= connection.is_refused;
   deadlines_.cancel(index);
   connection.is_open = false;
+  idle_.remove(index);
   connections_.release(index);
   metrics_.connections_open.set(connections_.used());
 }
@@ -182,7 +275,7 @@ size_t Connections::parse_some(uint32_t index, std::span<const char> bytes) {
   while (used < bytes.size() && has_room_for_request(connection) && !places_.is_full()) {
     const http::Parsed parsed = http::parse(bytes.subspan(used), body_scratch_);
     if (parsed.status == http::ParseStatus::bad) {
-      refuse_connection(index, parsed.refusal, parsed.reason);
+      refuse_connection(index, {.verdict = parsed.refusal, .reason = parsed.reason});
       return bytes.size();
     }
     if (parsed.status == http::ParseStatus::need_more) {
@@ -209,14 +302,15 @@ void Connections::need_more(uint32_t index, const http::Parsed& parsed) {
     set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
 }
 
-void Connections::refuse_connection(uint32_t index, Verdict verdict, const char* reason) {
+void Connections::refuse_connection(uint32_t index, const http::Refusal& refusal) {
   Connection& connection = connections_[index];
   connection.is_closing = true;
   connection.must_linger = true;
   if (places_.is_full()) return mark_dirty(index);
   const uint32_t place = places_.add(connection.line, index, http::Request{});
+  update_idle(index);
   places_[place].closes = true;
-  refuse(places_.reply_to(place), {.verdict = verdict, .reason = reason});
+  refuse(places_.reply_to(place), refusal);
 }
 
 // The last request of a line, when it waits on purpose: there is a reason now not to.
@@ -234,6 +328,7 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
   ++connection.requests;
   hurry_last(connection);
   const uint32_t place = places_.add(connection.line, index, request);
+  update_idle(index);
   set_deadline(index, Connection::Waiting::answer, 0);
   if (!request.keep_alive || connection.requests == bounds::requests_per_connection_max) {
     places_[place].closes = true;
@@ -294,6 +389,11 @@ bool Connections::may_linger(const ReplyTo& to) {
 std::string Connections::peer_of(const ReplyTo& to) const {
   CHECK(is_waiting(to));
   return net::text_of(net_.peer_of(connections_[places_[to.place].connection].socket));
+}
+
+const door::Address& Connections::address_of(const ReplyTo& to) {
+  CHECK(is_waiting(to));
+  return peer(connections_[places_[to.place].connection]);
 }
 
 // A place has its answer.
@@ -526,6 +626,7 @@ void Connections::after_write(uint32_t index) {
     if (connection.waiting != Connection::Waiting::write)
       set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
   } else if (connection.line.count == 0) {
+    update_idle(index);
     return after_last_answer(index);
   }
   update_interest(index);
@@ -607,7 +708,7 @@ void Connections::on_deadline(uint32_t index) {
       (connection.waiting == Connection::Waiting::head && !connection.input.empty());
   if (!is_half_a_request) return close_connection(index);
   connection.input.clear(book_.buffers());
-  refuse_connection(index, Verdict::request_timeout, nullptr);
+  refuse_connection(index, {.verdict = Verdict::request_timeout});
 }
 
 void Connections::pass_time(Moment now) {

@@ -7,12 +7,17 @@
 //
 // Back-pressure works both ways. A connection with 64 unanswered requests or 64 KiB of unsent output is not read until
 // that has changed, and until then it costs nothing: it is looked at again when the socket takes bytes or an answer
-// comes, and not once a turn. An idle connection holds no buffer and no place: about 130 bytes.
+// comes, and not once a turn. An idle connection holds no buffer and no place: about 160 bytes.
 //
 // An answer is whole or is not begun. Its head is rendered only when there is room for all of it, or when its body lies
 // at its place and goes from there to the socket, so that a large answer needs no buffer beyond its head; nothing is
 // rendered behind it until its last byte is written. A connection that finds no buffer waits until one comes back, at
 // most as long as a client may take to read; it is never closed because others use theirs.
+//
+// When no place is left for a newcomer, the connection that has owed nobody an answer for longest is closed for it: idle
+// clients, and those that send half a request, hold no place against those who want one. An address that has as many
+// connections as it may have is told so with a 429; of those answers at most kRefusedMax linger, and further ones are reset,
+// so that whoever is refused holds nothing.
 //
 // Large bodies go out with a budget of bytes a turn, and one a connection: 64 pages of the catalog for each of a
 // thousand connections are many turns and not one.
@@ -30,10 +35,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "door/address_table.h"
+#include "door/rules.h"
 #include "http/date_text.h"
 #include "http/parser.h"
 #include "http/response.h"
 #include "net/net.h"
+#include "shard/idle_line.h"
 #include "shard/listeners.h"
 #include "shard/metrics.h"
 #include "shard/output.h"
@@ -44,6 +52,8 @@ namespace stampede::shard {
 
 // Bytes of large answers in one turn, of all connections: some 200 µs.
 constexpr size_t kBodyBytesPerTurn = 1024 * 1024;
+// Connections of a shard that were refused for their address and still linger, so that the client can read why.
+constexpr uint32_t kRefusedMax = 64;
 
 struct ConnectionsSettings {
   uint32_t shard = 0;
@@ -58,6 +68,11 @@ class Connections {
  public:
   // The references must outlive this.
   Connections(const ConnectionsSettings& settings, net::Net& net, Metrics& metrics, Moment now);
+
+  // Where connections of one address are counted, beside those of other shards; must outlive this.
+  void count_addresses_in(door::AddressTable& addresses) { addresses_ = &addresses; }
+  // Connections that are open stay, whatever the new limits are.
+  void set_limits(const door::Limits& limits);
 
   // Owns the socket from here on.
   void add_listener(net::Socket socket, const Service& service) { listeners_.add(socket, service); }
@@ -89,6 +104,9 @@ class Connections {
   bool may_linger(const ReplyTo& place);
   // The client's address as text; the place must be waiting.
   std::string peer_of(const ReplyTo& place) const;
+  // The same as a limit of addresses sees it.
+  const door::Address& address_of(const ReplyTo& place);
+  void note_unnamed_address() { metrics_.addresses_unnamed.add(); }
   // Bytes of answers that wait to be written: what a handler looks at before it makes another large one.
   size_t text_bytes() const { return places_.text_bytes(); }
 
@@ -113,6 +131,7 @@ class Connections {
     Output output;
     Line line;
     Service service;
+    door::Address peer;  // when has_peer
     uint32_t requests = 0;
     int64_t deadline_ns = 0;
     uint32_t linger_bytes = 0;
@@ -137,14 +156,24 @@ class Connections {
     bool input_ended = false;  // the client sends no more
     bool is_closing = false;   // no further request is taken; close when all is written
     bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
+    bool has_peer = false;     // the net was asked for it
+    bool is_counted = false;   // its address gets one back when it closes
+    bool is_refused = false;   // its address has enough: it is only told so
     bool continue_sent = false;  // "100 Continue" for the request at the front of the input
   };
   // How far a write has come.
   enum class Sent : uint8_t { all, blocked, postponed, gone };
   enum class Rendered : uint8_t { whole, head, nothing };
 
-  void open_connection(net::Socket socket, const Service& service);
+  void open_connection(const net::Accepted& accepted, const Service& service);
+  bool evict_one();
+  void shed(net::Socket socket);
+  void admit_address(uint32_t index);
+  void update_idle(uint32_t index);
+  const door::Address& peer(Connection& connection);
   void close_connection(uint32_t index);
+  void reset_connection(uint32_t index);
+  void release_connection(uint32_t index);
   void read_some(uint32_t index);
   void read_lingering(uint32_t index);
   std::span<char> read_room(Connection& connection);
@@ -153,7 +182,7 @@ class Connections {
   void need_more(uint32_t index, const http::Parsed& parsed);
   bool has_room_for_request(const Connection& connection) const;
   void dispatch(uint32_t index, const http::Request& request);
-  void refuse_connection(uint32_t index, Verdict verdict, const char* reason);
+  void refuse_connection(uint32_t index, const http::Refusal& refusal);
   void hurry_last(const Connection& connection);
 
   void write_line(uint32_t index);
@@ -196,6 +225,10 @@ class Connections {
   OutputBook book_;
   Listeners listeners_;
   Slab<Connection> connections_;
+  IdleLine idle_;  // public ones
+  door::AddressTable* addresses_ = nullptr;
+  door::Limits limits_;
+  uint32_t refused_open_ = 0;
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
   std::vector<uint32_t> dirty_;

@@ -30,7 +30,7 @@ class Listeners {
   // Owns the socket from here on. Fatal when it cannot be watched.
   void add(net::Socket socket, const Service& service);
 
-  // Accepts what waits, at most bounds::accepts_per_turn_max: take(socket, service) owns each.
+  // Accepts what waits, at most bounds::accepts_per_turn_max: take(accepted, service) owns each.
   template <typename Take>
   void on_event(const net::Event& event, Moment now, Take take) {
     const uint32_t index = static_cast<uint32_t>(event.token);
@@ -38,7 +38,7 @@ class Listeners {
       if (!is_current(event.token)) return;
       const net::Accepted accepted = net_.accept(listeners_[index].socket);
       if (accepted.status == net::Accepted::Status::accepted)
-        take(accepted.socket, listeners_[index].service);
+        take(accepted, listeners_[index].service);
       else if (!go_on(index, accepted.status, now))
         return;
     }

@@ -26,7 +26,8 @@ bool Mailbox::send(uint32_t to, const OrderRequest& request) {
   CHECK(request.reply_to.shard == shard_);
   const bool urgent = is_urgent(request.kind);
   uint32_t& credits = credits_[to][urgent];
-  if (credits == 0) return false;
+  const uint32_t kept = request.objection == Verdict::ok ? 0 : bounds::order_credits / 2;
+  if (credits <= kept) return false;
   --credits;
   ++unanswered_;
   OrderLanes::Pair& pair = lanes_.pair(shard_, to);

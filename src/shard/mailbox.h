@@ -8,6 +8,9 @@
 // A request takes a credit that stands for the place of its answer; no credit means "overloaded", said before any unit is
 // taken. So an answer always finds room and nobody ever waits for a lane. Notices of long polls were not asked for with a
 // credit: they use only the room beyond the credits, and wait at the sender while there is none.
+//
+// A new order that the door objects to is asked about only because its user may hold one already. It takes no credit of the
+// last half, so that a flood of them leaves room for orders that may succeed.
 #pragma once
 
 #include <array>

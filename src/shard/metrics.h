@@ -31,7 +31,8 @@ struct Metrics {
 
   // Connections
   Counter connections_open, connections_accepted, connections_shed, connections_timed_out,
-      connections_stalled;
+      connections_stalled, connections_evicted, connections_refused;
+  Counter addresses_unnamed;
   Counter bytes_read, bytes_written;
   Counter output_buffers_bytes;
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/lane.h"
+#include "door/address_table.h"
 #include "door/rules.h"
 #include "ledger/embedded.h"
 #include "net/doorbell.h"
@@ -23,7 +24,8 @@
 namespace stampede::shard {
 
 struct Process {
-  explicit Process(uint32_t shard_count);
+  // `secret`: of the table of addresses, which nobody outside may know.
+  explicit Process(uint32_t shards, uint64_t secret = 0);
 
   uint32_t shard_count;
   OrderLanes orders;
@@ -47,6 +49,8 @@ struct Process {
   // Replaced by the key reader on SIGHUP; the number is raised after the keys.
   std::atomic<SharedKeys> keys;
   std::atomic<uint64_t> keys_number{0};
+  // Every shard counts in it: the one thing on the path of a request that shards share (door/address_table.h).
+  door::AddressTable addresses;
   // What the door goes by: replaced whole, the number raised after it. Never null.
   std::atomic<door::SharedRules> rules{std::make_shared<const door::Rules>()};
   std::atomic<uint64_t> rules_number{0};

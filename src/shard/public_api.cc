@@ -23,6 +23,29 @@ uint64_t body_hash_of(ItemId item, Quantity quantity) {
   return mix((uint64_t{item} << 32) | quantity) | 1;
 }
 
+bool is_payment(const http::Route& route) {
+  return !route.is_refused && route.kind == RouteKind::pay_order;
+}
+
+// Everything but what a buyer does with an order that he has, and payments.
+bool counts_by_address(const http::Route& route) {
+  if (route.is_refused) return true;
+  switch (route.kind) {
+    case RouteKind::list_orders:
+    case RouteKind::read_order:
+    case RouteKind::cancel_order:
+    case RouteKind::pay_order:
+      return false;
+    default:
+      return true;
+  }
+}
+
+Refusal over_rate(uint32_t retry_after_ms) {
+  return {
+      .verdict = Verdict::rate_limited, .retry_after_ms = retry_after_ms, .limit = Limit::address};
+}
+
 }  // namespace
 
 PublicApi::PublicApi(const PublicApiSettings& settings, Connections& connections,
@@ -50,10 +73,12 @@ void PublicApi::handle(const http::Request& request, ReplyTo place) {
 
 PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyTo& place) {
   const http::Route route = http::route(request);
+  uint32_t over_ms = 0;
+  if (Objection no = check_address(request, route, place, over_ms)) return no;
   if (route.is_refused) return route.refusal;
   switch (route.kind) {
     case RouteKind::create_order:
-      return create(request, place);
+      return create(request, place, over_ms);
     case RouteKind::list_orders:
       return list(request, route, place);
     case RouteKind::read_order:
@@ -77,6 +102,38 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
       return answer_item(request, route, place);
   }
   CHECK(false);
+}
+
+// What an address must pass, in this order. Payments pass by: money is taken, whoever brings it.
+PublicApi::Objection PublicApi::check_address(const http::Request& request,
+                                              const http::Route& route, const ReplyTo& place,
+                                              uint32_t& over_ms) {
+  const door::Rate& rate = rules_->limits.address;
+  if (is_payment(route) || addresses_ == nullptr || !rate.is_limited()) return std::nullopt;
+  door::Address address;
+  if (Objection no = take_address(request, place, address)) return no;
+  if (!counts_by_address(route)) return std::nullopt;
+  over_ms = addresses_->count_request(door::group_of(address), rate, now_.boot_ns);
+  // A new order may be one that is held already: create() passes it on. What has no route is refused anyway.
+  const bool is_said_here = !route.is_refused && route.kind != RouteKind::create_order;
+  if (over_ms == 0 || !is_said_here) return std::nullopt;
+  return over_rate(over_ms);
+}
+
+// The buyer's: what the gateway says, or else the peer's. Of two lines one may be the buyer's own words.
+PublicApi::Objection PublicApi::take_address(const http::Request& request, const ReplyTo& place,
+                                             door::Address& address) {
+  address = connections_.address_of(place);
+  if (rules_->address_header.empty()) return std::nullopt;
+  const http::OnlyLine line = http::only_line(request, rules_->address_header);
+  if (line.is_repeated)
+    return Refusal{.verdict = Verdict::bad_request,
+                   .reason = "the header with the buyer's address came twice"};
+  if (const std::optional<door::Address> named = door::parse_address(line.value))
+    address = *named;
+  else
+    connections_.note_unnamed_address();
+  return std::nullopt;
 }
 
 // The door: what a new order must pass before the desk takes anything for it.
@@ -122,10 +179,24 @@ PublicApi::Objection PublicApi::take_item(std::string_view code, OrderRequest& o
   return std::nullopt;
 }
 
-PublicApi::Objection PublicApi::create(const http::Request& request, const ReplyTo& place) {
+// A winner who asks again is never refused by a limit, and who is one is known at the user's home shard: an order over the
+// rate is passed on with the objection, unless nothing can be repeated and nothing held.
+PublicApi::Objection PublicApi::object_to_rate(OrderRequest& order, uint32_t over_ms) const {
+  if (over_ms == 0 || order.objection != Verdict::ok) return std::nullopt;
+  const bool may_be_held = !order.key.empty() || catalog_.sale(order.item).per_user_limit != 0;
+  if (!may_be_held) return over_rate(over_ms);
+  order.objection = Verdict::rate_limited;
+  order.objection_limit = Limit::address;
+  order.objection_retry_ms = over_ms;
+  return std::nullopt;
+}
+
+PublicApi::Objection PublicApi::create(const http::Request& request, const ReplyTo& place,
+                                       uint32_t over_ms) {
   OrderRequest order;
   order.kind = RequestKind::create;
   if (Objection no = open_door(request, order)) return no;
+  if (Objection no = object_to_rate(order, over_ms)) return no;
   submit(order, place);
   return std::nullopt;
 }

@@ -9,7 +9,8 @@
 //                                    ├─ items ─▶ CatalogPages
 //                                    └─ time
 //
-// The order of the checks that a new order must pass is open_door(), one list. Belongs to its shard's thread.
+// The checks of an address, before anything is read of what was asked, are check_address(); the checks that a new order must
+// pass are open_door(): two lists. Belongs to its shard's thread.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "door/address_table.h"
 #include "door/keys.h"
 #include "door/rules.h"
 #include "http/json.h"
@@ -46,6 +48,8 @@ class PublicApi final : public RequestHandler {
   PublicApi(const PublicApiSettings& settings, Connections& connections,
             const stock::Catalog& catalog, Orders& orders, Moment now);
 
+  // Where requests of one address are counted, beside those of other shards; must outlive this.
+  void count_addresses_in(door::AddressTable& addresses) { addresses_ = &addresses; }
   void set_keys(SharedKeys keys) { keys_ = std::move(keys); }
   void set_rules(door::SharedRules rules) { rules_ = std::move(rules); }
 
@@ -72,7 +76,12 @@ class PublicApi final : public RequestHandler {
   using Objection = std::optional<http::Refusal>;
 
   Objection serve(const http::Request& request, const ReplyTo& place);
-  Objection create(const http::Request& request, const ReplyTo& place);
+  Objection check_address(const http::Request& request, const http::Route& route,
+                          const ReplyTo& place, uint32_t& over_ms);
+  Objection take_address(const http::Request& request, const ReplyTo& place,
+                         door::Address& address);
+  Objection create(const http::Request& request, const ReplyTo& place, uint32_t over_ms);
+  Objection object_to_rate(OrderRequest& order, uint32_t over_ms) const;
   Objection open_door(const http::Request& request, OrderRequest& order);
   Objection take_user(const http::Request& request, OrderRequest& order) const;
   Objection take_key(const http::Request& request, OrderRequest& order) const;
@@ -95,6 +104,7 @@ class PublicApi final : public RequestHandler {
   Connections& connections_;
   const stock::Catalog& catalog_;
   Orders& orders_;
+  door::AddressTable* addresses_ = nullptr;
   SharedKeys keys_;
   door::SharedRules rules_ = std::make_shared<const door::Rules>();
   Moment now_;

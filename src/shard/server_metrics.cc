@@ -41,6 +41,13 @@ constexpr ShardCounter kShardCounters[] = {
      &Metrics::connections_accepted},
     {"counter", "shed_connections_total", "Connections closed for lack of room.",
      &Metrics::connections_shed},
+    {"counter", "evicted_connections_total", "Idle connections closed to make room for a newcomer.",
+     &Metrics::connections_evicted},
+    {"counter", "refused_connections_total",
+     "Connections of an address that had as many as it may have.", &Metrics::connections_refused},
+    {"counter", "unnamed_addresses_total",
+     "Requests whose header named no address, so that the gateway's own was counted.",
+     &Metrics::addresses_unnamed},
     {"counter", "timed_out_connections_total", "Connections closed at a deadline.",
      &Metrics::connections_timed_out},
     {"counter", "stalled_connections_total", "Times that a connection waited for its own answers.",
@@ -106,6 +113,12 @@ void add_limits(MetricsText& text, const Process& process) {
     for (const auto& metrics : process.metrics) sum += metrics->limited[limit].get();
     text.sample(label("limit", name_of(static_cast<Limit>(limit))), sum);
   }
+  text.gauge("known_addresses",
+             "Cells used in the table of addresses that requests are counted by.",
+             process.addresses.known());
+  text.counter("forgotten_addresses_total",
+               "Addresses that lost their count to one that asked more, within their window.",
+               process.addresses.forgotten());
 }
 
 void add_watermarks(MetricsText& text, const Process& process) {

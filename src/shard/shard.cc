@@ -50,6 +50,8 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       !net_.watch(disk_.event_fd(), kDiskToken, net::Interest::read))
     fatal(kExitFailure, "cannot watch the doorbell of shard %u", settings.shard);
   desk_.release(writer_.durable());
+  connections_.count_addresses_in(process.addresses);
+  api_.count_addresses_in(process.addresses);
 }
 
 void Shard::run() {
@@ -262,6 +264,7 @@ void Shard::pull_levers() {
 
 // Each part gets what it goes by; all of it holds from this turn's first request on.
 void Shard::take_rules(door::SharedRules rules) {
+  connections_.set_limits(rules->limits);
   api_.set_rules(std::move(rules));
 }
 

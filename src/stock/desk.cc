@@ -507,6 +507,10 @@ OrderAnswer Desk::answer_to(const OrderRequest& request, Verdict verdict) const 
 
 void Desk::refuse(const OrderRequest& request, Verdict verdict) {
   OrderAnswer answer = answer_to(request, verdict);
+  if (verdict == request.objection) {
+    answer.limit = request.objection_limit;
+    answer.retry_after_ms = request.objection_retry_ms;
+  }
   if (verdict == Verdict::not_started) answer.starts_at_ms = catalog_.sale(request.item).starts_ms;
   emit(answer, 0);
 }

@@ -251,8 +251,9 @@ Accepted FakeNet::admit(End& listener) {
     return {Accepted::Status::shed};
   }
   // The last use of `listener`: its place moves when the table grows.
+  const bool is_beyond = open_sockets() >= places_max_;
   client->socket_ = add_end({.kind = End::Kind::connection, .client = client});
-  return {Accepted::Status::accepted, client->socket_};
+  return {Accepted::Status::accepted, client->socket_, is_beyond};
 }
 
 Io FakeNet::read(Socket socket, std::span<char> into) {
@@ -323,8 +324,9 @@ void FakeNet::reset(Socket socket) {
 net::Address FakeNet::peer_of(Socket socket) {
   const FakeClient& client = *open_end(socket, End::Kind::connection).client;
   if (client.was_reset_) return {};
-  return {.ip = {127, 0, 0, 1},
-          .port = static_cast<uint16_t>(40'000 + (socket - kFirstSocket) % 20'000)};
+  net::Address address = client.address_;
+  address.port = static_cast<uint16_t>(40'000 + (socket - kFirstSocket) % 20'000);
+  return address;
 }
 
 }  // namespace stampede::world

@@ -59,6 +59,8 @@ class FakeClient {
   // The server reset the connection, or closed it over bytes that it had not read.
   bool was_reset() const { return was_reset_; }
   bool is_open_at_server() const { return is_accepted() && !server_closed_; }
+  // Where it comes from; 127.0.0.1 at first.
+  void set_address(const net::Address& address) { address_ = address; }
   // The server's number of it.
   net::Socket socket() const { return socket_; }
   // Bytes sent that the server has not read.
@@ -73,6 +75,7 @@ class FakeClient {
   std::deque<std::string> outbound_;  // pieces; one read of the server takes from one piece
   std::string inbound_;
   size_t window_ = SIZE_MAX;
+  net::Address address_{.ip = {127, 0, 0, 1}};
   bool sent_last_ = false;  // half-closed or closed
   bool is_closed_ = false;  // wholly: a write is answered with a reset
   bool was_reset_ = false;
@@ -94,6 +97,9 @@ class FakeNet final : public net::Net {
   // Accepted sockets that may be open at once; behind it a client is shed with the reserve, or kept waiting without.
   void set_descriptors_max(size_t count) { descriptors_max_ = count; }
   void set_has_reserve(bool has_reserve) { has_reserve_ = has_reserve; }
+  // Accepted sockets that have a place of their own; those behind are let in as beyond it.
+  void set_places_max(size_t count) { places_max_ = count; }
+  uint32_t connections_limit() const { return connections_limit_; }
   // The next accepts say this, whatever waits there (aborted, exhausted), before they go on as usual.
   void script_accepts(std::initializer_list<net::Accepted::Status> outcomes);
   // Sockets that may be watched at once.
@@ -124,6 +130,7 @@ class FakeNet final : public net::Net {
   void shut_down_write(net::Socket socket) override;
   void close(net::Socket socket) override;
   void reset(net::Socket socket) override;
+  void limit_connections(uint32_t most) override { connections_limit_ = most; }
   net::Address peer_of(net::Socket socket) override;
   const net::NetCounters& counters() const override { return counters_; }
 
@@ -161,6 +168,8 @@ class FakeNet final : public net::Net {
   std::vector<net::Event> events_;
   size_t first_of_poll_ = 0;
   size_t descriptors_max_ = SIZE_MAX;
+  size_t places_max_ = SIZE_MAX;
+  uint32_t connections_limit_ = 0;
   size_t watches_max_ = SIZE_MAX;
   size_t watches_ = 0;
   size_t read_bytes_max_ = SIZE_MAX;

@@ -27,6 +27,23 @@ bool matches(const std::string& value) {
 
 TEST_SUITE_BEGIN("http/fields");
 
+TEST_CASE("the only line of a name is found in any case and a second one is told") {
+  const auto line = [](const std::string& lines) {
+    const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n" + lines + "\r\n";
+    const OnlyLine found = only_line(parsed(head), "x-real-ip");
+    return std::string(found.is_repeated               ? "twice"
+                       : found.value.data() == nullptr ? "none"
+                                                       : found.value);
+  };
+  CHECK(line("") == "none");
+  CHECK(line("X-Real-IP: 192.0.2.1\r\n") == "192.0.2.1");
+  CHECK(line("x-real-ip:\t192.0.2.1 \r\n") == "192.0.2.1");
+  CHECK(line("X-REAL-IP:\r\n") == "");
+  CHECK(line("X-Real-IPs: 1\r\nX-Real-I: 2\r\nX_Real_IP: 3\r\n") == "none");
+  CHECK(line("X-Real-IP: 1\r\nAccept: 2\r\nx-real-ip: 1\r\n") == "twice");
+  CHECK(line("X-Real-IP:\r\nX-Real-IP: 1\r\n") == "twice");
+}
+
 TEST_CASE("a bearer token follows its scheme in any case and any number of spaces") {
   CHECK(bearer_token("Bearer v1.a") == "v1.a");
   CHECK(bearer_token("bearer v1.a") == "v1.a");

@@ -52,6 +52,38 @@ TEST_SUITE("net/descriptor_budget") {
     CHECK(told.words.find("16 connections are open") != std::string::npos);
   }
 
+  TEST_CASE("fewer places hold for newcomers and never more than at the start") {
+    DescriptorBudget budget(4, 1);
+    for (int i = 0; i < 3; ++i) CHECK(budget.take(false));
+    budget.limit(2);
+    CHECK(!budget.take(false));
+    CHECK(budget.open() == 3);
+    budget.give();
+    budget.give();
+    CHECK(budget.take(false));
+    CHECK(!budget.take(false));
+    CHECK(budget.take(true));
+    for (const uint32_t all : {0u, 4u, 1'000u}) {
+      budget.limit(2);
+      budget.limit(all);
+      CHECK(budget.take(false));
+      CHECK(!budget.take(false));
+      budget.give();
+    }
+  }
+
+  TEST_CASE("one beyond the places is counted until it goes") {
+    DescriptorBudget budget(1, 0);
+    CHECK(budget.take(false));
+    CHECK(!budget.take(false));
+    budget.take_beyond();
+    CHECK(budget.open() == 2);
+    budget.give();
+    CHECK(!budget.take(false));
+    budget.give();
+    CHECK(budget.take(false));
+  }
+
   TEST_CASE("a place that nobody took cannot be given back") {
     CHECK(death_of([] { DescriptorBudget(2, 0).give(); }).signal == SIGABRT);
   }

@@ -195,7 +195,7 @@ TEST_SUITE("net/epoll_net") {
     }
   }
 
-  TEST_CASE("connections beyond the budget are reset and a closed one makes room") {
+  TEST_CASE("connections beyond the budget are told apart and a closed one makes room") {
     DescriptorBudget budget(2, 1);
     EpollNet net(&budget);
     const OwnedSocket listener = open_listener(), operators = open_listener();
@@ -208,17 +208,28 @@ TEST_SUITE("net/epoll_net") {
     const Accepted first = connect(listener);
     const Accepted second = connect(listener);
     CHECK(second.status == Accepted::Status::accepted);
-    CHECK(connect(listener).status == Accepted::Status::shed);
+    CHECK(!second.is_beyond);
+    const Accepted third = connect(listener);
+    CHECK(third.status == Accepted::Status::accepted);
+    CHECK(third.is_beyond);
+    CHECK(budget.open() == 3);
+    net.reset(third.socket);
     CHECK(is_closed_by_peer(clients.back().get()));
-    CHECK(net.counters().accepts_shed == 1);
+    CHECK(budget.open() == 2);
     const Accepted preferred = connect(operators);
-    CHECK(preferred.status == Accepted::Status::accepted);
-    CHECK(connect(operators).status == Accepted::Status::shed);
+    CHECK(!preferred.is_beyond);
+    const Accepted crowded = connect(operators);
+    CHECK(crowded.is_beyond);
+    net.close(crowded.socket);
     net.close(first.socket);
     net.reset(second.socket);
     CHECK(budget.open() == 1);
     const Accepted again = connect(listener);
-    CHECK(again.status == Accepted::Status::accepted);
+    CHECK(!again.is_beyond);
+    net.limit_connections(1);
+    const Accepted fewer = connect(listener);
+    CHECK(fewer.is_beyond);
+    net.close(fewer.socket);
     net.close(again.socket);
     net.close(preferred.socket);
     CHECK(budget.open() == 0);

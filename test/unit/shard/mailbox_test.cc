@@ -24,6 +24,18 @@ OrderAnswer answer_to(const OrderRequest& request) {
 }
 
 TEST_SUITE("shard/mailbox") {
+  TEST_CASE("orders that the door objects to leave half of the credits to others") {
+    OrderLanes lanes(2);
+    Mailbox here(0, lanes);
+    OrderRequest objected = request_of(RequestKind::create, 0);
+    objected.objection = Verdict::rate_limited;
+    uint32_t sent = 0;
+    while (here.send(1, objected)) ++sent;
+    CHECK(sent == bounds::order_credits / 2);
+    for (sent = 0; here.send(1, request_of(RequestKind::create, 0));) ++sent;
+    CHECK(sent == bounds::order_credits / 2);
+  }
+
   TEST_CASE("without a credit a request is not sent and an answer gives the credit back") {
     OrderLanes lanes(2);
     Mailbox here(0, lanes), there(1, lanes);

@@ -1,0 +1,173 @@
+#include "door/address_table.h"
+
+#include <bit>
+
+#include "base/clock.h"
+#include "base/hash.h"
+
+namespace stampede::door {
+namespace {
+
+// How many windows another shard's clock may be ahead: a slow turn in short windows. What is further off was counted in
+// windows of another length, before the limit was changed.
+constexpr int32_t kAheadMax = 16;
+
+constexpr uint64_t state_of(uint32_t window, uint32_t requests) {
+  return uint64_t{window} << 32 | requests;
+}
+constexpr uint32_t window_in(uint64_t state) {
+  return static_cast<uint32_t>(state >> 32);
+}
+constexpr uint32_t requests_in(uint64_t state) {
+  return static_cast<uint32_t>(state);
+}
+
+using Sixteen [[gnu::may_alias]] = unsigned __int128;
+
+// One instruction of every x86-64 since 2006; without the attribute the compiler would call a library that may lock.
+[[gnu::target("cx16")]] bool exchange_sixteen(void* at, unsigned __int128 seen,
+                                              unsigned __int128 next) {
+  return __sync_bool_compare_and_swap(static_cast<Sixteen*>(at), seen, next);
+}
+
+}  // namespace
+
+AddressTable::AddressTable(uint64_t secret, uint32_t request_sets, uint32_t connection_sets)
+    : secret_(secret),
+      requests_(size_t{request_sets} * kWays),
+      connections_(size_t{connection_sets} * kWays) {
+  CHECK(std::has_single_bit(request_sets));
+  CHECK(std::has_single_bit(connection_sets));
+}
+
+// ---- cells ----
+
+// The two halves are read one after the other. Who changes the cell compares both; who only reads asks for the group again.
+AddressTable::Cell AddressTable::look(const Cell& cell) {
+  for (;;) {
+    const uint64_t group = __atomic_load_n(&cell.group, __ATOMIC_ACQUIRE);
+    const uint64_t state = __atomic_load_n(&cell.state, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&cell.group, __ATOMIC_ACQUIRE) == group) return {group, state};
+  }
+}
+
+bool AddressTable::exchange(Cell& cell, const Cell& seen, const Cell& next) {
+  return exchange_sixteen(&cell, std::bit_cast<unsigned __int128>(seen),
+                          std::bit_cast<unsigned __int128>(next));
+}
+
+AddressTable::Set AddressTable::set_of(Reserved<Cell>& cells, AddressGroup group) const {
+  const uint64_t hash = mix(group ^ secret_);
+  const size_t sets = cells.capacity() / kWays;
+  return {.cells = &cells[(hash & (sets - 1)) * kWays], .hash = hash};
+}
+
+AddressTable::Cell* AddressTable::find(const Set& set, AddressGroup group) {
+  for (uint32_t way = 0; way < kWays; ++way)
+    if (__atomic_load_n(&set.cells[way].group, __ATOMIC_RELAXED) == group) return &set.cells[way];
+  return nullptr;
+}
+
+// ---- requests ----
+
+// Of this address: its windows begin where its hash says.
+AddressTable::Window AddressTable::window_of(AddressGroup group, const Rate& rate,
+                                             int64_t boot_ns) const {
+  const int64_t length_ns = int64_t{rate.window_ms} * kMillisecond;
+  const auto shift_ns = static_cast<int64_t>(mix(mix(group ^ secret_)) % uint64_t(length_ns));
+  const int64_t number = (boot_ns + shift_ns) / length_ns;
+  return {.number = static_cast<uint32_t>(number), .ends_ns = (number + 1) * length_ns - shift_ns};
+}
+
+bool AddressTable::is_current(const Cell& cell, const Rate& rate, int64_t boot_ns) const {
+  const uint32_t now = window_of(cell.group, rate, boot_ns).number;
+  const auto ahead = static_cast<int32_t>(window_in(cell.state) - now);
+  return ahead >= 0 && ahead <= kAheadMax;
+}
+
+// A free cell; or one whose window is over; or that of the address which has asked least. The look begins at another cell
+// for each newcomer, so that those who have asked alike are forgotten in no order.
+AddressTable::Cell* AddressTable::victim(const Set& set, const Rate& rate, int64_t boot_ns) const {
+  Cell* least = nullptr;
+  uint32_t least_requests = UINT32_MAX;
+  for (uint32_t i = 0; i < kWays; ++i) {
+    Cell& cell = set.cells[(i + (set.hash >> 32)) % kWays];
+    const Cell seen = look(cell);
+    if (seen.group == kNoGroup) return &cell;
+    const uint32_t requests = is_current(seen, rate, boot_ns) ? requests_in(seen.state) : 0;
+    if (requests >= least_requests && least != nullptr) continue;
+    least = &cell;
+    least_requests = requests;
+  }
+  return least;
+}
+
+// False: another shard was there first.
+bool AddressTable::remember(const Set& set, const Cell& first, const Rate& rate, int64_t boot_ns) {
+  Cell& cell = *victim(set, rate, boot_ns);
+  const Cell seen = look(cell);
+  if (seen.group == first.group || !exchange(cell, seen, first)) return false;
+  if (seen.group == kNoGroup)
+    known_.fetch_add(1, std::memory_order_relaxed);
+  else if (is_current(seen, rate, boot_ns))
+    forgotten_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+uint32_t AddressTable::count_request(AddressGroup group, const Rate& rate, int64_t boot_ns) {
+  if (group == kNoGroup || !rate.is_limited()) return 0;
+  const Set set = set_of(requests_, group);
+  const Window window = window_of(group, rate, boot_ns);
+  const Cell first{group, state_of(window.number, 1)};
+  for (;;) {
+    Cell* const cell = find(set, group);
+    if (cell == nullptr) {
+      if (remember(set, first, rate, boot_ns)) return 0;
+      continue;
+    }
+    const Cell seen = look(*cell);
+    if (seen.group != group) continue;
+    Cell next = first;
+    if (is_current(seen, rate, boot_ns)) {
+      const uint32_t ahead = window_in(seen.state) - window.number;
+      const int64_t ends_ns = window.ends_ns + int64_t{ahead} * rate.window_ms * kMillisecond;
+      if (requests_in(seen.state) >= rate.requests)
+        return static_cast<uint32_t>((ends_ns - boot_ns + kMillisecond - 1) / kMillisecond);
+      next.state = seen.state + 1;
+    }
+    if (exchange(*cell, seen, next)) return 0;
+  }
+}
+
+// ---- connections ----
+
+AddressTable::Admission AddressTable::take_connection(AddressGroup group, uint32_t most) {
+  if (group == kNoGroup || most == 0) return Admission::uncounted;
+  const Set set = set_of(connections_, group);
+  for (;;) {
+    Cell* cell = find(set, group);
+    if (cell == nullptr) cell = find(set, kNoGroup);
+    if (cell == nullptr) return Admission::uncounted;
+    const Cell seen = look(*cell);
+    if (seen.group != group && seen.group != kNoGroup) continue;
+    const uint64_t open = seen.group == group ? seen.state : 0;
+    if (open >= most) return Admission::refused;
+    if (exchange(*cell, seen, {group, open + 1})) return Admission::counted;
+  }
+}
+
+// Its cell is there, though perhaps not yet where the look has passed already: another shard took it just now.
+void AddressTable::give_connection(AddressGroup group) {
+  const Set set = set_of(connections_, group);
+  for (;;) {
+    Cell* const cell = find(set, group);
+    if (cell == nullptr) continue;
+    const Cell seen = look(*cell);
+    if (seen.group != group) continue;
+    CHECK(seen.state > 0);
+    const Cell next = seen.state == 1 ? Cell{} : Cell{group, seen.state - 1};
+    if (exchange(*cell, seen, next)) return;
+  }
+}
+
+}  // namespace stampede::door

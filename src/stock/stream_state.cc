@@ -29,7 +29,7 @@ uint64_t bucket_of_key(OrderHashes hashes) {
   return mix(hashes.user) ^ hashes.key;
 }
 
-// Texts: a user per holding, a key per order, ids of payments.
+// Texts: a name per user, a key per order, ids of payments.
 constexpr uint32_t texts_for(uint32_t orders_max) {
   return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX;
 }
@@ -41,11 +41,13 @@ StreamState::StreamState(const HashKey& key, uint32_t orders_max)
       orders_max_(orders_max),
       orders_(orders_max),
       holdings_(orders_max),
+      users_(orders_max),
       payments_(orders_max * 2),
       texts_(texts_for(orders_max)),
       by_id_(orders_max),
       by_key_(orders_max),
-      by_holding_(orders_max) {}
+      by_holding_(orders_max),
+      by_user_(orders_max) {}
 
 Status StreamState::apply(const orderlog::Record& record, Lsn lsn, Moment at) {
   Status applied = std::visit([&](const auto& one) { return apply_one(one, lsn, at); }, record);
@@ -104,6 +106,12 @@ uint32_t StreamState::find_holding(uint64_t user_hash, std::string_view user, It
       break;
   }
   return at;
+}
+
+uint32_t StreamState::find_user(uint64_t user_hash, std::string_view user) const {
+  for (uint32_t index = by_user_.first(mix(user_hash)); index != kNone; index = users_[index].next)
+    if (users_[index].hash == user_hash && texts_.view(users_[index].name) == user) return index;
+  return kNone;
 }
 
 uint32_t StreamState::find_payment(uint32_t order, std::string_view payment_id) const {
@@ -249,8 +257,20 @@ uint32_t StreamState::holding_for(uint64_t user_hash, std::string_view user, Ite
   index = holdings_.allocate();
   CHECK(index != kNone);  // as many cells as orders, and each holding has at least one order
   Holding& holding = holdings_[index];
-  holding = Holding{.user_hash = user_hash, .user = texts_.store(user), .item = item};
+  const uint32_t owner = user_for(user_hash, user);
+  holding =
+      Holding{.user_hash = user_hash, .user = users_[owner].name, .owner = owner, .item = item};
   holding.next = by_holding_.push(bucket_of_holding(user_hash, item), index);
+  return index;
+}
+
+uint32_t StreamState::user_for(uint64_t user_hash, std::string_view user) {
+  uint32_t index = find_user(user_hash, user);
+  if (index != kNone) return index;
+  index = users_.allocate();
+  CHECK(index != kNone);  // as many cells as orders, and each user has at least one order
+  users_[index] = User{.hash = user_hash, .name = texts_.store(user)};
+  users_[index].next = by_user_.push(mix(user_hash), index);
   return index;
 }
 
@@ -261,12 +281,74 @@ void StreamState::attach(uint32_t order_index) {
   if (holding.newest != kNone) orders_[holding.newest].newer = order_index;
   holding.newest = order_index;
   ++holding.orders;
+  ++users_[holding.owner].orders;
+  count_in(order_index);
+}
+
+// Takes an order out of all that it stands in but the hash tables of its id and key.
+void StreamState::detach(uint32_t order_index) {
+  const Order& order = orders_[order_index];
+  const uint32_t holding_index = order.holding;
+  Holding& holding = holdings_[holding_index];
+  const uint32_t owner = holding.owner;
+  count_out(order_index);
+  if (order.newer != kNone) orders_[order.newer].older = order.older;
+  if (order.older != kNone) orders_[order.older].newer = order.newer;
+  if (holding.newest == order_index) holding.newest = order.older;
+  if (--holding.orders == 0) {
+    by_holding_.remove(bucket_of_holding(holding.user_hash, holding.item), holding_index,
+                       [&](uint32_t i) -> uint32_t& { return holdings_[i].next; });
+    holdings_.release(holding_index);
+  }
+  User& user = users_[owner];
+  if (--user.orders > 0) return;
+  by_user_.remove(mix(user.hash), owner, [&](uint32_t i) -> uint32_t& { return users_[i].next; });
+  texts_.release(user.name);
+  users_.release(owner);
+}
+
+// Every change of an order's state goes through here: what is counted of its user follows.
+void StreamState::set_state(uint32_t order_index, OrderState state) {
+  count_out(order_index);
+  orders_[order_index].state = state;
+  count_in(order_index);
+}
+
+void StreamState::count_in(uint32_t order_index) {
+  Order& order = orders_[order_index];
+  User& user = owner_of(order_index);
+  if (order.state == OrderState::paid) ++user.paid;
+  if (order.state == OrderState::expired) {
+    ++user.lapsed;
+    user.last_lapse_ms = std::max(user.last_lapse_ms, order.pay_before_ms);
+  }
+  if (order.state != OrderState::reserved) return;
+  ++user.open;
+  user.room_limit = 0;
+  order.prev_open = kNone;
+  order.next_open = user.first_open;
+  if (user.first_open != kNone) orders_[user.first_open].prev_open = order_index;
+  user.first_open = order_index;
+}
+
+void StreamState::count_out(uint32_t order_index) {
+  Order& order = orders_[order_index];
+  User& user = owner_of(order_index);
+  if (order.state == OrderState::paid) --user.paid;
+  if (order.state == OrderState::expired) --user.lapsed;
+  if (order.state != OrderState::reserved) return;
+  CHECK(user.open > 0);
+  --user.open;
+  user.room_limit = 0;
+  (order.prev_open == kNone ? user.first_open : orders_[order.prev_open].next_open) =
+      order.next_open;
+  if (order.next_open != kNone) orders_[order.next_open].prev_open = order.prev_open;
 }
 
 void StreamState::set_active(uint32_t order_index, OrderState state) {
   Order& order = orders_[order_index];
   Holding& holding = holdings_[order.holding];
-  order.state = state;
+  set_state(order_index, state);
   holding.units += order.quantity;
   if (holding.newest_active == kNone || orders_[holding.newest_active].id < order.id)
     holding.newest_active = order_index;
@@ -275,7 +357,7 @@ void StreamState::set_active(uint32_t order_index, OrderState state) {
 void StreamState::set_inactive(uint32_t order_index, OrderState state) {
   Order& order = orders_[order_index];
   Holding& holding = holdings_[order.holding];
-  order.state = state;
+  set_state(order_index, state);
   CHECK(holding.units >= order.quantity);
   holding.units -= order.quantity;
   uint32_t& active = holding.newest_active;
@@ -320,7 +402,7 @@ Status StreamState::apply_one(const orderlog::Payment& record, Lsn lsn, Moment) 
       CHECK(stock.reserved >= order.quantity);
       stock.reserved -= order.quantity;
       stock.paid += order.quantity;
-      order.state = OrderState::paid;
+      set_state(index, OrderState::paid);
       break;
     case RecordType::late_paid:
       if (order.state != OrderState::expired)
@@ -385,15 +467,7 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
     CHECK(stocks_[holding.item].forgotten <= stocks_[holding.item].paid);
     set_inactive(index, OrderState::cancelled);
   }
-  if (order.newer != kNone) orders_[order.newer].older = order.older;
-  if (order.older != kNone) orders_[order.older].newer = order.newer;
-  if (holding.newest == index) holding.newest = order.older;
-  if (--holding.orders == 0) {
-    by_holding_.remove(bucket_of_holding(holding.user_hash, holding.item), order.holding,
-                       [&](uint32_t i) -> uint32_t& { return holdings_[i].next; });
-    texts_.release(holding.user);
-    holdings_.release(order.holding);
-  }
+  detach(index);
   order.is_live = false;
   orders_.release(index);
   return Ok{};
@@ -423,7 +497,7 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn lsn, Moment
   ItemStock& stock = stock_for(record.item);
   const uint32_t index = insert_order(record, hashes_of(record), image.last_lsn);
   Order& order = orders_[index];
-  order.state = image.state;
+  set_state(index, image.state);
   order.refund_due = image.refund_due;
   order.deadline_boot_ns = at.boot_ns != 0 ? image.deadline_boot_ns : 0;
   if (!holds) return Ok{};

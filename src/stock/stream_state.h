@@ -6,8 +6,8 @@
 // Per item the stream holds, absolute and as its own log says: A units ever accepted from the ledger, R ever given back,
 // H reserved (unpaid) and P paid. Its pool, the units it may sell, is A − R − H − P, never negative.
 //
-// One order costs about 200 bytes: 112 here, 32 for the (user, item) pair, 16–24 each for the texts, 12 for its timer
-// and 12 for hash heads. Owned by one thread.
+// One order costs about 300 bytes: 120 here, 48 for the (user, item) pair, 64 for a user's first, 16–24 each for the texts,
+// 24 for its timer and 16 for hash heads. Owned by one thread.
 #pragma once
 
 #include <algorithm>
@@ -58,7 +58,8 @@ struct Order {
   TextRef key;
   uint32_t first_payment = kNone;
   uint32_t next_by_id = kNone, next_by_key = kNone;
-  uint32_t newer = kNone, older = kNone;  // orders of the same user for the same item
+  uint32_t newer = kNone, older = kNone;          // orders of the same user for the same item
+  uint32_t next_open = kNone, prev_open = kNone;  // reserved orders of the same user, all items
   Currency currency{};
   OrderState state = OrderState::reserved;
   bool is_live = false;  // false: the cell is free
@@ -67,10 +68,30 @@ struct Order {
 };
 static_assert(sizeof(Order) <= 128);
 
+// What one user has to do with all items: the limits on unpaid reservations are kept here (desk.h). It lives as long as an
+// order of the user is in memory, and follows from these orders alone, so it is the same behind a restart, from a snapshot
+// or on another shard; only last_lapse_ms may remember a reservation that was paid late.
+struct User {
+  uint64_t hash = 0;
+  int64_t last_lapse_ms = 0;  // wall clock: latest end of a reservation that expired
+  TextRef name;
+  uint32_t orders = 0;
+  uint32_t open = 0;    // of them: reserved
+  uint32_t lapsed = 0;  // expired
+  uint32_t paid = 0;
+  uint32_t first_open = kNone;  // newest reserved order
+  uint32_t next = kNone;
+  // The desk's note: the deadline after which fewer than `room_limit` are open; 0: not known since the last change.
+  uint32_t room_limit = 0;
+  int64_t room_boot_ns = 0;
+};
+static_assert(sizeof(User) <= 64);
+
 // What one user has to do with one item: the purchase limit is kept here, and the list of the user's orders begins here.
 struct Holding {
   uint64_t user_hash = 0;
-  TextRef user;
+  TextRef user;  // the cell of owner's name
+  uint32_t owner = kNone;
   ItemId item = kNoItem;
   uint32_t units = 0;  // reserved or paid
   uint32_t orders = 0;
@@ -119,11 +140,15 @@ class StreamState {
   uint32_t find_order(OrderId id) const;
   uint32_t find_by_key(OrderHashes hashes, std::string_view user, std::string_view key) const;
   uint32_t find_holding(uint64_t user_hash, std::string_view user, ItemId item) const;
+  uint32_t find_user(uint64_t user_hash, std::string_view user) const;
   uint32_t find_payment(uint32_t order, std::string_view payment_id) const;
 
   const Order& order(uint32_t index) const { return orders_[index]; }
   Order& order(uint32_t index) { return orders_[index]; }
   const Holding& holding(uint32_t index) const { return holdings_[index]; }
+  const User& user(uint32_t index) const { return users_[index]; }
+  User& user(uint32_t index) { return users_[index]; }
+  uint32_t users() const { return users_.used(); }
   const DecidedPayment& payment(uint32_t index) const { return payments_[index]; }
   std::string_view text(TextRef ref) const { return texts_.view(ref); }
   std::string_view user_of(const Order& order) const {
@@ -195,7 +220,15 @@ class StreamState {
   Status reserve(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn, Moment at);
   uint32_t insert_order(const orderlog::Reserve& record, OrderHashes hashes, Lsn lsn);
   uint32_t holding_for(uint64_t user_hash, std::string_view user, ItemId item);
+  uint32_t user_for(uint64_t user_hash, std::string_view user);
+  User& owner_of(uint32_t order_index) {
+    return users_[holdings_[orders_[order_index].holding].owner];
+  }
   void attach(uint32_t order_index);
+  void detach(uint32_t order_index);
+  void set_state(uint32_t order_index, OrderState state);
+  void count_in(uint32_t order_index);
+  void count_out(uint32_t order_index);
   void set_inactive(uint32_t order_index, OrderState state);
   void set_active(uint32_t order_index, OrderState state);
   void add_payment(uint32_t order_index, const orderlog::Payment& record);
@@ -205,11 +238,13 @@ class StreamState {
   uint32_t orders_max_;
   Slab<Order> orders_;
   Slab<Holding> holdings_;
+  Slab<User> users_;
   Slab<DecidedPayment> payments_;
   TextArena texts_;
   Buckets by_id_;
   Buckets by_key_;
   Buckets by_holding_;
+  Buckets by_user_;
   std::vector<ItemStock> stocks_;
   std::vector<RegisteredItem> items_;
   std::unordered_set<std::string> codes_;  // of items_

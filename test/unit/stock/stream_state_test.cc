@@ -40,6 +40,38 @@ Payment payment(RecordType outcome, std::string_view id = "p1") {
           .payment_id = id};
 }
 
+// What is counted of a user, by looking at all orders.
+User count_orders_of(const StreamState& state, std::string_view user) {
+  User counted;
+  for (uint32_t index = 0; index < state.orders_touched(); ++index) {
+    const Order& order = state.order(index);
+    if (!order.is_live || state.user_of(order) != user) continue;
+    ++counted.orders;
+    counted.open += order.state == OrderState::reserved;
+    counted.lapsed += order.state == OrderState::expired;
+    counted.paid += order.state == OrderState::paid;
+  }
+  return counted;
+}
+void check_user(const StreamState& state, std::string_view user) {
+  const User expected = count_orders_of(state, user);
+  const uint32_t index = state.find_user(state.user_hash(user), user);
+  REQUIRE((index == kNone) == (expected.orders == 0));
+  if (index == kNone) return;
+  const User& counted = state.user(index);
+  CHECK(counted.orders == expected.orders);
+  CHECK(counted.open == expected.open);
+  CHECK(counted.lapsed == expected.lapsed);
+  CHECK(counted.paid == expected.paid);
+  uint32_t open = 0;
+  for (uint32_t at = counted.first_open; at != kNone; at = state.order(at).next_open) {
+    CHECK(state.order(at).state == OrderState::reserved);
+    CHECK(state.user_of(state.order(at)) == user);
+    ++open;
+  }
+  CHECK(open == expected.open);
+}
+
 TEST_SUITE("stock/stream_state") {
   TEST_CASE("records that cannot follow what came before are refused and change nothing") {
     StreamState state = with_units(2);
@@ -307,6 +339,62 @@ TEST_SUITE("stock/stream_state") {
       CHECK(state.holding(holding).units == units);
       CHECK(state.holding(holding).newest_active == newest_active);
     }
+  }
+
+  TEST_CASE("what is counted of a user follows from the orders in memory whichever way they came") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed ", seed);
+    std::mt19937 random(seed);
+    StreamState state(kKey, 4'000);
+    Lsn lsn = 0;
+    for (ItemId item = 0; item < 3; ++item)
+      REQUIRE(bool(state.apply(Grant{.item = item, .accepted = 20'000}, ++lsn, kNow)));
+    std::vector<OrderId> known;
+    for (uint64_t step = 1; step < 5'000; ++step) {
+      if (known.empty() || random() % 10 < 4) {
+        known.push_back(OrderId::make(0, step, 3));
+        const std::string user = "u" + std::to_string(random() % 20);
+        Reserve one = reserve(known.back(), 1, user);
+        one.item = random() % 3;
+        one.pay_before_ms = 10'000 + static_cast<int64_t>(random() % 1'000);
+        REQUIRE(bool(state.apply(one, ++lsn, kNow)));
+        continue;
+      }
+      const size_t at = random() % known.size();
+      const OrderId id = known[at];
+      const std::string payment_id = "p" + std::to_string(step);
+      Payment pays = payment(RecordType::paid, payment_id);
+      pays.order = id;
+      const Record changes[] = {Cancel{.order = id}, Expire{.order = id}, pays,
+                                Forget{.order = id}};
+      pays.outcome = RecordType::late_paid;
+      const unsigned what = random() % 5;
+      // Most are refused: then nothing may be counted either.
+      const bool is_done = bool(what < 4 ? state.apply(changes[what], lsn + 1, kNow)
+                                         : state.apply(pays, lsn + 1, kNow));
+      lsn += is_done;
+      if (is_done && what == 3) known.erase(known.begin() + static_cast<long>(at));
+    }
+    StreamState again(kKey, 4'000);
+    for (ItemId item = 0; item < 3; ++item)
+      REQUIRE(bool(again.apply(Grant{.item = item, .accepted = 20'000}, lsn, {})));
+    for (const OrderId id : known) {
+      const Order& order = state.order(state.find_order(id));
+      Reserve one = reserve(id, 1, state.user_of(order));
+      one.item = state.item_of(order);
+      REQUIRE(bool(again.apply(OrderImage{.reserve = one, .state = order.state}, lsn, {})));
+    }
+    for (unsigned u = 0; u < 20; ++u) {
+      check_user(state, "u" + std::to_string(u));
+      check_user(again, "u" + std::to_string(u));
+      CHECK(count_orders_of(again, "u" + std::to_string(u)).open ==
+            count_orders_of(state, "u" + std::to_string(u)).open);
+    }
+    for (const OrderId id : known)
+      if (state.order(state.find_order(id)).state == OrderState::reserved)
+        REQUIRE(bool(state.apply(Cancel{.order = id}, ++lsn, kNow)));
+    for (const OrderId id : known) REQUIRE(bool(state.apply(Forget{.order = id}, ++lsn, kNow)));
+    CHECK(state.users() == 0);
   }
 }
 

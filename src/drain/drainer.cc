@@ -211,6 +211,7 @@ bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
 }
 
 Drainer::Step Drainer::drain(Tail& tail) {
+  const int64_t began_boot_ns = clock_.now().boot_ns;
   const Lsn durable = tail.stream.marks->durable.get();
   batch_.start(tail.stream.key, tail.position);
   while (batch_.records() < bounds::drain_records_per_transaction) {
@@ -221,7 +222,9 @@ Drainer::Step Drainer::drain(Tail& tail) {
   if (batch_.records() == 0) return Step::idle;
   CHECK(drained_lsn(batch_.after()) <= durable);
   const Status written = write(tail);
-  return written ? Step::drained : block(written.error().message);
+  if (!written) return block(written.error().message);
+  measure(began_boot_ns);
+  return Step::drained;
 }
 
 // A database that knows nothing of a stream whose first segments are gone, or lacks a part that is gone: the orders of the
@@ -296,6 +299,11 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
         text_of(tail.stream.key).c_str(), rejected);
 }
 
+void Drainer::measure(int64_t began_boot_ns) {
+  rate_.observe(batch_.rows(), clock_.now().boot_ns - began_boot_ns);
+  if (on_rate_) on_rate_(rate_.per_second());
+}
+
 void Drainer::publish(const Tail& tail, int64_t wall_ns) {
   tail.stream.marks->drained.raise(drained_lsn(tail.position));
   if (wall_ns != 0) tail.stream.marks->drained_wall_ns.store(wall_ns, std::memory_order_release);
@@ -354,6 +362,11 @@ std::string Drainer::problem() const {
 }
 
 // ---- The thread
+
+void Drainer::set_on_rate(std::function<void(uint32_t)> on_rate) {
+  on_rate_ = std::move(on_rate);
+  on_rate_(rate_.per_second());
+}
 
 void Drainer::start() {
   CHECK(!thread_.joinable());

@@ -35,6 +35,7 @@
 #include "base/clock.h"
 #include "drain/batch.h"
 #include "drain/comparison.h"
+#include "drain/drain_rate.h"
 #include "drain/kinship.h"
 #include "drain/sink.h"
 #include "drain/source.h"
@@ -90,6 +91,10 @@ class Drainer {
   // streams were read there.
   [[nodiscard]] bool is_drained() const;
 
+  // Called by the drainer's thread with the new reservations a second that the database takes (drain_rate.h), at once and
+  // behind each transaction. Before start().
+  void set_on_rate(std::function<void(uint32_t per_second)> on_rate);
+
   void start();
   // Looks for work at once instead of within 100 ms.
   void wake();
@@ -137,6 +142,7 @@ class Drainer {
   Status write(Tail& tail);
   void count(const Tail& tail, size_t records, size_t rows, size_t rejected);
   void publish(const Tail& tail, int64_t wall_ns);
+  void measure(int64_t began_boot_ns);
 
   Step block(const std::string& cause);
   void unblock();
@@ -163,6 +169,8 @@ class Drainer {
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = bounds::drain_retry_ms_min;
 
+  DrainRate rate_;
+  std::function<void(uint32_t)> on_rate_;
   DrainStats stats_;
   std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread
   mutable std::mutex mutex_;            // guards the next three, and gaps

@@ -73,6 +73,10 @@ $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^
 
+$(BUILD)/order_limits: $(BUILD)/perf/order_limits.o $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
 # Only one object knows the version, and it is rebuilt only when that changes.
 $(BUILD)/version.txt: FORCE
 	@mkdir -p $(@D) && echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || echo '$(VERSION) $(COMMIT)' > $@
@@ -182,8 +186,8 @@ guards:  ## every guard of test/guards taken out, one by one: each must be notic
 	@$(compile) $(BUILD)/unit_tests
 	@scripts/guards $(if $(AREA),--area '$(AREA)') $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
-perf:  ## build what perf/compare measures
-	@$(compile) $(BUILD)/stampede $(BUILD)/floor
+perf:  ## build what perf/compare and perf/order_limits measure
+	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/order_limits
 
 tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-tidy) of what has changed since they passed
 	@scripts/deps tidy && scripts/tidy

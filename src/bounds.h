@@ -62,6 +62,16 @@ constexpr unsigned keys_per_kind_max =
 constexpr int64_t signature_skew_s_max = 300;  // how far a payment's time may be from ours
 constexpr int64_t link_valid_s = 300;          // from being asked for to the order
 
+// Limits on orders
+constexpr size_t user_window_cells = size_t{1} << 24;  // of all shards together, 16 bytes each
+constexpr uint32_t open_per_user_max = 1'000;
+constexpr uint32_t lapses_free = 2;          // reservations that a user may let expire
+constexpr uint32_t lapse_doublings_max = 4;  // of the pause behind further ones
+constexpr int64_t lapse_pause_ms_max = 24LL * 3600 * 1000;
+constexpr int64_t order_burst_ms = 50;  // a bucket holds the tokens of so long, and one at least
+constexpr int64_t order_spread_ms_max = 30'000;  // over which refused clients come back
+constexpr uint32_t refusal_items = 128;          // whose refusals a shard counts by reason
+
 // HTTP deadlines
 constexpr int64_t head_deadline_ms = 5'000;  // from a request's first byte to the end of its head
 constexpr int64_t body_deadline_ms = 5'000;

@@ -35,8 +35,8 @@ struct Flags {
   std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
-  uint32_t shards = 0, node = 0, connections = 0, connections_address = 0;
-  std::string rate_address = "0", address_header;
+  uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;
+  std::string rate_address = "0", address_header, rate_user = "0", order_rate = "0";
   double retain_hours = 24;
   Units lease_max = 256;
   size_t segment_bytes = bounds::segment_bytes_default;
@@ -56,6 +56,20 @@ void declare_addresses(CLI::App& app, Flags& flags) {
                  "with --trust-gateway: the header in which the gateway names the buyer's address, "
                  "such as X-Real-IP (default: the peer of the connection counts)")
       ->type_name("NAME");
+}
+
+// How much one user, and all together, may ask for.
+void declare_order_limits(CLI::App& app, Flags& flags) {
+  app.add_option("--rate-user", flags.rate_user,
+                 "order requests of one user in a window, such as 20/1s; 0: no limit")
+      ->type_name("N/T");
+  add_number(app, "--open-per-user", flags.open_per_user, {0, bounds::open_per_user_max}, "N",
+             "unpaid reservations of one user over all items, up to 1000, and pauses for who lets "
+             "them expire again and again; 0: no limit");
+  app.add_option("--order-rate", flags.order_rate,
+                 "new reservations a second on this node; auto: what the database takes, measured; "
+                 "0: no limit")
+      ->type_name("N|auto");
 }
 
 // What is kept, how much of it, and what may be lost.
@@ -135,6 +149,7 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.key_file,
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
+  declare_order_limits(app, flags);
   declare_limits(app, flags);
   declare_addresses(app, flags);
 }
@@ -226,6 +241,21 @@ Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
   return Ok{};
 }
 
+// What one user, and all together, may ask for.
+Status take_order_limits(const Flags& flags, door::Limits& limits) {
+  const std::optional<door::Rate> user = door::parse_rate(flags.rate_user);
+  if (!user)
+    return Error{"--rate-user: expected N/T such as 20/1s, or 0, not '" + flags.rate_user + "'"};
+  limits.user = *user;
+  limits.open_per_user = flags.open_per_user;
+  const std::optional<door::OrderRate> order_rate = door::parse_order_rate(flags.order_rate);
+  if (!order_rate)
+    return Error{"--order-rate: expected a number up to " + std::to_string(bounds::order_rate_max) +
+                 ", auto or 0, not '" + flags.order_rate + "'"};
+  limits.order_rate = *order_rate;
+  return Ok{};
+}
+
 // A header that only the gateway may write; one that means something else already cannot be it.
 Status take_address_header(const Flags& flags, door::Rules& rules) {
   if (flags.address_header.empty()) return Ok{};
@@ -252,6 +282,7 @@ Status take_rules(const Flags& flags, door::Rules& rules) {
   rules.limits.address = *rate;
   rules.limits.connections_address = flags.connections_address;
   rules.limits.connections = flags.connections;
+  if (Status orders = take_order_limits(flags, rules.limits); !orders) return orders;
   if (Status header = take_address_header(flags, rules); !header) return header;
   if (const char* why = door::contradiction_in(rules))
     return Error{"--address-header and --connections-address: " + std::string(why)};

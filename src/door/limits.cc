@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "bounds.h"
 
 namespace stampede::door {
 namespace {
@@ -42,6 +43,14 @@ std::optional<Rate> parse_rate(std::string_view text) {
     if (text == unit.name && *count <= kWindowMsMax / unit.ms)
       return Rate{.requests = *requests, .window_ms = *count * unit.ms};
   return std::nullopt;
+}
+
+std::optional<OrderRate> parse_order_rate(std::string_view text) {
+  if (text == "0") return OrderRate{};
+  if (text == "auto") return OrderRate{.is_automatic = true};
+  const std::optional<uint32_t> per_second = take_number(text, bounds::order_rate_max);
+  if (!per_second || !text.empty()) return std::nullopt;
+  return OrderRate{.per_second = *per_second};
 }
 
 std::string text_of(const Rate& rate) {

@@ -32,6 +32,9 @@ struct OrderRate {
   friend bool operator==(const OrderRate&, const OrderRate&) = default;
 };
 
+// A number from 1 to 1,000,000,000, `auto` or `0`; nothing for anything else.
+[[nodiscard]] std::optional<OrderRate> parse_order_rate(std::string_view text);
+
 // What is given up to keep the rest going, from nothing to nearly everything; each level holds those before it.
 enum class Degrade : uint8_t {
   none,

@@ -18,21 +18,22 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "bounds.h"
 
 namespace stampede::drain {
 
 class DrainRate {
  public:
   static constexpr uint64_t kRowsLeast = 64;
-  static constexpr uint32_t kFirst = 5'000, kLeast = 100, kMost = 1'000'000'000;
+  static constexpr uint32_t kFirst = 5'000, kLeast = 100;
 
   // A transaction that was committed.
   void observe(uint64_t rows, int64_t took_ns) {
     if (rows < kRowsLeast || took_ns <= 0) return;
     const double measured = static_cast<double>(rows) / 2 * kSecond / static_cast<double>(took_ns);
     const double likely = std::clamp(measured, per_second_ / 2, per_second_ * 2);
-    per_second_ =
-        std::clamp(per_second_ + (likely - per_second_) / 4, double{kLeast}, double{kMost});
+    per_second_ = std::clamp(per_second_ + (likely - per_second_) / 4, double{kLeast},
+                             double{bounds::order_rate_max});
   }
   // New reservations a second.
   uint32_t per_second() const { return static_cast<uint32_t>(per_second_); }

@@ -197,6 +197,8 @@ MayEnd Node::reconcile_database() {
   }
   drain_streams_ = std::make_unique<DrainStreams>(data_, marks);
   drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams_->all());
+  drainer_->set_on_rate(
+      [this](uint32_t per_second) { process_->order_rates.set_measured(per_second); });
   const drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);

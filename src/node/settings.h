@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cluster/redis_url.h"
+#include "door/rules.h"
 #include "drain/database.h"
 #include "http/own_hosts.h"
 #include "net/address.h"

@@ -76,6 +76,20 @@ std::string ledger_json(const LedgerStatus& ledger) {
   return json += ']';
 }
 
+// {"sold_out":12,"rate_limited_user":3}
+std::string refused_json(const stock::ItemRefusals& item) {
+  std::string json = "{";
+  for (unsigned reason = 0; reason < stock::kRefusalReasons; ++reason) {
+    if (item.by_reason[reason] == 0) continue;
+    const RefusalReason words = words_of(reason);
+    if (json.size() > 1) json += ',';
+    json.append("\"").append(words.code);
+    if (!words.limit.empty()) json.append("_").append(words.limit);
+    json.append("\":").append(std::to_string(item.by_reason[reason]));
+  }
+  return json += '}';
+}
+
 }  // namespace
 
 Admin::Admin(Shard& shard, const ledger::OperatorsLink& ledger, Process& process, AdminInfo info,
@@ -234,6 +248,7 @@ TextAnswer Admin::metrics() const {
                         .items = shard_.catalog().id_end(),
                         .drain = drain_view_(),
                         .drainer_lag_ms = drainer_lag_ms(),
+                        .catalog = &shard_.catalog(),
                         .shared_ledger = ledger_view_()};
   return {.content_type = http::kPrometheusText,
           .headers = kNoStore,
@@ -267,6 +282,7 @@ TextAnswer Admin::status(ItemId first) const {
 void Admin::append_items(ItemId first, std::string& json) const {
   const stock::Catalog& catalog = shard_.catalog();
   const ItemId end = std::min<ItemId>(catalog.id_end(), first + bounds::items_per_page);
+  const std::vector<stock::ItemRefusals> refusals = refusals_of(process_);
   json += "\"items\":[";
   for (ItemId item = first; item < end; ++item) {
     const stock::RegisteredItem& known = shard_.state().items()[item];
@@ -278,6 +294,8 @@ void Admin::append_items(ItemId first, std::string& json) const {
     add(json, "total", known.total());
     add(json, "supplied", known.supplied);
     add(json, "withdrawn", known.withdrawn);
+    const auto refused = std::ranges::find(refusals, item, &stock::ItemRefusals::item);
+    if (refused != refusals.end()) json += ",\"refused\":" + refused_json(*refused);
     json += '}';
   }
   json += ']';

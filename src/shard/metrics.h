@@ -10,6 +10,7 @@
 
 #include "base/histogram.h"
 #include "order.h"
+#include "stock/refusals.h"
 
 namespace stampede::shard {
 
@@ -41,7 +42,11 @@ struct Metrics {
   Counter requests_waiting, waits, waits_timed_out, answers_held, watchers;
   Counter leases, units_leased, units_returned;
   Counter requests_forwarded;
-  Counter new_orders_refused;  // the verdict that refuses them now; 0 when none does
+  Counter users_known;            // who hold or held an order in memory
+  Counter user_counts_forgotten;  // of the windows of --rate-user
+  Counter new_orders_refused;     // the verdict that refuses them now; 0 when none does
+
+  stock::Refusals refusals;  // of orders, by item and reason
 
   // Order log and turns
   Counter log_writes, log_bytes, segments_ready;

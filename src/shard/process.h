@@ -20,6 +20,7 @@
 #include "shard/public_api.h"
 #include "shard/stop.h"
 #include "stock/catalog.h"
+#include "stock/order_rates.h"
 
 namespace stampede::shard {
 
@@ -44,6 +45,7 @@ struct Process {
   std::atomic<uint64_t> drain_lag_max{0};
   std::atomic<bool> has_database{true};
   std::atomic<Units> lease_max{256};
+  stock::OrderRates order_rates;
   // Called by shard 0 when an item is new or changed, before its own sale of it; for the drainer's names of items.
   std::function<void(const stock::ItemTerms&)> on_terms;
   // Replaced by the key reader on SIGHUP; the number is raised after the keys.

@@ -215,7 +215,8 @@ PublicApi::Objection PublicApi::list(const http::Request& request, const http::R
 PublicApi::Objection PublicApi::read(const http::Request& request, const http::Route& route,
                                      const ReplyTo& place) {
   OrderRequest order;
-  order.kind = route.wait_ms > 0 ? RequestKind::watch : RequestKind::read;
+  const bool may_wait = rules_->limits.degrade < door::Degrade::no_polls;
+  order.kind = route.wait_ms > 0 && may_wait ? RequestKind::watch : RequestKind::read;
   order.order = route.order_id;
   order.reply_to = place;
   if (Objection no = take_user(request, order)) return no;

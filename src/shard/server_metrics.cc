@@ -14,6 +14,8 @@ extern "C" [[gnu::weak]] int mallctl(const char* name, void* old_value, size_t* 
 namespace stampede::shard {
 namespace {
 
+constexpr size_t kItemsByReasonMax = 100;
+
 std::string shard_label(uint32_t shard) {
   return label("shard", std::to_string(shard));
 }
@@ -59,6 +61,10 @@ constexpr ShardCounter kShardCounters[] = {
      &Metrics::orders_max},
     {"counter", "expired_orders_total", "Reservations that nobody paid for in time.",
      &Metrics::orders_expired},
+    {"gauge", "known_users", "Users who hold or held an order in memory.", &Metrics::users_known},
+    {"counter", "forgotten_user_counts_total",
+     "Counts of --rate-user that were given up before their window was over.",
+     &Metrics::user_counts_forgotten},
     {"counter", "forgotten_orders_total", "Orders whose time to be read is over.",
      &Metrics::orders_forgotten},
     {"gauge", "waiting_requests", "Requests that wait for units.", &Metrics::requests_waiting},
@@ -119,6 +125,20 @@ void add_limits(MetricsText& text, const Process& process) {
   text.counter("forgotten_addresses_total",
                "Addresses that lost their count to one that asked more, within their window.",
                process.addresses.forgotten());
+}
+
+// The items with the most refusals, as many as a shard counts by reason (stock/refusals.h).
+void add_refusals(MetricsText& text, const Process& process, const stock::Catalog& catalog) {
+  text.family("item_refusals_total", "counter",
+              "Orders refused, by item and reason, of the hundred items that refuse most.");
+  for (const stock::ItemRefusals& item : refusals_of(process))
+    for (unsigned reason = 0; reason < stock::kRefusalReasons; ++reason) {
+      if (item.by_reason[reason] == 0) continue;
+      const RefusalReason words = words_of(reason);
+      text.sample(label("item", catalog.code(item.item)) + "," + label("code", words.code) + "," +
+                      label("limit", words.limit),
+                  item.by_reason[reason]);
+    }
 }
 
 void add_watermarks(MetricsText& text, const Process& process) {
@@ -251,6 +271,18 @@ uint64_t lag_records_of(const Process& process, uint32_t shard) {
   return durable > drained ? durable - drained : 0;
 }
 
+std::vector<stock::ItemRefusals> refusals_of(const Process& process) {
+  std::vector<stock::ItemRefusals> sums;
+  for (const auto& metrics : process.metrics) metrics->refusals.add_to(sums);
+  return stock::busiest(std::move(sums), kItemsByReasonMax);
+}
+
+RefusalReason words_of(unsigned reason) {
+  if (reason < kVerdictCount) return {http::info_of(static_cast<Verdict>(reason)).code, ""};
+  return {http::info_of(Verdict::rate_limited).code,
+          name_of(static_cast<Limit>(reason - kVerdictCount))};
+}
+
 bool is_refusing(const Metrics& metrics) {
   const uint64_t verdict = metrics.new_orders_refused.get();
   return verdict != 0 && verdict != static_cast<uint64_t>(Verdict::ok);
@@ -261,6 +293,10 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   add_process(text, view);
   add_answers(text, process);
   add_limits(text, process);
+  if (view.catalog != nullptr) add_refusals(text, process, *view.catalog);
+  text.gauge("order_rate_measured",
+             "New reservations a second that the database takes; 0: there is none.",
+             uint64_t{process.order_rates.measured()});
   add_watermarks(text, process);
   add_shards(text, process);
   add_latencies(text, process);

@@ -46,11 +46,20 @@ struct ServerView {
   uint64_t items = 0;
   DrainStatus drain;
   int64_t drainer_lag_ms = 0;
+  const stock::Catalog* catalog = nullptr;  // names the items whose refusals are shown
   LedgerStatus shared_ledger;
 };
 
 // Records that are durable but not in the database; 0 without a database.
 [[nodiscard]] uint64_t lag_records_of(const Process& process, uint32_t shard);
+
+// Of all shards: the hundred items that refused most orders, by reason (stock/refusals.h).
+[[nodiscard]] std::vector<stock::ItemRefusals> refusals_of(const Process& process);
+// What a reason is called: a code of an answer, and of rate_limited the limit.
+struct RefusalReason {
+  std::string_view code, limit;
+};
+[[nodiscard]] RefusalReason words_of(unsigned reason);
 
 // The shard refuses new orders, for a reason from outside it.
 [[nodiscard]] bool is_refusing(const Metrics& metrics);

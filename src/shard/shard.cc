@@ -20,6 +20,22 @@ constexpr int64_t kBlockedSleepNs =
     10 * kMillisecond;  // the log waits for a segment or a lagging drainer
 constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
 
+stock::NewOrders new_orders_at(door::Degrade level) {
+  if (level >= door::Degrade::static_only) return stock::NewOrders::of_nobody;
+  return level >= door::Degrade::no_new_users ? stock::NewOrders::of_known_users
+                                              : stock::NewOrders::of_all;
+}
+
+// What of the door's limits is decided at the home shard.
+stock::OrderLimits order_limits_of(const door::Limits& limits) {
+  return {.user_requests = limits.user.requests,
+          .user_window_ms = limits.user.window_ms,
+          .open_per_user = limits.open_per_user,
+          .order_rate = limits.order_rate.per_second,
+          .is_order_rate_automatic = limits.order_rate.is_automatic,
+          .new_orders = new_orders_at(limits.degrade)};
+}
+
 }  // namespace
 
 Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net::Net& net,
@@ -41,7 +57,7 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       marks_(*process.marks[settings.shard]),
       mailbox_(settings.shard, process.orders),
       now_(clock.now()),
-      desk_(settings.desk, state, catalog, *this, *this, sequence_max, now_),
+      desk_(settings.desk, state, catalog, *this, *this, process.order_rates, sequence_max, now_),
       connections_(settings.connections, net, metrics_, now_),
       api_(settings.api, connections_, catalog, *this, now_),
       stop_(process.stop_counts, process.shard_count),
@@ -265,6 +281,7 @@ void Shard::pull_levers() {
 // Each part gets what it goes by; all of it holds from this turn's first request on.
 void Shard::take_rules(door::SharedRules rules) {
   connections_.set_limits(rules->limits);
+  desk_.set_limits(order_limits_of(rules->limits));
   api_.set_rules(std::move(rules));
 }
 
@@ -278,6 +295,8 @@ void Shard::publish() {
   metrics_.orders_max.set(std::min(settings_.desk.orders_max, state_.orders_max()));
   metrics_.orders_expired.set(stats.orders_expired);
   metrics_.orders_forgotten.set(stats.orders_forgotten);
+  metrics_.users_known.set(state_.users());
+  metrics_.user_counts_forgotten.set(desk_.user_counts_forgotten());
   metrics_.requests_waiting.set(desk_.waiting());
   metrics_.waits.set(stats.waits);
   metrics_.waits_timed_out.set(stats.waits_timed_out);

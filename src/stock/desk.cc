@@ -15,6 +15,8 @@ constexpr int64_t ms(int64_t milliseconds) {
 
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 constexpr uint32_t kWatcherSweepMs = 1'000;
+// There is no moment that one could name: until some of a thousand orders are forgotten.
+constexpr int64_t kTooOftenNs = 3'600 * kSecond;
 constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
 constexpr uint32_t kForgetOrdersPerSweep = 128;
@@ -22,7 +24,8 @@ constexpr uint32_t kForgetOrdersPerSweep = 128;
 }  // namespace
 
 Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog,
-           Journal& journal, AnswerSink& answers, uint64_t sequence_max, Moment now)
+           Journal& journal, AnswerSink& answers, OrderRates& rates, uint64_t sequence_max,
+           Moment now)
     : settings_(settings),
       state_(state),
       catalog_(catalog),
@@ -30,6 +33,8 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       answers_(answers),
       wheel_(state.orders_max(), now.boot_ns),
       sequence_(sequence_max),
+      rates_(rates),
+      user_windows_(settings.shard_count),
       leases_({.stream_count = settings.shard_count,
                .group_count = settings.group_count,
                .lease_max = settings.lease_max},
@@ -37,6 +42,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
       held_(settings.answers_held_max),
       watchers_(bounds::watchers_max),
       watchers_by_order_(bounds::watchers_max) {
+  deadlines_.reserve(bounds::open_per_user_max);
   for (uint32_t index = 0; index < state_.orders_touched(); ++index) {
     Order& order = state_.order(index);
     if (!order.is_live || order.state != OrderState::reserved) continue;
@@ -76,11 +82,22 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
     return refuse(request, verdict);
   if (request.objection != Verdict::ok) return refuse(request, request.objection);
+  if (!takes_orders_of(request)) return refuse(request, Verdict::overloaded);
+  if (MaybeReached limit = reach_user_rate(request, now, has_waited))
+    return refuse(request, *limit);
+  if (MaybeReached limit = reach_open_limit(request, terms, now)) return refuse(request, *limit);
+  if (MaybeReached limit = reach_order_rate(request, terms, now, has_waited))
+    return refuse(request, *limit);
   if (Verdict verdict = room_verdict(); verdict != Verdict::ok) return refuse(request, verdict);
 
   leases_.note_demand(request.item, now);
   switch (supply_of(request.item, request.quantity, now, has_waited)) {
     case Leases::Supply::here:
+      // Another shard may have taken the last token in this moment.
+      if (!take_token(request.item, terms, now))
+        return refuse(request,
+                      order_rate_reached(request, terms, now)
+                          .value_or(Reached{.limit = Limit::sale, .wait_ns = kMillisecond}));
       return reserve(request, hashes, terms, now);
     case Leases::Supply::unknown:
       return wait_for_units(request, now);
@@ -96,6 +113,7 @@ void Desk::refuse_for_lack_of_units(const OrderRequest& request, Moment now) {
   if (left == 0) return refuse(request, Verdict::sold_out);
   OrderAnswer answer = answer_to(request, Verdict::not_enough);
   answer.available = left;
+  answers_.count_refusal(request.item, Verdict::not_enough, Limit::none);
   emit(answer, 0);
 }
 
@@ -120,12 +138,13 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
   if (index == kNone) return false;
   const Holding& holding = state_.holding(index);
   if (holding.units + request.quantity > terms.per_user_limit) {
+    answers_.count_refusal(request.item, Verdict::limit_reached, Limit::none);
     answer_with_order(request, Verdict::limit_reached, holding.newest_active);
     return true;
   }
   // Whoever reserves and cancels a thousand times is not buying.
   if (holding.orders < bounds::orders_per_holding_max) return false;
-  refuse(request, Verdict::rate_limited);
+  refuse(request, Reached{.limit = Limit::user, .wait_ns = kTooOftenNs});
   return true;
 }
 
@@ -142,6 +161,107 @@ Verdict Desk::sale_verdict(const SaleTerms& terms, Moment now) const {
   }
   CHECK(false);
 }
+
+// ---- limits ----
+
+bool Desk::takes_orders_of(const OrderRequest& request) const {
+  switch (limits_.new_orders) {
+    case NewOrders::of_all:
+      return true;
+    case NewOrders::of_known_users:
+      return state_.find_user(request.user_hash, request.user) != kNone;
+    case NewOrders::of_nobody:
+      return false;
+  }
+  CHECK(false);
+}
+
+Desk::MaybeReached Desk::reach_user_rate(const OrderRequest& request, Moment now, bool has_waited) {
+  if (limits_.user_requests == 0 || has_waited) return std::nullopt;
+  const int64_t wait_ns =
+      user_windows_.count(request.user_hash, limits_.user_requests, limits_.user_window_ms, now);
+  if (wait_ns == 0) return std::nullopt;
+  return Reached{.limit = Limit::user, .wait_ns = wait_ns};
+}
+
+// Unpaid reservations, and the pause behind those that expired. A reservation that makes room by expiring lapses itself.
+Desk::MaybeReached Desk::reach_open_limit(const OrderRequest& request, const SaleTerms& terms,
+                                          Moment now) {
+  if (limits_.open_per_user == 0) return std::nullopt;
+  const uint32_t index = state_.find_user(request.user_hash, request.user);
+  if (index == kNone) return std::nullopt;
+  User& user = state_.user(index);
+  if (user.open >= limits_.open_per_user) {
+    const uint64_t lapsed = uint64_t{user.lapsed} + user.open - limits_.open_per_user + 1;
+    const int64_t deadline_boot_ns = room_deadline_boot_ns(user);
+    const int64_t until_boot_ns = std::max(
+        TimerWheel::expires_boot_ns(deadline_boot_ns),
+        deadline_boot_ns + ms(pause_after_lapses_ms(lapsed, user.paid, terms.pay_window_s)));
+    return Reached{.limit = Limit::open, .wait_ns = until_boot_ns - now.boot_ns};
+  }
+  const int64_t pause_ms = pause_after_lapses_ms(user.lapsed, user.paid, terms.pay_window_s);
+  const int64_t left_ns = (user.last_lapse_ms + pause_ms) * kMillisecond - now.wall_ns;
+  if (pause_ms == 0 || left_ns <= 0) return std::nullopt;
+  // A clock that was set back makes no pause longer.
+  return Reached{.limit = Limit::open, .wait_ns = std::min(left_ns, ms(pause_ms))};
+}
+
+// The deadline of the reservation whose end leaves room for one more. Remembered until one of the user's changes: whoever
+// keeps asking does not have them looked through each time.
+int64_t Desk::room_deadline_boot_ns(User& user) {
+  if (user.room_limit == limits_.open_per_user) return user.room_boot_ns;
+  deadlines_.clear();
+  for (uint32_t order = user.first_open; order != kNone; order = state_.order(order).next_open)
+    deadlines_.push_back(state_.order(order).deadline_boot_ns);
+  const auto last = deadlines_.begin() + (user.open - limits_.open_per_user);
+  std::ranges::nth_element(deadlines_, last);
+  user.room_limit = limits_.open_per_user;
+  user.room_boot_ns = *last;
+  return user.room_boot_ns;
+}
+
+uint32_t Desk::order_rate() const {
+  return limits_.is_order_rate_automatic ? rates_.measured() : limits_.order_rate;
+}
+
+Desk::MaybeReached Desk::reach_order_rate(const OrderRequest& request, const SaleTerms& terms,
+                                          Moment now, bool has_waited) {
+  if (terms.order_rate == 0 && order_rate() == 0) return std::nullopt;
+  const MaybeReached reached = order_rate_reached(request, terms, now);
+  if (!reached) return std::nullopt;
+  // An item that is gone is not to be waited for, and without a question nobody would ever learn that it is.
+  leases_.ask_if_older(request.item, bounds::sold_out_reread_ms, now);
+  if (supply_of(request.item, request.quantity, now, has_waited) == Leases::Supply::gone)
+    return std::nullopt;
+  return reached;
+}
+
+Desk::MaybeReached Desk::order_rate_reached(const OrderRequest& request, const SaleTerms& terms,
+                                            Moment now) {
+  const auto look = [&](RateBucket& bucket, uint32_t per_second, Limit limit) -> Reached {
+    const int64_t wait_ns = per_second == 0 ? 0 : bucket.wait_ns(per_second, now.boot_ns);
+    if (wait_ns == 0) return {};
+    const int64_t share_ns = bucket.spread_ns(request.user_hash, per_second, now.boot_ns);
+    return {.limit = limit, .wait_ns = wait_ns + share_ns};
+  };
+  const Reached of_item = look(rates_.of_item(request.item), terms.order_rate, Limit::item);
+  const Reached of_sale = look(rates_.sale(), order_rate(), Limit::sale);
+  const Reached& later = of_item.wait_ns >= of_sale.wait_ns ? of_item : of_sale;
+  if (later.limit == Limit::none) return std::nullopt;
+  return later;
+}
+
+// One of the item's and one of the sale's, or none of either.
+bool Desk::take_token(ItemId item, const SaleTerms& terms, Moment now) {
+  RateBucket& of_item = rates_.of_item(item);
+  if (terms.order_rate != 0 && !of_item.take(terms.order_rate, now.boot_ns)) return false;
+  const uint32_t per_second = order_rate();
+  if (per_second == 0 || rates_.sale().take(per_second, now.boot_ns)) return true;
+  if (terms.order_rate != 0) of_item.put_back(terms.order_rate);
+  return false;
+}
+
+// ---- room ----
 
 Verdict Desk::room_verdict() const {
   if (refusal_ != Verdict::ok) return refusal_;
@@ -511,7 +631,19 @@ void Desk::refuse(const OrderRequest& request, Verdict verdict) {
     answer.limit = request.objection_limit;
     answer.retry_after_ms = request.objection_retry_ms;
   }
+  if (request.kind == RequestKind::create)
+    answers_.count_refusal(request.item, verdict, answer.limit);
   if (verdict == Verdict::not_started) answer.starts_at_ms = catalog_.sale(request.item).starts_ms;
+  emit(answer, 0);
+}
+
+// Rounded up: a millisecond earlier would be too early.
+void Desk::refuse(const OrderRequest& request, const Reached& reached) {
+  answers_.count_refusal(request.item, Verdict::rate_limited, reached.limit);
+  OrderAnswer answer = answer_to(request, Verdict::rate_limited);
+  answer.limit = reached.limit;
+  answer.retry_after_ms = static_cast<uint32_t>(
+      std::clamp<int64_t>((reached.wait_ns + kMillisecond - 1) / kMillisecond, 1, UINT32_MAX));
   emit(answer, 0);
 }
 

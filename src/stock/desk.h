@@ -4,9 +4,15 @@
 // the desk holds back until the record is durable. Nothing is decided twice: what a record says stands.
 //
 // The path of a create, top to bottom in desk.cc: seen this key before? → at the purchase limit? → is the sale open? →
-// has the door an objection? → is there room? → units in the pool? Take them; otherwise wait in the item's line until the ledger grants more, says
+// has the door an objection? → are new orders taken of this user? → the limits of the user → the rates of the item and the
+// sale → is there room? → units in the pool? Take them; otherwise wait in the item's line until the ledger grants more, says
 // that none are left, or 100 ms have passed. A request that waited is decided from the top again when its turn comes,
 // so two copies of one request cannot both win, and the second one learns the first one's order.
+//
+// A limit stands behind whatever shows an order that the user has already, so a winner who asks again is never refused by
+// one; payments, cancels and reads do not come near it. Each refusal names the moment at which the request would pass
+// that limit. A request counts once, when it first comes so far: not again behind its wait in the line. An item that is
+// gone is gone whatever its rate: sold_out is said then, and the ledger is asked as if there were no rate.
 //
 // Units come from the ledger in batches: leases.h has them, and answers whether an order's units are here, are certainly
 // gone, or may still come.
@@ -17,6 +23,9 @@
 //            item's line ────┘ take_news() from the ledger
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "base/clock.h"
 #include "base/ring.h"
 #include "order.h"
@@ -25,9 +34,12 @@
 #include "stock/journal.h"
 #include "stock/leases.h"
 #include "stock/lines.h"
+#include "stock/order_limits.h"
+#include "stock/order_rates.h"
 #include "stock/steady_wall.h"
 #include "stock/stream_state.h"
 #include "stock/timer_wheel.h"
+#include "stock/user_windows.h"
 
 namespace stampede::stock {
 
@@ -36,6 +48,8 @@ class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
   virtual void deliver(const OrderAnswer& answer) = 0;
+  // An order for this item was refused: for the counts of an operator.
+  virtual void count_refusal(ItemId item, Verdict verdict, Limit limit) = 0;
 };
 
 struct DeskSettings {
@@ -60,7 +74,10 @@ class Desk final {
  public:
   // The references must outlive the desk. `sequence_max`: the highest sequence number of any stream of this node.
   Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog, Journal& journal,
-       AnswerSink& answers, uint64_t sequence_max, Moment now);
+       AnswerSink& answers, OrderRates& rates, uint64_t sequence_max, Moment now);
+
+  // What new orders are held to from now on.
+  void set_limits(const OrderLimits& limits) { limits_ = limits; }
 
   // Decides a request now, or lets it wait; the answer comes through the sink, perhaps within this call.
   void handle(const OrderRequest& request, Moment now);
@@ -97,6 +114,7 @@ class Desk final {
   uint32_t waiting() const { return lines_.size(); }
   uint32_t held() const { return held_.size(); }
   uint32_t watchers() const { return watchers_.used(); }
+  uint64_t user_counts_forgotten() const { return user_windows_.forgotten(); }
 
  private:
   struct Held {
@@ -108,10 +126,26 @@ class Desk final {
     ReplyTo reply_to;
     int64_t until_boot_ns;
   };
+  // A limit that is reached, and how long until the request would pass it.
+  struct Reached {
+    Limit limit = Limit::none;
+    int64_t wait_ns = 0;
+  };
+  using MaybeReached = std::optional<Reached>;
+
   void create(const OrderRequest& request, Moment now, bool has_waited);
   bool answer_known_key(const OrderRequest& request, OrderHashes hashes);
   bool answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms);
   Verdict sale_verdict(const SaleTerms& terms, Moment now) const;
+  bool takes_orders_of(const OrderRequest& request) const;
+  MaybeReached reach_user_rate(const OrderRequest& request, Moment now, bool has_waited);
+  MaybeReached reach_open_limit(const OrderRequest& request, const SaleTerms& terms, Moment now);
+  MaybeReached reach_order_rate(const OrderRequest& request, const SaleTerms& terms, Moment now,
+                                bool has_waited);
+  int64_t room_deadline_boot_ns(User& user);
+  uint32_t order_rate() const;
+  MaybeReached order_rate_reached(const OrderRequest& request, const SaleTerms& terms, Moment now);
+  bool take_token(ItemId item, const SaleTerms& terms, Moment now);
   Verdict room_verdict() const;
   Verdict no_room_verdict() const;
   void reserve(const OrderRequest& request, OrderHashes hashes, const SaleTerms& terms, Moment now);
@@ -136,6 +170,7 @@ class Desk final {
 
   Lsn commit(const orderlog::Record& record, Moment now);
   void refuse(const OrderRequest& request, Verdict verdict);
+  void refuse(const OrderRequest& request, const Reached& reached);
   void answer_with_order(const OrderRequest& request, Verdict verdict, uint32_t index);
   OrderAnswer answer_to(const OrderRequest& request, Verdict verdict) const;
   void emit(const OrderAnswer& answer, Lsn lsn);
@@ -155,6 +190,11 @@ class Desk final {
   Lsn durable_ = 0;
   Lsn drained_ = 0;
   Verdict refusal_ = Verdict::ok;
+
+  OrderLimits limits_;
+  OrderRates& rates_;
+  UserWindows user_windows_;
+  std::vector<int64_t> deadlines_;  // of one user's reservations, while they are looked at
 
   Leases leases_;
   Lines lines_;

@@ -9,8 +9,7 @@ TimerWheel::TimerWheel(uint32_t timers_max, int64_t now_ns)
 
 void TimerWheel::schedule(uint32_t timer, int64_t deadline_ns) {
   CHECK(!is_scheduled(timer));
-  // Rounded up: a timer that fires early would take an order from a client who is still in time.
-  const uint64_t tick = (uint64_t(std::max<int64_t>(deadline_ns, 0)) >> kTickBits) + 1;
+  const uint64_t tick = tick_of(deadline_ns);
   links_[timer].tick = tick;
   put(timer, tick);
   ++size_;

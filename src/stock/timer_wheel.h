@@ -22,6 +22,11 @@ class TimerWheel {
   // Timers are named by numbers below timers_max.
   TimerWheel(uint32_t timers_max, int64_t now_ns);
 
+  // When a timer with this deadline is due, unless there is a backlog.
+  static int64_t expires_boot_ns(int64_t deadline_ns) {
+    return static_cast<int64_t>(tick_of(deadline_ns) << kTickBits);
+  }
+
   // `timer` must not be scheduled already.
   void schedule(uint32_t timer, int64_t deadline_ns);
   void cancel(uint32_t timer);  // nothing happens when it is not scheduled
@@ -46,6 +51,10 @@ class TimerWheel {
     uint64_t tick;
   };
 
+  // Rounded up: a timer that fires early would take an order from a client who is still in time.
+  static uint64_t tick_of(int64_t deadline_ns) {
+    return (uint64_t(deadline_ns > 0 ? deadline_ns : 0) >> kTickBits) + 1;
+  }
   void put(uint32_t timer, uint64_t tick);
   uint32_t take_first(uint32_t slot);
   bool deal_out(uint32_t& budget);

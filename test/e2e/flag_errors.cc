@@ -58,6 +58,14 @@ TEST_SUITE("e2e/flag_errors") {
         {"--address-header", "x-user-id", "--trust-gateway"},
         {"--address-header", "X Real", "--trust-gateway"},
         {"--address-header", "X-Real-IP", "--trust-gateway", "--connections-address", "9"},
+        {"--rate-user", "20"},
+        {"--rate-user", "20/1d"},
+        {"--rate-user", "-1/1s"},
+        {"--open-per-user", "-1"},
+        {"--open-per-user", "1001"},
+        {"--order-rate", "fast"},
+        {"--order-rate", "-1"},
+        {"--order-rate", "1000000001"},
     };
     for (auto flags : wrong) {
       std::string name = flags[0];

@@ -7,6 +7,7 @@
 
 #include "ledger/book.h"
 #include "stock/desk.h"
+#include "stock/refusals.h"
 #include "test_journal.h"
 
 namespace stampede::stock {
@@ -14,6 +15,9 @@ namespace stampede::stock {
 class TestAnswers final : public AnswerSink {
  public:
   void deliver(const OrderAnswer& answer) override { answers.push_back(answer); }
+  void count_refusal(ItemId item, Verdict verdict, Limit limit) override {
+    refusals.count(item, verdict, limit);
+  }
   OrderAnswer take() {
     REQUIRE(!answers.empty());
     const OrderAnswer answer = answers.front();
@@ -21,6 +25,7 @@ class TestAnswers final : public AnswerSink {
     return answer;
   }
   std::vector<OrderAnswer> answers;
+  Refusals refusals;
 };
 
 struct Fixture {
@@ -41,7 +46,7 @@ struct Fixture {
     now = {.wall_ns = 1'800'000'000 * kSecond, .boot_ns = 1'000 * kSecond};
     DeskSettings settings;
     settings.shard_count = streams;
-    desk.emplace(settings, state, catalog, journal, answers, 0, now);
+    desk.emplace(settings, state, catalog, journal, answers, rates, 0, now);
   }
 
   OrderRequest create(const std::string& user, Quantity quantity = 1, const std::string& key = "") {
@@ -108,6 +113,7 @@ struct Fixture {
   ledger::Book book;
   TestJournal journal;
   TestAnswers answers;
+  OrderRates rates;
   Moment now;
   std::optional<Desk> desk;
 };

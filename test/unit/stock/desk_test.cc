@@ -109,8 +109,8 @@ TEST_SUITE("stock/desk") {
 
   TEST_CASE("requests inside the desk are bounded by the places for their answers") {
     Fixture f(0);
-    f.desk.emplace(DeskSettings{.answers_held_max = 2}, f.state, f.catalog, f.journal, f.answers, 0,
-                   f.now);
+    f.desk.emplace(DeskSettings{.answers_held_max = 2}, f.state, f.catalog, f.journal, f.answers,
+                   f.rates, 0, f.now);
     f.handle(f.create("a"));
     f.handle(f.create("b"));
     CHECK(f.answers.answers.empty());
@@ -134,8 +134,8 @@ TEST_SUITE("stock/desk") {
 
   TEST_CASE("orders are bounded by their setting below the room of the state") {
     Fixture f(5);
-    f.desk.emplace(DeskSettings{.orders_max = 1}, f.state, f.catalog, f.journal, f.answers, 0,
-                   f.now);
+    f.desk.emplace(DeskSettings{.orders_max = 1}, f.state, f.catalog, f.journal, f.answers, f.rates,
+                   0, f.now);
     CHECK(f.buy("u1").verdict == Verdict::created);
     CHECK(f.buy("u2").verdict == Verdict::overloaded);
   }
@@ -402,8 +402,8 @@ TEST_SUITE("stock/desk") {
     terms.code = std::string_view(code);
     terms.pay_window_s = 10;
     f.catalog.upsert(terms);
-    f.desk.emplace(DeskSettings{.group_count = 2}, f.state, f.catalog, f.journal, f.answers, 0,
-                   f.now);
+    f.desk.emplace(DeskSettings{.group_count = 2}, f.state, f.catalog, f.journal, f.answers,
+                   f.rates, 0, f.now);
     OrderRequest other = f.create("b");
     other.item = 1;
     f.handle(f.create("a"));
@@ -452,8 +452,8 @@ TEST_SUITE("stock/desk") {
     CHECK(f.desk->leases().count(0).pool >= 9);
     f.desk.reset();
     DeskSettings settings;
-    f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.state.sequence_max(),
-                   f.now);
+    f.desk.emplace(settings, f.state, f.catalog, f.journal, f.answers, f.rates,
+                   f.state.sequence_max(), f.now);
     f.pass(1);
     CHECK(f.desk->leases().count(0).pool == 0);
   }

@@ -93,11 +93,8 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   leases_.note_demand(request.item, now);
   switch (supply_of(request.item, request.quantity, now, has_waited)) {
     case Leases::Supply::here:
-      // Another shard may have taken the last token in this moment.
       if (!take_token(request.item, terms, now))
-        return refuse(request,
-                      order_rate_reached(request, terms, now)
-                          .value_or(Reached{.limit = Limit::sale, .wait_ns = kMillisecond}));
+        return refuse(request, lost_token(request, terms, now));
       return reserve(request, hashes, terms, now);
     case Leases::Supply::unknown:
       return wait_for_units(request, now);
@@ -227,28 +224,42 @@ uint32_t Desk::order_rate() const {
 Desk::MaybeReached Desk::reach_order_rate(const OrderRequest& request, const SaleTerms& terms,
                                           Moment now, bool has_waited) {
   if (terms.order_rate == 0 && order_rate() == 0) return std::nullopt;
-  const MaybeReached reached = order_rate_reached(request, terms, now);
-  if (!reached) return std::nullopt;
+  const Reached reached = next_token(request.item, terms, now);
+  if (reached.limit == Limit::none) return std::nullopt;
   // An item that is gone is not to be waited for, and without a question nobody would ever learn that it is.
   leases_.ask_if_older(request.item, bounds::sold_out_reread_ms, now);
   if (supply_of(request.item, request.quantity, now, has_waited) == Leases::Supply::gone)
     return std::nullopt;
+  return spread_out(reached, request, terms, now);
+}
+
+// Until both buckets have a token, and the one that has it later; no limit: they have.
+Desk::Reached Desk::next_token(ItemId item, const SaleTerms& terms, Moment now) {
+  const auto wait_ns = [&](RateBucket& bucket, uint32_t per_second) {
+    return per_second == 0 ? 0 : bucket.wait_ns(per_second, now.boot_ns);
+  };
+  const int64_t item_ns = wait_ns(rates_.of_item(item), terms.order_rate);
+  const int64_t sale_ns = wait_ns(rates_.sale(), order_rate());
+  if (item_ns == 0 && sale_ns == 0) return {};
+  if (item_ns >= sale_ns) return {.limit = Limit::item, .wait_ns = item_ns};
+  return {.limit = Limit::sale, .wait_ns = sale_ns};
+}
+
+// Only of those who are refused: they are counted, and who hears sold_out does not come back.
+Desk::Reached Desk::spread_out(Reached reached, const OrderRequest& request, const SaleTerms& terms,
+                               Moment now) {
+  const bool is_of_item = reached.limit == Limit::item;
+  RateBucket& bucket = is_of_item ? rates_.of_item(request.item) : rates_.sale();
+  const uint32_t per_second = is_of_item ? terms.order_rate : order_rate();
+  reached.wait_ns += bucket.spread_ns(request.user_hash, per_second, now.boot_ns);
   return reached;
 }
 
-Desk::MaybeReached Desk::order_rate_reached(const OrderRequest& request, const SaleTerms& terms,
-                                            Moment now) {
-  const auto look = [&](RateBucket& bucket, uint32_t per_second, Limit limit) -> Reached {
-    const int64_t wait_ns = per_second == 0 ? 0 : bucket.wait_ns(per_second, now.boot_ns);
-    if (wait_ns == 0) return {};
-    const int64_t share_ns = bucket.spread_ns(request.user_hash, per_second, now.boot_ns);
-    return {.limit = limit, .wait_ns = wait_ns + share_ns};
-  };
-  const Reached of_item = look(rates_.of_item(request.item), terms.order_rate, Limit::item);
-  const Reached of_sale = look(rates_.sale(), order_rate(), Limit::sale);
-  const Reached& later = of_item.wait_ns >= of_sale.wait_ns ? of_item : of_sale;
-  if (later.limit == Limit::none) return std::nullopt;
-  return later;
+// Another shard took the last token a moment ago; it may even have put one back since.
+Desk::Reached Desk::lost_token(const OrderRequest& request, const SaleTerms& terms, Moment now) {
+  const Reached next = next_token(request.item, terms, now);
+  if (next.limit == Limit::none) return {.limit = Limit::sale, .wait_ns = kMillisecond};
+  return spread_out(next, request, terms, now);
 }
 
 // One of the item's and one of the sale's, or none of either.

@@ -144,7 +144,10 @@ class Desk final {
                                 bool has_waited);
   int64_t room_deadline_boot_ns(User& user);
   uint32_t order_rate() const;
-  MaybeReached order_rate_reached(const OrderRequest& request, const SaleTerms& terms, Moment now);
+  Reached next_token(ItemId item, const SaleTerms& terms, Moment now);
+  Reached spread_out(Reached reached, const OrderRequest& request, const SaleTerms& terms,
+                     Moment now);
+  Reached lost_token(const OrderRequest& request, const SaleTerms& terms, Moment now);
   bool take_token(ItemId item, const SaleTerms& terms, Moment now);
   Verdict room_verdict() const;
   Verdict no_room_verdict() const;

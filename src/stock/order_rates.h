@@ -10,7 +10,8 @@
 //
 // Who is refused hears when the next token comes, plus a share of the time that those who were refused need altogether: as
 // many as in the last second, at the bucket's rate, 30 s at most. The share follows from the user's hash, another one each
-// second, so that the crowd comes back evenly and not always the same one last. It is never earlier than the token.
+// second, so that the crowd comes back evenly and not always the same one last. It is never earlier than the token. A user
+// who asks all the time makes that time longer for all, up to the 30 s: `--rate-user` stands in front of it.
 //
 // The one place beside the door's addresses where shards share a cache line on the path of an order, and only while a rate
 // is set: one compare-and-swap an order, which at 100,000 orders a second on many shards is some 1 % of their time.

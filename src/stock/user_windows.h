@@ -14,7 +14,7 @@
 // space, touched as they are used): with ten million users in one window some 2 % lose a count of one or so; with a
 // million, none. Measured in test/unit/stock/user_windows_test.cc.
 //
-// A change of the limit keeps all counts; a change of the window's length begins new windows. Owned by one thread.
+// Counts are in memory alone: a restart begins new windows. A change of the limit keeps all counts; a change of the window's length begins new windows. Owned by one thread.
 #pragma once
 
 #include <bit>

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "desk_fixture.h"
 
 namespace stampede::stock {
@@ -403,6 +405,34 @@ TEST_SUITE("stock/desk_limits") {
     CHECK(is_limited(f.buy("u1"), Limit::sale));
     f.pass(1);
     CHECK(f.buy("u1").verdict == Verdict::created);
+  }
+
+  TEST_CASE("the later of the waits for item and sale is named and the refused are spread") {
+    Fixture f(1'000);
+    set_order_rate(f, 10);
+    f.desk->set_limits({.order_rate = 1});
+    REQUIRE(f.buy("u0").verdict == Verdict::created);
+    std::set<uint32_t> waits;
+    for (int i = 0; i < 20; ++i) {
+      const OrderAnswer refused = f.buy("u" + std::to_string(i));
+      REQUIRE(is_limited(refused, Limit::sale));
+      CHECK(refused.retry_after_ms >= 1'000);
+      CHECK(refused.retry_after_ms <= 21'000);
+      waits.insert(refused.retry_after_ms);
+    }
+    CHECK(waits.size() > 15);
+    CHECK(*waits.rbegin() > 5'000);
+  }
+
+  TEST_CASE("those who hear sold_out make nobody of another item wait longer") {
+    Fixture f(0);
+    add_item(f, 1, 1'000);
+    f.desk->set_limits({.order_rate = 2});
+    REQUIRE(f.buy("u0").verdict == Verdict::sold_out);
+    REQUIRE(buy_of(f, 1, "u0").verdict == Verdict::created);
+    for (int i = 0; i < 1'000; ++i)
+      CHECK(f.buy("u" + std::to_string(i)).verdict == Verdict::sold_out);
+    CHECK(buy_of(f, 1, "u1").retry_after_ms <= 1'000);
   }
 
   TEST_CASE("an item that is gone is sold out whatever its rate") {

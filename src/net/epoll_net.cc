@@ -18,6 +18,15 @@ namespace {
 
 constexpr int64_t kWaitNsMax = 3600 * kSecond;  // of one wait in milliseconds, which are an int
 
+// Of an epoll within the epoll; no owner's token.
+constexpr uint64_t kNestedToken = UINT64_MAX;
+
+int open_epoll() {
+  const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) fatal(kExitFailure, "epoll_create1: %s", std::strerror(errno));
+  return epoll;
+}
+
 int open_reserve() {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -80,14 +89,52 @@ Io failed_io() {
 
 }  // namespace
 
-EpollNet::EpollNet(DescriptorBudget* budget)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), reserve_(open_reserve()), budget_(budget) {
-  if (epoll_ < 0) fatal(kExitFailure, "epoll_create1: %s", std::strerror(errno));
+EpollNet::EpollNet(DescriptorBudget* budget) : epoll_(open_epoll()), budget_(budget) {
+  for (int& ranked : ranked_epolls_) {
+    ranked = open_epoll();
+    CHECK(watch(ranked, kNestedToken, Interest::read));
+  }
+  reserve_ = open_reserve();
 }
 
 EpollNet::~EpollNet() {
   if (reserve_ >= 0) ::close(reserve_);
+  for (const int ranked : ranked_epolls_) ::close(ranked);
   ::close(epoll_);
+}
+
+int EpollNet::epoll_of(Socket socket) const {
+  const auto index = static_cast<size_t>(socket);
+  const Rank rank = index < ranks_.size() ? ranks_[index] : Rank::usual;
+  return rank == Rank::usual ? epoll_ : ranked_epolls_[static_cast<unsigned>(rank)];
+}
+
+void EpollNet::set_rank(Socket socket, uint64_t token, Interest interest, Rank rank) {
+  const auto index = static_cast<size_t>(socket);
+  if (index >= ranks_.size()) ranks_.resize(2 * index + 1, Rank::usual);
+  const Rank before = ranks_[index];
+  if (before == rank) return;
+  epoll_event event{.events = epoll_bits(interest), .data = {.u64 = token}};
+  unwatch(socket);
+  if (before != Rank::usual) --ranked_[static_cast<unsigned>(before)];
+  if (rank != Rank::usual) ++ranked_[static_cast<unsigned>(rank)];
+  ranks_[index] = rank;
+  // The place that was just given back is taken again; only another process can have been quicker.
+  if (::epoll_ctl(epoll_of(socket), EPOLL_CTL_ADD, socket, &event) < 0)
+    fatal(kExitFailure, "epoll_ctl: %s", std::strerror(errno));
+}
+
+// At the end of the room in front of the usual ones, the better rank first.
+size_t EpollNet::take_ranked() {
+  size_t count = 0;
+  for (unsigned rank = kBetterRanks; rank-- > 0;) {
+    if (ranked_[rank] == 0) continue;
+    const int ready =
+        ::epoll_wait(ranked_epolls_[rank], ranked_events_.data(), kRankedEventsMax, 0);
+    CHECK(ready >= 0 || errno == EINTR);
+    for (int i = ready; i-- > 0;) events_[kRankedRoom - ++count] = event_of(ranked_events_[i]);
+  }
+  return count;
 }
 
 // epoll_pwait2() is of Linux 5.11; kernels before it say ENOSYS and seccomp filters that do not know
@@ -106,13 +153,21 @@ int EpollNet::wait_for_events(int64_t wait_ns) {
 }
 
 std::span<const Event> EpollNet::poll(int64_t wait_ns) {
-  const int ready = wait_for_events(wait_ns);
+  size_t ranked = take_ranked();
+  const int ready = wait_for_events(ranked > 0 ? 0 : wait_ns);
   CHECK(ready >= 0 || errno == EINTR);
-  const size_t count = ready > 0 ? static_cast<size_t>(ready) : 0;
-  for (size_t i = 0; i < count; ++i) events_[i] = event_of(kernel_events_[i]);
+  size_t usual = 0;
+  bool is_nested_ready = false;
+  for (int i = 0; i < ready; ++i) {
+    if (kernel_events_[i].data.u64 == kNestedToken)
+      is_nested_ready = true;
+    else
+      events_[kRankedRoom + usual++] = event_of(kernel_events_[i]);
+  }
+  if (is_nested_ready && ranked == 0) ranked = take_ranked();
   ++counters_.polls;
-  counters_.events += count;
-  return {events_.data(), count};
+  counters_.events += ranked + usual;
+  return {events_.data() + kRankedRoom - ranked, ranked + usual};
 }
 
 void EpollNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
@@ -181,18 +236,18 @@ Accepted EpollNet::count(Accepted accepted) {
 
 bool EpollNet::watch(Socket socket, uint64_t token, Interest interest) {
   epoll_event event{.events = epoll_bits(interest), .data = {.u64 = token}};
-  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) == 0) return true;
+  if (::epoll_ctl(epoll_of(socket), EPOLL_CTL_ADD, socket, &event) == 0) return true;
   CHECK(errno == ENOMEM || errno == ENOSPC);  // ENOSPC: /proc/sys/fs/epoll/max_user_watches
   return false;
 }
 
 void EpollNet::rewatch(Socket socket, uint64_t token, Interest interest) {
   epoll_event event{.events = epoll_bits(interest), .data = {.u64 = token}};
-  CHECK(::epoll_ctl(epoll_, EPOLL_CTL_MOD, socket, &event) == 0);
+  CHECK(::epoll_ctl(epoll_of(socket), EPOLL_CTL_MOD, socket, &event) == 0);
 }
 
 void EpollNet::unwatch(Socket socket) {
-  CHECK(::epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr) == 0);
+  CHECK(::epoll_ctl(epoll_of(socket), EPOLL_CTL_DEL, socket, nullptr) == 0);
 }
 
 Io EpollNet::read(Socket socket, std::span<char> into) {
@@ -226,6 +281,10 @@ void EpollNet::shut_down_write(Socket socket) {
 // returns"); only a wrong number is a bug.
 void EpollNet::close(Socket socket) {
   const auto index = static_cast<size_t>(socket);
+  if (index < ranks_.size() && ranks_[index] != Rank::usual) {
+    --ranked_[static_cast<unsigned>(ranks_[index])];
+    ranks_[index] = Rank::usual;
+  }
   if (index < is_accepted_.size() && is_accepted_[index]) {
     is_accepted_[index] = false;
     if (budget_ != nullptr) budget_->give();

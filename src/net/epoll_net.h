@@ -4,6 +4,9 @@
 // edge-triggered mode would save no system call here, since a read that returns less than was asked
 // for ends the reading either way.
 //
+// Sockets of a better rank have an epoll each rank, which is asked before the one of all others and watched by it, so that it
+// ends a sleep: what they wait is one turn, however many usual sockets are ready. Nobody in a rank, no further call.
+//
 // A full descriptor table: epoll goes on reporting a listener whose queue cannot be emptied, and a
 // shard would spin at 100 % exactly when the machine is busiest. So one descriptor is kept in
 // reserve: it is closed, the client is accepted into its place and closed, and the reserve is
@@ -37,6 +40,7 @@ class EpollNet final : public Net {
   [[nodiscard]] bool watch(Socket socket, uint64_t token, Interest interest) override;
   void rewatch(Socket socket, uint64_t token, Interest interest) override;
   void unwatch(Socket socket) override;
+  void set_rank(Socket socket, uint64_t token, Interest interest, Rank rank) override;
   Io read(Socket socket, std::span<char> into) override;
   Io write(Socket socket, std::span<const char> from) override;
   void shut_down_write(Socket socket) override;
@@ -50,6 +54,12 @@ class EpollNet final : public Net {
   void prefer(Socket listener) { preferred_ = listener; }
 
  private:
+  static constexpr unsigned kBetterRanks = 2;
+  static constexpr size_t kRankedEventsMax = 128;  // of one rank in one poll
+  static constexpr size_t kRankedRoom = kBetterRanks * kRankedEventsMax;
+
+  int epoll_of(Socket socket) const;
+  size_t take_ranked();
   int wait_for_events(int64_t wait_ns);
   Accepted accept_with_reserve(Socket listener);
   Accepted take_place(Socket listener, Accepted accepted);
@@ -61,10 +71,15 @@ class EpollNet final : public Net {
   bool has_pwait2_ = true;
   DescriptorBudget* const budget_;
   Socket preferred_ = kNoSocket;
-  std::vector<bool> is_accepted_;  // by descriptor: it holds a place
+  std::array<int, kBetterRanks> ranked_epolls_;
+  std::array<uint32_t, kBetterRanks> ranked_{};  // sockets in them
+  std::vector<Rank> ranks_;                      // by descriptor; beyond its end: usual
+  std::vector<bool> is_accepted_;                // by descriptor: it holds a place
   NetCounters counters_;
   std::array<epoll_event, bounds::events_per_turn_max> kernel_events_;
-  std::array<Event, bounds::events_per_turn_max> events_;
+  std::array<epoll_event, kRankedEventsMax> ranked_events_;
+  // Those of better rank end where the others begin.
+  std::array<Event, kRankedRoom + bounds::events_per_turn_max> events_;
 };
 
 }  // namespace stampede::net

@@ -22,6 +22,9 @@ constexpr Socket kNoSocket = -1;
 
 enum class Interest : uint8_t { none, read, write, read_write };
 
+// Which sockets a poll tells of first, however many others are ready. Every socket begins as `usual`.
+enum class Rank : uint8_t { first, second, usual };
+
 struct Event {
   uint64_t token = 0;
   bool readable = false;  // data, a connection to accept, or the end of the input
@@ -75,7 +78,8 @@ class Net {
  public:
   virtual ~Net() = default;
 
-  // At most bounds::events_per_turn_max events; valid until the next poll(). wait_ns 0 does not
+  // At most bounds::events_per_turn_max events of usual sockets, and before them some of better
+  // rank; valid until the next poll(). wait_ns 0 does not
   // sleep, < 0 sleeps until an event. Returns nothing when the time is over or a signal came.
   virtual std::span<const Event> poll(int64_t wait_ns) = 0;
 
@@ -92,6 +96,8 @@ class Net {
   [[nodiscard]] virtual bool watch(Socket socket, uint64_t token, Interest interest) = 0;
   virtual void rewatch(Socket socket, uint64_t token, Interest interest) = 0;
   virtual void unwatch(Socket socket) = 0;
+  // The socket is watched; its token and interest stay as given here.
+  virtual void set_rank(Socket socket, uint64_t token, Interest interest, Rank rank) = 0;
 
   virtual Io read(Socket socket, std::span<char> into) = 0;
   virtual Io write(Socket socket, std::span<const char> from) = 0;

@@ -217,6 +217,9 @@ void Connections::read_some(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.waiting == Connection::Waiting::linger) return read_lingering(index);
   if (!has_room_for_request(connection)) return update_interest(index);
+  if (connection.parsing == Connection::Parsing::resumed && !is_stopping_)
+    return;  // it has its turn
+  if (!may_decide(connection)) return resume(index);
   if (places_.is_full()) {
     resume(index);
     return update_interest(index);
@@ -263,6 +266,12 @@ void Connections::take_input(uint32_t index, std::span<const char> bytes) {
   mark_dirty(index);
 }
 
+// A share of this turn is left for it.
+bool Connections::may_decide(const Connection& connection) const {
+  return turn_budget_ > 0 || connection.rank != net::Rank::usual || !connection.service.is_public ||
+         is_stopping_;
+}
+
 // As far as the connection itself is concerned; a place must be free, too.
 bool Connections::has_room_for_request(const Connection& connection) const {
   return !connection.is_closing && connection.line.count < bounds::pipelined_max &&
@@ -272,7 +281,12 @@ bool Connections::has_room_for_request(const Connection& connection) const {
 size_t Connections::parse_some(uint32_t index, std::span<const char> bytes) {
   Connection& connection = connections_[index];
   size_t used = 0;
+  uint32_t budget = is_stopping_ ? UINT32_MAX : kRequestsPerRead;
   while (used < bytes.size() && has_room_for_request(connection) && !places_.is_full()) {
+    if (budget-- == 0) {
+      resume(index);
+      return used;
+    }
     const http::Parsed parsed = http::parse(bytes.subspan(used), body_scratch_);
     if (parsed.status == http::ParseStatus::bad) {
       refuse_connection(index, {.verdict = parsed.refusal, .reason = parsed.reason});
@@ -335,6 +349,7 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
     connection.is_closing = true;
   }
   if (connection.service.is_public) metrics_.requests.add();
+  if (connection.rank == net::Rank::usual && turn_budget_ > 0) --turn_budget_;
   connection.service.handler->handle(request, places_.reply_to(place));
 }
 
@@ -389,6 +404,15 @@ bool Connections::may_linger(const ReplyTo& to) {
 std::string Connections::peer_of(const ReplyTo& to) const {
   CHECK(is_waiting(to));
   return net::text_of(net_.peer_of(connections_[places_[to.place].connection].socket));
+}
+
+void Connections::rank(const ReplyTo& to, net::Rank rank) {
+  CHECK(is_waiting(to));
+  const uint32_t index = places_[to.place].connection;
+  Connection& connection = connections_[index];
+  if (connection.rank == rank) return;
+  connection.rank = rank;
+  net_.set_rank(connection.socket, token_of(index, connection.serial), connection.interest, rank);
 }
 
 const door::Address& Connections::address_of(const ReplyTo& to) {
@@ -509,18 +533,22 @@ void Connections::resume(uint32_t index) {
   resumed_.push_back(index);
 }
 
-// Those that may go on, as long as there are places.
+// Those that may go on, as long as there are places, and half of the turn is left for those who have not had one.
 void Connections::take_resumed() {
   size_t taken = 0;
-  for (; taken < resumed_.size() && !places_.is_full(); ++taken) {
+  const size_t count = resumed_.size();  // who has still more goes to the end, for the next turn
+  for (; taken < count && !places_.is_full() && turn_budget_ > kRequestsPerTurn / 2; ++taken) {
     const uint32_t index = resumed_[taken];
     Connection& connection = connections_[index];
     if (!connection.is_open || connection.parsing != Connection::Parsing::resumed) continue;
     connection.parsing = Connection::Parsing::going;
-    if (!connection.is_closing && !connection.input.empty())
+    if (connection.is_closing)
+      mark_dirty(index);
+    else if (!connection.input.empty())
       take_input(index, connection.input.kept());
     else
-      mark_dirty(index);
+      read_some(index);
+    if (connection.is_open) mark_dirty(index);
   }
   resumed_.erase(resumed_.begin(), resumed_.begin() + static_cast<ptrdiff_t>(taken));
 }
@@ -713,6 +741,7 @@ void Connections::on_deadline(uint32_t index) {
 
 void Connections::pass_time(Moment now) {
   now_ = now;
+  turn_budget_ = kRequestsPerTurn;
   date_.refresh(now.wall_ns);
   uint32_t budget = bounds::expiries_per_turn_max;
   for (uint32_t index; (index = deadlines_.next_due(now.boot_ns, budget)) != kNone;)

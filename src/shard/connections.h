@@ -19,6 +19,11 @@
 // connections as it may have is told so with a 429; of those answers at most kRefusedMax linger, and further ones are reset,
 // so that whoever is refused holds nothing.
 //
+// Fair turns. One read decides at most kRequestsPerRead requests of a connection, and a turn at most kRequestsPerTurn of usual
+// connections; who has more, or comes later, goes on in the next turns, first come first served. A handler ranks connections by
+// what they last asked for (rank()): those of better rank are read before all others and whatever these have used up, so that a
+// payment waits for one turn of bounded length, however many requests flood in.
+//
 // Large bodies go out with a budget of bytes a turn, and one a connection: 64 pages of the catalog for each of a
 // thousand connections are many turns and not one.
 //
@@ -52,6 +57,8 @@ namespace stampede::shard {
 
 // Bytes of large answers in one turn, of all connections: some 200 µs.
 constexpr size_t kBodyBytesPerTurn = 1024 * 1024;
+constexpr uint32_t kRequestsPerRead = 16;
+constexpr uint32_t kRequestsPerTurn = 256;  // of all usual connections: some 1 ms
 // Connections of a shard that were refused for their address and still linger, so that the client can read why.
 constexpr uint32_t kRefusedMax = 64;
 
@@ -104,6 +111,8 @@ class Connections {
   bool may_linger(const ReplyTo& place);
   // The client's address as text; the place must be waiting.
   std::string peer_of(const ReplyTo& place) const;
+  // What the waiting request is decides how soon its connection is read again.
+  void rank(const ReplyTo& place, net::Rank rank);
   // The same as a limit of addresses sees it.
   const door::Address& address_of(const ReplyTo& place);
   void note_unnamed_address() { metrics_.addresses_unnamed.add(); }
@@ -156,9 +165,10 @@ class Connections {
     bool input_ended = false;  // the client sends no more
     bool is_closing = false;   // no further request is taken; close when all is written
     bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
-    bool has_peer = false;     // the net was asked for it
-    bool is_counted = false;   // its address gets one back when it closes
-    bool is_refused = false;   // its address has enough: it is only told so
+    net::Rank rank = net::Rank::usual;
+    bool has_peer = false;       // the net was asked for it
+    bool is_counted = false;     // its address gets one back when it closes
+    bool is_refused = false;     // its address has enough: it is only told so
     bool continue_sent = false;  // "100 Continue" for the request at the front of the input
   };
   // How far a write has come.
@@ -180,6 +190,7 @@ class Connections {
   void take_input(uint32_t index, std::span<const char> bytes);
   size_t parse_some(uint32_t index, std::span<const char> bytes);
   void need_more(uint32_t index, const http::Parsed& parsed);
+  bool may_decide(const Connection& connection) const;
   bool has_room_for_request(const Connection& connection) const;
   void dispatch(uint32_t index, const http::Request& request);
   void refuse_connection(uint32_t index, const http::Refusal& refusal);
@@ -229,6 +240,8 @@ class Connections {
   door::AddressTable* addresses_ = nullptr;
   door::Limits limits_;
   uint32_t refused_open_ = 0;
+  uint32_t turn_budget_ =
+      kRequestsPerTurn;  // requests of usual connections that this turn may still decide
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
   std::vector<uint32_t> dirty_;

@@ -74,6 +74,7 @@ void PublicApi::handle(const http::Request& request, ReplyTo place) {
 PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyTo& place) {
   const http::Route route = http::route(request);
   uint32_t over_ms = 0;
+  if (counts_by_address(route)) connections_.rank(place, net::Rank::usual);
   if (Objection no = check_address(request, route, place, over_ms)) return no;
   if (route.is_refused) return route.refusal;
   switch (route.kind) {
@@ -163,6 +164,14 @@ PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderReq
   return std::nullopt;
 }
 
+// For what a user does with orders that he has: whoever is known is read before those who want new ones.
+PublicApi::Objection PublicApi::take_owner(const http::Request& request, OrderRequest& order,
+                                           const ReplyTo& place) {
+  const Objection no = take_user(request, order);
+  connections_.rank(place, no ? net::Rank::usual : net::Rank::second);
+  return no;
+}
+
 PublicApi::Objection PublicApi::take_key(const http::Request& request, OrderRequest& order) const {
   if (request.idempotency_key.data() == nullptr) return std::nullopt;
   const std::optional<KeyText> key = http::carried_key(request.idempotency_key);
@@ -206,7 +215,7 @@ PublicApi::Objection PublicApi::list(const http::Request& request, const http::R
   OrderRequest order;
   order.kind = RequestKind::list;
   order.reply_to = place;
-  if (Objection no = take_user(request, order)) return no;
+  if (Objection no = take_owner(request, order, place)) return no;
   if (Objection no = take_item(route.item_code, order)) return no;
   lists_.begin(order);
   return std::nullopt;
@@ -219,7 +228,7 @@ PublicApi::Objection PublicApi::read(const http::Request& request, const http::R
   order.kind = route.wait_ms > 0 && may_wait ? RequestKind::watch : RequestKind::read;
   order.order = route.order_id;
   order.reply_to = place;
-  if (Objection no = take_user(request, order)) return no;
+  if (Objection no = take_owner(request, order, place)) return no;
   if (order.kind == RequestKind::watch && !is_foreign(order)) polls_.begin(order, route.wait_ms);
   submit(order, place);
   return std::nullopt;
@@ -230,15 +239,18 @@ PublicApi::Objection PublicApi::cancel(const http::Request& request, const http:
   OrderRequest order;
   order.kind = RequestKind::cancel;
   order.order = route.order_id;
-  if (Objection no = take_user(request, order)) return no;
+  if (Objection no = take_owner(request, order, place)) return no;
   submit(order, place);
   return std::nullopt;
 }
 
 PublicApi::Objection PublicApi::pay(const http::Request& request, const http::Route& route,
                                     const ReplyTo& place) {
-  if (keys_ == nullptr || !door::verify_signature(request.signature, request.body, keys_->payments,
-                                                  now_.wall_ns / kSecond))
+  const bool is_signed =
+      keys_ != nullptr && door::verify_signature(request.signature, request.body, keys_->payments,
+                                                 now_.wall_ns / kSecond);
+  connections_.rank(place, is_signed ? net::Rank::first : net::Rank::usual);
+  if (!is_signed)
     return Refusal{.verdict = Verdict::unauthenticated,
                    .reason = "Stampede-Signature is missing, too old or not by a payment key"};
   const http::PaymentBody body = http::parse_payment(request.body);

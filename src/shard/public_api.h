@@ -84,6 +84,7 @@ class PublicApi final : public RequestHandler {
   Objection object_to_rate(OrderRequest& order, uint32_t over_ms) const;
   Objection open_door(const http::Request& request, OrderRequest& order);
   Objection take_user(const http::Request& request, OrderRequest& order) const;
+  Objection take_owner(const http::Request& request, OrderRequest& order, const ReplyTo& place);
   Objection take_key(const http::Request& request, OrderRequest& order) const;
   Objection take_item(std::string_view code, OrderRequest& order) const;
   Objection list(const http::Request& request, const http::Route& route, const ReplyTo& place);

@@ -142,10 +142,13 @@ std::span<const net::Event> FakeNet::poll(int64_t wait_ns) {
   polls_without_rest_ += wait_ns == 0;
   events_.clear();
   add_kernel_events();
-  for (size_t i = 0; i < ends_.size() && events_.size() < bounds::events_per_turn_max; ++i) {
-    const End& end = ends_[(first_of_poll_ + i) % ends_.size()];
-    net::Event event;
-    if (end.is_open && end.is_watched && is_ready(end, event)) events_.push_back(event);
+  for (const net::Rank rank : {net::Rank::first, net::Rank::second, net::Rank::usual}) {
+    for (size_t i = 0; i < ends_.size() && events_.size() < bounds::events_per_turn_max; ++i) {
+      const End& end = ends_[(first_of_poll_ + i) % ends_.size()];
+      net::Event event;
+      if (end.rank == rank && end.is_open && end.is_watched && is_ready(end, event))
+        events_.push_back(event);
+    }
   }
   if (!ends_.empty()) first_of_poll_ = (first_of_poll_ + 1) % ends_.size();
   if (events_.empty() && clock_ != nullptr && wait_ns != 0)
@@ -220,6 +223,11 @@ void FakeNet::unwatch(Socket socket) {
   CHECK(end.is_open);
   CHECK(end.is_watched);
   end.is_watched = false;
+}
+
+void FakeNet::set_rank(Socket socket, uint64_t token, Interest interest, net::Rank rank) {
+  rewatch(socket, token, interest);
+  ends_.at(static_cast<size_t>(socket - kFirstSocket)).rank = rank;
 }
 
 // ---- sockets ----

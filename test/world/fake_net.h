@@ -99,6 +99,9 @@ class FakeNet final : public net::Net {
   void set_has_reserve(bool has_reserve) { has_reserve_ = has_reserve; }
   // Accepted sockets that have a place of their own; those behind are let in as beyond it.
   void set_places_max(size_t count) { places_max_ = count; }
+  net::Rank rank_of(net::Socket socket) const {
+    return ends_.at(static_cast<size_t>(socket - kFirstSocket)).rank;
+  }
   uint32_t connections_limit() const { return connections_limit_; }
   // The next accepts say this, whatever waits there (aborted, exhausted), before they go on as usual.
   void script_accepts(std::initializer_list<net::Accepted::Status> outcomes);
@@ -125,6 +128,8 @@ class FakeNet final : public net::Net {
   [[nodiscard]] bool watch(net::Socket socket, uint64_t token, net::Interest interest) override;
   void rewatch(net::Socket socket, uint64_t token, net::Interest interest) override;
   void unwatch(net::Socket socket) override;
+  void set_rank(net::Socket socket, uint64_t token, net::Interest interest,
+                net::Rank rank) override;
   net::Io read(net::Socket socket, std::span<char> into) override;
   net::Io write(net::Socket socket, std::span<const char> from) override;
   void shut_down_write(net::Socket socket) override;
@@ -146,6 +151,7 @@ class FakeNet final : public net::Net {
     bool is_watched = false;
     uint64_t token = 0;
     net::Interest interest = net::Interest::none;
+    net::Rank rank = net::Rank::usual;
   };
   struct KernelWatch {
     net::Socket socket;

@@ -235,6 +235,46 @@ TEST_SUITE("net/epoll_net") {
     CHECK(budget.open() == 0);
   }
 
+  TEST_CASE("sockets of a better rank are told of before all others") {
+    EpollNet net;
+    const Connection usual = make_connection(net), second = make_connection(net),
+                     first = make_connection(net);
+    REQUIRE(net.watch(usual.server.get(), 1, Interest::read));
+    REQUIRE(net.watch(second.server.get(), 2, Interest::read));
+    REQUIRE(net.watch(first.server.get(), 3, Interest::read));
+    net.set_rank(first.server.get(), 13, Interest::read, Rank::first);
+    net.set_rank(second.server.get(), 12, Interest::read, Rank::second);
+    for (const Connection* one : {&usual, &second, &first}) send_all(one->client.get(), "x");
+    const std::span<const Event> events = net.poll(kPatienceNs);
+    REQUIRE(events.size() == 3);
+    CHECK(events[0].token == 13);
+    CHECK(events[1].token == 12);
+    CHECK(events[2].token == 1);
+    net.set_rank(first.server.get(), 3, Interest::read, Rank::usual);
+    REQUIRE(net.poll(kPatienceNs).size() == 3);
+    CHECK(net.poll(kPatienceNs)[0].token == 12);
+    net.rewatch(second.server.get(), 22, Interest::none);
+    CHECK(net.poll(kPatienceNs).size() == 2);
+    net.unwatch(second.server.get());
+    REQUIRE(net.watch(second.server.get(), 32, Interest::read));
+    CHECK(net.poll(kPatienceNs)[0].token == 32);
+  }
+
+  TEST_CASE("a socket of a better rank ends a sleep and one that is closed is forgotten") {
+    EpollNet net;
+    Connection connection = make_connection(net);
+    const Socket server = connection.server.get();
+    REQUIRE(net.watch(server, 1, Interest::read));
+    net.set_rank(server, 1, Interest::read, Rank::first);
+    CHECK(net.poll(1).empty());
+    send_all(connection.client.get(), "x");
+    const std::span<const Event> events = net.poll(-1);
+    REQUIRE(events.size() == 1);
+    CHECK(events[0].readable);
+    net.close(connection.server.release());
+    CHECK(net.poll(1).empty());
+  }
+
   TEST_CASE("a signal ends a wait without events") {
     struct sigaction quiet {
     }, before{};
@@ -420,8 +460,8 @@ TEST_SUITE("net/epoll_net") {
 
     const auto steps = [&] {
       std::vector<OwnedSocket> fillers = fill_descriptor_table();
-      fillers.pop_back();
-      EpollNet net;  // takes the last descriptor for epoll: none is left for the reserve
+      fillers.resize(fillers.size() - 3);
+      EpollNet net;  // takes the last descriptors for its epolls: none is left for the reserve
       if (net.accept(listener.get()).status != Accepted::Status::exhausted) return 1;
       if (net.accept(listener.get()).status != Accepted::Status::exhausted) return 2;
       if (net.counters().accepts_exhausted != 2) return 3;

@@ -34,8 +34,7 @@ Meaning meaning_of(StartCase found) {
 // The streams may differ; what an operator cannot accept decides.
 bool is_worse(DatabaseState state, DatabaseState than) {
   if (than == DatabaseState::own) return true;
-  if (state == DatabaseState::older) return false;
-  return than == DatabaseState::older || state == DatabaseState::outdated;
+  return state == DatabaseState::outdated;
 }
 
 }  // namespace

@@ -398,6 +398,20 @@ TEST_SUITE("drain/drainer") {
                    "older, at record 1, and was completed from the snapshot at record 2"));
   }
 
+  TEST_CASE_FIXTURE(Older, "the drained mark goes back with the database") {
+    drain();
+    REQUIRE(marks.drained.get() == 3);
+    append({reserve(4)});
+    sink.stored = early;
+    clock.pass_ms(bounds::drain_gather_ms);
+    CHECK(drainer().step() == Step::blocked);  // the position is not the expected one
+    clock.pass_ms(bounds::drain_retry_ms_max);
+    CHECK(drainer().step() == Step::drained);
+    CHECK(marks.drained.get() == 2);  // the snapshot
+    drain();
+    CHECK(marks.drained.get() == 4);
+  }
+
   TEST_CASE_FIXTURE(Older, "a completion whose last answer was lost is told all the same") {
     come_back();
     sink.plans = {{Outcome::unknown, true}};

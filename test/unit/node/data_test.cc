@@ -117,6 +117,11 @@ TEST_SUITE("node/data") {
       REQUIRE(end);
       CHECK(end->exit_code == kExitLogDamaged);
     }
+    SUBCASE("gone, and there is a log") {
+      fs::remove(manifest);
+      std::ofstream(dir + "/log/g1/s0/0000000001.log") << "orders";
+      CHECK(judge(look().evidence) == refuse(Reason::manifest_missing));
+    }
     SUBCASE("a stream that it names is gone") {
       fs::remove_all(dir + "/log/g1/s1");
       CHECK(judge(look().evidence) == refuse(Reason::streams_unnamed));

@@ -5,8 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace stampede::orderlog {
 namespace {
@@ -37,6 +39,23 @@ ChildEnd write_with_outcome(const StreamFiles& files, int64_t outcome) {
 }
 
 TEST_SUITE("orderlog/writer") {
+  TEST_CASE("what is in flight stays as it is while the next batch fills") {
+    const ScratchDir dir;
+    WritingRig rig(small_files(dir.path()));
+    std::span<const std::byte> in_flight;
+    rig.disk.on_write = [&](int fd, uint64_t offset, std::span<const std::byte> bytes) {
+      in_flight = bytes;
+      return ScriptedDisk::write(fd, offset, bytes);
+    };
+    rig.writer().append(sample_reserve(1));
+    REQUIRE(rig.writer().start_write(kNoon));
+    const std::vector<std::byte> submitted(in_flight.begin(), in_flight.end());
+    rig.writer().append(sample_reserve(2, "another"));
+    CHECK(std::equal(in_flight.begin(), in_flight.end(), submitted.begin(), submitted.end()));
+    CHECK(rig.writer().poll(kNoon));
+    rig.write_batch();
+  }
+
   TEST_CASE("records are numbered from 1 and the durable mark follows the write") {
     const ScratchDir dir;
     WritingRig rig(small_files(dir.path()));

@@ -70,6 +70,10 @@ Status for_each_item_record(const stock::StreamState& state, const RecordSink& v
     const Admin applied{.item = op.item, .op_id = op_id, .what = op.what};
     if (Status status = visit(applied); !status) return status;
   }
+  for (const auto& [about, word] : state.block_words()) {
+    const Block block{.is_network = about.first, .word = word, .subject = about.second};
+    if (Status status = visit(block); !status) return status;
+  }
   return Ok{};
 }
 

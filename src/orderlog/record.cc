@@ -107,6 +107,12 @@ class Decoder {
     is_sound_ = is_sound_ && byte <= static_cast<uint8_t>(OrderState::expired);
     state = static_cast<OrderState>(byte);
   }
+  void get(BlockWord& word) {
+    uint8_t byte = 0;
+    get(byte);
+    is_sound_ = is_sound_ && byte <= static_cast<uint8_t>(BlockWord::exempt);
+    word = static_cast<BlockWord>(byte);
+  }
   template <typename View>
   void get(Bounded<View>& field) {
     uint8_t size = 0;
@@ -170,6 +176,10 @@ template <typename Archive, Of<SequenceFloor> R>
 void fields(Archive& archive, R& r) {
   archive(r.sequence);
 }
+template <typename Archive, Of<Block> R>
+void fields(Archive& archive, R& r) {
+  archive(r.is_network, r.word, Bounded{r.subject, bounds::user_bytes_max});
+}
 template <typename Archive, Of<Reserve> R>
 void fields(Archive& archive, R& r) {
   archive(r.order, r.item, r.quantity, r.amount, r.currency, r.created_ms, r.pay_before_ms,
@@ -230,6 +240,8 @@ template <>
 constexpr RecordType kTypeOf<Epoch> = RecordType::epoch;
 template <>
 constexpr RecordType kTypeOf<SequenceFloor> = RecordType::sequence_floor;
+template <>
+constexpr RecordType kTypeOf<Block> = RecordType::block;
 template <>
 constexpr RecordType kTypeOf<Reserve> = RecordType::reserve;
 template <>
@@ -339,6 +351,8 @@ std::string_view name_of(RecordType type) {
       return "epoch";
     case RecordType::sequence_floor:
       return "sequence_floor";
+    case RecordType::block:
+      return "block";
     case RecordType::reserve:
       return "reserve";
     case RecordType::paid:

@@ -20,7 +20,7 @@
 namespace stampede::orderlog {
 
 // The numbers are the format: never reused. Snapshots hold the *_image records and item, supply,
-// grant, give_back, epoch, admin.
+// grant, give_back, epoch, admin, block.
 enum class RecordType : uint16_t {
   item = 1,
   supply = 2,
@@ -30,6 +30,7 @@ enum class RecordType : uint16_t {
   epoch = 6,
   sequence_floor = 7,
   item_more = 8,  // an item with terms that 0.1.0 did not know at first; others stay `item`
+  block = 9,
   reserve = 10,
   paid = 11,
   late_paid = 12,
@@ -111,6 +112,19 @@ struct Admin {
   std::string_view what;
 };
 
+// What an operator says of a user or a network, beside the list that a start is given: a later record replaces an earlier one
+// about the same. Only in shard 0's log.
+enum class BlockWord : uint8_t {
+  none,     // nothing any more: the list alone decides
+  blocked,  // whatever the list says
+  exempt,   // from what the list says
+};
+struct Block {
+  bool is_network = false;
+  BlockWord word = BlockWord::none;
+  std::string_view subject;  // a user's id, or a network in its one spelling (door/network.h)
+};
+
 struct Reserve {
   OrderId order;
   ItemId item = kNoItem;
@@ -185,9 +199,9 @@ struct SoldImage {
   Units units = 0;
 };
 
-using Record =
-    std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, SequenceFloor, Reserve, Payment,
-                 Cancel, Expire, Forget, Recovery, SegmentEnd, OrderImage, PaymentImage, SoldImage>;
+using Record = std::variant<Item, Supply, Grant, GiveBack, Admin, Epoch, SequenceFloor, Block,
+                            Reserve, Payment, Cancel, Expire, Forget, Recovery, SegmentEnd,
+                            OrderImage, PaymentImage, SoldImage>;
 
 [[nodiscard]] RecordType type_of(const Record& record);
 [[nodiscard]] std::string_view name_of(RecordType type);

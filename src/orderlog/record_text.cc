@@ -89,6 +89,11 @@ void describe(Line& line, const Epoch& r) {
 void describe(Line& line, const SequenceFloor& r) {
   line.add("sequence", r.sequence);
 }
+void describe(Line& line, const Block& r) {
+  constexpr std::string_view names[] = {"none", "blocked", "exempt"};
+  line.add_text(r.is_network ? "network" : "user", r.subject);
+  line.add_text("word", names[static_cast<unsigned>(r.word)]);
+}
 void describe(Line& line, const Reserve& r) {
   line.add_order(r.order)
       .add("item", r.item)

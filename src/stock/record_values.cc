@@ -33,6 +33,10 @@ const char* flaw_of(const orderlog::SequenceFloor& record) {
   return record.sequence > kSequenceMax ? "an impossible number of an order" : nullptr;
 }
 
+const char* flaw_of(const orderlog::Block& record) {
+  return record.subject.empty() ? "a word about nobody" : nullptr;
+}
+
 const char* flaw_of(const orderlog::Reserve& record) {
   if (record.order.sequence() == 0) return "an impossible number of an order";
   if (record.item >= bounds::item_count_max) return "an impossible item number";

@@ -28,6 +28,7 @@ static_assert(kRefundMax > bounds::money_max && kRefundMax <= INT64_MAX - bounds
 [[nodiscard]] const char* flaw_of(const orderlog::Supply& record);
 [[nodiscard]] const char* flaw_of(const orderlog::Grant& record);
 [[nodiscard]] const char* flaw_of(const orderlog::SequenceFloor& record);
+[[nodiscard]] const char* flaw_of(const orderlog::Block& record);
 [[nodiscard]] const char* flaw_of(const orderlog::Reserve& record);
 [[nodiscard]] const char* flaw_of(const orderlog::Payment& record);
 [[nodiscard]] const char* flaw_of(const orderlog::OrderImage& record);

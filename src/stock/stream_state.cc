@@ -189,6 +189,16 @@ Status StreamState::apply_one(const orderlog::Admin& record, Lsn, Moment) {
   return Ok{};
 }
 
+Status StreamState::apply_one(const orderlog::Block& record, Lsn, Moment) {
+  if (const char* const flaw = flaw_of(record)) return Error{flaw};
+  const std::pair about{record.is_network, std::string(record.subject)};
+  if (record.word == orderlog::BlockWord::none)
+    block_words_.erase(about);
+  else
+    block_words_[about] = record.word;
+  return Ok{};
+}
+
 Status StreamState::apply_one(const orderlog::Epoch& record, Lsn, Moment) {
   if (record.epoch < promised_epoch_) return Error{"the promised epoch went backwards"};
   promised_epoch_ = record.epoch;

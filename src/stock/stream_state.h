@@ -11,6 +11,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -185,6 +186,10 @@ class StreamState {
   }
   const AppliedOps& ops() const { return ops_; }
 
+  // What operators have said of users (false) and networks (true), in the order of their spelling: blocked or exempt.
+  using BlockWords = std::map<std::pair<bool, std::string>, orderlog::BlockWord>;
+  const BlockWords& block_words() const { return block_words_; }
+
   // The ledger's epoch that this stream has promised last: no grant of an earlier one is accepted.
   uint64_t promised_epoch() const { return promised_epoch_; }
 
@@ -203,6 +208,7 @@ class StreamState {
   Status apply_one(const orderlog::Admin& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Epoch& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::SequenceFloor& record, Lsn lsn, Moment at);
+  Status apply_one(const orderlog::Block& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Reserve& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Payment& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::Cancel& record, Lsn lsn, Moment at);
@@ -249,6 +255,7 @@ class StreamState {
   std::vector<RegisteredItem> items_;
   std::unordered_set<std::string> codes_;  // of items_
   AppliedOps ops_;                         // by op_id
+  BlockWords block_words_;
   uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;

@@ -67,6 +67,7 @@ inline std::vector<Record> sample_records() {
             .what = "restock +100"},
       Epoch{.epoch = (7 << 16) | 3},
       SequenceFloor{.sequence = 1'000'000'007},
+      Block{.is_network = true, .word = BlockWord::exempt, .subject = "2001:db8::/32"},
       sample_reserve(9),
       sample_payment(RecordType::paid),
       sample_payment(RecordType::late_paid),

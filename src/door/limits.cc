@@ -62,6 +62,13 @@ std::string text_of(const Rate& rate) {
   CHECK(false);
 }
 
+bool may_raise(const OrderRate& flag, const OrderRate& wanted) {
+  if (wanted.is_automatic) return true;  // the database itself is the limit
+  if (flag.is_automatic) return wanted.per_second != 0;
+  if (flag.per_second == 0) return true;
+  return wanted.per_second != 0 && wanted.per_second <= uint64_t{2} * flag.per_second;
+}
+
 std::string_view name_of(Degrade level) {
   return kLevels[static_cast<unsigned>(level)];
 }

@@ -34,6 +34,9 @@ struct OrderRate {
 
 // A number from 1 to 1,000,000,000, `auto` or `0`; nothing for anything else.
 [[nodiscard]] std::optional<OrderRate> parse_order_rate(std::string_view text);
+// Whether operators may set `wanted` while the server runs, when its start was told `flag`: at most twice as much, for a
+// database that was doubled. What the start limited stays limited.
+[[nodiscard]] bool may_raise(const OrderRate& flag, const OrderRate& wanted);
 
 // What is given up to keep the rest going, from nothing to nearly everything; each level holds those before it.
 enum class Degrade : uint8_t {

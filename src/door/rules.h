@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "door/block_list.h"
 #include "door/limits.h"
 
 namespace stampede::door {
@@ -13,6 +14,8 @@ struct Rules {
   Limits limits;
   // The header in which a gateway names the buyer's address, in lower case; empty: the peer is the buyer.
   std::string address_header;
+  Blocked blocked;
+  friend bool operator==(const Rules&, const Rules&) = default;
 };
 using SharedRules = std::shared_ptr<const Rules>;
 

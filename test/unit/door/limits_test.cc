@@ -50,6 +50,21 @@ TEST_SUITE("door/limits") {
     CHECK(text_of(Rate{5, 60'000}) == "5/1m");
   }
 
+  TEST_CASE(
+      "the rate of orders may be raised to twice what the start was told and never be lifted") {
+    const OrderRate flag{.per_second = 100};
+    CHECK(may_raise(flag, {.per_second = 1}));
+    CHECK(may_raise(flag, {.per_second = 200}));
+    CHECK_FALSE(may_raise(flag, {.per_second = 201}));
+    CHECK_FALSE(may_raise(flag, {.per_second = 0}));
+    CHECK(may_raise(flag, {.is_automatic = true}));
+    CHECK(may_raise({.per_second = UINT32_MAX}, {.per_second = UINT32_MAX}));
+    CHECK(may_raise({}, {.per_second = 1'000'000}));
+    CHECK(may_raise({}, {}));
+    CHECK(may_raise({.is_automatic = true}, {.per_second = 5}));
+    CHECK_FALSE(may_raise({.is_automatic = true}, {}));
+  }
+
   TEST_CASE("a level of degradation has one name") {
     for (const Degrade level :
          {Degrade::none, Degrade::no_new_users, Degrade::no_polls, Degrade::static_only})

@@ -7,13 +7,16 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include "base/diag.h"
 #include "base/thread.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
+#include "cmd/inputs.h"
 #include "cmd/process.h"
 #include "http/bytes.h"
 #include "http/names.h"
@@ -23,7 +26,6 @@ namespace stampede::cmd {
 namespace {
 
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
-constexpr size_t kTokenBytesMax = 4096;
 // timeout, sudo and some supervisors signal the process and its group as well: one wish to stop arrives as two signals.
 constexpr int64_t kOneWishNs = kSecond / 2;
 
@@ -32,7 +34,8 @@ struct Flags {
                        admin = "127.0.0.1:8081";
   bool demo = false, trust_gateway = false, accept_loss = false;
   std::vector<std::string> admin_hosts;
-  std::string admin_token_file, key_file, ledger = "embedded", db, durability = "fsync", auth;
+  InputPaths inputs;
+  std::string ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
   uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;
@@ -113,8 +116,9 @@ void declare(CLI::App& app, Flags& flags) {
                  "refused; may be repeated")
       ->allow_extra_args(false)
       ->type_name("NAME");
-  app.add_option("--admin-token-file", flags.admin_token_file,
-                 "bearer token of operators; required beyond loopback or a Unix socket")
+  app.add_option("--admin-token-file", flags.inputs.admin_token_file,
+                 "operators: lines `NAME TOKEN`, or one token; required beyond loopback or a Unix "
+                 "socket; read again on SIGHUP")
       ->type_name("FILE");
   add_number(app, "--shards", flags.shards, {1, bounds::shard_count_max}, "N",
              "reactor threads, 1 to 64 (default: one per CPU allowed)");
@@ -146,10 +150,14 @@ void declare(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"ticket", "header"}))
       ->type_name("ticket|header");
   app.add_flag("--trust-gateway", flags.trust_gateway, "allow --auth header beyond loopback");
-  app.add_option("--key-file", flags.key_file,
+  app.add_option("--key-file", flags.inputs.key_file,
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
   declare_order_limits(app, flags);
+  app.add_option("--blocked", flags.inputs.blocked,
+                 "who gets no new orders: lines `user ID` and `address IP[/LEN]`; read again on "
+                 "SIGHUP")
+      ->type_name("FILE");
   declare_limits(app, flags);
   declare_addresses(app, flags);
 }
@@ -196,21 +204,6 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
-Result<std::string> read_token(const std::string& path) {
-  Result<std::string> text = read_private_file(path, kTokenBytesMax);
-  if (!text) return text.error();
-  while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))
-    text->pop_back();
-  if (text->size() < 16) return Error{path + ": expected a token of at least 16 characters"};
-  return *text;
-}
-
-Result<shard::SharedKeys> load_keys(const std::string& path) {
-  Result<door::Keys> keys = read_key_file(path);
-  if (!keys) return keys.error();
-  return shard::SharedKeys(std::make_shared<const door::Keys>(std::move(*keys)));
-}
-
 Result<http::OwnHosts> own_hosts(const net::Address& admin, const std::vector<std::string>& names) {
   http::OwnHosts own;
   own.address = http::host_of(net::text_of(admin));
@@ -230,14 +223,9 @@ Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
   Result<http::OwnHosts> hosts = own_hosts(settings.admin, flags.admin_hosts);
   if (!hosts) return hosts.error();
   settings.admin_hosts = *hosts;
-  if (!flags.admin_token_file.empty()) {
-    Result<std::string> token = read_token(flags.admin_token_file);
-    if (!token) return Error{"--admin-token-file: " + token.error().message};
-    settings.admin_token = *token;
-  } else if (!net::is_loopback(settings.admin)) {
+  if (settings.operators == nullptr && !net::is_loopback(settings.admin))
     return Error{"--admin " + flags.admin +
                  ": beyond loopback or a Unix socket it needs --admin-token-file"};
-  }
   return Ok{};
 }
 
@@ -320,11 +308,11 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
       flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
   if (!database) return Error{"--db: " + database.error().message};
   settings.database_text = drain::display_name(*database);
-  if (!flags.key_file.empty()) {
-    Result<shard::SharedKeys> keys = load_keys(flags.key_file);
-    if (!keys) return Error{"--key-file: " + keys.error().message};
-    settings.keys = *keys;
-  }
+  Result<Inputs> inputs = read_inputs(flags.inputs);
+  if (!inputs) return inputs.error();
+  settings.keys = inputs->keys;
+  settings.operators = inputs->operators;
+  settings.rules.blocked.file = inputs->blocked;
   settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
   if (settings.by_ticket && settings.keys == nullptr)
     return Error{"--auth ticket: needs --key-file"};
@@ -354,6 +342,7 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
   settings.drain_lag_max = flags.drain_lag_max;
   settings.accepts_loss = flags.accept_loss;
   settings.version = version_text();
+  settings.wake_reader = [] { kill(getpid(), SIGHUP); };
   return settings;
 }
 
@@ -386,12 +375,33 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
   std::fflush(stdout);
 }
 
-void reload_keys(node::Node& node, const std::string& path) {
-  if (path.empty()) return diag::notice("SIGHUP: no --key-file, nothing to read again");
-  Result<shard::SharedKeys> keys = load_keys(path);
-  if (!keys) return diag::error("SIGHUP: %s; the old keys stay", keys.error().message.c_str());
-  node.replace_keys(*keys);
-  diag::notice("SIGHUP: keys read again from %s", path.c_str());
+// What SIGHUP and POST /admin/reload read again. A shard 0 that does not take it for a second is on its way out or waits for a
+// disk; the operator may send the signal again.
+void reload(node::Node& node, const InputPaths& paths) {
+  shard::Reload made{.asked = node.reloads_asked()};
+  Result<Inputs> inputs = read_inputs(paths);
+  if (!inputs) {
+    made.problem = inputs.error().message;
+  } else {
+    made.what = inputs->what.empty() ? "nothing: no file was given" : inputs->what;
+    made.keys = inputs->keys;
+    made.operators = inputs->operators;
+    made.change_rules = [blocked = inputs->blocked](door::Rules& rules) {
+      rules.blocked.file = blocked;
+    };
+  }
+  const auto delivered = std::make_shared<const shard::Reload>(made);
+  bool is_delivered = node.deliver(delivered);
+  for (int tries = 0; tries < 1000 && !is_delivered; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    is_delivered = node.deliver(delivered);
+  }
+  if (!made.problem.empty())
+    diag::error("SIGHUP: %s; everything stays as it was", made.problem.c_str());
+  else if (!is_delivered)
+    diag::error("SIGHUP: the last reload is still under way; everything stays as it was");
+  else
+    diag::notice("SIGHUP: read again: %s", made.what.c_str());
 }
 
 // A stop was asked for while the server started.
@@ -442,7 +452,7 @@ node::MayEnd open(node::Node& node) {
 }
 
 // Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
-void watch_over(node::Node& node, const sigset_t& signals, const std::string& key_file,
+void watch_over(node::Node& node, const sigset_t& signals, const InputPaths& inputs,
                 bool is_stopping) {
   int64_t housekeeping_ns = 0;
   SystemClock clock;
@@ -450,7 +460,7 @@ void watch_over(node::Node& node, const sigset_t& signals, const std::string& ke
   while (!node.has_stopped()) {
     const timespec wait = {.tv_sec = is_stopping ? 0 : 1, .tv_nsec = is_stopping ? 2'000'000 : 0};
     const int signal = sigtimedwait(&signals, nullptr, &wait);
-    if (signal == SIGHUP) reload_keys(node, key_file);
+    if (signal == SIGHUP) reload(node, inputs);
     if (signal == SIGTERM || signal == SIGINT) {
       const int64_t now_ns = clock.now().boot_ns;
       if (is_stopping && now_ns - asked_ns < kOneWishNs) continue;
@@ -501,7 +511,7 @@ int serve(Arguments arguments) {
     print_start(node, *settings);
     sd_notify(0, "READY=1");
   }
-  watch_over(node, signals, flags.key_file, is_stopping);
+  watch_over(node, signals, flags.inputs, is_stopping);
   node.finish();
   diag::notice("stopped");
   return kExitOk;

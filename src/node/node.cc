@@ -82,9 +82,9 @@ void Node::make_admin() {
                        .ledger = settings_.redis ? cluster::text_of(*settings_.redis) : "embedded",
                        .version = settings_.version,
                        .started_wall_ms = clock_.now().wall_ms(),
-                       .token = settings_.admin_token,
                        .hosts = settings_.admin_hosts},
       [this] { return drain_status(); }, [this] { return ledgers_->status(); });
+  process_->reload.wake = settings_.wake_reader;
   process_->on_terms = [this](const stock::ItemTerms& terms) {
     item_names_.set(terms.id, terms.code);
   };
@@ -128,6 +128,16 @@ shard::DrainStatus Node::drain_status() const {
 void Node::replace_keys(shard::SharedKeys keys) {
   process_->keys.store(std::move(keys));
   process_->keys_number.fetch_add(1, std::memory_order_release);
+}
+
+bool Node::deliver(std::shared_ptr<const shard::Reload> reload) {
+  const bool is_delivered = process_->reload.deliver(std::move(reload));
+  process_->ring(1);
+  return is_delivered;
+}
+
+uint64_t Node::reloads_asked() const {
+  return process_->reload.asked();
 }
 
 void Node::begin_stop() {

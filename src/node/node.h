@@ -47,6 +47,10 @@ class Node {
 
   // Any thread.
   void replace_keys(shard::SharedKeys keys);
+  // What was read again, for shard 0 to put in force; false: it has not taken the last one yet.
+  [[nodiscard]] bool deliver(std::shared_ptr<const shard::Reload> reload);
+  // How often operators have asked for it.
+  [[nodiscard]] uint64_t reloads_asked() const;
   void begin_stop();
   [[nodiscard]] bool has_stopped() const;
   // Whether every shard has turned since the last call: what the service manager's watchdog asks.

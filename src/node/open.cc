@@ -235,7 +235,10 @@ MayEnd Node::make_helpers() {
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
   if (settings_.keys) replace_keys(settings_.keys);
-  process_->publish_rules(settings_.rules);
+  process_->operators.store(settings_.operators);
+  door::Rules rules = settings_.rules;
+  rules.blocked.operators = shard::block_list_of(data_.streams()[0].state->block_words());
+  (void)process_->publish_rules(std::move(rules));
   std::vector<orderlog::StreamFiles> files;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));
   snapshotter_ = std::make_unique<Snapshotter>(files, data_.manifest().hash_key,

@@ -1,6 +1,7 @@
 // What a server is started with.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,7 +21,8 @@ struct NodeSettings {
   std::string data_dir;
   std::vector<stock::CatalogEntry> catalog;
   net::Address listen, admin;
-  std::string admin_token;  // empty: none is asked for
+  door::SharedOperators operators;  // null: whoever reaches the listener
+  door::SharedBlockList blocked;    // of the file; null: there is none
   http::OwnHosts admin_hosts;
   uint32_t connections_max = 0;  // in all, beside those kept for operators
   uint32_t shard_count = 1;
@@ -40,7 +42,8 @@ struct NodeSettings {
   bool accepts_loss = false;
   door::Rules rules;  // until operators change them
   shard::SharedKeys keys;
-  std::string version;  // of this build, for the operators
+  std::string version;                // of this build, for the operators
+  std::function<void()> wake_reader;  // an operator asks for what SIGHUP does
 };
 
 }  // namespace stampede::node

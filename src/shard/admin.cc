@@ -1,7 +1,5 @@
 #include "shard/admin.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 
 #include "http/fields.h"
@@ -97,10 +95,10 @@ Admin::Admin(Shard& shard, const ledger::OperatorsLink& ledger, Process& process
     : shard_(shard),
       process_(process),
       info_(std::move(info)),
-      token_digest_(digest_of(info_.token)),
       drain_view_(std::move(drain_view)),
       ledger_view_(std::move(ledger_view)),
       changes_(*this, shard.state(), shard.catalog(), ledger, process),
+      rules_(*this, shard.state(), process),
       audits_(ledger, shard.catalog(),
               [this](ReplyTo place, TextAnswer answer) { complete(place, std::move(answer)); }),
       drained_boot_ns_(process.shard_count, shard.now().boot_ns) {}
@@ -113,14 +111,14 @@ void Admin::handle(const http::Request& request, ReplyTo place) {
   const AdminRoute route = route_admin(request);
   const bool is_probe = route.refusal == Verdict::ok &&
                         (route.kind == AdminKind::health || route.kind == AdminKind::readiness);
-  if (!is_probe && !is_authorized(request))
+  const std::optional<std::string> who = operator_of(request);
+  if (!is_probe && !who)
     return complete(place, refused(Verdict::unauthenticated,
                                    "The operators' token is missing or not the right one."));
   if (route.refusal != Verdict::ok)
     return complete(
         place, {.body = std::string(route.reason), .refusal = route.refusal, .allow = route.allow});
-  const std::string who = shard_.connections().peer_of(place);
-  answer(route, request, {.place = place, .who = who});
+  answer(route, request, {.place = place, .who = who.value_or("")});
 }
 
 void Admin::answer(const AdminRoute& route, const http::Request& request, const Operator& by) {
@@ -130,8 +128,8 @@ void Admin::answer(const AdminRoute& route, const http::Request& request, const 
     case AdminKind::readiness:
       return complete(by.place, readiness());
     case AdminKind::describe_server:
-      return complete(by.place,
-                      {.headers = "Allow: GET, HEAD, POST, PUT, OPTIONS\r\n", .body = "{}"});
+      return complete(
+          by.place, {.headers = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n", .body = "{}"});
     case AdminKind::metrics:
       return complete(by.place, metrics());
     case AdminKind::status: {
@@ -142,17 +140,30 @@ void Admin::answer(const AdminRoute& route, const http::Request& request, const 
     case AdminKind::audit:
       return audit(route, by.place);
     case AdminKind::read_limits:
-      return complete(
-          by.place, {.headers = kNoStore,
-                     .body = limits_json(process_.lease_max.load(std::memory_order_relaxed),
-                                         process_.drain_lag_max.load(std::memory_order_relaxed))});
+      return complete(by.place, {.headers = kNoStore, .body = levers_json(rules_.levers())});
     case AdminKind::set_limits:
-      return changes_.set_limits(by, request.body, shard_.now());
+      return rules_.set_limits(by, request.body, shard_.now());
+    case AdminKind::reload:
+      return rules_.reload(by);
+    case AdminKind::list_blocked:
+    case AdminKind::read_blocked:
+    case AdminKind::block:
+    case AdminKind::unblock:
+      return answer_blocked(route, by);
     case AdminKind::put_item:
       return changes_.put(by, route.item, request.body, shard_.now());
     default:
       return answer_item(route, request, by);
   }
+}
+
+void Admin::answer_blocked(const AdminRoute& route, const Operator& by) {
+  if (route.kind == AdminKind::block) return rules_.block(by, route.subject, shard_.now());
+  if (route.kind == AdminKind::unblock) return rules_.unblock(by, route.subject, shard_.now());
+  const bool is_list = route.kind == AdminKind::list_blocked;
+  complete(by.place, {.headers = kNoStore,
+                      .body = is_list ? rules_.blocked_page(route.subject)
+                                      : rules_.blocked_json(route.subject)});
 }
 
 void Admin::answer_item(const AdminRoute& route, const http::Request& request, const Operator& by) {
@@ -181,20 +192,13 @@ std::optional<ItemId> Admin::page_start(const AdminRoute& route) const {
   return route.item.empty() ? named + 1 : named;
 }
 
-// Of equal length whatever was sent, so that comparing them tells nothing about the token, not even
-// its length.
-Admin::Digest Admin::digest_of(std::string_view secret) {
-  Digest digest;
-  crypto_generichash(digest.data(), digest.size(),
-                     reinterpret_cast<const unsigned char*>(secret.data()), secret.size(), nullptr,
-                     0);
-  return digest;
-}
-
-bool Admin::is_authorized(const http::Request& request) const {
-  if (info_.token.empty()) return true;
-  const Digest digest = digest_of(http::bearer_token(request.authorization));
-  return sodium_memcmp(digest.data(), token_digest_.data(), digest.size()) == 0;
+// The name under which a change is recorded; nothing: the request may ask nothing.
+std::optional<std::string> Admin::operator_of(const http::Request& request) const {
+  const door::SharedOperators operators = process_.operators.load();
+  if (!operators) return std::string(door::Operators::kLocal);
+  const auto name = operators->name_of(http::bearer_token(request.authorization));
+  if (!name) return std::nullopt;
+  return std::string(*name);
 }
 
 // ---- what is told ----
@@ -309,14 +313,15 @@ void Admin::append_items(ItemId first, std::string& json) const {
 bool Admin::turn(Moment now) {
   audits_.turn();
   changes_.turn(now);
+  rules_.turn(now);
   observe_drainer(now);
   const orderlog::Writer& writer = shard_.writer();
   // A record of this turn stands behind the turn's write: the next turn writes it.
   if (!writer.is_idle() && !writer.is_writing() && !writer.is_blocked())
     shard_.look_again_at(now.boot_ns);
-  else if (changes_.wants_turn())
+  else if (changes_.wants_turn() || rules_.wants_turn())
     shard_.look_again_at(now.boot_ns + kMillisecond);
-  return changes_.has_some() || audits_.has_some();
+  return changes_.has_some() || rules_.has_some() || audits_.has_some();
 }
 
 // How long the database has been behind is not written down anywhere, but when it last was not can

@@ -9,14 +9,14 @@
 //
 //   Connections ──handle()──▶ Admin ─┬─ reads ───────▶ answered at once (admin_json.h, server_metrics.h)
 //                                    ├─ Audits ──────▶ answered when every item of the page was counted
-//                                    └─ ItemChanges ─▶ answered when durable, with the ledger and the
-//                                                      shards told
+//                                    ├─ ItemChanges ─▶ answered when durable, with the ledger and the
+//                                    │                 shards told
+//                                    └─ RulesChanges ▶ answered when durable and every shard goes by it
 //
 // To wire it: connections().add_listener(socket, {&admin, false}) and set_turn_hook() with turn(), both of shard 0, before
 // its thread starts.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -27,6 +27,7 @@
 #include "shard/audits.h"
 #include "shard/item_changes.h"
 #include "shard/request_handler.h"
+#include "shard/rules_changes.h"
 #include "shard/server_metrics.h"
 #include "shard/shard.h"
 
@@ -44,8 +45,6 @@ struct AdminInfo {
   std::string ledger = "embedded";
   std::string version;
   int64_t started_wall_ms = 0;
-  std::string token;  // what `Authorization: Bearer` must say; empty: everybody who reaches the
-                      // listener may operate
   http::OwnHosts hosts;
 };
 
@@ -78,21 +77,19 @@ class Admin final : public RequestHandler, private ChangeHost {
   void append_items(ItemId first, std::string& json) const;
   // The first item of a page; nullopt: `after` names an unknown one.
   std::optional<ItemId> page_start(const AdminRoute& route) const;
-  bool is_authorized(const http::Request& request) const;
+  std::optional<std::string> operator_of(const http::Request& request) const;
+  void answer_blocked(const AdminRoute& route, const Operator& by);
   std::vector<std::string> reasons_against() const;
   void observe_drainer(Moment now);
   int64_t drainer_lag_ms() const;
 
-  using Digest = std::array<uint8_t, 32>;
-  static Digest digest_of(std::string_view secret);
-
   Shard& shard_;
   Process& process_;
   AdminInfo info_;
-  Digest token_digest_;
   DrainView drain_view_;
   LedgerView ledger_view_;
   ItemChanges changes_;
+  RulesChanges rules_;
   Audits audits_;
   std::vector<int64_t> drained_boot_ns_;  // per stream: when it was last seen without a lag
   int64_t observed_boot_ns_ = 0;

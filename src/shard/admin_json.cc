@@ -53,6 +53,14 @@ TextAnswer conflict(std::string_view code, std::string_view message, std::string
   return answer;
 }
 
+TextAnswer not_reloaded(std::string_view problem) {
+  TextAnswer answer{.status = http::StatusCode::conflict};
+  answer.body = "{\"code\":\"not_reloaded\",\"message\":";
+  append_quoted(std::string(problem) + "; everything stays as it was", answer.body);
+  answer.body += ",\"retryable\":false}";
+  return answer;
+}
+
 TextAnswer readiness_answer(const std::vector<std::string>& reasons,
                             const std::vector<std::string>& warnings) {
   TextAnswer answer{.headers = "Cache-Control: no-store\r\n"};
@@ -80,11 +88,6 @@ std::string restock_json(std::string_view item, std::string_view op_id, bool is_
   append_quoted(op_id, json);
   json += is_applied ? ",\"applied\":true" : ",\"applied\":false";
   return json.append(",\"total\":").append(std::to_string(total)) += '}';
-}
-
-std::string limits_json(Units lease_max, uint64_t drain_lag_max) {
-  return "{\"lease_max\":" + std::to_string(lease_max) +
-         ",\"drain_lag_max\":" + std::to_string(drain_lag_max) + "}";
 }
 
 void append_audit_line(const AuditLine& line, std::string_view code, bool is_shared,

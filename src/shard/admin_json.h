@@ -22,6 +22,9 @@ void append_quoted(std::string_view utf8, std::string& out);
 [[nodiscard]] TextAnswer conflict(std::string_view code, std::string_view message,
                                   std::string_view figure, uint64_t value);
 
+// 409 when files were read again and one of them is wrong.
+[[nodiscard]] TextAnswer not_reloaded(std::string_view problem);
+
 // {"ready":false,"reasons":["…"],"warnings":["…"]}; 503 with reasons, 200 without.
 [[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
                                           const std::vector<std::string>& warnings);
@@ -32,9 +35,6 @@ void append_quoted(std::string_view utf8, std::string& out);
 // {"item":"ticket","op_id":"r1","applied":true,"total":110}
 [[nodiscard]] std::string restock_json(std::string_view item, std::string_view op_id,
                                        bool is_applied, Units total);
-
-// {"lease_max":256,"drain_lag_max":0}
-[[nodiscard]] std::string limits_json(Units lease_max, uint64_t drain_lag_max);
 
 // {"item":"ticket","total":10,"free":1,"leased":2,"reserved":3,"paid":4,"ok":true}
 // Of a shared ledger also "elsewhere", what other nodes hold.

@@ -3,28 +3,30 @@
 #include <algorithm>
 #include <array>
 
-#include "base/json_text.h"
+#include "door/network.h"
+#include "door/ticket.h"
 #include "http/bytes.h"
 #include "http/routes.h"
 #include "http/target.h"
+#include "shard/body_fields.h"
 
 namespace stampede::shard {
 namespace {
 
 using http::Method;
 
-constexpr int64_t kDrainLagMax = int64_t{1} << 53;  // exact in every JSON reader
 constexpr std::string_view kGet = "GET, HEAD", kGetPut = "GET, HEAD, PUT", kPut = "PUT",
-                           kPost = "POST";
+                           kPost = "POST", kGetPutDelete = "GET, HEAD, PUT, DELETE";
 
 struct Resource {
   std::string_view first, second;  // segments of the path
   AdminKind get;
 };
 constexpr Resource kResources[] = {
-    {"healthz", "", AdminKind::health},   {"readyz", "", AdminKind::readiness},
-    {"metrics", "", AdminKind::metrics},  {"admin", "status", AdminKind::status},
-    {"admin", "audit", AdminKind::audit}, {"admin", "limits", AdminKind::read_limits}};
+    {"healthz", "", AdminKind::health},           {"readyz", "", AdminKind::readiness},
+    {"metrics", "", AdminKind::metrics},          {"admin", "status", AdminKind::status},
+    {"admin", "audit", AdminKind::audit},         {"admin", "limits", AdminKind::read_limits},
+    {"admin", "blocked", AdminKind::list_blocked}};
 
 struct Action {
   std::string_view name;
@@ -55,7 +57,19 @@ http::ItemCode parameter(std::string_view query, std::string_view name, AdminRou
   return found.value;
 }
 
+// Users stand in front of addresses.
+void take_page(std::string_view query, AdminRoute& route) {
+  http::Parameter user, address;
+  if (http::find_parameter(query, "after_user", user) != nullptr ||
+      http::find_parameter(query, "after_address", address) != nullptr ||
+      (user.is_present && address.is_present))
+    return refuse(route, Verdict::bad_request, "after_user or after_address comes at most once");
+  route.subject.is_network = address.is_present;
+  route.subject.text = address.is_present ? address.value.view() : user.value.view();
+}
+
 void take_parameters(std::string_view query, AdminRoute& route) {
+  if (route.kind == AdminKind::list_blocked) return take_page(query, route);
   if (route.kind != AdminKind::audit && route.kind != AdminKind::status) return;
   route.after = parameter(query, "after", route);
   if (route.kind == AdminKind::audit) route.item = parameter(query, "item", route);
@@ -93,6 +107,31 @@ void route_item(const http::Segments& segments, Method method, AdminRoute& route
   if (method != Method::post) refuse(route, Verdict::method_not_allowed, {}, kPost);
 }
 
+// Who is named: a user's id as a request has it, a network in whatever spelling.
+bool take_subject(std::string_view kind, std::string_view who, AdminRoute& route) {
+  route.subject.is_network = kind == "addresses";
+  if (!route.subject.is_network) {
+    route.subject.text = who;
+    return door::is_user_id(who);
+  }
+  const std::optional<door::Network> network = door::parse_network(who);
+  if (network) route.subject.text = door::text_of(*network);
+  return network.has_value();
+}
+
+void route_blocked(const http::Segments& segments, Method method, AdminRoute& route) {
+  if (segments.count() != 4 || (segments[2] != "users" && segments[2] != "addresses"))
+    return refuse(route, Verdict::not_found);
+  route.kind = method == Method::put   ? AdminKind::block
+               : method == Method::del ? AdminKind::unblock
+                                       : AdminKind::read_blocked;
+  if (route.kind == AdminKind::read_blocked && !is_read(method))
+    return refuse(route, Verdict::method_not_allowed, {}, kGetPutDelete);
+  if (!take_subject(segments[2], segments[3], route))
+    refuse(route, Verdict::bad_request,
+           "expected a user's id, or an IP or IP%2FLEN without bits behind it (IPv6: at most 64)");
+}
+
 void route_path(const http::Request& request, AdminRoute& route) {
   const http::Segments segments(request.path);
   if (segments.is_malformed()) return refuse(route, Verdict::bad_request, http::kBadEscape);
@@ -101,8 +140,14 @@ void route_path(const http::Request& request, AdminRoute& route) {
            segments[1] == one.second;
   });
   if (resource != std::end(kResources)) return route_resource(*resource, request, route);
-  if (segments.count() < 3 || segments[0] != "admin" || segments[1] != "items")
-    return refuse(route, Verdict::not_found);
+  if (segments.count() == 2 && segments[0] == "admin" && segments[1] == "reload") {
+    route.kind = AdminKind::reload;
+    if (request.method != Method::post) refuse(route, Verdict::method_not_allowed, {}, kPost);
+    return;
+  }
+  if (segments.count() < 3 || segments[0] != "admin") return refuse(route, Verdict::not_found);
+  if (segments[1] == "blocked") return route_blocked(segments, request.method, route);
+  if (segments[1] != "items") return refuse(route, Verdict::not_found);
   route_item(segments, request.method, route);
 }
 
@@ -110,23 +155,6 @@ void route_path(const http::Request& request, AdminRoute& route) {
 void judge_body(const http::Request& request, AdminRoute& route) {
   if (!is_read(request.method) && request.has_content_coding && route.refusal == Verdict::ok)
     refuse(route, Verdict::unsupported_media_type, "a body comes without content coding");
-}
-
-// Reads the fields of a body, each at most once. read(key, value) -> what is wrong, or an empty
-// text.
-template <size_t N, typename Read>
-Status read_body(JsonText& json, const std::array<std::string_view, N>& names,
-                 std::array<bool, N>& seen, Read read) {
-  return json.for_each_field(
-      [&](std::string_view key, JsonText::Value value, const char* where) -> Status {
-        const size_t field = std::find(names.begin(), names.end(), key) - names.begin();
-        if (field == N) return json.error(where, key, "unknown key");
-        if (seen[field]) return json.error(where, key, "is given twice");
-        seen[field] = true;
-        if (Refusal refusal = read(field, value); !refusal.empty())
-          return json.error(where, key, refusal);
-        return Ok{};
-      });
 }
 
 Refusal read_op_id(JsonText::Value value, Text<bounds::op_id_bytes_max>& out) {
@@ -142,14 +170,6 @@ Refusal read_delta(JsonText::Value value, int64_t& out) {
   constexpr int64_t most = bounds::stock_max;
   if (Refusal refusal = read_integer(value, -most, most, out); !refusal.empty()) return refusal;
   return out == 0 ? "0 changes nothing" : Refusal{};
-}
-
-template <typename T>
-Refusal read_limit(JsonText::Value value, int64_t most, std::optional<T>& out) {
-  int64_t number = 0;
-  Refusal refusal = read_integer(value, 0, most, number);
-  if (refusal.empty()) out = static_cast<T>(number);
-  return refusal;
 }
 
 }  // namespace
@@ -169,7 +189,7 @@ Result<Restock> parse_restock(std::string_view body) {
   constexpr std::array<std::string_view, 2> kNames = {"op_id", "delta"};
   JsonText json(body, "body");
   Restock restock;
-  std::array<bool, 2> seen{};
+  std::vector<bool> seen;
   const Status status = read_body(json, kNames, seen, [&](size_t field, JsonText::Value value) {
     return field == 0 ? read_op_id(value, restock.op_id) : read_delta(value, restock.delta);
   });
@@ -177,21 +197,6 @@ Result<Restock> parse_restock(std::string_view body) {
   for (size_t field = 0; field < kNames.size(); ++field)
     if (!seen[field]) return json.error(json.begin(), kNames[field], "is required");
   return restock;
-}
-
-Result<LimitsChange> parse_limits(std::string_view body) {
-  constexpr std::array<std::string_view, 2> kNames = {"lease_max", "drain_lag_max"};
-  JsonText json(body, "body");
-  LimitsChange change;
-  std::array<bool, 2> seen{};
-  const Status status = read_body(json, kNames, seen, [&](size_t field, JsonText::Value value) {
-    return field == 0 ? read_limit(value, bounds::stock_max, change.lease_max)
-                      : read_limit(value, kDrainLagMax, change.drain_lag_max);
-  });
-  if (!status) return status.error();
-  if (!change.lease_max && !change.drain_lag_max)
-    return json.error(json.begin(), "", "expected lease_max, drain_lag_max or both");
-  return change;
 }
 
 Result<Supplied> restocked(Supplied now, int64_t delta) {

@@ -27,6 +27,11 @@ enum class AdminKind : uint8_t {
   audit,            // GET /admin/audit?after=CODE, ?item=CODE
   read_limits,      // GET /admin/limits
   set_limits,       // PUT /admin/limits
+  reload,           // POST /admin/reload
+  list_blocked,     // GET /admin/blocked?after_user=ID, ?after_address=NETWORK
+  read_blocked,     // GET /admin/blocked/users/{id}, /admin/blocked/addresses/{network}
+  block,            // PUT of the same
+  unblock,          // DELETE of the same
   put_item,         // PUT /admin/items/{code}
   pause,            // POST /admin/items/{code}/pause
   resume,           // POST /admin/items/{code}/resume
@@ -35,10 +40,17 @@ enum class AdminKind : uint8_t {
   describe_server,  // OPTIONS *
 };
 
+// Whom a word of an operator is about: a user, or a network in its one spelling.
+struct BlockSubject {
+  bool is_network = false;
+  std::string text;
+};
+
 struct AdminRoute {
   AdminKind kind = AdminKind::health;
   http::ItemCode item;   // of the path, or of the parameter `item`; empty: none
   http::ItemCode after;  // of the parameter `after`; empty: from the first item
+  BlockSubject subject;  // of the path; list_blocked: the one that the page stands behind, or empty
   Verdict refusal =
       Verdict::ok;  // why the request is refused, with the message and the methods that are allowed
   std::string_view reason;
@@ -52,13 +64,6 @@ struct Restock {
   int64_t delta = 0;                    // units to add, or below 0 to withdraw; never 0
 };
 [[nodiscard]] Result<Restock> parse_restock(std::string_view body);
-
-// {"lease_max":256,"drain_lag_max":1000000}; what is absent stays as it is.
-struct LimitsChange {
-  std::optional<Units> lease_max;         // 0: no units are leased ahead of demand
-  std::optional<uint64_t> drain_lag_max;  // 0: new orders are never refused for it
-};
-[[nodiscard]] Result<LimitsChange> parse_limits(std::string_view body);
 
 // What a delta does to an item's units, or why it cannot be done.
 struct Supplied {

@@ -201,20 +201,6 @@ void ItemChanges::record_restock(Change& change, Moment now) {
   change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
 }
 
-void ItemChanges::set_limits(const Operator& by, std::string_view body, Moment now) {
-  const Result<LimitsChange> asked = parse_limits(body);
-  if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
-  if (!admit(by.place)) return;
-  const Units lease_max =
-      asked->lease_max.value_or(process_.lease_max.load(std::memory_order_relaxed));
-  const uint64_t lag_max =
-      asked->drain_lag_max.value_or(process_.drain_lag_max.load(std::memory_order_relaxed));
-  Change& change = begin(by, kNoItem);
-  change.limits = *asked;
-  change.answer = {.body = limits_json(lease_max, lag_max)};
-  record(change, "limits " + change.answer.body, now);
-}
-
 // For what else the op_id was used, or is being used just now; empty: for nothing else.
 std::string ItemChanges::other_use_of(const Restock& asked, ItemId item) {
   ItemId used_item = item;
@@ -331,10 +317,6 @@ bool ItemChanges::send_withdrawal(Change& change) {
 }
 
 void ItemChanges::after_sync(Change& change) {
-  if (change.limits.lease_max)
-    process_.lease_max.store(*change.limits.lease_max, std::memory_order_relaxed);
-  if (change.limits.drain_lag_max)
-    process_.drain_lag_max.store(*change.limits.drain_lag_max, std::memory_order_relaxed);
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
   // An end is each node's own, and comes at another moment on each.
   if (change.terms && !change.terms->is_ended && ledger_.is_shared())

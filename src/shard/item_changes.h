@@ -1,5 +1,5 @@
-// Operators' changes of items while they are sold: new items, new terms, pause, resume, end,
-// restock, and the levers.
+// Operators' changes of items while they are sold: new items, new terms, pause, resume, end and restock. What the door goes by
+// is changed in rules_changes.h.
 //
 // Nothing takes effect on another shard before its record is durable, and the operator hears of
 // success only when the change has taken effect; so a change goes through steps, a turn or more
@@ -32,32 +32,12 @@
 #include "ledger/operators.h"
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
-#include "shard/request_handler.h"
+#include "shard/change_host.h"
 #include "shard/shard.h"
 #include "stock/catalog_json.h"
 #include "stock/stream_state.h"
 
 namespace stampede::shard {
-
-// What changes need of their shard. A seam, so that tests can hold back durability and fill the
-// log.
-class ChangeHost {
- public:
-  virtual ~ChangeHost() = default;
-  // To the log and into the state.
-  virtual Lsn append(const orderlog::Record& record) = 0;
-  virtual bool has_room() const = 0;  // for a few records of the largest size
-  virtual Lsn durable() const = 0;
-  virtual void complete(ReplyTo place, TextAnswer answer) = 0;
-  // To this shard's own catalog and desk.
-  virtual void publish(const stock::ItemTerms& terms) = 0;
-};
-
-// Who asks, and where the answer goes.
-struct Operator {
-  ReplyTo place;
-  std::string_view who;  // at most bounds::admin_text_bytes_max bytes count
-};
 
 class ItemChanges {
  public:
@@ -69,7 +49,6 @@ class ItemChanges {
   // AdminKind::pause, resume or end.
   void set_sale(const Operator& by, AdminKind action, ItemId item, Moment now);
   void restock(const Operator& by, ItemId item, std::string_view body, Moment now);
-  void set_limits(const Operator& by, std::string_view body, Moment now);
 
   // Goes on with everything that can go on. Once per turn, behind the write of the log.
   void turn(Moment now);
@@ -100,7 +79,6 @@ class ItemChanges {
     std::string terms_before;    // as JSON; empty: it is new
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
-    LimitsChange limits;
     Restock restock;
     std::string who;
     TextAnswer answer;

@@ -1,5 +1,7 @@
 #include "shard/process.h"
 
+#include <algorithm>
+
 namespace stampede::shard {
 
 Process::Process(uint32_t shards, uint64_t secret)
@@ -11,13 +13,21 @@ Process::Process(uint32_t shards, uint64_t secret)
     doorbells.push_back(std::make_unique<net::Doorbell>());
     metrics.push_back(std::make_unique<Metrics>());
     marks.push_back(std::make_unique<orderlog::Marks>());
+    rules_taken.push_back(std::make_unique<std::atomic<uint64_t>>(0));
   }
 }
 
-void Process::publish_rules(door::Rules next) {
+uint64_t Process::publish_rules(door::Rules next) {
   rules.store(std::make_shared<const door::Rules>(std::move(next)));
-  rules_number.fetch_add(1, std::memory_order_release);
+  const uint64_t number = rules_number.fetch_add(1, std::memory_order_release) + 1;
   ring_all();
+  return number;
+}
+
+bool Process::have_taken_rules(uint64_t number) const {
+  return std::ranges::all_of(rules_taken, [&](const auto& taken) {
+    return taken->load(std::memory_order_acquire) >= number;
+  });
 }
 
 void Process::ring(uint64_t shards) {

@@ -18,6 +18,7 @@
 #include "shard/mailbox.h"
 #include "shard/metrics.h"
 #include "shard/public_api.h"
+#include "shard/reload.h"
 #include "shard/stop.h"
 #include "stock/catalog.h"
 #include "stock/order_rates.h"
@@ -53,10 +54,18 @@ struct Process {
   std::atomic<uint64_t> keys_number{0};
   // Every shard counts in it: the one thing on the path of a request that shards share (door/address_table.h).
   door::AddressTable addresses;
+  // Who may operate; null: whoever reaches the listener. Looked at by shard 0.
+  std::atomic<door::SharedOperators> operators;
+  ReloadSlot reload;
   // What the door goes by: replaced whole, the number raised after it. Never null.
   std::atomic<door::SharedRules> rules{std::make_shared<const door::Rules>()};
   std::atomic<uint64_t> rules_number{0};
-  void publish_rules(door::Rules next);  // any thread, one at a time; rings every shard
+  // By shard: the number of the rules that it goes by.
+  std::vector<std::unique_ptr<std::atomic<uint64_t>>> rules_taken;
+  // Any thread, one at a time: shard 0's, once it turns. Rings every shard; returns the number.
+  uint64_t publish_rules(door::Rules next);
+  // Every shard goes by these rules or newer ones.
+  [[nodiscard]] bool have_taken_rules(uint64_t number) const;
 
   void ring(uint64_t shards);  // a bit for each
   void ring_all() { ring(~uint64_t{0} >> (64 - shard_count)); }

@@ -144,6 +144,7 @@ PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderReq
   if (Objection no = take_item(body.item, order)) return no;
   if (Objection no = take_user(request, order)) return no;
   if (Objection no = take_key(request, order)) return no;
+  if (rules_->blocked.has_user(order.user)) order.objection = Verdict::blocked;
   order.quantity = body.quantity;
   order.body_hash = body_hash_of(order.item, order.quantity);
   return std::nullopt;

@@ -28,12 +28,10 @@
 #include "shard/long_polls.h"
 #include "shard/order_lists.h"
 #include "shard/orders.h"
+#include "shard/reload.h"
 #include "shard/stock_questions.h"
 
 namespace stampede::shard {
-
-// Secrets that an operator may replace while the server runs; null without --key-file.
-using SharedKeys = std::shared_ptr<const door::Keys>;
 
 struct PublicApiSettings {
   uint32_t node = 0;

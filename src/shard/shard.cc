@@ -265,6 +265,8 @@ void Shard::pull_levers() {
       number != rules_number_) {
     rules_number_ = number;
     take_rules(process_.rules.load());
+    process_.rules_taken[settings_.shard]->store(number, std::memory_order_release);
+    process_.ring(1);  // an operator's answer may wait for it
   }
   desk_.leases().set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   // Before the requests of this turn are read: they are the first that are refused.

@@ -132,17 +132,6 @@ TEST_SUITE("shard/admin_routes") {
     }
   }
 
-  TEST_CASE("levers are read one by one and bounded") {
-    CHECK(*parse_limits(R"({"lease_max":7})")->lease_max == 7);
-    CHECK(!parse_limits(R"({"lease_max":7})")->drain_lag_max);
-    CHECK(*parse_limits(R"({"drain_lag_max":0})")->drain_lag_max == 0);
-    for (const char* body :
-         {"{}", R"({"lease_max":-1})", R"({"drain_lag_max":"7"})", R"({"rate":1})"}) {
-      CAPTURE(body);
-      CHECK(!parse_limits(body));
-    }
-  }
-
   TEST_CASE("restocks add to what was ever supplied or withdrawn and stay within the bounds") {
     CHECK(restocked({10, 3}, 5)->supplied == 15);
     CHECK(restocked({10, 3}, 5)->withdrawn == 3);

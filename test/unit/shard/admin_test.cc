@@ -12,12 +12,16 @@ using namespace stampede::world;
 namespace {
 
 struct Rig {
-  Answer ask(std::string_view method, std::string_view target, std::string_view body = {}) {
-    buyer.request(method, target, {}, body);
+  explicit Rig(uint32_t shards = 1)
+      : world{{.shards = shards, .stock = 10, .admin_host = "here"}} {}
+
+  Answer ask(std::string_view method, std::string_view target, std::string_view body = {},
+             std::string_view headers = {}) {
+    buyer.request(method, target, headers, body);
     return world.await_answer(buyer);
   }
 
-  World world{{.stock = 10, .admin_host = "here"}};
+  World world;
   Buyer& buyer = world.connect_operator();
 };
 
@@ -42,6 +46,48 @@ TEST_SUITE("shard/admin") {
     CHECK(rig.ask("POST", "/admin/items/nothing/pause", "{}").status == 404);
     CHECK(rig.ask("GET", "/admin/status?after=nothing").status == 404);
     CHECK(rig.ask("POST", "/admin/items/ticket/restock", "{\"op_id\":\"r1\"}").status == 400);
+  }
+
+  TEST_CASE(
+      "a user whom an operator blocks gets no new orders on any shard and keeps what he has") {
+    Rig rig(2);
+    const std::string user = rig.world.user_at(1);
+    Buyer& first = rig.world.connect(0);
+    first.order(user, 1, "k1");
+    const Answer held = rig.world.await_answer(first);
+    REQUIRE(held.status == 201);
+    CHECK(rig.ask("PUT", "/admin/blocked/users/" + user, "{}").member("word") == "blocked");
+    for (uint32_t shard : {0, 1}) {
+      Buyer& buyer = rig.world.connect(shard);
+      buyer.order(user, 1, "k2");
+      CHECK(rig.world.await_answer(buyer).member("code") == "blocked");
+      buyer.order(user, 1, "k1");
+      CHECK(rig.world.await_answer(buyer).member("replayed") == "true");
+      buyer.read(user, held.member("order_id"));
+      CHECK(rig.world.await_answer(buyer).member("state") == "reserved");
+      buyer.order("somebody-else");
+      CHECK(rig.world.await_answer(buyer).status == 201);
+    }
+    first.cancel(user, held.member("order_id"));
+    CHECK(rig.world.await_answer(first).member("state") == "cancelled");
+    CHECK(rig.ask("DELETE", "/admin/blocked/users/" + user).member("word") == "none");
+    first.order(user, 1, "k2");
+    CHECK(rig.world.await_answer(first).status == 201);
+  }
+
+  TEST_CASE("a change needs a token when there are tokens and is recorded under its name") {
+    Rig rig;
+    rig.world.process().operators.store(std::make_shared<const door::Operators>(
+        *door::Operators::parse("alice alices-own-token-1", "tokens")));
+    CHECK(rig.ask("GET", "/admin/limits").status == 401);
+    CHECK(rig.ask("PUT", "/admin/limits", R"({"lease_max":5})", "Authorization: Bearer alice\r\n")
+              .status == 401);
+    CHECK(rig.ask("GET", "/healthz").status == 200);
+    CHECK(rig.world.process().lease_max == 256);
+    CHECK(rig.ask("PUT", "/admin/limits", R"({"lease_max":5})",
+                  "Authorization: Bearer alices-own-token-1\r\n")
+              .status == 200);
+    CHECK(rig.world.process().lease_max == 5);
   }
 
   TEST_CASE("answers of several turns leave in the order of the requests") {

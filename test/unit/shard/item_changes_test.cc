@@ -313,7 +313,7 @@ TEST_SUITE("shard/item_changes") {
     while (rig.ledgers[0]->has_room_for_change(item))
       REQUIRE(lane.push({.kind = ledger::LedgerMessage::Kind::news, .item = item}));
     rig.restock(0, item, "r1", 1);
-    rig.changes->set_limits(rig.by(1), R"({"lease_max":1})", rig.now);
+    rig.changes->set_sale(rig.by(1), AdminKind::pause, item, rig.now);
     rig.restock(2, item, "r2", 1);
     rig.on_answer = [&] { rig.poll(0); };  // the ledger's shard takes its mail between the two
     rig.sync();
@@ -338,11 +338,9 @@ TEST_SUITE("shard/item_changes") {
     rig.has_log_room = true;
     rig.process.is_stopping = true;
     rig.changes->set_sale(rig.by(2), AdminKind::pause, item, rig.now);
-    rig.changes->set_limits(rig.by(3), R"({"lease_max":1})", rig.now);
     CHECK(rig.answers.at(0).refusal == Verdict::overloaded);
     CHECK(rig.answers.at(1).refusal == Verdict::overloaded);
     CHECK(rig.answers.at(2).refusal == Verdict::shutting_down);
-    CHECK(rig.answers.at(3).refusal == Verdict::shutting_down);
     CHECK(rig.appended == before);
   }
 
@@ -355,19 +353,6 @@ TEST_SUITE("shard/item_changes") {
     rig.settle();
     CHECK(rig.item(item).total() == 10 + bounds::changes_under_way_max);
     CHECK(rig.books(item).total == 10 + bounds::changes_under_way_max);
-  }
-
-  TEST_CASE("levers move when their record is durable and keep what is not named") {
-    OperatorsRig rig;
-    rig.process.drain_lag_max = 1000;
-    rig.changes->set_limits(rig.by(0), R"({"lease_max":7})", rig.now);
-    rig.turn();
-    CHECK(rig.process.lease_max == 256);
-    rig.settle();
-    CHECK(rig.process.lease_max == 7);
-    CHECK(rig.process.drain_lag_max == 1000);
-    CHECK(rig.answers.at(0).body == R"({"lease_max":7,"drain_lag_max":1000})");
-    CHECK(rig.acts.back().starts_with("limits "));
   }
 
   TEST_CASE("a long name of an operator is cut and does not break the record") {

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "ledger/embedded.h"
 #include "shard/item_changes.h"
+#include "shard/rules_changes.h"
 
 // Behind the headers of the server, whose CHECK means the other thing.
 #include <doctest/doctest.h>
@@ -34,6 +35,7 @@ class OperatorsRig : public ChangeHost {
       ledgers.push_back(
           std::make_unique<ledger::EmbeddedLedger>(shard, process.ledger, ledger::Book(shards)));
     changes = std::make_unique<ItemChanges>(*this, state, catalog, *ledgers[0], process);
+    rules = std::make_unique<RulesChanges>(*this, state, process);
   }
 
   // ChangeHost
@@ -59,7 +61,10 @@ class OperatorsRig : public ChangeHost {
     return {.place = {.place = place}, .who = "127.0.0.1:40000"};
   }
   void sync() { durable_lsn = appended; }
-  void turn() { changes->turn(now); }
+  void turn() {
+    changes->turn(now);
+    rules->turn(now);
+  }
   // One look of a shard into its ledger mail.
   void poll(uint32_t shard) { ledgers[shard]->poll(streams[shard], now); }
   void poll_all() {
@@ -72,8 +77,11 @@ class OperatorsRig : public ChangeHost {
       turn();
       poll_all();
       for (uint32_t shard = 1; shard < process.shard_count; ++shard) take_terms(shard);
+      for (uint32_t shard = 0; shard < process.shard_count; ++shard) take_rules(shard);
     }
   }
+  // What a shard does in its turn.
+  void take_rules(uint32_t shard) { *process.rules_taken[shard] = process.rules_number.load(); }
   std::vector<stock::ItemTerms> take_terms(uint32_t shard) {
     std::vector<stock::ItemTerms> taken;
     process.terms[shard]->take(bounds::control_slots,
@@ -115,6 +123,7 @@ class OperatorsRig : public ChangeHost {
   std::vector<IdleStream> streams;
   std::vector<std::unique_ptr<ledger::EmbeddedLedger>> ledgers;
   std::unique_ptr<ItemChanges> changes;
+  std::unique_ptr<RulesChanges> rules;
   Moment now{.wall_ns = 1'795'000'000 * kSecond, .boot_ns = 1000 * kSecond};
 
   bool has_log_room = true;

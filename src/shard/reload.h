@@ -1,0 +1,72 @@
+// What is read again while the server runs: by SIGHUP, or by `POST /admin/reload`, which asks for the same. All of it is read
+// and checked by the thread that waits for signals, before anything changes; shard 0 then puts the whole of it in force in one
+// turn, or nothing.
+//
+//   operator ── POST ──▶ shard 0 ── asked + 1, wake() ──▶ reader: files ── deliver() ──▶ shard 0 ── rules ──▶ all shards
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "door/keys.h"
+#include "door/operators.h"
+#include "door/rules.h"
+
+namespace stampede::shard {
+
+// Secrets that an operator may replace while the server runs; null without --key-file.
+using SharedKeys = std::shared_ptr<const door::Keys>;
+
+struct Reload {
+  uint64_t asked = 0;   // answers this many asks of operators and all before
+  std::string problem;  // not empty: what is wrong, and nothing changes
+  std::string what;     // what was read, for the record and the answer
+  // Null: stays as it is.
+  SharedKeys keys;
+  door::SharedOperators operators;
+  std::function<void(door::Rules&)> change_rules;
+};
+
+class ReloadSlot {
+ public:
+  // ---- shard 0 ----
+
+  // Asks the reader; the number that the answer must reach.
+  uint64_t ask() {
+    const uint64_t number = asked_.fetch_add(1) + 1;
+    if (wake) wake();
+    return number;
+  }
+  // What was delivered and not taken; null: nothing.
+  std::shared_ptr<const Reload> take() {
+    if (!is_full_.load(std::memory_order_acquire)) return nullptr;
+    std::shared_ptr<const Reload> taken = std::move(delivered_);
+    is_full_.store(false, std::memory_order_release);
+    return taken;
+  }
+
+  // ---- the reader ----
+
+  // To be read before the files: who asked by then gets what they say.
+  uint64_t asked() const { return asked_.load(); }
+  // False: shard 0 has not taken the last one yet.
+  [[nodiscard]] bool deliver(std::shared_ptr<const Reload> reload) {
+    if (is_full_.load(std::memory_order_acquire)) return false;
+    delivered_ = std::move(reload);
+    is_full_.store(true, std::memory_order_release);
+    return true;
+  }
+
+  // Tells the reader that it was asked; set before the shards run.
+  std::function<void()> wake;
+
+ private:
+  std::atomic<uint64_t> asked_{0};
+  std::atomic<bool> is_full_{false};
+  std::shared_ptr<const Reload>
+      delivered_;  // the reader's while the slot is empty, shard 0's while it is full
+};
+
+}  // namespace stampede::shard

@@ -55,6 +55,11 @@ constexpr size_t output_bytes_max = 64 * 1024;  // queued for one connection; th
 constexpr unsigned wait_ms_max = 30'000;        // long poll
 constexpr unsigned list_orders_max = 1000;      // newest orders in one list
 
+// Pages of other origins
+constexpr unsigned origins_max = 16;
+constexpr unsigned origin_bytes_max = 128;
+constexpr unsigned origin_lines_bytes_max = 256;  // what an answer says to one
+
 // Who may ask
 constexpr unsigned key_id_bytes_max = 32;
 constexpr unsigned keys_per_kind_max =

@@ -13,6 +13,8 @@ std::string_view status_line_of(StatusCode status) {
       return "HTTP/1.1 200 OK\r\n";
     case StatusCode::created:
       return "HTTP/1.1 201 Created\r\n";
+    case StatusCode::no_content:
+      return "HTTP/1.1 204 No Content\r\n";
     case StatusCode::not_modified:
       return "HTTP/1.1 304 Not Modified\r\n";
     case StatusCode::conflict:
@@ -21,6 +23,10 @@ std::string_view status_line_of(StatusCode status) {
       return "HTTP/1.1 503 Service Unavailable\r\n";
   }
   return "HTTP/1.1 503 Service Unavailable\r\n";
+}
+
+bool has_content(StatusCode status) {
+  return status != StatusCode::no_content && status != StatusCode::not_modified;
 }
 
 // Each head is these lines in this order; an empty one is left out.
@@ -45,7 +51,7 @@ void write_head(Writer& out, const Head& head, const Delivery& delivery) {
   if (head.retry_after_ms > 0)
     out.literal("\r\nRetry-After: ").number((head.retry_after_ms + 999) / 1000);
   if (!head.allow.empty()) out.literal("\r\nAllow: ").raw(head.allow);
-  out.literal("\r\n").raw(head.headers);
+  out.literal("\r\n").raw(head.headers).raw(delivery.lines);
   if (delivery.connection == ConnectionOption::close) out.literal("Connection: close\r\n");
   if (delivery.connection == ConnectionOption::keep_alive)
     out.literal("Connection: keep-alive\r\n");
@@ -155,7 +161,7 @@ size_t render(StatusCode status, std::string_view content_type, std::string_view
               std::string_view body, const Delivery& delivery, std::span<char> out) {
   const Head head{.status_line = status_line_of(status),
                   .content_type = content_type,
-                  .has_content = status != StatusCode::not_modified,
+                  .has_content = has_content(status),
                   .headers = headers};
   return write_response(head, head.has_content ? body : "", delivery, out);
 }
@@ -166,7 +172,7 @@ size_t render_head(StatusCode status, std::string_view content_type, std::string
   const Head head{.status_line = status_line_of(status),
                   .content_type = content_type,
                   .content_length = content_length,
-                  .has_content = status != StatusCode::not_modified,
+                  .has_content = has_content(status),
                   .headers = headers};
   write_head(writer, head, delivery);
   return writer.is_full() ? 0 : writer.size();

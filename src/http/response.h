@@ -33,11 +33,12 @@ enum class ConnectionOption : uint8_t { none, keep_alive, close };
 struct Delivery {
   const DateText& date;
   ConnectionOption connection = ConnectionOption::none;
-  bool is_head = false;  // the answer to HEAD: the headers of a GET, no body
+  bool is_head = false;         // the answer to HEAD: the headers of a GET, no body
+  std::string_view lines = {};  // of every answer (origins.h), each with its CRLF
 };
 
 // The largest answer of render_answer() and render_refusal().
-constexpr size_t response_bytes_max = 1536;
+constexpr size_t response_bytes_max = 1536 + bounds::origin_lines_bytes_max;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 // All return the bytes written at the start of `out`; 0 if they do not fit, which cannot happen to
@@ -63,6 +64,7 @@ struct Refusal {
 enum class StatusCode : uint16_t {
   ok = 200,
   created = 201,
+  no_content = 204,
   not_modified = 304,
   conflict = 409,
   unavailable = 503
@@ -71,7 +73,7 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
 // Everything else: items, stock, time, metrics, operators' answers. `headers` are further lines,
-// each with its CRLF. not_modified has neither a body nor a length (RFC 9110 15.4.5).
+// each with its CRLF. no_content and not_modified have neither a body nor a length (RFC 9110 8.6, 15.4.5).
 [[nodiscard]] size_t render(StatusCode status, std::string_view content_type,
                             std::string_view headers, std::string_view body,
                             const Delivery& delivery, std::span<char> out);

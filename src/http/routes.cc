@@ -138,6 +138,12 @@ bool take_body(const Request& request, Route& route) {
 
 }  // namespace
 
+std::string_view methods_of(std::string_view path) {
+  const Segments segments(path);
+  const Resource* const resource = find_resource(segments);
+  return resource == nullptr ? std::string_view{} : allow_of(*resource);
+}
+
 Route route(const Request& request) {
   Route route;
   if (asks_for_server(request)) {

@@ -47,6 +47,9 @@ struct Route {
 // length.
 [[nodiscard]] Route route(const Request& request);
 
+// The methods of a path as Allow has them; empty when there is no such path.
+[[nodiscard]] std::string_view methods_of(std::string_view path);
+
 // OPTIONS * is a ping to a server as a whole (RFC 9110 9.3.7).
 [[nodiscard]] inline bool asks_for_server(const Request& request) {
   return request.method == Method::options && request.path == "*";

@@ -307,7 +307,7 @@ shard::ShardSettings Node::settings_of(uint32_t index, uint32_t group_count) con
   return {.shard = index,
           .node = settings_.node,
           .cpu = cpus.empty() ? -1 : cpus[index % cpus.size()],
-          .connections = {.shard = index},
+          .connections = {.shard = index, .origins = settings_.origins},
           .api = {.node = settings_.node,
                   .hash_key = data_.manifest().hash_key,
                   .by_ticket = settings_.by_ticket},

@@ -9,6 +9,7 @@
 #include "cluster/redis_url.h"
 #include "door/rules.h"
 #include "drain/database.h"
+#include "http/origins.h"
 #include "http/own_hosts.h"
 #include "net/address.h"
 #include "orderlog/disk.h"
@@ -21,6 +22,7 @@ struct NodeSettings {
   std::string data_dir;
   std::vector<stock::CatalogEntry> catalog;
   net::Address listen, admin;
+  http::Origins origins;            // of pages that may read public answers
   door::SharedOperators operators;  // null: whoever reaches the listener
   door::SharedBlockList blocked;    // of the file; null: there is none
   http::OwnHosts admin_hosts;

@@ -348,7 +348,10 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
     places_[place].closes = true;
     connection.is_closing = true;
   }
-  if (connection.service.is_public) metrics_.requests.add();
+  if (connection.service.is_public) {
+    metrics_.requests.add();
+    places_[place].origin = settings_.origins.find(request.origin);
+  }
   if (connection.rank == net::Rank::usual && turn_budget_ > 0) --turn_budget_;
   connection.service.handler->handle(request, places_.reply_to(place));
 }
@@ -452,13 +455,16 @@ void Connections::render_line(uint32_t index) {
   }
 }
 
-http::Delivery Connections::delivery_of(const Place& place) const {
+http::Delivery Connections::delivery_of(const Connection& connection, const Place& place) const {
   auto option = http::ConnectionOption::none;
   if (place.closes)
     option = http::ConnectionOption::close;
   else if (place.is_1_0)
     option = http::ConnectionOption::keep_alive;
-  return {.date = date_, .connection = option, .is_head = place.is_head};
+  // Operators' answers are for no page.
+  const std::string_view lines =
+      connection.service.is_public ? settings_.origins.lines_for(place.origin) : std::string_view{};
+  return {.date = date_, .connection = option, .is_head = place.is_head, .lines = lines};
 }
 
 Connections::Rendered Connections::render(Connection& connection, uint32_t index) {
@@ -470,7 +476,8 @@ Connections::Rendered Connections::render(Connection& connection, uint32_t index
   const std::string_view code = place.answer.has_order
                                     ? connection.service.handler->item_code(place.answer.order.item)
                                     : std::string_view{};
-  const size_t bytes = http::render_answer(place.answer, code, delivery_of(place), room);
+  const size_t bytes =
+      http::render_answer(place.answer, code, delivery_of(connection, place), room);
   CHECK(bytes > 0);
   connection.output.extend(book_, bytes);
   return Rendered::whole;
@@ -488,13 +495,13 @@ Connections::Rendered Connections::render_text(Connection& connection, const Pla
   if (text.refusal != Verdict::ok) {
     const char* reason = text.body.empty() ? nullptr : text.body.c_str();
     bytes = http::render_refusal({.verdict = text.refusal, .reason = reason, .allow = text.allow},
-                                 delivery_of(place), room);
+                                 delivery_of(connection, place), room);
   } else if (is_copied && !place.is_head) {
-    bytes =
-        http::render(text.status, text.content_type, text.headers, body, delivery_of(place), room);
+    bytes = http::render(text.status, text.content_type, text.headers, body,
+                         delivery_of(connection, place), room);
   } else {
     bytes = http::render_head(text.status, text.content_type, text.headers, body.size(),
-                              delivery_of(place), room);
+                              delivery_of(connection, place), room);
   }
   CHECK(bytes > 0);
   connection.output.extend(book_, bytes);

@@ -64,6 +64,7 @@ constexpr uint32_t kRefusedMax = 64;
 
 struct ConnectionsSettings {
   uint32_t shard = 0;
+  http::Origins origins = {};  // of pages that may read public answers
   uint32_t connections_max = bounds::connections_max;
   uint32_t places_max = bounds::places_max;
   // Buffers of each size.
@@ -103,6 +104,8 @@ class Connections {
   void complete(const OrderAnswer& answer);
   void complete(const ReplyTo& place, TextAnswer answer);
   void refuse(const ReplyTo& place, const http::Refusal& refusal);
+  // The waiting request comes from a page of a listed origin.
+  bool is_listed_origin(const ReplyTo& place) const { return places_[place.place].origin != 0; }
   // Every answer in front of this waiting request has been written. When it is not so, the handler is told with
   // take_turn() as soon as it is: for answers so large that one a connection must be enough.
   bool is_first(const ReplyTo& place);
@@ -198,7 +201,7 @@ class Connections {
 
   void write_line(uint32_t index);
   void render_line(uint32_t index);
-  http::Delivery delivery_of(const Place& place) const;
+  http::Delivery delivery_of(const Connection& connection, const Place& place) const;
   Rendered render(Connection& connection, uint32_t place);
   Rendered render_text(Connection& connection, const Place& place, const TextAnswer& text);
   void count_answer(const Connection& connection, const Place& place, uint32_t index);

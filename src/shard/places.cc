@@ -19,6 +19,7 @@ uint32_t Places::add(Line& line, uint32_t connection, const http::Request& reque
   place.is_1_0 = request.is_http_1_0;
   place.wants_turn = false;
   place.wants_hurry = false;
+  place.origin = 0;
   if (line.count++ == 0)
     line.first = index;
   else

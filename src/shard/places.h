@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "base/slab.h"
+#include "http/origins.h"
 #include "shard/request_handler.h"
 
 namespace stampede::shard {
@@ -26,8 +27,9 @@ struct Place {
   State state;
   bool is_text;  // the answer is a TextAnswer
   bool is_head, closes, is_1_0;
-  bool wants_turn;   // to be told when it is first
-  bool wants_hurry;  // to be told when it is no longer last
+  bool wants_turn;               // to be told when it is first
+  bool wants_hurry;              // to be told when it is no longer last
+  http::Origins::Number origin;  // of the page that asks
   OrderAnswer answer;
 };
 

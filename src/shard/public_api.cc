@@ -71,7 +71,20 @@ void PublicApi::handle(const http::Request& request, ReplyTo place) {
   connections_.refuse(place, *objection);
 }
 
+// A browser asks this before it sends what a page of another origin wants to send; it shows nobody's name, so nothing is
+// counted and nobody is refused.
+bool PublicApi::answer_preflight(const http::Request& request, const ReplyTo& place) {
+  if (request.method != http::Method::options || !connections_.is_listed_origin(place))
+    return false;
+  const std::string_view methods = http::methods_of(request.path);
+  if (methods.empty()) return false;
+  connections_.complete(place, TextAnswer{.status = http::StatusCode::no_content,
+                                          .headers = http::preflight_lines(methods)});
+  return true;
+}
+
 PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyTo& place) {
+  if (answer_preflight(request, place)) return std::nullopt;
   const http::Route route = http::route(request);
   uint32_t over_ms = 0;
   if (counts_by_address(route)) connections_.rank(place, net::Rank::usual);

@@ -73,6 +73,7 @@ class PublicApi final : public RequestHandler {
   // Nothing, or why a request is refused.
   using Objection = std::optional<http::Refusal>;
 
+  bool answer_preflight(const http::Request& request, const ReplyTo& place);
   Objection serve(const http::Request& request, const ReplyTo& place);
   Objection check_address(const http::Request& request, const http::Route& route,
                           const ReplyTo& place, uint32_t& over_ms);

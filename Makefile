@@ -20,7 +20,7 @@ COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # WERROR=1: no warning passes. The targets that test set it; a build with another compiler only shows what that one warns of.
 CXXFLAGS += $(if $(WERROR),-Werror) -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
             -Werror=return-type -pthread -MMD -MP -Isrc -isystem /usr/include/postgresql $(FLAGS_$(MODE))
-LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd $(MALLOC_$(MODE)) -pthread
+LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd -lseccomp $(MALLOC_$(MODE)) -pthread
 
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
@@ -68,6 +68,10 @@ $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstamp
 $(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ -lxxhash
+
+$(BUILD)/block_list: $(BUILD)/perf/block_list.o $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(call say,LD )
@@ -186,8 +190,8 @@ guards:  ## every guard of test/guards taken out, one by one: each must be notic
 	@$(compile) $(BUILD)/unit_tests
 	@scripts/guards $(if $(AREA),--area '$(AREA)') $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
-perf:  ## build what perf/compare and perf/order_limits measure
-	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/order_limits
+perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc measure
+	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/order_limits $(BUILD)/block_list
 
 tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-tidy) of what has changed since they passed
 	@scripts/deps tidy && scripts/tidy

@@ -15,6 +15,7 @@
 #include "base/diag.h"
 #include "base/thread.h"
 #include "cmd/flags.h"
+#include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "cmd/inputs.h"
 #include "cmd/process.h"
@@ -32,8 +33,9 @@ constexpr int64_t kOneWishNs = kSecond / 2;
 struct Flags {
   std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
                        admin = "127.0.0.1:8081";
-  bool demo = false, trust_gateway = false, accept_loss = false;
-  std::vector<std::string> admin_hosts;
+  bool demo = false, trust_gateway = false, accept_loss = false, sandbox = false,
+       core_dumps = false;
+  std::vector<std::string> admin_hosts, origins;
   InputPaths inputs;
   std::string ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
@@ -154,6 +156,15 @@ void declare(CLI::App& app, Flags& flags) {
                  "secrets for tickets and payments; read again on SIGHUP")
       ->type_name("FILE");
   declare_order_limits(app, flags);
+  app.add_flag("--sandbox", flags.sandbox,
+               "once started, refuse itself all system calls that a running server does not make");
+  app.add_flag("--core-dumps", flags.core_dumps,
+               "let a crash write a core file; it holds the keys");
+  app.add_option("--allow-origin", flags.origins,
+                 "pages of this origin, such as https://shop.example, may call the public API from "
+                 "a browser; * for all; may be repeated")
+      ->allow_extra_args(false)
+      ->type_name("ORIGIN");
   app.add_option("--blocked", flags.inputs.blocked,
                  "who gets no new orders: lines `user ID` and `address IP[/LEN]`; read again on "
                  "SIGHUP")
@@ -302,6 +313,9 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
   if (!listen) return Error{"--listen: " + listen.error().message};
   Result<net::Address> admin = net::parse_address(flags.admin);
   if (!admin) return Error{"--admin: " + admin.error().message};
+  Result<http::Origins> origins = http::Origins::make(flags.origins);
+  if (!origins) return Error{"--allow-origin: " + origins.error().message};
+  settings.origins = *origins;
   Result<std::vector<int>> cpus = allowed_cpus(flags.cpus);
   if (!cpus) return cpus.error();
   Result<drain::DatabaseUrl> database = drain::parse_database_url(
@@ -491,6 +505,7 @@ int serve(Arguments arguments) {
   declare(app, flags);
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
   const sigset_t signals = take_signals();
+  if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
   Result<node::NodeSettings> settings = settings_of(flags);
   if (!settings) return usage_error("serve", settings.error().message);
   const Result<uint32_t> connections =
@@ -505,6 +520,9 @@ int serve(Arguments arguments) {
   }
   bool is_stopping = false;
   node.start([&] { return !is_stopping && (is_stopping = has_stop_signal()); });
+  if (flags.sandbox)
+    if (Status entered = enter_sandbox(); !entered)
+      fatal(kExitUsage, "%s", entered.error().message.c_str());
   if (is_stopping) {
     announce_stop();
   } else {

@@ -93,6 +93,13 @@ struct Blocked {
 
   bool has_user(std::string_view user) const;
   bool has_address(const Network& address) const;
+  bool has_address(const Address& address) const {
+    return address.is_known() && has_address(network_of(address));
+  }
+  // Whether an address need be looked at.
+  bool has_networks() const {
+    return (file && file->networks() > 0) || (operators && operators->networks() > 0);
+  }
   friend bool operator==(const Blocked&, const Blocked&) = default;
 };
 

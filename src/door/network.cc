@@ -42,7 +42,7 @@ std::optional<unsigned> parse_length(std::string_view digits) {
 }
 
 // `length`: as it was written; nothing: of an address.
-std::optional<Network> network_of(uint64_t bits, bool is_ipv6, std::optional<unsigned> length) {
+std::optional<Network> made_of(uint64_t bits, bool is_ipv6, std::optional<unsigned> length) {
   const unsigned whole = is_ipv6 ? kIpv6Bits : kIpv4Bits;
   if (length.value_or(whole) > whole) return std::nullopt;
   Network network{bits, static_cast<uint8_t>(length.value_or(whole)), is_ipv6};
@@ -67,17 +67,23 @@ std::optional<Network> parse_network(std::string_view text) {
   if (address.size() >= kTextMax || address.find('\0') != address.npos) return std::nullopt;
   Bytes bytes{};
   if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1)
-    return network_of(bits_of(bytes.data(), 4), false, length);
+    return made_of(bits_of(bytes.data(), 4), false, length);
   if (inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return std::nullopt;
   if (is_mapped(bytes)) {
     if (length && *length < kMappedBits) return std::nullopt;
     if (length) *length -= kMappedBits;
-    return network_of(bits_of(bytes.data() + 12, 4), false, length);
+    return made_of(bits_of(bytes.data() + 12, 4), false, length);
   }
   // Behind a length nothing may stand; behind an address the rest of it does.
   if (length && std::any_of(bytes.begin() + 8, bytes.end(), [](uint8_t byte) { return byte != 0; }))
     return std::nullopt;
-  return network_of(bits_of(bytes.data(), 8), true, length);
+  return made_of(bits_of(bytes.data(), 8), true, length);
+}
+
+Network network_of(const Address& address) {
+  const uint8_t* const bytes = address.bytes.data();
+  return address.is_ipv4() ? Network{bits_of(bytes + 12, 4), kIpv4Bits, false}
+                           : Network{bits_of(bytes, 8), kIpv6Bits, true};
 }
 
 std::string text_of(const Network& network) {

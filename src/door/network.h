@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "door/address.h"
+
 namespace stampede::door {
 
 struct Network {
@@ -24,6 +26,8 @@ struct Network {
 // `10.0.0.1`, `10.0.0.0/8`, `2001:db8::1` (its /64), `2001:db8::/32`. Nothing for anything else: a name, a length that the
 // door does not tell apart, a network with bits behind its length.
 [[nodiscard]] std::optional<Network> parse_network(std::string_view text);
+// Of an address that is known.
+[[nodiscard]] Network network_of(const Address& address);
 // The one spelling of it: without a length for an IPv4 address, with one for all else.
 [[nodiscard]] std::string text_of(const Network& network);
 

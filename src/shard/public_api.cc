@@ -123,9 +123,12 @@ PublicApi::Objection PublicApi::check_address(const http::Request& request,
                                               const http::Route& route, const ReplyTo& place,
                                               uint32_t& over_ms) {
   const door::Rate& rate = rules_->limits.address;
-  if (is_payment(route) || addresses_ == nullptr || !rate.is_limited()) return std::nullopt;
+  const bool is_looked_at = rate.is_limited() || rules_->blocked.has_networks();
+  if (is_payment(route) || addresses_ == nullptr || !is_looked_at) return std::nullopt;
   door::Address address;
   if (Objection no = take_address(request, place, address)) return no;
+  if (rules_->blocked.has_address(address)) return Refusal{.verdict = Verdict::blocked};
+  if (!rate.is_limited()) return std::nullopt;
   if (!counts_by_address(route)) return std::nullopt;
   over_ms = addresses_->count_request(door::group_of(address), rate, now_.boot_ns);
   // A new order may be one that is held already: create() passes it on. What has no route is refused anyway.

@@ -89,6 +89,10 @@ void RulesChanges::set_limits(const Operator& by, std::string_view body, Moment 
   const Levers before = newest_levers();
   const Result<Levers> asked = changed_levers(before, limits_of_flags_, body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
+  door::Rules wanted = *process_.rules.load();
+  wanted.limits = asked->door;
+  if (const char* const why = door::contradiction_in(wanted))
+    return host_.complete(by.place, refused(Verdict::bad_request, why));
   if (!admit(by.place)) return;
   Change& change = begin(by);
   change.levers = *asked;

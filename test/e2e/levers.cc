@@ -100,6 +100,44 @@ TEST_SUITE("e2e/levers") {
     server.check_books();
   }
 
+  TEST_CASE("a blocked address gets nothing but payments whoever names it") {
+    Server server({.catalog = catalog({{.stock = 100}}),
+                   .shards = 2,
+                   .flags = {{"--trust-gateway", ""}, {"--address-header", "X-Real-IP"}}});
+    const auto ask = [&](const std::string& from, const std::string& method,
+                         const std::string& path, const std::string& body = "") {
+      Headers headers{{"X-User-Id", "u1"}};
+      if (!from.empty()) headers.emplace_back("x-real-ip", from);
+      return server.client().request(method, path, headers, body);
+    };
+    const std::string order =
+        ask("198.51.100.7", "POST", "/v1/orders", order_body({})).json()["order_id"].text();
+    CHECK(server.admin().put("/admin/blocked/addresses/198.51.100.0%2F24", "{}").status == 200);
+    CHECK(server.admin().put("/admin/blocked/addresses/2001:db8::1", "{}").status == 200);
+    for (const char* from :
+         {"198.51.100.7", "198.51.100.255", "::ffff:198.51.100.7", "2001:db8::2"}) {
+      CAPTURE(from);
+      CHECK(ask(from, "POST", "/v1/orders", order_body({})).code() == "blocked");
+      CHECK(ask(from, "GET", "/v1/items").status == 403);
+      CHECK(ask(from, "GET", "/v1/orders/" + order).status == 403);
+    }
+    for (const char* from : {"198.51.101.7", "2001:db8:0:1::1", ""})
+      CHECK(ask(from, "GET", "/v1/items").status == 200);
+    const std::string payment = payment_body({});
+    CHECK(server.http()
+              .post("/v1/orders/" + order + "/payment", payment,
+                    {{"Stampede-Signature", signature(payment)}, {"X-Real-IP", "198.51.100.7"}})
+              .json()["state"]
+              .text() == "paid");
+    // One address is let out of its network.
+    CHECK(server.admin()
+              .request("DELETE", "/admin/blocked/addresses/198.51.100.7")
+              .json()["word"]
+              .text() == "exempt");
+    CHECK(ask("198.51.100.7", "GET", "/v1/items").status == 200);
+    CHECK(ask("198.51.100.8", "GET", "/v1/items").status == 403);
+  }
+
   TEST_CASE("what operators have blocked outlives a crash and another number of shards") {
     Server server({.catalog = catalog({{}}), .shards = 1});
     CHECK(server.admin().put("/admin/blocked/users/bot", "{}").status == 200);

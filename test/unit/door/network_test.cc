@@ -38,6 +38,11 @@ TEST_SUITE("door/network") {
     CHECK(again("::ffff:10.0.0.0/95").empty());
   }
 
+  TEST_CASE("an address that asks is the network of its text") {
+    for (const char* text : {"10.0.0.1", "2001:db8::1", "::ffff:192.0.2.7", "::1"})
+      CHECK(network_of(*parse_address(text)) == *parse_network(text));
+  }
+
   TEST_CASE("anything else is refused") {
     for (const char* text : {"",
                              "/",

@@ -75,6 +75,25 @@ TEST_SUITE("shard/admin") {
     CHECK(rig.world.await_answer(first).status == 201);
   }
 
+  TEST_CASE("an address that an operator blocks gets nothing but payments on any shard") {
+    Rig rig(2);
+    CHECK(rig.ask("PUT", "/admin/blocked/addresses/198.51.100.0%2F24", "{}").status == 200);
+    for (uint32_t shard : {0, 1}) {
+      Buyer& stranger = rig.world.connect(shard);
+      stranger.order("u" + std::to_string(shard));
+      const Answer held = rig.world.await_answer(stranger);
+      REQUIRE(held.status == 201);
+      Buyer& buyer = rig.world.connect(shard);
+      buyer.end().set_address(*net::parse_address("198.51.100.7:1"));
+      buyer.order("u1");
+      CHECK(rig.world.await_answer(buyer).member("code") == "blocked");
+      buyer.request("GET", "/v1/time");
+      CHECK(rig.world.await_answer(buyer).member("code") == "blocked");
+      buyer.pay(held.member("order_id"), "p1", 100, rig.world.payment_key(), rig.world.now_unix());
+      CHECK(rig.world.await_answer(buyer).member("state") == "paid");
+    }
+  }
+
   TEST_CASE("a change needs a token when there are tokens and is recorded under its name") {
     Rig rig;
     rig.world.process().operators.store(std::make_shared<const door::Operators>(

@@ -9,7 +9,7 @@
 // A look costs one or two cache misses, however long the list is, and no allocation: users and networks stand in tables with
 // open addressing, at most half full. Users: 8 bytes a slot, the texts behind each other (some 30 bytes a user in all);
 // networks: 16 bytes a slot (some 48 bytes a network). Per address one probe for each length that occurs, the longest first.
-// With a million entries of each kind: 60 ns a user and 40 ns an address, both lists together (perf/block_list).
+// With a million entries of each kind, both lists: 0.1 µs for a user and 0.3 µs for an address (perf/block_list.cc).
 #pragma once
 
 #include <cstdint>

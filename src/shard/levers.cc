@@ -59,9 +59,9 @@ struct Lever {
   std::string (*json)(const Levers& levers);
 };
 
-template <uint32_t Limits::*kCount>
+template <uint32_t Limits::*kCount, int64_t kMost = kCountMax>
 Refusal read_count(JsonText::Value value, Levers& out) {
-  return read_number(value, kCountMax, out.door.*kCount);
+  return read_number(value, kMost, out.door.*kCount);
 }
 template <uint32_t Limits::*kCount>
 std::string count_json(const Levers& levers) {
@@ -88,7 +88,8 @@ const std::array<Lever, 9> kLevers = {{
      },
      [](const Levers& levers) { return std::to_string(levers.drain_lag_max); }},
     {"rate_user", read_rate_of<&Limits::user>, rate_json<&Limits::user>},
-    {"open_per_user", read_count<&Limits::open_per_user>, count_json<&Limits::open_per_user>},
+    {"open_per_user", read_count<&Limits::open_per_user, bounds::open_per_user_max>,
+     count_json<&Limits::open_per_user>},
     {"rate_address", read_rate_of<&Limits::address>, rate_json<&Limits::address>},
     {"connections_address", read_count<&Limits::connections_address>,
      count_json<&Limits::connections_address>},

@@ -50,6 +50,7 @@ TEST_SUITE("shard/levers") {
              {R"({"rate_user":"20"})", "rate_user: expected a rate such as \"20/1s\""},
              {R"({"rate_user":20})", "rate_user: expected a rate"},
              {R"({"rate_address":"0/1s"})", "rate_address: expected a rate"},
+             {R"({"open_per_user":1001})", "open_per_user: expected an integer from 0 to 1000"},
              {R"({"open_per_user":1.5})", "open_per_user: expected an integer"},
              {R"({"connections":1000000001})", "connections: expected an integer"},
              {R"({"order_rate":"fast"})", "order_rate: expected a number or \"auto\""},

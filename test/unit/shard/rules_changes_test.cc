@@ -108,7 +108,7 @@ TEST_SUITE("shard/rules_changes") {
   TEST_CASE("a change of more levers than one record has words for is several records") {
     OperatorsRig rig;
     rig.rules->set_limits(rig.by(0), R"({"lease_max":1099511627775,"drain_lag_max":9007199254740991,
-        "rate_user":"999999999/86399999ms","open_per_user":999999999,
+        "rate_user":"999999999/86399999ms","open_per_user":1000,
         "rate_address":"999999999/86399999ms","connections_address":999999999,
         "connections":999999999,"order_rate":999999999,"degrade":"no_new_users"})",
                           rig.now);

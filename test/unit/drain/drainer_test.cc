@@ -146,6 +146,21 @@ bool contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_SUITE("drain/drainer") {
+  TEST_CASE("the rate of reservations is told at once and behind each transaction") {
+    Fixture fixture;
+    std::vector<uint32_t> told;
+    fixture.sink.check = [&](const Batch&) { fixture.clock.pass_ms(1'000); };
+    fixture.drainer().set_on_rate([&](uint32_t per_second) { told.push_back(per_second); });
+    CHECK(told == std::vector<uint32_t>{DrainRate::kFirst});
+    std::vector<orderlog::Record> orders;
+    for (uint64_t number = 1; number <= 1'000; ++number) orders.push_back(reserve(number));
+    fixture.append(std::move(orders));
+    fixture.drain();
+    // A thousand rows in a second: the lowest that is believed is half of what stood.
+    REQUIRE(told.size() >= 2);
+    CHECK(told[1] == DrainRate::kFirst * 7 / 8);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "what is durable goes into the database and the mark follows") {
     log.append({reserve(1), reserve(2)});
     log.append({reserve(3)});

@@ -39,6 +39,23 @@ TEST_SUITE("shard/admin") {
     CHECK(metrics.body.find("stampede_") != std::string::npos);
   }
 
+  TEST_CASE("refusals of orders are shown by item and reason") {
+    Rig rig;
+    CHECK(rig.ask("GET", "/admin/status").body.find("refused") == std::string::npos);
+    rig.world.process().publish_rules(
+        {.limits = {.user = {.requests = 1, .window_ms = 3'600'000}}});
+    Buyer& buyer = rig.world.connect(0);
+    for (int i = 0; i < 3; ++i) {
+      buyer.order("alice");
+      rig.world.await_answer(buyer);
+    }
+    CHECK(rig.ask("GET", "/admin/status").body.find("\"refused\":{\"rate_limited_user\":2}") !=
+          std::string::npos);
+    CHECK(rig.ask("GET", "/metrics")
+              .body.find("stampede_item_refusals_total{item=\"ticket\",code=\"rate_limited\","
+                         "limit=\"user\"} 2") != std::string::npos);
+  }
+
   TEST_CASE("what is not there or not allowed is refused") {
     Rig rig;
     CHECK(rig.ask("GET", "/v1/time").status == 404);

@@ -155,7 +155,7 @@ TEST_SUITE("e2e/order_limits") {
     CHECK(static_cast<double>(server.books("slow").reserved) <= seconds_since(began) + 2);
     CHECK(wait_until(
         [&] { return is_limited(server.order({.user = "x", .item = "slow"}), "item"); }));
-    CHECK(tally(rush_until_decided(server.address(), crowd(200, "u", {.item = "fast"})))["201"] ==
+    CHECK(tally(rush_until_decided(server.address(), crowd(200, "f", {.item = "fast"})))["201"] ==
           200);
   }
 

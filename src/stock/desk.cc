@@ -93,7 +93,7 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   leases_.note_demand(request.item, now);
   switch (supply_of(request.item, request.quantity, now, has_waited)) {
     case Leases::Supply::here:
-      if (!take_token(request.item, terms, now))
+      if (!rates_.take(request.item, terms.order_rate, order_rate(), now.boot_ns))
         return refuse(request, lost_token(request, terms, now));
       return reserve(request, hashes, terms, now);
     case Leases::Supply::unknown:
@@ -260,16 +260,6 @@ Desk::Reached Desk::lost_token(const OrderRequest& request, const SaleTerms& ter
   const Reached next = next_token(request.item, terms, now);
   if (next.limit == Limit::none) return {.limit = Limit::sale, .wait_ns = kMillisecond};
   return spread_out(next, request, terms, now);
-}
-
-// One of the item's and one of the sale's, or none of either.
-bool Desk::take_token(ItemId item, const SaleTerms& terms, Moment now) {
-  RateBucket& of_item = rates_.of_item(item);
-  if (terms.order_rate != 0 && !of_item.take(terms.order_rate, now.boot_ns)) return false;
-  const uint32_t per_second = order_rate();
-  if (per_second == 0 || rates_.sale().take(per_second, now.boot_ns)) return true;
-  if (terms.order_rate != 0) of_item.put_back(terms.order_rate);
-  return false;
 }
 
 // ---- room ----

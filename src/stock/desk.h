@@ -148,7 +148,6 @@ class Desk final {
   Reached spread_out(Reached reached, const OrderRequest& request, const SaleTerms& terms,
                      Moment now);
   Reached lost_token(const OrderRequest& request, const SaleTerms& terms, Moment now);
-  bool take_token(ItemId item, const SaleTerms& terms, Moment now);
   Verdict room_verdict() const;
   Verdict no_room_verdict() const;
   void reserve(const OrderRequest& request, OrderHashes hashes, const SaleTerms& terms, Moment now);

@@ -52,4 +52,11 @@ int64_t RateBucket::spread_ns(uint64_t user, uint32_t per_second, int64_t now_ns
                               28);
 }
 
+bool OrderRates::take(ItemId item, uint32_t item_rate, uint32_t sale_rate, int64_t now_ns) {
+  if (item_rate != 0 && !of_item(item).take(item_rate, now_ns)) return false;
+  if (sale_rate == 0 || sale_.take(sale_rate, now_ns)) return true;
+  if (item_rate != 0) of_item(item).put_back(item_rate);
+  return false;
+}
+
 }  // namespace stampede::stock

@@ -62,6 +62,8 @@ class OrderRates {
 
   RateBucket& sale() { return sale_; }
   RateBucket& of_item(ItemId item) { return items_[item]; }
+  // A token of each that has a rate (0: none), or of neither.
+  [[nodiscard]] bool take(ItemId item, uint32_t item_rate, uint32_t sale_rate, int64_t now_ns);
 
   // What `auto` means now: set by the drainer's thread, which measures it. 0: no limit, for there is no database.
   uint32_t measured() const { return measured_.load(std::memory_order_relaxed); }

@@ -102,6 +102,17 @@ TEST_SUITE("stock/order_rates") {
       CHECK(bucket.spread_ns(user, 1, 200 * kSecond) <= 30 * kSecond);
   }
 
+  TEST_CASE("of item and sale each gives a token or neither does") {
+    OrderRates rates;
+    CHECK(rates.take(3, 1, 1, kSecond));
+    CHECK_FALSE(rates.take(4, 1, 1, kSecond));  // the sale has none
+    CHECK(rates.take(4, 1, 0, kSecond));        // and the item has lost none by that
+    CHECK_FALSE(rates.take(4, 1, 0, kSecond));
+    CHECK_FALSE(rates.take(3, 1, 1, kSecond));
+    CHECK(rates.take(5, 0, 0, kSecond));
+    CHECK(rates.take(3, 1, 1, 2 * kSecond));
+  }
+
   TEST_CASE("each item has a bucket of its own") {
     OrderRates rates;
     CHECK(take_all(rates.of_item(3), 1, kSecond) == 1);

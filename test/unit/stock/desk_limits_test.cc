@@ -195,8 +195,11 @@ TEST_SUITE("stock/desk_limits") {
 
   TEST_CASE("below a limit that was lowered the wait is until enough have expired") {
     Fixture f(100);
+    OrderId newest;
     for (int i = 0; i < 5; ++i) {
-      REQUIRE(f.buy("u1").verdict == Verdict::created);
+      const OrderAnswer answer = f.buy("u1");
+      REQUIRE(answer.verdict == Verdict::created);
+      newest = answer.order.id;
       f.pass(1'000);
     }
     REQUIRE(f.buy("payer").verdict == Verdict::created);
@@ -207,6 +210,11 @@ TEST_SUITE("stock/desk_limits") {
     CHECK(four.retry_after_ms >= 6'000);
     CHECK(four.retry_after_ms <= 6'010);
     f.desk->set_limits({.open_per_user = 5});
+    CHECK(f.buy("u1").retry_after_ms <= 5'010);
+    // One that is cancelled counts at once: then the first to end is enough.
+    f.desk->set_limits({.open_per_user = 4});
+    CHECK(f.buy("u1").retry_after_ms >= 6'000);
+    REQUIRE(f.ask(f.about(RequestKind::cancel, newest, "u1")).verdict == Verdict::ok);
     CHECK(f.buy("u1").retry_after_ms <= 5'010);
   }
 

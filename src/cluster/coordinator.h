@@ -87,7 +87,7 @@ class Coordinator {
   [[nodiscard]] CoordinatorStatus status() const;
 
   // Operators' changes (see SharedSupply in operators.h); answers come in any order.
-  void add(std::string item, Units stock, uint32_t ticket);
+  void add(std::string item, std::string product, Units stock, uint32_t ticket);
   void restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket);
   [[nodiscard]] std::vector<ledger::StockChange> take_changes();
   void offer_terms(std::vector<TermsOffer> offers);
@@ -170,7 +170,7 @@ class Coordinator {
   // ---- supply, operators' changes
   void add_job(Job job);
   void do_jobs();
-  ledger::StockChange add_item(const std::string& item, Units stock);
+  ledger::StockChange add_item(const std::string& item, const std::string& product, Units stock);
   ledger::StockChange restock_item(const std::string& item, const std::string& op_id,
                                    int64_t delta);
   std::optional<ledger::StockChange> withdraw(const Group& group, const std::string& item,

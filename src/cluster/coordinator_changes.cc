@@ -25,9 +25,9 @@ void Coordinator::offer_terms(std::vector<TermsOffer> offers) {
   wake();
 }
 
-void Coordinator::add(std::string item, Units stock, uint32_t ticket) {
-  add_job([this, item = std::move(item), stock, ticket] {
-    ledger::StockChange change = add_item(item, stock);
+void Coordinator::add(std::string item, std::string product, Units stock, uint32_t ticket) {
+  add_job([this, item = std::move(item), product = std::move(product), stock, ticket] {
+    ledger::StockChange change = add_item(item, product, stock);
     change.ticket = ticket;
     return change;
   });
@@ -49,7 +49,15 @@ void Coordinator::add_job(Job job) {
   wake_.notify_one();
 }
 
-ledger::StockChange Coordinator::add_item(const std::string& item, Units stock) {
+ledger::StockChange Coordinator::add_item(const std::string& item, const std::string& product,
+                                          Units stock) {
+  if (!product.empty()) {
+    const auto codes = registry_.codes_of({&product, 1});
+    if (!codes) return unavailable(codes.error().message);
+    if (const auto code = codes->find(product); code != codes->end() && code->second != item)
+      return {.outcome = Outcome::reused,
+              .message = "product: it is sold already, as " + code->second};
+  }
   const Supply wanted{.item = item, .supplied = stock};
   Result<std::vector<Supply>> standing = registry_.add_items({&wanted, 1});
   if (!standing) return unavailable(standing.error().message);

@@ -369,6 +369,25 @@ Result<std::unordered_map<std::string, std::string>> PostgresRegistry::terms(
   });
 }
 
+Result<std::unordered_map<std::string, std::string>> PostgresRegistry::codes_of(
+    std::span<const std::string> products) {
+  using Answer = std::unordered_map<std::string, std::string>;
+  return run<Answer>(Access::read, [&]() -> Result<Answer> {
+    Parameters asked;
+    asked.add_column(products,
+                     [](const std::string& product) { return std::string_view(product); });
+    const Result<Rows> rows = query(
+        "SELECT terms::json->>'product', item FROM supply "
+        "WHERE terms <> '' AND terms::json->>'product' = ANY($1::text[])",
+        asked);
+    if (!rows) return rows.error();
+    Answer answer;
+    for (size_t row = 0; row < rows->size(); ++row)
+      answer.emplace(rows->text(row, 0), rows->text(row, 1));
+    return answer;
+  });
+}
+
 Result<size_t> PostgresRegistry::change_terms(std::span<const TermsChange> changes) {
   return run<size_t>(Access::write, [&]() -> Result<size_t> {
     Parameters columns;

@@ -13,8 +13,8 @@ class RedisOperators final : public ledger::SharedSupply {
   RedisOperators(RedisLedger& ledger, Coordinator& coordinator)
       : ledger_(ledger), coordinator_(coordinator) {}
 
-  void add(std::string_view item, Units stock, uint32_t ticket) override {
-    coordinator_.add(std::string(item), stock, ticket);
+  void add(std::string_view item, std::string_view product, Units stock, uint32_t ticket) override {
+    coordinator_.add(std::string(item), std::string(product), stock, ticket);
   }
   void restock(std::string_view item, std::string_view op_id, int64_t delta,
                uint32_t ticket) override {

@@ -31,6 +31,15 @@ Fields fields_of(const std::string& terms) {
   return fields;
 }
 
+// Every field of `older`, and more.
+bool extends(const std::string& newer, const std::string& older) {
+  const Fields fields = fields_of(newer), before = fields_of(older);
+  const auto has = [&](const auto& field) {
+    return std::ranges::any_of(fields, [&](const auto& one) { return one.first == field.first; });
+  };
+  return fields.size() > before.size() && std::ranges::all_of(before, has);
+}
+
 struct Look {
   std::vector<TermsDifference> differences;
   std::vector<TermsChange> changes;
@@ -47,8 +56,9 @@ Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) 
     if (found == standing->end()) continue;
     const std::string& there = found->second;
     const auto agrees = [&](const std::string& here) { return difference_of(here, there).empty(); };
-    if (!there.empty() && agrees(offer.terms)) continue;
-    if (there.empty() || (!offer.before.empty() && agrees(offer.before)))
+    // What an older version wrote says less than could be compared.
+    if (!there.empty() && agrees(offer.terms) && !extends(offer.terms, there)) continue;
+    if (there.empty() || agrees(offer.terms) || (!offer.before.empty() && agrees(offer.before)))
       look.changes.push_back({.item = offer.item, .from = there, .to = offer.terms});
     else
       look.differences.push_back({offer.item, difference_of(offer.terms, there)});

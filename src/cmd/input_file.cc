@@ -11,7 +11,6 @@ namespace stampede::cmd {
 namespace {
 
 constexpr size_t kKeyFileBytesMax = 64 * 1024;
-constexpr size_t kChunkBytes = 64 * 1024;
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
@@ -19,28 +18,7 @@ Error system_error(const std::string& path) {
   return {path + ": " + std::strerror(errno)};
 }
 
-Result<std::string> read_all(std::FILE* file, const std::string& path, size_t bytes_max) {
-  std::string text;
-  size_t got = kChunkBytes;
-  while (got == kChunkBytes && text.size() <= bytes_max) {
-    const size_t before = text.size();
-    text.resize(before + kChunkBytes);
-    got = std::fread(text.data() + before, 1, kChunkBytes, file);
-    text.resize(before + got);
-  }
-  if (std::ferror(file)) return system_error(path);
-  if (text.size() > bytes_max)
-    return Error{path + ": expected at most " + std::to_string(bytes_max) + " bytes"};
-  return text;
-}
-
 }  // namespace
-
-Result<std::string> read_file(const std::string& path, size_t bytes_max) {
-  const File file(std::fopen(path.c_str(), "re"), &std::fclose);
-  if (!file) return system_error(path);
-  return read_all(file.get(), path, bytes_max);
-}
 
 Result<std::string> read_private_file(const std::string& path, size_t bytes_max) {
   const File file(std::fopen(path.c_str(), "re"), &std::fclose);
@@ -50,7 +28,7 @@ Result<std::string> read_private_file(const std::string& path, size_t bytes_max)
   if (fstat(fileno(file.get()), &status) != 0) return system_error(path);
   if (const auto refusal = door::refuse_permissions(status.st_mode, status.st_uid))
     return Error{path + ": " + std::string(*refusal)};
-  return read_all(file.get(), path, bytes_max);
+  return read_file(file.get(), path, bytes_max);
 }
 
 Result<door::Keys> read_key_file(const std::string& path) {

@@ -22,6 +22,7 @@
 #include "cmd/input_file.h"
 #include "cmd/reclaim.h"
 #include "drain/database.h"
+#include "node/products.h"
 #include "stock/catalog_json.h"
 
 namespace stampede::cmd {
@@ -35,7 +36,7 @@ constexpr std::chrono::milliseconds kLookEvery{50};
 constexpr const char* kNobody = "no node has begun an epoch: does one run?";
 
 struct Flags {
-  std::string ledger, db, catalog, data, item;
+  std::string ledger, db, catalog, key_file, data, item;
   uint32_t node = 0;
   int64_t wait_s = 10, pay_window_s = 0;
   bool has_new_terms = false, presumes_sold = false;
@@ -112,6 +113,21 @@ Status leave_terms(cluster::Registry& registry, const std::vector<stock::Catalog
   return Ok{};
 }
 
+// As the nodes do it.
+Status name_products(const Flags& flags, cluster::Registry& registry,
+                     std::vector<stock::CatalogEntry>& entries) {
+  door::Keys keys;
+  if (!flags.key_file.empty()) {
+    Result<door::Keys> read = read_key_file(flags.key_file);
+    if (!read) return Error{"--key-file: " + read.error().message};
+    keys = std::move(*read);
+  }
+  node::ProductCodes codes;
+  if (Status asked = node::add_shared_codes(entries, keys.codes, registry, codes); !asked)
+    return asked;
+  return node::give_codes(entries, std::move(codes), keys.codes);
+}
+
 int preheat(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
@@ -119,6 +135,8 @@ int preheat(const Flags& flags) {
   if (!text) return usage_error("ledger preheat", "--catalog: " + text.error().message);
   Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
   if (!entries) return usage_error("ledger preheat", "--catalog: " + entries.error().message);
+  if (Status named = name_products(flags, *tools.registry, *entries); !named)
+    return fail(named.error());
   Result<std::vector<cluster::Supply>> before = tools.registry->supplies();
   if (!before) return fail(before.error());
   std::map<std::string, cluster::Supply> known;
@@ -326,6 +344,10 @@ int ledger(Arguments arguments) {
       add("preheat", "make items and their stock known; never changes live stock");
   add_database(preheats, true);
   preheats->add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
+  preheats
+      ->add_option("--key-file", flags.key_file,
+                   "the nodes' secrets: for a catalog with products, whose codes are made of them")
+      ->type_name("FILE");
   preheats->add_flag(
       "--new-terms", flags.has_new_terms,
       "of known items too: the nodes are told when theirs differ from this catalog's");

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 #include <thread>
 
@@ -153,7 +154,7 @@ void declare(CLI::App& app, Flags& flags) {
       ->type_name("ticket|header");
   app.add_flag("--trust-gateway", flags.trust_gateway, "allow --auth header beyond loopback");
   app.add_option("--key-file", flags.inputs.key_file,
-                 "secrets for tickets and payments; read again on SIGHUP")
+                 "secrets for tickets, links, payments, proofs and codes; read again on SIGHUP")
       ->type_name("FILE");
   declare_order_limits(app, flags);
   app.add_flag("--sandbox", flags.sandbox,
@@ -302,6 +303,7 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
     Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
     if (!entries) return Error{"--catalog: " + entries.error().message};
     settings.catalog = std::move(*entries);
+    settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
   }
   if (flags.ledger != "embedded") {
     Result<cluster::RedisUrl> redis = cluster::parse_redis_url(flags.ledger);
@@ -371,6 +373,11 @@ std::string curl_target_of(const net::Address& address) {
   return is_unix ? "--unix-socket '" + address.path + "' http://localhost" : url_of(address);
 }
 
+// Whoever knows the code can buy it.
+bool is_for_everybody(const stock::ItemTerms& terms) {
+  return !terms.has_hidden_link && terms.product.empty() && terms.enrolled.empty();
+}
+
 void print_start(const node::Node& node, const node::NodeSettings& settings) {
   for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
   const std::string ledger = settings.redis ? ", ledger " + cluster::text_of(*settings.redis) : "";
@@ -380,7 +387,8 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
               settings.database_text.c_str(), ledger.c_str());
   const std::string url = url_of(node.listen_address());
   std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
-  if (!settings.by_ticket && !settings.catalog.empty())
+  if (!settings.by_ticket && !settings.catalog.empty() &&
+      is_for_everybody(settings.catalog[0].terms))
     std::printf(
         "buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
         std::string(settings.catalog[0].terms.code.view()).c_str(),
@@ -389,19 +397,35 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
   std::fflush(stdout);
 }
 
+// Such as `, 2 users from members.txt`.
+std::string what_of(const door::Enrolments& enrolments, bool is_more) {
+  std::string what;
+  for (const auto& [file, users] : enrolments)
+    what += (is_more || !what.empty() ? ", " : "") + std::to_string(users->size()) +
+            " users from " + file;
+  return what;
+}
+
 // What SIGHUP and POST /admin/reload read again. A shard 0 that does not take it for a second is on its way out or waits for a
 // disk; the operator may send the signal again.
 void reload(node::Node& node, const InputPaths& paths) {
   shard::Reload made{.asked = node.reloads_asked()};
   Result<Inputs> inputs = read_inputs(paths);
+  const auto enrolments = node.read_enrolments();
   if (!inputs) {
     made.problem = inputs.error().message;
+  } else if (!enrolments) {
+    made.problem = "enrolled: " + enrolments.error().message;
+  } else if (inputs->keys && !node.lack_in(*inputs->keys).empty()) {
+    made.problem = "--key-file: " + std::string(node.lack_in(*inputs->keys));
   } else {
+    inputs->what += what_of(**enrolments, !inputs->what.empty());
     made.what = inputs->what.empty() ? "nothing: no file was given" : inputs->what;
     made.keys = inputs->keys;
     made.operators = inputs->operators;
-    made.change_rules = [blocked = inputs->blocked](door::Rules& rules) {
+    made.change_rules = [blocked = inputs->blocked, lists = *enrolments](door::Rules& rules) {
       rules.blocked.file = blocked;
+      rules.enrolments = lists;
     };
   }
   const auto delivered = std::make_shared<const shard::Reload>(made);

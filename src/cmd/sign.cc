@@ -6,6 +6,10 @@
 //       → Authorization: Bearer <what it prints>
 //   stampede sign payment --key-file keys.json --body body.json
 //       → Stampede-Signature: <what it prints>
+//   stampede sign proof --key-file keys.json --user u1 --item ticket --ttl 60
+//       → Stampede-Proof: <what it prints>
+//   stampede sign code --key-file keys.json --product 4711
+//       → the item's code
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +22,11 @@
 #include "base/clock.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
+#include "door/opaque_code.h"
+#include "door/proof.h"
 #include "door/signature.h"
 #include "door/ticket.h"
+#include "stock/catalog_json.h"
 
 namespace stampede::cmd {
 namespace {
@@ -32,6 +39,8 @@ struct Flags {
   std::string key_id;
   std::string user;
   int64_t ttl_s = 0;
+  std::string item;
+  std::string product;
   std::string body;
   int64_t time_unix = 0;  // 0: now
 };
@@ -77,6 +86,21 @@ int sign_ticket(const Flags& flags, const door::Keys& keys) {
   return print(std::string(ticket) + "\n");
 }
 
+int sign_proof(const Flags& flags, const door::Keys& keys) {
+  const door::Key* const key = door::newest(keys.proofs);
+  if (key == nullptr) return fail("--key-file: " + flags.key_file + " holds no key under proofs");
+  std::array<char, door::kProofBytesMax> room;
+  const std::string_view proof =
+      door::mint_proof(flags.user, flags.item, now_unix() + flags.ttl_s, *key, room);
+  return print(std::string(proof) + "\n");
+}
+
+int sign_code(const Flags& flags, const door::Keys& keys) {
+  const door::Key* const key = door::newest(keys.codes);
+  if (key == nullptr) return fail("--key-file: " + flags.key_file + " holds no key under codes");
+  return print(door::opaque_code(flags.product, *key) + "\n");
+}
+
 int sign_payment(const Flags& flags, const door::Keys& keys) {
   if (keys.payments.empty()) return fail("--key-file: " + flags.key_file + " holds no payment key");
   const Result<std::string> body = read_file(flags.body, bounds::body_bytes_max);
@@ -89,20 +113,45 @@ std::string check_user(const std::string& user) {
   return door::is_user_id(user) ? "" : "expected 1 to 64 visible ASCII characters";
 }
 
+std::string check_item(const std::string& code) {
+  return stock::is_item_code(code) ? "" : "expected 1 to 64 characters of A-Z a-z 0-9 . _ -";
+}
+
+std::string check_product(const std::string& product) {
+  return stock::is_product(product) ? "" : "expected 1 to 64 visible ASCII characters";
+}
+
 void add_key_file(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.key_file, "named secrets, as `sign keys` prints them")
       ->required();
 }
 
-void add_ticket_flags(CLI::App& app, Flags& flags) {
+// Of what is given to a user for a time.
+void add_holder_flags(CLI::App& app, Flags& flags) {
   add_key_file(app, flags);
   app.add_option("--user", flags.user, "user id, 1 to 64 visible ASCII characters")
       ->required()
       ->check(check_user);
-  app.add_option("--ttl", flags.ttl_s, "seconds that the ticket is valid")
+  app.add_option("--ttl", flags.ttl_s, "seconds that it is valid")
       ->required()
       ->check(CLI::Range(int64_t{1}, kTtlMax))
       ->default_str("");
+}
+
+void add_proof_flags(CLI::App& app, Flags& flags) {
+  add_holder_flags(app, flags);
+  app.add_option("--item", flags.item, "code of the item")->required()->check(check_item);
+}
+
+void add_code_flags(CLI::App& app, Flags& flags) {
+  add_key_file(app, flags);
+  app.add_option("--product", flags.product, "product that the code stands for")
+      ->required()
+      ->check(check_product);
+}
+
+void add_ticket_flags(CLI::App& app, Flags& flags) {
+  add_holder_flags(app, flags);
   app.add_option("--key-id", flags.key_id,
                  "ticket key that signs; the first of the file when not given");
 }
@@ -119,7 +168,9 @@ void add_payment_flags(CLI::App& app, Flags& flags) {
 }  // namespace
 
 int sign(Arguments arguments) {
-  CLI::App app("Mints user tickets, payment signatures and key files, for gateways' tests.");
+  CLI::App app(
+      "Mints user tickets, payment signatures, proofs, opaque codes and key files, for gateways' "
+      "tests.");
   prepare(app, "sign");
   app.require_subcommand(1);
   Flags flags;
@@ -130,13 +181,20 @@ int sign(Arguments arguments) {
       "ticket", "print what follows `Bearer ` in a buyer's Authorization header");
   CLI::App* payment =
       app.add_subcommand("payment", "print the value of a payment's Stampede-Signature header");
+  CLI::App* proof =
+      app.add_subcommand("proof", "print the value of a Stampede-Proof header, by the newest key");
+  CLI::App* code = app.add_subcommand("code", "print the code of a product, by the newest key");
   add_ticket_flags(*ticket, flags);
+  add_proof_flags(*proof, flags);
+  add_code_flags(*code, flags);
   add_payment_flags(*payment, flags);
   if (const auto exit_code = parse(app, arguments)) return *exit_code;
 
   if (keys->parsed()) return sign_keys();
   const Result<door::Keys> secrets = read_key_file(flags.key_file);
   if (!secrets) return fail("--key-file: " + secrets.error().message);
+  if (proof->parsed()) return sign_proof(flags, *secrets);
+  if (code->parsed()) return sign_code(flags, *secrets);
   return ticket->parsed() ? sign_ticket(flags, *secrets) : sign_payment(flags, *secrets);
 }
 

@@ -13,8 +13,11 @@ struct Kind {
   std::string_view name;
   std::vector<Key> Keys::*keys;
 };
-constexpr Kind kKinds[] = {
-    {"tickets", &Keys::tickets}, {"links", &Keys::links}, {"payments", &Keys::payments}};
+constexpr Kind kKinds[] = {{"tickets", &Keys::tickets},
+                           {"links", &Keys::links},
+                           {"payments", &Keys::payments},
+                           {"proofs", &Keys::proofs},
+                           {"codes", &Keys::codes}};
 
 bool is_key_id_char(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -99,15 +102,16 @@ Result<Keys> parse_keys(std::string_view text, std::string_view file_name) {
         const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                        [name](const Kind& known) { return known.name == name; });
         if (kind == std::end(kKinds))
-          return json.error(where, name, "expected tickets, links or payments");
+          return json.error(where, name, "expected tickets, links, payments, proofs or codes");
         const unsigned bit = 1u << (kind - std::begin(kKinds));
         if (seen & bit) return json.error(where, name, "is given twice");
         seen |= bit;
         return read_kind(json, *kind, value, where, keys);
       });
   if (!status) return status.error();
-  if (keys.tickets.empty() && keys.links.empty() && keys.payments.empty())
-    return json.error(json.begin(), "", "holds no key under tickets, links or payments");
+  const auto is_empty = [&](const Kind& kind) { return (keys.*kind.keys).empty(); };
+  if (std::all_of(std::begin(kKinds), std::end(kKinds), is_empty))
+    return json.error(json.begin(), "", "holds no key");
   return keys;
 }
 

@@ -1,9 +1,11 @@
-// The named secrets that tickets and payments are signed with, as the key file holds them:
+// The named secrets that everything is signed with, as the key file holds them:
 //
-//   {"tickets":{"k1":"…64 hex digits…"},"links":{"k1":"…"},"payments":{"k1":"…"}}
+//   {"tickets":{"k1":"…64 hex digits…"},"links":{"k1":"…"},"payments":{"k1":"…"},
+//    "proofs":{"k1":"…"},"codes":{"k1":"…"}}
 //
 // Several keys a kind may be valid at once, so that a gateway can change over without a gap: add
-// the new key, have everybody sign with it, remove the old one. A value: the reader of a changed
+// the new key, have everybody sign with it, remove the old one. Where the server signs itself, it is by the newest key of the
+// kind: the last one in the file. A value: the reader of a changed
 // file swaps it whole.
 #pragma once
 
@@ -55,7 +57,14 @@ struct Keys {
   std::vector<Key> tickets;  // in the order of the file
   std::vector<Key> links;
   std::vector<Key> payments;
+  std::vector<Key> proofs;
+  std::vector<Key> codes;
 };
+
+// What the server signs with; null when there is none.
+[[nodiscard]] inline const Key* newest(std::span<const Key> keys) {
+  return keys.empty() ? nullptr : &keys.back();
+}
 
 // Null when there is none of this id.
 [[nodiscard]] const Key* find_key(std::span<const Key> keys, std::string_view id);

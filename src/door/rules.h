@@ -6,6 +6,7 @@
 #include <string>
 
 #include "door/block_list.h"
+#include "door/enrolment.h"
 #include "door/limits.h"
 
 namespace stampede::door {
@@ -14,6 +15,7 @@ struct Rules {
   Limits limits;
   // The header in which a gateway names the buyer's address, in lower case; empty: the peer is the buyer.
   std::string address_header;
+  std::shared_ptr<const Enrolments> enrolments;  // null: there are none
   Blocked blocked;
   friend bool operator==(const Rules&, const Rules&) = default;
 };

@@ -1,6 +1,7 @@
 #include "http/json.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "http/bytes.h"
 #include "http/json_reader.h"
@@ -33,6 +34,11 @@ const char* take_create(const JsonReader::Member& member, CreateBody& create) {
     if (!read_integer(member.raw, quantity, 1, bounds::quantity_max))
       return "qty is not an integer from 1 to the limit";
     create.quantity = static_cast<Quantity>(quantity);
+  }
+  if (member.key == "link") {
+    const std::optional<std::string_view> link = reader().text_of(member.raw);
+    if (!link) return "link is not a text";
+    create.link = *link;
   }
   return nullptr;
 }

@@ -13,13 +13,14 @@
 
 namespace stampede::http {
 
-// {"item":"ticket","qty":1}. Views are valid until the next parse_…() of this
+// {"item":"ticket","qty":1}, for a hidden sale also "link":"…". Views are valid until the next parse_…() of this
 // thread.
 struct CreateBody {
   const char* error =
       nullptr;            // why this is a bad_request, a sentence for the client; null: well-formed
   std::string_view item;  // 1 … bounds::item_code_bytes_max bytes of UTF-8; known or not
   Quantity quantity = 0;  // 1 … bounds::quantity_max
+  std::string_view link;  // of a hidden sale, whatever it says; empty: none
 };
 [[nodiscard]] CreateBody parse_create(std::string_view body);
 

@@ -91,7 +91,8 @@ Field field_of(std::string_view name) {
       return (name[0] | 0x20) == 'a' ? is("authorization", Field::authorization)
                                      : is("if-none-match", Field::if_none_match);
     case 14:
-      return is("content-length", Field::content_length);
+      return (name[0] | 0x20) == 'c' ? is("content-length", Field::content_length)
+                                     : is("stampede-proof", Field::proof);
     case 15:
       return is("idempotency-key", Field::idempotency_key);
     case 16:

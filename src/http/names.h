@@ -23,6 +23,7 @@ enum class Field : uint8_t {
   authorization,
   idempotency_key,
   signature,
+  proof,
   content_type,
   content_encoding,
   if_none_match,

@@ -345,6 +345,9 @@ bool Parser::take(Field field, std::string_view value) {
     case Field::signature:
       request.signature = value;
       return true;
+    case Field::proof:
+      request.proof = value;
+      return true;
     case Field::content_type:
       request.content_type = value;
       return true;

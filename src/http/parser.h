@@ -55,6 +55,7 @@ struct Request {
   std::string_view authorization;    // Authorization
   std::string_view idempotency_key;  // Idempotency-Key
   std::string_view signature;        // Stampede-Signature
+  std::string_view proof;            // Stampede-Proof
   std::string_view content_type;     // Content-Type
   std::string_view body;
 };

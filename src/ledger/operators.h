@@ -20,9 +20,9 @@ namespace stampede::ledger {
 struct StockChange {
   enum class Outcome : uint8_t {
     done,
-    repeated,     // this op_id was applied before
-    not_enough,   // fewer units are free than were to be withdrawn: `free`
-    reused,       // this op_id was used for another change: `message`
+    repeated,    // this op_id was applied before
+    not_enough,  // fewer units are free than were to be withdrawn: `free`
+    reused,  // this op_id was used for another change, or the product for another item: `message`
     unavailable,  // nobody knows, for the reason in `message`; the same op_id may be sent again
   };
   uint32_t ticket = 0;
@@ -60,8 +60,10 @@ class OwnSupply : public Operators {
 
 class SharedSupply : public Operators {
  public:
-  // A new item with its stock, unless the ledger knows it already.
-  virtual void add(std::string_view item, Units stock, uint32_t ticket) = 0;
+  // A new item with its stock, unless the ledger knows it already. `product` is what its code is made of, or empty: when it is
+  // sold under another code already, the change is `reused`.
+  virtual void add(std::string_view item, std::string_view product, Units stock,
+                   uint32_t ticket) = 0;
   // Once per op_id among all nodes.
   virtual void restock(std::string_view item, std::string_view op_id, int64_t delta,
                        uint32_t ticket) = 0;

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "net/epoll_net.h"
 #include "node/data.h"
 #include "node/drain_streams.h"
+#include "node/enrolments.h"
 #include "node/items.h"
 #include "node/join.h"
 #include "node/ledgers.h"
@@ -51,6 +53,14 @@ class Node {
   [[nodiscard]] bool deliver(std::shared_ptr<const shard::Reload> reload);
   // How often operators have asked for it.
   [[nodiscard]] uint64_t reloads_asked() const;
+  // The lists of users of all items, read again from their files; publishes nothing.
+  [[nodiscard]] Result<std::shared_ptr<const door::Enrolments>> read_enrolments() const {
+    return node::read_enrolments(enrolled_files_, settings_.catalog_dir, data_.manifest().hash_key);
+  }
+  // Why these keys cannot take the place of the present ones: an item on sale needs a kind that they lack. Empty: they can.
+  [[nodiscard]] std::string_view lack_in(const door::Keys& keys) const {
+    return shard::lack_of(&keys, process_->keys_needed.load());
+  }
   void begin_stop();
   [[nodiscard]] bool has_stopped() const;
   // Whether every shard has turned since the last call: what the service manager's watchdog asks.
@@ -81,6 +91,8 @@ class Node {
   MayEnd write_verdict(const Verdict& verdict);
   MayEnd change_shard_count();
   MayEnd plan_items();
+  MayEnd name_products();
+  MayEnd look_at_terms();
   MayEnd open_listeners();
   MayEnd reconcile_database();
   MayEnd go_on_after_loss();
@@ -110,7 +122,11 @@ class Node {
   Data data_;
   Join join_;
   orderlog::DiskPlan disk_plan_;
+  std::vector<stock::CatalogEntry> catalog_;  // of the settings, each entry with its code
   ItemPlan items_;
+  shard::KeyKinds keys_needed_ = 0;
+  std::set<std::string> enrolled_files_;
+  std::shared_ptr<const door::Enrolments> enrolments_;  // as the start read them
   bool has_lost_ = false;
   uint64_t sequence_floor_ = 0;  // after a loss: no order gets a number up to this one
   drain::ItemNames item_names_;

@@ -1,12 +1,14 @@
 // Node::open(): from a directory to shards that have not turned yet. Its order is law: everything is looked at before the
 // verdict, nothing is written before it, and nothing is sold before everything that can refuse has agreed.
 #include <chrono>
+#include <unordered_map>
 
 #include "base/diag.h"
 #include "base/hash.h"
 #include "cluster/postgres_registry.h"
 #include "net/listener.h"
 #include "node/node.h"
+#include "node/products.h"
 #include "node/reshard.h"
 #include "node/witness.h"
 
@@ -165,12 +167,49 @@ std::unique_ptr<cluster::Registry> Node::make_registry() const {
 }
 
 MayEnd Node::plan_items() {
-  Result<ItemPlan> plan = merge_catalog(data_.items(), settings_.catalog, notices_);
+  if (MayEnd end = name_products()) return end;
+  Result<ItemPlan> plan = merge_catalog(data_.items(), catalog_, notices_);
   if (!plan) return ending(plan.error(), kExitUsage);
   items_ = std::move(*plan);
+  if (MayEnd end = look_at_terms()) return end;
   name_items(data_, item_names_);
   for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
   return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+}
+
+MayEnd Node::name_products() {
+  std::span<const door::Key> keys;
+  if (settings_.keys) keys = settings_.keys->codes;
+  ProductCodes codes = codes_of(data_.items());
+  if (!join_.is_solo())
+    if (Status asked = add_shared_codes(settings_.catalog, keys, join_.registry(), codes); !asked)
+      return ending(kExitFailure, "new products need the database that the nodes share: " +
+                                      asked.error().message);
+  catalog_ = settings_.catalog;
+  if (Status given = give_codes(catalog_, std::move(codes), keys); !given)
+    return ending(Error{"--catalog: " + given.error().message}, kExitUsage);
+  return std::nullopt;
+}
+
+// What the items that are sold from now on need beside their stock: keys, and lists of users.
+MayEnd Node::look_at_terms() {
+  std::unordered_map<ItemId, const stock::ItemTerms*> sold;
+  for (const stock::RegisteredItem& item : data_.items()) sold[item.terms.id] = &item.terms;
+  for (const stock::ItemTerms& terms : items_.changed) sold[terms.id] = &terms;
+  for (const stock::ItemTerms& terms : items_.new_items) sold[terms.id] = &terms;
+  for (const auto& [id, terms] : sold) {
+    if (terms->is_ended) continue;
+    keys_needed_ |= shard::kinds_needed(*terms);
+    if (!terms->enrolled.empty()) enrolled_files_.emplace(terms->enrolled.view());
+  }
+  const std::string_view lack = shard::lack_of(settings_.keys.get(), keys_needed_);
+  if (!lack.empty()) return ending(Error{std::string(lack)}, kExitUsage);
+  Result<std::shared_ptr<const door::Enrolments>> read = read_enrolments();
+  if (!read) return ending(Error{"enrolled: " + read.error().message}, kExitUsage);
+  enrolments_ = std::move(*read);
+  for (const auto& [file, users] : *enrolments_)
+    notices_.note("%s: %zu users, %zu KB", file.c_str(), users->size(), users->bytes() / 1024);
+  return std::nullopt;
 }
 
 MayEnd Node::open_listeners() {
@@ -234,10 +273,12 @@ MayEnd Node::go_on_after_loss() {
 MayEnd Node::make_helpers() {
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
+  process_->keys_needed = keys_needed_;
   if (settings_.keys) replace_keys(settings_.keys);
   process_->operators.store(settings_.operators);
   door::Rules rules = settings_.rules;
   rules.blocked.operators = shard::block_list_of(data_.streams()[0].state->block_words());
+  rules.enrolments = enrolments_;
   (void)process_->publish_rules(std::move(rules));
   std::vector<orderlog::StreamFiles> files;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));

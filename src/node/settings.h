@@ -21,6 +21,7 @@ namespace stampede::node {
 struct NodeSettings {
   std::string data_dir;
   std::vector<stock::CatalogEntry> catalog;
+  std::string catalog_dir = ".";  // what names of files in it count from
   net::Address listen, admin;
   http::Origins origins;            // of pages that may read public answers
   door::SharedOperators operators;  // null: whoever reaches the listener

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "door/opaque_code.h"
 #include "shard/admin_json.h"
+#include "shard/admission.h"
 
 namespace stampede::shard {
 namespace {
@@ -66,9 +68,35 @@ void ItemChanges::put(const Operator& by, std::string_view code, std::string_vie
   if (body.find('"') == body.npos)
     return host_.complete(
         by.place, refused(Verdict::bad_request, "the body must hold the item as in a catalog"));
+  const SharedKeys keys = process_.keys.load();
+  const KeyKinds needed = kinds_needed(change->terms);
+  if (const std::string_view lack = lack_of(keys.get(), needed); !lack.empty())
+    return host_.complete(by.place, refused(Verdict::bad_request, lack));
   if (const ItemId item = catalog_.find(code); item != kNoItem)
     return put_known(by, item, *change, now);
+  if (const std::string objection = objection_to_new(change->terms, keys.get()); !objection.empty())
+    return host_.complete(by.place, refused(Verdict::bad_request, objection));
   put_new(by, *change, now);
+}
+
+// What only a start can decide: which file has the users of an item; and which code a product has.
+std::string ItemChanges::objection_to_new(const stock::ItemTerms& terms,
+                                          const door::Keys* keys) const {
+  if (!terms.enrolled.empty()) return "enrolled: only the catalog's file may name a file";
+  if (terms.product.empty()) return {};
+  const auto has_product = [&](const stock::ItemTerms& other) {
+    return other.product.view() == terms.product.view();
+  };
+  for (const stock::RegisteredItem& item : state_.items())
+    if (has_product(item.terms))
+      return "product: it is sold already, as " + std::string(item.terms.code.view());
+  for (const Change& change : changes_)
+    if (change.is_new && has_product(*change.terms))
+      return "product: it becomes an item just now, as " + std::string(change.terms->code.view());
+  if (keys == nullptr || keys->codes.empty())
+    return "product: its code needs a key under codes in --key-file";
+  const std::string code = door::opaque_code(terms.product, *door::newest(keys->codes));
+  return code == terms.code.view() ? "" : "product: its code is " + code;
 }
 
 void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, Moment now) {
@@ -88,7 +116,8 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
   if (!ledger_.is_shared()) return record_new_item(begun, *change.stock, 0, now);
   begun.step = Step::agree;
   begun.ticket = ++last_ticket_;
-  ledger_.shared->add(begun.terms->code.view(), *change.stock, begun.ticket);
+  ledger_.shared->add(begun.terms->code.view(), begun.terms->product.view(), *change.stock,
+                      begun.ticket);
 }
 
 // Its id is given here, for only what is recorded has one.
@@ -115,6 +144,17 @@ void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemCh
                                              "terms leave stock out, or send the present total.",
                                              "total", known.total()));
   stock::ItemTerms terms = change.terms;
+  // These two stay what they are: one is the item, and without the other everybody could buy it.
+  const auto may_be = [](std::string_view asked, std::string_view present) {
+    return asked.empty() || asked == present;
+  };
+  if (!may_be(terms.product, known.terms.product))
+    return host_.complete(by.place, refused(Verdict::bad_request, "product: is not this item's"));
+  if (!may_be(terms.enrolled, known.terms.enrolled))
+    return host_.complete(by.place, refused(Verdict::bad_request,
+                                            "enrolled: only the catalog's file may name a file"));
+  terms.product = known.terms.product;
+  terms.enrolled = known.terms.enrolled;
   terms.id = item;
   terms.is_paused = known.terms.is_paused;
   terms.catalog_sum = known.terms.catalog_sum;
@@ -317,6 +357,7 @@ bool ItemChanges::send_withdrawal(Change& change) {
 }
 
 void ItemChanges::after_sync(Change& change) {
+  if (change.terms) process_.keys_needed.fetch_or(kinds_needed(*change.terms));
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
   // An end is each node's own, and comes at another moment on each.
   if (change.terms && !change.terms->is_ended && ledger_.is_shared())

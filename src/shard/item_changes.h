@@ -96,6 +96,7 @@ class ItemChanges {
   std::string other_use_of(const Restock& asked, ItemId item);
   Change* find_restock(std::string_view op_id);
   bool is_under_way(std::string_view new_code) const;
+  std::string objection_to_new(const stock::ItemTerms& terms, const door::Keys* keys) const;
 
   void take_answers();
   void take_agreement(Change& change, const ledger::StockChange& answer);

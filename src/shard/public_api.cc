@@ -112,8 +112,9 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
       return std::nullopt;
     case RouteKind::read_item:
     case RouteKind::read_stock:
-    case RouteKind::make_link:
       return answer_item(request, route, place);
+    case RouteKind::make_link:
+      return make_link(request, route, place);
   }
   CHECK(false);
 }
@@ -160,7 +161,7 @@ PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderReq
   if (Objection no = take_item(body.item, order)) return no;
   if (Objection no = take_user(request, order)) return no;
   if (Objection no = take_key(request, order)) return no;
-  if (rules_->blocked.has_user(order.user)) order.objection = Verdict::blocked;
+  order.objection = admission().objection_to(order, body.link);
   order.quantity = body.quantity;
   order.body_hash = body_hash_of(order.item, order.quantity);
   return std::nullopt;
@@ -310,8 +311,6 @@ PublicApi::Objection PublicApi::answer_item(const http::Request& request, const 
                                             const ReplyTo& place) {
   const ItemId item = catalog_.find(route.item_code);
   if (item == kNoItem) return Refusal{.verdict = Verdict::unknown_item};
-  if (route.kind == RouteKind::make_link)
-    return Refusal{.verdict = Verdict::not_found, .reason = "this item is sold without a link"};
   if (route.kind == RouteKind::read_stock) {
     stock_.ask(place, item, now_);
     return std::nullopt;
@@ -338,6 +337,29 @@ PublicApi::Objection PublicApi::answer_items(const http::Request& request, const
     first = after + 1;
   }
   pages_.answer(place, first, request);
+  return std::nullopt;
+}
+
+// Given to a user only while the sale is open, and kept nowhere: the order brings it back.
+PublicApi::Objection PublicApi::make_link(const http::Request& request, const http::Route& route,
+                                          const ReplyTo& place) {
+  OrderRequest asked;
+  if (Objection no = take_item(route.item_code, asked)) return no;
+  if (!catalog_.sale(asked.item).has_hidden_link)
+    return Refusal{.verdict = Verdict::not_found, .reason = "this item is sold without a link"};
+  if (Objection no = take_user(request, asked)) return no;
+  const Verdict verdict = admission().may_have_link(asked, request.proof);
+  if (verdict == Verdict::ok) {
+    connections_.complete(place, TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                                            .body = admission().link_json(asked)});
+    return std::nullopt;
+  }
+  OrderAnswer refusal;
+  refusal.reply_to = place;
+  refusal.verdict = verdict;
+  refusal.received_boot_ns = now_.boot_ns;
+  refusal.starts_at_ms = catalog_.sale(asked.item).starts_ms;
+  connections_.complete(refusal);
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 //        └──── complete() ◀──────────┼─ watch ─▶ LongPolls ───▶     ▼
 //                                    ├─ stock ─▶ StockQuestions     complete(answer)
 //                                    ├─ items ─▶ CatalogPages
+//                                    ├─ link ──▶ Admission
 //                                    └─ time
 //
 // The checks of an address, before anything is read of what was asked, are check_address(); the checks that a new order must
@@ -23,6 +24,7 @@
 #include "door/rules.h"
 #include "http/json.h"
 #include "http/routes.h"
+#include "shard/admission.h"
 #include "shard/catalog_pages.h"
 #include "shard/connections.h"
 #include "shard/long_polls.h"
@@ -86,6 +88,9 @@ class PublicApi final : public RequestHandler {
   Objection take_owner(const http::Request& request, OrderRequest& order, const ReplyTo& place);
   Objection take_key(const http::Request& request, OrderRequest& order) const;
   Objection take_item(std::string_view code, OrderRequest& order) const;
+  Admission admission() const {
+    return {.catalog = catalog_, .keys = keys_.get(), .rules = *rules_, .now = now_};
+  }
   Objection list(const http::Request& request, const http::Route& route, const ReplyTo& place);
   Objection read(const http::Request& request, const http::Route& route, const ReplyTo& place);
   Objection cancel(const http::Request& request, const http::Route& route, const ReplyTo& place);
@@ -94,6 +99,7 @@ class PublicApi final : public RequestHandler {
                          const ReplyTo& place);
   Objection answer_item(const http::Request& request, const http::Route& route,
                         const ReplyTo& place);
+  Objection make_link(const http::Request& request, const http::Route& route, const ReplyTo& place);
   void answer_time(const ReplyTo& place);
 
   void submit(OrderRequest& order, const ReplyTo& place);

@@ -86,6 +86,8 @@ class Catalog {
   [[nodiscard]] std::string_view title(ItemId id) const { return texts(id).title; }
   // Only users of a list may buy it.
   [[nodiscard]] bool has_enrolment(ItemId id) const { return row(id).enrolled_bytes != 0; }
+  // The file with that list, as the catalog's file names it.
+  [[nodiscard]] std::string_view enrolled(ItemId id) const { return texts(id).enrolled; }
   [[nodiscard]] ItemTerms terms(ItemId id) const;
 
  private:

@@ -113,9 +113,7 @@ Refusal read_time(JsonText::Value value, int64_t& out) {
 Refusal read_product(JsonText::Value value, Text<bounds::product_bytes_max>& out) {
   if (is_null(value)) return {};
   std::string_view text;
-  const auto is_visible = [](char c) { return c >= 0x21 && c <= 0x7e; };
-  if (!read_text(value, text).empty() || text.empty() || text.size() > bounds::product_bytes_max ||
-      !std::all_of(text.begin(), text.end(), is_visible))
+  if (!read_text(value, text).empty() || !is_product(text))
     return "expected 1 to 64 visible ASCII characters";
   out = text;
   return {};
@@ -202,23 +200,13 @@ class ItemReader {
   // What fields mean together.
   Status finish() {
     ItemTerms& terms = draft_.entry.terms;
+    // Without a code yet, the one that its product gets stands for it.
     if (terms.title.empty()) terms.title = terms.code.view();
     if (terms.ends_ms != 0 && terms.ends_ms <= terms.starts_ms)
       return error(draft_.places[kEndsAt], kFieldNames[kEndsAt], "must be later than starts_at");
-    return refuse_unbuilt();
-  }
-
-  // Selling such an item without what it asks for would let in everybody whom that was to keep out.
-  Status refuse_unbuilt() const {
-    const ItemTerms& terms = draft_.entry.terms;
-    if (terms.has_hidden_link)
-      return error(draft_.places[kHiddenLink], kFieldNames[kHiddenLink],
-                   "hidden links are not built yet: only false can be sold");
-    if (terms.has_proof)
-      return error(draft_.places[kProof], kFieldNames[kProof], "is not built yet");
-    for (const Field field : {kProduct, kEnrolled})
-      if (draft_.has(field))
-        return error(draft_.places[field], kFieldNames[field], "is not built yet");
+    if (terms.has_proof && !terms.has_hidden_link)
+      return error(draft_.places[kProof], kFieldNames[kProof],
+                   "is asked for with a link: it needs hidden_link");
     return Ok{};
   }
 
@@ -263,20 +251,38 @@ class CatalogReader {
       return reader.read(key, value, field_where);
     };
     if (Status status = json_.for_each_field(item, where, name, read); !status) return status;
-    for (Field field : {kCode, kStock})
-      if (Status status = reader.require(field); !status) return status;
+    if (Status status = require_name(reader); !status) return status;
+    if (Status status = reader.require(kStock); !status) return status;
     if (Status status = reader.finish(); !status) return status;
     entries_.push_back(reader.draft().entry);
-    if (!codes_.emplace(entries_.back().terms.code.view()).second)
-      return reader.error(reader.draft().places[kCode], kFieldNames[kCode],
-                          "the catalog has an item of this code already");
-    return Ok{};
+    return note_name(reader);
+  }
+
+  // An item has a code, or a product that its code is made of.
+  static Status require_name(const ItemReader& reader) {
+    const Draft& draft = reader.draft();
+    if (draft.entry.terms.product.empty()) return reader.require(kCode);
+    if (!draft.has(kCode)) return Ok{};
+    return reader.error(draft.places[kCode], kFieldNames[kCode],
+                        "is made of the product: leave one of the two out");
+  }
+
+  // No two items have one.
+  Status note_name(const ItemReader& reader) {
+    const ItemTerms& terms = entries_.back().terms;
+    const Field field = terms.product.empty() ? kCode : kProduct;
+    std::unordered_set<std::string>& names = terms.product.empty() ? codes_ : products_;
+    if (names.emplace(terms.product.empty() ? terms.code.view() : terms.product.view()).second)
+      return Ok{};
+    return reader.error(
+        reader.draft().places[field], kFieldNames[field],
+        "the catalog has an item of this " + std::string(kFieldNames[field]) + " already");
   }
 
   JsonText& json_;
   bool has_items_ = false;
   std::vector<CatalogEntry> entries_;
-  std::unordered_set<std::string> codes_;
+  std::unordered_set<std::string> codes_, products_;
 };
 
 void append_quoted(std::string_view text, std::string& out) {
@@ -370,6 +376,12 @@ Result<ItemChange> parse_item(std::string_view body, std::string_view code) {
 bool is_item_code(std::string_view text) {
   return !text.empty() && !is_of_dots(text) && text.size() <= bounds::item_code_bytes_max &&
          std::all_of(text.begin(), text.end(), is_code_char);
+}
+
+bool is_product(std::string_view text) {
+  const auto is_visible = [](char c) { return c >= 0x21 && c <= 0x7e; };
+  return !text.empty() && text.size() <= bounds::product_bytes_max &&
+         std::all_of(text.begin(), text.end(), is_visible);
 }
 
 void append_item_json(const ItemTerms& terms, std::string& out) {

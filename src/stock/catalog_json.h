@@ -5,6 +5,9 @@
 //     "ends_at":"2026-12-01T12:00:00+08:00","pay_window_s":1800,"hidden_link":false,
 //     "order_rate":500}]}
 //
+// In place of `code` may stand `product`: the code is then made of it, by whoever has the keys (node/products.h). `enrolled`
+// is the name of a file with the users that may buy; a request cannot name one.
+//
 // Only `code` and `stock` are required; a missing title is the code. Times are RFC 3339; null or
 // absent: open from the start, no end. A misspelt key is refused and not ignored: a sale that runs
 // without its purchase limit cannot be taken back. None of this is on the path of an order.
@@ -21,7 +24,7 @@
 namespace stampede::stock {
 
 // A whole file, refused whole: the error is `file:line: field: reason`. The entries have no ids
-// yet.
+// yet, and those with a product neither a code nor, unless the file gives one, a title.
 [[nodiscard]] Result<std::vector<CatalogEntry>> parse_catalog(std::string_view text,
                                                               std::string_view file_name);
 
@@ -36,6 +39,9 @@ struct ItemChange {
 
 // True for 1 … 64 of [A-Za-z0-9._-].
 [[nodiscard]] bool is_item_code(std::string_view text);
+
+// True for 1 … 64 bytes of visible ASCII.
+[[nodiscard]] bool is_product(std::string_view text);
 
 // Appends what GET /v1/items/{code} shows; absent times are null.
 void append_item_json(const ItemTerms& terms, std::string& out);

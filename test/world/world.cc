@@ -46,11 +46,14 @@ World::World(const WorldSettings& settings)
       dir_(make_scratch_dir()),
       manifest_(make_manifest(settings.shards)),
       payment_key_("k1", door::Secret{7}),
+      door_key_("d1", door::Secret{8}),
       process_(settings.shards) {
   CHECK(!settings.has_fake_ledger || settings.shards == 1);
   process_.has_database = false;
   auto keys = std::make_shared<door::Keys>();
   keys->payments.push_back(payment_key_);
+  keys->links.push_back(door_key_);
+  keys->proofs.push_back(door_key_);
   process_.keys.store(std::move(keys));
   process_.keys_number = 1;
   for (uint32_t i = 0; i < settings.shards; ++i)
@@ -105,6 +108,9 @@ stock::ItemTerms World::terms() const {
   terms.currency = {'E', 'U', 'R'};
   terms.per_user_limit = settings_.per_user_limit;
   terms.pay_window_s = settings_.pay_window_s;
+  terms.has_hidden_link = settings_.has_hidden_link;
+  terms.has_proof = settings_.has_proof;
+  terms.enrolled = std::string_view(settings_.enrolled);
   return terms;
 }
 
@@ -180,6 +186,16 @@ void World::round(int64_t ns) {
 
 void World::rounds(uint32_t count, int64_t ns) {
   for (; count > 0; --count) round(ns);
+}
+
+void World::read_list(std::string_view users) {
+  Result<door::UserSet> set = door::UserSet::parse(users, settings_.enrolled, manifest_.hash_key);
+  CHECK(bool(set));
+  auto enrolments = std::make_shared<door::Enrolments>();
+  enrolments->emplace(settings_.enrolled, std::make_shared<const door::UserSet>(std::move(*set)));
+  door::Rules rules = *process_.rules.load();
+  rules.enrolments = std::move(enrolments);
+  (void)process_.publish_rules(std::move(rules));
 }
 
 void World::begin_stop() {

@@ -35,6 +35,8 @@ struct WorldSettings {
   Units stock = 1'000;
   int64_t pay_window_s = 600;
   Quantity per_user_limit = 0;
+  bool has_hidden_link = false, has_proof = false;
+  std::string enrolled;          // file with the users that may buy; read_list() says who they are
   std::string admin_host;        // by which operators may call it: "here" for a Buyer; empty: none
   bool has_fake_ledger = false;  // instead of the embedded one; for one shard
 };
@@ -64,6 +66,10 @@ class World {
   Buyer& connect_operator();
   std::vector<std::unique_ptr<Buyer>>& buyers() { return buyers_; }
   const door::Key& payment_key() const { return payment_key_; }
+  // The same secret for links and proofs, as a second server would have it.
+  const door::Key& door_key() const { return door_key_; }
+  // What the file of enrolled users holds from now on.
+  void read_list(std::string_view users);
   int64_t now_unix() { return clock.now().wall_ns / kSecond; }
   // A user whose home is this shard.
   std::string user_at(uint32_t shard);
@@ -118,7 +124,7 @@ class World {
   const WorldSettings settings_;
   std::string dir_;
   orderlog::Manifest manifest_;
-  door::Key payment_key_;
+  door::Key payment_key_, door_key_;
   shard::Process process_;
   SparseMaker maker_;
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;

@@ -628,13 +628,31 @@ TEST_CASE_FIXTURE(Fixture, "members that run give signs of life and one that is 
 TEST_CASE_FIXTURE(Fixture, "a new item is there for all when its operator is told") {
   FakeNode node(0, registry);
   REQUIRE(open({&node}));
-  node.coordinator().add("seat", 40, 7);
+  node.coordinator().add("seat", "", 40, 7);
   node.coordinator().step();
   const StockChange change = node.change();
   CHECK(change.outcome == Outcome::done);
   CHECK(change.ticket == 7);
   CHECK(change.supplied == 40);
   CHECK(sync(node, 1, "seat 0 0 0 1") == "OK, 1, 1, 0, 39, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a product that another node sells becomes no second item") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  const Supply sold{.item = "old-code", .supplied = 5};
+  REQUIRE(registry.add_items({&sold, 1}));
+  const TermsChange written{.item = "old-code", .to = R"({"product":"4711"})"};
+  REQUIRE(registry.change_terms({&written, 1}));
+  node.coordinator().add("new-code", "4711", 40, 7);
+  node.coordinator().step();
+  const StockChange change = node.change();
+  CHECK(change.outcome == Outcome::reused);
+  CHECK(change.message == "product: it is sold already, as old-code");
+  CHECK(registry.supplies()->size() == 2);  // ticket and old-code
+  node.coordinator().add("old-code", "4711", 40, 8);
+  node.coordinator().step();
+  CHECK(node.change().outcome == Outcome::done);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a restock counts once per operation") {
@@ -765,7 +783,7 @@ TEST_CASE_FIXTURE(
   REQUIRE(open({&node}));
   masters.node(1).pause();
   for (const auto& [group, item] : items) {
-    node.coordinator().add("new-" + item, 40, 7);
+    node.coordinator().add("new-" + item, "", 40, 7);
     node.coordinator().step();
     CHECK(node.change().outcome == Outcome::done);
   }

@@ -57,6 +57,18 @@ class SharedRegistry final : public Registry {
     return known;
   }
 
+  Result<std::unordered_map<std::string, std::string>> codes_of(
+      std::span<const std::string> products) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    std::unordered_map<std::string, std::string> codes;
+    for (const std::string& product : products)
+      for (const auto& [item, terms] : terms_)
+        if (terms.find("\"product\":\"" + product + "\"") != terms.npos)
+          codes.emplace(product, item);
+    return codes;
+  }
+
   Result<size_t> change_terms(std::span<const TermsChange> changes) override {
     if (before_change) std::exchange(before_change, {})();
     const std::lock_guard lock(mutex_);

@@ -56,6 +56,19 @@ TEST_SUITE("cluster/terms") {
     CHECK(difference_of(R"({"title":"x"})", R"({"title":"x "})") != "");
   }
 
+  TEST_CASE_FIXTURE(Fixture,
+                    "terms that an older version wrote grow by the fields that it did not know") {
+    const std::string older = R"({"code":"a","price":1})",
+                      newer = R"({"code":"a","price":1,"rate":5})";
+    CHECK(settle("a", "", older) == "-");
+    CHECK(settle("a", newer, newer) == "-");
+    CHECK(standing() == newer);
+    CHECK(settle("a", older, older) == "-");  // the older version changes nothing
+    CHECK(standing() == newer);
+    CHECK(settle("a", "", R"({"code":"a","price":1,"rate":6})") ==
+          "item a: rate is 6 here and 5 in the ledger");
+  }
+
   TEST_CASE("a line names the first items and counts the others") {
     std::vector<TermsDifference> differences(3, {"a", "x is 1 here and 2 in the ledger"});
     CHECK_FALSE(text_of(differences).ends_with("differ"));

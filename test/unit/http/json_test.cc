@@ -56,6 +56,20 @@ std::string nested(size_t depth) {
 
 TEST_SUITE_BEGIN("http/json");
 
+TEST_CASE("a link is any text and nothing but a text") {
+  CHECK(parse_create(R"({"item":"t","qty":1})").link.empty());
+  CHECK(parse_create(R"({"item":"t","qty":1,"link":"v1.2.k.m"})").link == "v1.2.k.m");
+  CHECK(parse_create(R"({"link":"","item":"t","qty":1})").link.empty());
+  CHECK(parse_create(R"({"link":"\u0076","item":"t","qty":1})").link == "v");
+  CHECK(parse_create(R"({"item":"t","qty":1,"link":")" + std::string(3000, 'l') + "\"}").error ==
+        nullptr);
+  for (const char* value : {"1", "null", "true", "[]", "{}"}) {
+    CAPTURE(value);
+    const std::string body = R"({"item":"t","qty":1,"link":)" + std::string(value) + "}";
+    CHECK(std::string(parse_create(body).error) == "link is not a text");
+  }
+}
+
 TEST_CASE("an order names an item and a quantity") {
   check_all(read_create, {
                              {R"({"item":"ticket","qty":1})", "ticket×1"},

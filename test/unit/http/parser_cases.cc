@@ -62,10 +62,10 @@ std::vector<ParserCase> accepted_cases() {
        "GET /v1/time body=[] keep-alive host=[localhost:8080]"},
       {"every header that is known",
        kPost + "x-user-id: u\r\nAUTHORIZATION: Bearer v1.a\r\nIdempotency-Key: "
-               "k\r\nStampede-Signature: t=1,v1=00\r\n"
+               "k\r\nStampede-Signature: t=1,v1=00\r\nSTAMPEDE-Proof: v1.p\r\n"
                "Content-Type: text/plain\r\nIf-None-Match: \"e\"\r\nContent-Length: 0\r\n\r\n",
        "POST / body=[] keep-alive user=[u] authorization=[Bearer v1.a] key=[k] "
-       "signature=[t=1,v1=00] "
+       "signature=[t=1,v1=00] proof=[v1.p] "
        "type=[text/plain] match"},
       {"white space around a value", kGet + "X-User-Id: \t u 1 \t \r\n\r\n",
        kOkGet + " user=[u 1]"},
@@ -364,6 +364,7 @@ std::vector<ParserCase> refused_headers() {
       {"two users", kGet + "X-User-Id: a\r\nX-USER-ID:", kTwiceRefusal},
       {"two authorizations", kGet + "Authorization: a\r\nAuthorization:", kTwiceRefusal},
       {"two keys", kGet + "Idempotency-Key: a\r\nIdempotency-Key:", kTwiceRefusal},
+      {"two proofs", kGet + "Stampede-Proof: a\r\nStampede-Proof:", kTwiceRefusal},
       {"two signatures", kGet + "Stampede-Signature: a\r\nStampede-Signature:", kTwiceRefusal},
       {"two content types", kGet + "Content-Type: a\r\nContent-Type:", kTwiceRefusal},
   };
@@ -477,6 +478,7 @@ std::string describe(const Parsed& parsed) {
   add(" authorization", request.authorization);
   add(" key", request.idempotency_key);
   add(" signature", request.signature);
+  add(" proof", request.proof);
   add(" type", request.content_type);
   if (request.has_if_none_match) text += " match";
   if (request.has_content_coding) text += " coded";

@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "door/opaque_code.h"
 #include "operators_rig.h"
 
 namespace stampede::shard {
@@ -114,6 +115,78 @@ TEST_SUITE("shard/item_changes") {
     rig.settle();
     CHECK(rig.appended == before);
     CHECK(rig.item(item).total() == 10);
+  }
+
+  TEST_CASE("an item that asks for links or proofs needs their keys") {
+    OperatorsRig rig;
+    rig.changes->put(rig.by(0), "a", R"({"stock":1,"hidden_link":true})", rig.now);
+    CHECK(rig.answers.at(0).refusal == Verdict::bad_request);
+    CHECK(rig.says(0, "a key under links"));
+    door::Keys keys;
+    keys.links.emplace_back("k1", door::Secret{1});
+    rig.process.keys.store(std::make_shared<const door::Keys>(keys));
+    rig.changes->put(rig.by(1), "a", R"({"stock":1,"hidden_link":true,"proof":true})", rig.now);
+    CHECK(rig.says(1, "a key under proofs"));
+    CHECK(rig.process.keys_needed == 0);
+    rig.changes->put(rig.by(2), "a", R"({"stock":1,"hidden_link":true})", rig.now);
+    rig.settle();
+    CHECK(rig.answers.at(2).status == http::StatusCode::created);
+    CHECK(rig.process.keys_needed == kLinkKeys);
+  }
+
+  TEST_CASE("no request names a file and a known item keeps its list") {
+    OperatorsRig rig;
+    rig.changes->put(rig.by(0), "a", R"({"stock":1,"enrolled":"/etc/passwd"})", rig.now);
+    CHECK(rig.answers.at(0).refusal == Verdict::bad_request);
+    CHECK(rig.says(0, "enrolled: only the catalog's file"));
+    const ItemId item = rig.add_item("ticket", 10);
+    stock::ItemTerms terms = rig.item(item).terms;
+    terms.enrolled = std::string_view("members.txt");
+    rig.append(stock::record_of(terms));
+    rig.changes->put(rig.by(1), "ticket", R"({"price":5,"enrolled":"other.txt"})", rig.now);
+    CHECK(rig.answers.at(1).refusal == Verdict::bad_request);
+    rig.changes->put(rig.by(2), "ticket", R"({"price":5})", rig.now);
+    rig.changes->put(rig.by(3), "ticket", R"({"price":6,"enrolled":"members.txt"})", rig.now);
+    rig.settle();
+    CHECK(rig.answers.at(3).status == http::StatusCode::ok);
+    CHECK(rig.item(item).terms.price == 6);
+    CHECK(rig.item(item).terms.enrolled.view() == "members.txt");
+    CHECK(rig.catalog.has_enrolment(item));
+  }
+
+  TEST_CASE("a product is one item whatever the keys are by now") {
+    OperatorsRig rig;
+    const auto code_by = [](uint8_t secret) {
+      return door::opaque_code("4711", door::Key("k", door::Secret{secret}));
+    };
+    const auto use = [&](std::initializer_list<uint8_t> secrets) {
+      door::Keys keys;
+      for (const uint8_t secret : secrets)
+        keys.codes.emplace_back("k" + std::to_string(secret), door::Secret{secret});
+      rig.process.keys.store(std::make_shared<const door::Keys>(keys));
+    };
+    const std::string body = R"({"stock":10,"product":"4711"})";
+    rig.changes->put(rig.by(0), code_by(1), body, rig.now);
+    CHECK(rig.says(0, "a key under codes"));
+    use({1});
+    rig.changes->put(rig.by(1), "4711", body, rig.now);
+    CHECK(rig.says(1, "its code is " + code_by(1)));
+    rig.changes->put(rig.by(2), code_by(1), body, rig.now);
+    rig.changes->put(rig.by(3), code_by(1), body, rig.now);
+    CHECK(rig.says(3, "product: it is sold already"));
+    rig.settle();
+    REQUIRE(rig.answers.at(2).status == http::StatusCode::created);
+    use({1, 2});
+    rig.changes->put(rig.by(4), code_by(2), body, rig.now);
+    CHECK(rig.answers.at(4).refusal == Verdict::bad_request);
+    CHECK(rig.says(4, "it is sold already, as " + code_by(1)));
+    rig.changes->put(rig.by(5), code_by(1), R"({"price":5,"product":"4712"})", rig.now);
+    CHECK(rig.says(5, "product: is not this item's"));
+    rig.changes->put(rig.by(6), code_by(1), R"({"price":5})", rig.now);
+    rig.settle();
+    CHECK(rig.answers.at(6).status == http::StatusCode::ok);
+    CHECK(rig.state.items().size() == 1);
+    CHECK(rig.item(0).terms.product.view() == "4711");
   }
 
   TEST_CASE("a known item keeps its stock and its pause while its other terms change") {

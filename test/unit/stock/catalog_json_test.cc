@@ -223,8 +223,7 @@ TEST_SUITE("stock/catalog_json") {
 
   TEST_CASE("a hidden link is not sold as if it were none") {
     CHECK(accepts(R"("hidden_link":false)"));
-    CHECK(refusal_of(R"("hidden_link":true)") ==
-          "hidden_link: hidden links are not built yet: only false can be sold");
+    CHECK(accepts(R"("hidden_link":true)"));
     for (const char* value : {"1", "null", "\"false\"", "fals", "False"})
       CHECK(refusal_of(std::string("\"hidden_link\":") + value) ==
             "hidden_link: expected true or false");
@@ -243,6 +242,41 @@ TEST_SUITE("stock/catalog_json") {
     for (const char* value : {"-1", "1000000001", "1.5", "\"auto\"", "null"})
       CHECK(refusal_of(std::string("\"order_rate\":") + value) ==
             "order_rate: expected an integer from 0 to 1000000000");
+  }
+
+  TEST_CASE("a proof needs a hidden link to be asked for") {
+    CHECK(accepts(R"("hidden_link":true,"proof":true)"));
+    CHECK(accepts(R"("proof":false)"));
+    CHECK(refusal_of(R"("proof":true)") == "proof: is asked for with a link: it needs hidden_link");
+  }
+
+  TEST_CASE("a product stands in place of the code and nowhere twice") {
+    const auto parsed = parse_catalog(
+        R"({"items":[{"product":"4711","stock":1},{"product":"4712","stock":2,"title":"t"}]})",
+        "c");
+    REQUIRE(parsed);
+    CHECK((*parsed)[0].terms.product.view() == "4711");
+    CHECK((*parsed)[0].terms.code.empty());
+    CHECK((*parsed)[0].terms.title.empty());
+    CHECK((*parsed)[1].terms.title.view() == "t");
+    CHECK(outcome_of(R"({"items":[{"product":"1","code":"a","stock":1}]})") ==
+          "catalog.json:1: items[0].code: is made of the product: leave one of the two out");
+    CHECK(outcome_of(R"({"items":[{"product":"1","stock":1},{"product":"1","stock":1}]})") ==
+          "catalog.json:1: items[1].product: the catalog has an item of this product already");
+    CHECK(outcome_of(R"({"items":[{"product":null,"stock":1}]})") ==
+          "catalog.json:1: items[0].code: is required");
+    for (const char* value : {"\"\"", "\"a b\"", "4711", "\"\u00e9\""})
+      CHECK(outcome_of(R"({"items":[{"stock":1,"product":)" + std::string(value) + "}]}") ==
+            "catalog.json:1: items[0].product: expected 1 to 64 visible ASCII characters");
+  }
+
+  TEST_CASE("a list of users is the name of a file") {
+    CHECK(accepts(R"("enrolled":"lists/members.txt")"));
+    CHECK(accepts(R"("enrolled":null)"));
+    for (const std::string& value : {std::string("\"\""), std::string("7"), std::string("[\"a\"]"),
+                                     "\"" + std::string(201, 'f') + "\"", std::string("\"a\\nb\"")})
+      CHECK(refusal_of("\"enrolled\":" + value) ==
+            "enrolled: expected the name of a file, 1 to 200 bytes");
   }
 
   TEST_CASE("what only operators see changes the terms but not what buyers see") {
@@ -365,8 +399,8 @@ TEST_SUITE("stock/catalog_json") {
     CHECK(refusal("{\"stock\":0.5}") ==
           "body:1: stock: expected an integer from 0 to 1099511627776");
     CHECK(refusal("{\"is_paused\":true}") == "body:1: is_paused: unknown key");
-    CHECK(refusal("{\"hidden_link\":true}") ==
-          "body:1: hidden_link: hidden links are not built yet: only false can be sold");
+    CHECK(refusal("{\"proof\":true}") ==
+          "body:1: proof: is asked for with a link: it needs hidden_link");
     CHECK(refusal("") == "body:1: it is empty");
     CHECK(refusal("[]") == "body:1: expected an object");
     CHECK(refusal("{}{}") == "body:1: nothing may follow the object");

@@ -1,0 +1,19 @@
+// Files that are read whole before anything is done with them.
+#pragma once
+
+#include <cstddef>
+#include <cstdio>
+#include <string>
+
+#include "base/result.h"
+
+namespace stampede {
+
+// The file's bytes. The error names the path and what was wrong; a file of more than bytes_max bytes is one.
+[[nodiscard]] Result<std::string> read_file(const std::string& path, size_t bytes_max);
+
+// The same of a file that is open; `path` is for the error.
+[[nodiscard]] Result<std::string> read_file(std::FILE* file, const std::string& path,
+                                            size_t bytes_max);
+
+}  // namespace stampede

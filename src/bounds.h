@@ -68,6 +68,7 @@ constexpr int64_t signature_skew_s_max = 300;  // how far a payment's time may b
 constexpr int64_t link_valid_s = 300;          // from being asked for to the order
 
 // Limits on orders
+constexpr uint32_t rate_requests_max = 1'000'000'000;  // of a rate N/T
 constexpr size_t user_window_cells = size_t{1} << 24;  // of all shards together, 16 bytes each
 constexpr uint32_t open_per_user_max = 1'000;
 constexpr uint32_t lapses_free = 2;          // reservations that a user may let expire

@@ -4,22 +4,32 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "bounds.h"
 
 namespace stampede::door {
 namespace {
 
-// How many windows another shard's clock may be ahead: a slow turn in short windows. What is further off was counted in
-// windows of another length, before the limit was changed.
-constexpr int32_t kAheadMax = 16;
+// How far another shard's clock may be ahead: a slow turn.
+constexpr uint64_t kAheadMsMax = 1'000;
 
-constexpr uint64_t state_of(uint32_t window, uint32_t requests) {
-  return uint64_t{window} << 32 | requests;
-}
-constexpr uint32_t window_in(uint64_t state) {
-  return static_cast<uint32_t>(state >> 32);
+// The state of a cell of requests: when its window began, in milliseconds since boot, and how many it has counted.
+constexpr unsigned kRequestBits = 30;
+constexpr uint64_t kMomentMask = (uint64_t{1} << (64 - kRequestBits)) - 1;
+static_assert(bounds::rate_requests_max < uint64_t{1} << kRequestBits);
+
+constexpr uint64_t state_of(uint64_t began_ms, uint64_t requests) {
+  return began_ms << kRequestBits | requests;
 }
 constexpr uint32_t requests_in(uint64_t state) {
-  return static_cast<uint32_t>(state);
+  return static_cast<uint32_t>(state & ((uint64_t{1} << kRequestBits) - 1));
+}
+
+// How long its window goes on; 0: it is over.
+uint64_t left_ms(uint64_t state, const Rate& rate, uint64_t now_ms) {
+  const uint64_t age_ms = (now_ms - (state >> kRequestBits)) & kMomentMask;
+  if (age_ms < rate.window_ms) return rate.window_ms - age_ms;
+  const uint64_t ahead_ms = (kMomentMask + 1) - age_ms;
+  return ahead_ms <= kAheadMsMax ? rate.window_ms + ahead_ms : 0;
 }
 
 using Sixteen [[gnu::may_alias]] = unsigned __int128;
@@ -70,31 +80,16 @@ AddressTable::Cell* AddressTable::find(const Set& set, AddressGroup group) {
 
 // ---- requests ----
 
-// Of this address: its windows begin where its hash says.
-AddressTable::Window AddressTable::window_of(AddressGroup group, const Rate& rate,
-                                             int64_t boot_ns) const {
-  const int64_t length_ns = int64_t{rate.window_ms} * kMillisecond;
-  const auto shift_ns = static_cast<int64_t>(mix(mix(group ^ secret_)) % uint64_t(length_ns));
-  const int64_t number = (boot_ns + shift_ns) / length_ns;
-  return {.number = static_cast<uint32_t>(number), .ends_ns = (number + 1) * length_ns - shift_ns};
-}
-
-bool AddressTable::is_current(const Cell& cell, const Rate& rate, int64_t boot_ns) const {
-  const uint32_t now = window_of(cell.group, rate, boot_ns).number;
-  const auto ahead = static_cast<int32_t>(window_in(cell.state) - now);
-  return ahead >= 0 && ahead <= kAheadMax;
-}
-
 // A free cell; or one whose window is over; or that of the address which has asked least. The look begins at another cell
 // for each newcomer, so that those who have asked alike are forgotten in no order.
-AddressTable::Cell* AddressTable::victim(const Set& set, const Rate& rate, int64_t boot_ns) const {
+AddressTable::Cell* AddressTable::victim(const Set& set, const Rate& rate, uint64_t now_ms) {
   Cell* least = nullptr;
   uint32_t least_requests = UINT32_MAX;
   for (uint32_t i = 0; i < kWays; ++i) {
     Cell& cell = set.cells[(i + (set.hash >> 32)) % kWays];
     const Cell seen = look(cell);
     if (seen.group == kNoGroup) return &cell;
-    const uint32_t requests = is_current(seen, rate, boot_ns) ? requests_in(seen.state) : 0;
+    const uint32_t requests = left_ms(seen.state, rate, now_ms) > 0 ? requests_in(seen.state) : 0;
     if (requests >= least_requests && least != nullptr) continue;
     least = &cell;
     least_requests = requests;
@@ -103,13 +98,13 @@ AddressTable::Cell* AddressTable::victim(const Set& set, const Rate& rate, int64
 }
 
 // False: another shard was there first.
-bool AddressTable::remember(const Set& set, const Cell& first, const Rate& rate, int64_t boot_ns) {
-  Cell& cell = *victim(set, rate, boot_ns);
+bool AddressTable::remember(const Set& set, const Cell& first, const Rate& rate, uint64_t now_ms) {
+  Cell& cell = *victim(set, rate, now_ms);
   const Cell seen = look(cell);
   if (seen.group == first.group || !exchange(cell, seen, first)) return false;
   if (seen.group == kNoGroup)
     known_.fetch_add(1, std::memory_order_relaxed);
-  else if (is_current(seen, rate, boot_ns))
+  else if (left_ms(seen.state, rate, now_ms) > 0)
     forgotten_.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
@@ -117,22 +112,19 @@ bool AddressTable::remember(const Set& set, const Cell& first, const Rate& rate,
 uint32_t AddressTable::count_request(AddressGroup group, const Rate& rate, int64_t boot_ns) {
   if (group == kNoGroup || !rate.is_limited()) return 0;
   const Set set = set_of(requests_, group);
-  const Window window = window_of(group, rate, boot_ns);
-  const Cell first{group, state_of(window.number, 1)};
+  const uint64_t now_ms = static_cast<uint64_t>(boot_ns / kMillisecond) & kMomentMask;
+  const Cell first{group, state_of(now_ms, 1)};
   for (;;) {
     Cell* const cell = find(set, group);
     if (cell == nullptr) {
-      if (remember(set, first, rate, boot_ns)) return 0;
+      if (remember(set, first, rate, now_ms)) return 0;
       continue;
     }
     const Cell seen = look(*cell);
     if (seen.group != group) continue;
     Cell next = first;
-    if (is_current(seen, rate, boot_ns)) {
-      const uint32_t ahead = window_in(seen.state) - window.number;
-      const int64_t ends_ns = window.ends_ns + int64_t{ahead} * rate.window_ms * kMillisecond;
-      if (requests_in(seen.state) >= rate.requests)
-        return static_cast<uint32_t>((ends_ns - boot_ns + kMillisecond - 1) / kMillisecond);
+    if (const uint64_t left = left_ms(seen.state, rate, now_ms); left > 0) {
+      if (requests_in(seen.state) >= rate.requests) return static_cast<uint32_t>(left);
       next.state = seen.state + 1;
     }
     if (exchange(*cell, seen, next)) return 0;

@@ -5,7 +5,7 @@
 // the connections of one address to all of them. Asking a home shard of the address instead would cost a message and an
 // answer for each request, before it is known whether the request is worth one.
 //
-//   hash ──▶ set of 8 cells, 128 bytes:  ┌ group:64 │ window:32 │ requests:32 ┐ × 8      of requests
+//   hash ──▶ set of 8 cells, 128 bytes:  ┌ group:64 │ began:34 │ requests:30 ┐ × 8       of requests
 //                                        └ group:64 │ connections:64          ┘ × 8      of connections
 //
 // A cell is sixteen bytes that change as one (cmpxchg16b): its count is exactly that of its address, at every moment and on
@@ -13,8 +13,9 @@
 // requests, 16 MiB for connections, never more). A request costs one look at a set, mostly in the cache, and one exchange;
 // one that is over its limit only looks, so that a flood from one address does not pull its cell from core to core.
 //
-// Windows are fixed, and each address has its own beginning of them (by a keyed hash), so that not everybody who was refused
-// comes back in the same millisecond. Shards read their clocks a turn apart: who is behind counts in the newer window.
+// A window is fixed: it begins with the first request that is counted. So exactly so many requests pass in it, and the refused
+// of different addresses do not come back in the same millisecond. Shards read their clocks a turn apart: one whose clock is
+// behind the beginning counts in that window too. Beginnings are kept modulo 198 days.
 //
 // When a set of requests is full, the newcomer takes a cell whose window is over; else that of the address which has asked
 // least. So:
@@ -78,19 +79,12 @@ class AddressTable {
     Cell* cells;
     uint64_t hash;
   };
-  struct Window {
-    uint32_t number;
-    int64_t ends_ns;
-  };
-
   static Cell look(const Cell& cell);
   static bool exchange(Cell& cell, const Cell& seen, const Cell& next);
   static Cell* find(const Set& set, AddressGroup group);
   Set set_of(Reserved<Cell>& cells, AddressGroup group) const;
-  Window window_of(AddressGroup group, const Rate& rate, int64_t boot_ns) const;
-  bool is_current(const Cell& cell, const Rate& rate, int64_t boot_ns) const;
-  Cell* victim(const Set& set, const Rate& rate, int64_t boot_ns) const;
-  bool remember(const Set& set, const Cell& first, const Rate& rate, int64_t boot_ns);
+  static Cell* victim(const Set& set, const Rate& rate, uint64_t now_ms);
+  bool remember(const Set& set, const Cell& first, const Rate& rate, uint64_t now_ms);
 
   const uint64_t secret_;
   Reserved<Cell> requests_, connections_;

@@ -15,7 +15,6 @@ struct Unit {
 };
 // The largest first: what text_of() tries.
 constexpr Unit kUnits[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}};
-constexpr uint32_t kRequestsMax = 1'000'000'000;
 constexpr uint32_t kWindowMsMax = 24 * 3'600'000;
 
 constexpr std::array<std::string_view, 4> kLevels = {"none", "no_new_users", "no_polls", "static"};
@@ -34,7 +33,7 @@ std::optional<uint32_t> take_number(std::string_view& text, uint32_t most) {
 
 std::optional<Rate> parse_rate(std::string_view text) {
   if (text == "0") return Rate{};
-  const std::optional<uint32_t> requests = take_number(text, kRequestsMax);
+  const std::optional<uint32_t> requests = take_number(text, bounds::rate_requests_max);
   if (!requests || !text.starts_with('/')) return std::nullopt;
   text.remove_prefix(1);
   const std::optional<uint32_t> count = take_number(text, kWindowMsMax);

@@ -1,8 +1,8 @@
 // How many order requests each user has made in the window that runs now: `--rate-user`. Exact, in bounded memory.
 //
-// A window is fixed. It begins at a multiple of its length, shifted for each user by a hash of the name, so that users who
-// were refused do not all come back at one moment. A count lives as long as its window; then its cell is free. So memory
-// follows the users of one window and not those of the sale, and nothing has to be swept.
+// A window is fixed: it begins with the first request that is counted and lasts so long, so that exactly so many requests
+// pass in it. A count lives as long as its window; then its cell is free. So memory follows the users of one window and not
+// those of the sale, and nothing has to be swept.
 //
 //   hash of the user ──▶ one set of 8 cells (two cache lines)   cell: {user's hash, beginning of the window, count}
 //
@@ -14,7 +14,8 @@
 // space, touched as they are used): with ten million users in one window some 2 % lose a count of one or so; with a
 // million, none. Measured in test/unit/stock/user_windows_test.cc.
 //
-// Counts are in memory alone: a restart begins new windows. A change of the limit keeps all counts; a change of the window's length begins new windows. Owned by one thread.
+// Counts are in memory alone: a restart begins new windows. A change of the limit, or of the window's length, keeps counts and
+// beginnings. Beginnings are kept modulo 198 days. Owned by one thread.
 #pragma once
 
 #include <bit>
@@ -38,14 +39,14 @@ class UserWindows {
   // Counts a request: 0. Or, when the user has had the `requests` of its window, how long that goes on; nothing is counted.
   // `user` is a keyed hash of the name.
   [[nodiscard]] int64_t count(uint64_t user, uint32_t requests, uint32_t window_ms, Moment now) {
-    const int64_t now_ms = now.boot_ns / kMillisecond;
-    const int64_t shift_ms = static_cast<int64_t>((user >> 20) % window_ms);
-    const int64_t began_ms = now_ms - (now_ms + shift_ms) % window_ms;
-    Cell& cell =
-        cell_of(user, static_cast<uint32_t>(began_ms), window_ms, static_cast<uint32_t>(now_ms));
-    if (cell.count >= requests) return (began_ms + window_ms) * kMillisecond - now.boot_ns;
-    ++cell.count;
-    return 0;
+    const auto now_ms = static_cast<uint64_t>(now.boot_ns / kMillisecond);
+    Cell& cell = cell_of(user, now_ms, window_ms);
+    if (cell.count < requests) {
+      ++cell.count;
+      return 0;
+    }
+    const auto left_ms = static_cast<int64_t>(window_ms - age_ms(cell, now_ms));
+    return left_ms * kMillisecond - now.boot_ns % kMillisecond;
   }
 
   // Counts that were given up before their window was over.
@@ -53,31 +54,36 @@ class UserWindows {
   size_t cells() const { return cells_.capacity(); }
 
  private:
+  static constexpr unsigned kMomentBits = 34;
+  static constexpr uint64_t kMomentMask = (uint64_t{1} << kMomentBits) - 1;
   struct Cell {
     uint64_t user;
-    uint32_t began_ms;  // since boot, modulo 2^32 (50 days)
-    uint32_t count;     // 0: free
+    uint64_t began_ms : kMomentBits;    // since boot
+    uint64_t count : 64 - kMomentBits;  // 0: free
   };
   static_assert(sizeof(Cell) == 16);
+  static_assert(bounds::rate_requests_max < uint64_t{1} << (64 - kMomentBits));
 
-  Cell& cell_of(uint64_t user, uint32_t began_ms, uint32_t window_ms, uint32_t now_ms) {
+  static uint64_t age_ms(const Cell& cell, uint64_t now_ms) {
+    return (now_ms - cell.began_ms) & kMomentMask;
+  }
+
+  // The user's cell, with the count of the window that runs.
+  Cell& cell_of(uint64_t user, uint64_t now_ms, uint32_t window_ms) {
     // The low bits have chosen the shard.
     const size_t first = ((user >> 32) & set_mask_) * kWays;
     size_t least = first;
-    uint32_t least_count = UINT32_MAX;
+    uint64_t least_count = UINT64_MAX;
     for (size_t at = first; at < first + kWays; ++at) {
       Cell& cell = cells_[at];
-      if (cell.user == user && cell.count != 0) {
-        if (cell.began_ms != began_ms) cell = {.user = user, .began_ms = began_ms, .count = 0};
-        return cell;
-      }
-      const uint32_t count = now_ms - cell.began_ms >= window_ms ? 0 : cell.count;
+      const uint64_t count = age_ms(cell, now_ms) < window_ms ? cell.count : 0;
+      if (cell.user == user && count != 0) return cell;
       if (count >= least_count) continue;
       least = at;
       least_count = count;
     }
     forgotten_ += least_count != 0;
-    cells_[least] = {.user = user, .began_ms = began_ms, .count = 0};
+    cells_[least] = {.user = user, .began_ms = now_ms & kMomentMask, .count = 0};
     return cells_[least];
   }
 

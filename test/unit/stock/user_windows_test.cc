@@ -36,14 +36,15 @@ TEST_SUITE("stock/user_windows") {
     CHECK(windows.forgotten() == 0);
   }
 
-  TEST_CASE("windows of different users end at different moments") {
+  TEST_CASE("a window begins with the first request and not at a moment of the clock") {
     UserWindows windows(1);
-    std::vector<int> ends(10);
-    for (uint64_t number = 0; number < 1'000; ++number) {
-      CHECK(windows.count(user(number), 1, 10'000, at_ms(50'000)) == 0);
-      ++ends[windows.count(user(number), 1, 10'000, at_ms(50'000)) / (kSecond + 1)];
+    for (int64_t began_ms = 10'000; began_ms < 12'000; began_ms += 7) {
+      const uint64_t one = user(static_cast<uint64_t>(began_ms));
+      CHECK(windows.count(one, 5, 1'000, at_ms(began_ms)) == 0);
+      for (int i = 1; i < 5; ++i) CHECK(windows.count(one, 5, 1'000, at_ms(began_ms + 999)) == 0);
+      CHECK(windows.count(one, 5, 1'000, at_ms(began_ms + 999)) == kMillisecond);
+      CHECK(windows.count(one, 5, 1'000, at_ms(began_ms + 1'000)) == 0);
     }
-    for (const int count : ends) CHECK(count > 50);
   }
 
   TEST_CASE("what is refused is not counted") {
@@ -55,11 +56,12 @@ TEST_SUITE("stock/user_windows") {
     CHECK(windows.count(user(7), 3, 1'000, at_ms(5'000)) > 0);
   }
 
-  TEST_CASE("another length of the window begins new ones and takes over no count") {
+  TEST_CASE("another length of the window moves its end and keeps its count") {
     UserWindows windows(1);
     for (int i = 0; i < 5; ++i) CHECK(windows.count(user(7), 5, 60'000, at_ms(123'456)) == 0);
-    CHECK(windows.count(user(7), 5, 60'000, at_ms(123'456)) > 0);
-    CHECK(windows.count(user(7), 5, 1'000, at_ms(123'457)) == 0);
+    CHECK(windows.count(user(7), 5, 60'000, at_ms(123'456)) == 60 * kSecond);
+    CHECK(windows.count(user(7), 5, 1'000, at_ms(123'457)) == 999 * kMillisecond);
+    CHECK(windows.count(user(7), 5, 1'000, at_ms(124'456)) == 0);
   }
 
   TEST_CASE("a full set gives up the least count and never refuses for another user") {

@@ -331,6 +331,47 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.metrics.connections_shed.get() == 0);
   }
 
+  TEST_CASE("an answer that comes when no buffer is left waits for one") {
+    ConnectionsRig rig({.connections_max = 64, .places_max = 1024, .chunks_max = {2, 0, 0}});
+    FakeClient& reader = rig.client();
+    reader.send(get("/3"));
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 1);
+    const ReplyTo late = rig.handler.places[0];
+    echo(rig);
+    FakeClient& greedy = rig.client();
+    FakeClient& another = rig.client();
+    for (FakeClient* const client : {&greedy, &another}) {
+      client->set_window(0);
+      client->send(get("/1"));
+    }
+    rig.rest();
+    REQUIRE(rig.connections.buffers().lent()[0] == 2);
+    rig.connections.complete(late, text("\"late\""));
+    rig.rest();
+    CHECK(reader.read().empty());
+    CHECK(!rig.connections.has_work());
+    greedy.set_window(SIZE_MAX);
+    rig.rest();
+    CHECK(responses_in(reader.read()).at(0).body == "\"late\"");
+  }
+
+  TEST_CASE("a request that finds no place waits until another connection gives one back") {
+    ConnectionsRig rig({.connections_max = 64, .places_max = 2});
+    FakeClient& first = rig.client();
+    FakeClient& second = rig.client();
+    first.send(repeated(get("/"), 2));
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 2);
+    second.send(get("/"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 2);
+    CHECK(!rig.connections.has_work());
+    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 3);
+  }
+
   TEST_CASE("large answers share a turn by bytes and one is under way a connection") {
     ConnectionsRig rig;
     answer_with(rig, kLarge);

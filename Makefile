@@ -73,6 +73,10 @@ $(BUILD)/block_list: $(BUILD)/perf/block_list.o $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
+$(BUILD)/find_code: $(BUILD)/perf/find_code.o $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
 $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^
@@ -191,7 +195,7 @@ guards:  ## every guard of test/guards taken out, one by one: each must be notic
 	@scripts/guards $(if $(AREA),--area '$(AREA)') $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
 perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc measure
-	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/order_limits $(BUILD)/block_list
+	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/find_code $(BUILD)/order_limits $(BUILD)/block_list
 
 tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-tidy) of what has changed since they passed
 	@scripts/deps tidy && scripts/tidy

@@ -43,7 +43,7 @@ struct Flags {
   int64_t ledger_timeout_ms = 1'000;
   uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;
   std::string rate_address = "0", address_header, rate_user = "0", order_rate = "0";
-  double retain_hours = 24;
+  double retain_hours = 24, bloom_rate = 0;
   Units lease_max = 256;
   size_t segment_bytes = bounds::segment_bytes_default;
   uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
@@ -156,6 +156,8 @@ void declare(CLI::App& app, Flags& flags) {
   app.add_option("--key-file", flags.inputs.key_file,
                  "secrets for tickets, links, payments, proofs and codes; read again on SIGHUP")
       ->type_name("FILE");
+  add_number(app, "--bloom-fpr", flags.bloom_rate, {0, 0.5}, "RATE",
+             "false positives of a filter in front of the item codes, such as 0.01; 0: no filter");
   declare_order_limits(app, flags);
   app.add_flag("--sandbox", flags.sandbox,
                "once started, refuse itself all system calls that a running server does not make");
@@ -342,6 +344,7 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
   if (flags.segment_bytes % bounds::log_block_bytes != 0)
     return Error{"--segment-bytes: expected a multiple of " +
                  std::to_string(bounds::log_block_bytes)};
+  settings.bloom_rate = flags.bloom_rate;
   settings.data_dir = flags.data;
   settings.listen = *listen;
   settings.cpus = *cpus;

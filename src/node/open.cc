@@ -326,6 +326,8 @@ MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
                                          *parts->disk, *segments_[index], *process_->marks[index]);
   ledger::Ledger& ledger = ledgers_->add(net);
   parts->catalog = make_catalog();
+  if (index == 0 && parts->catalog->filter_bytes() > 0)
+    notices_.note("filter over codes: %zu KB a shard", parts->catalog->filter_bytes() / 1024);
   parts->shard = std::make_unique<shard::Shard>(
       settings_of(index, ledger.group_count()), *process_, clock_, net, *parts->disk,
       *parts->writer, *segments_[index], ledger, *stream.state, *parts->catalog, sequence_max);
@@ -336,7 +338,9 @@ MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
 }
 
 std::unique_ptr<stock::Catalog> Node::make_catalog() const {
-  auto catalog = std::make_unique<stock::Catalog>(data_.manifest().hash_key);
+  const size_t items = data_.items().size() + items_.new_items.size();
+  auto catalog =
+      std::make_unique<stock::Catalog>(data_.manifest().hash_key, settings_.bloom_rate, items);
   for (const stock::RegisteredItem& item : data_.items()) catalog->upsert(item.terms);
   for (const stock::ItemTerms& terms : items_.new_items) catalog->upsert(terms);
   for (const stock::ItemTerms& terms : items_.changed) catalog->upsert(terms);

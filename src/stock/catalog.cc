@@ -58,7 +58,8 @@ ItemTerms terms_of(const orderlog::Item& record) {
           record.catalog_sum};
 }
 
-Catalog::Catalog(const HashKey& key) : key_(key), buckets_(bounds::item_count_max) {}
+Catalog::Catalog(const HashKey& key, double filter_rate, size_t items)
+    : key_(key), buckets_(bounds::item_count_max), filter_(filter_rate, items) {}
 
 void Catalog::upsert(const ItemTerms& terms) {
   ++version_;
@@ -66,7 +67,9 @@ void Catalog::upsert(const ItemTerms& terms) {
   if (!contains(terms.id)) {
     CHECK(find(terms.code) == kNoItem);
     if (terms.id >= rows_.size()) rows_.resize(terms.id + 1);
-    rows_[terms.id].next = buckets_.push(keyed_hash(key_, terms.code), terms.id);
+    const uint64_t hash = keyed_hash(key_, terms.code);
+    rows_[terms.id].next = buckets_.push(hash, terms.id);
+    filter_.add(hash);
   } else {
     CHECK(code(terms.id) == terms.code.view());
   }
@@ -80,7 +83,9 @@ void Catalog::upsert(const ItemTerms& terms) {
 }
 
 ItemId Catalog::find(std::string_view code) const {
-  ItemId id = buckets_.first(keyed_hash(key_, code));
+  const uint64_t hash = keyed_hash(key_, code);
+  if (!filter_.may_contain(hash)) return kNoItem;
+  ItemId id = buckets_.first(hash);
   while (id != kNoItem && code_of(rows_[id]) != code) id = rows_[id].next;
   return id;
 }

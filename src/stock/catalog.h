@@ -18,6 +18,7 @@
 #include "bounds.h"
 #include "order.h"
 #include "orderlog/record.h"
+#include "stock/code_filter.h"
 
 namespace stampede::stock {
 
@@ -62,8 +63,9 @@ struct CatalogEntry {
 // either is a bug.
 class Catalog {
  public:
-  // `key` is the secret of the data directory.
-  explicit Catalog(const HashKey& key);
+  // `key` is the secret of the data directory. In front of the exact table stands a filter (code_filter.h) of this rate, made
+  // for so many items; 0: none.
+  explicit Catalog(const HashKey& key, double filter_rate = 0, size_t items = 0);
 
   // Adds the item, or replaces all its terms. Allocates: for changes of operators and the start,
   // not for orders.
@@ -76,6 +78,8 @@ class Catalog {
   [[nodiscard]] bool contains(ItemId id) const {
     return id < rows_.size() && rows_[id].texts != nullptr;
   }
+
+  [[nodiscard]] size_t filter_bytes() const { return filter_.bytes(); }
 
   // kNoItem when nobody sells that.
   [[nodiscard]] ItemId find(std::string_view code) const;
@@ -118,6 +122,7 @@ class Catalog {
   uint64_t version_ = 0;
   std::vector<Row> rows_;  // by id
   Buckets buckets_;        // by the keyed hash of the code
+  CodeFilter filter_;
 };
 
 }  // namespace stampede::stock

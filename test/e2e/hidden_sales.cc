@@ -197,6 +197,17 @@ TEST_SUITE("e2e/hidden_sales") {
     CHECK(server.order({.user = "bob"}).code() == "not_enrolled");
   }
 
+  TEST_CASE("a filter over codes hides no item, also none that comes while it sells") {
+    Server server({.catalog = catalog({{}}), .shards = 2, .flags = {{"--bloom-fpr", "0.01"}}});
+    CHECK(server.said().find("filter over codes: ") != std::string::npos);
+    for (int item = 0; item < 20; ++item) {
+      const std::string code = "new-" + std::to_string(item);
+      CHECK(server.order({.user = "u", .item = code}).code() == "unknown_item");
+      REQUIRE(server.admin().put("/admin/items/" + code, R"({"stock":5})").status == 201);
+      CHECK(server.order({.user = "u", .item = code}).status == 201);
+    }
+  }
+
   TEST_CASE("the log shows what an item asks for and a restart keeps it") {
     Hidden server(item_with("\"product\":\"4711\"",
                             ",\"hidden_link\":true,\"proof\":true,\"order_rate\":500,"

@@ -130,6 +130,22 @@ TEST_SUITE("stock/catalog") {
     CHECK(catalog.find("item-100000") == kNoItem);
   }
 
+  TEST_CASE("with a filter the same codes are found and an item that comes later too") {
+    Catalog plain(kKey), filtered(kKey, 0.01, 100);
+    for (ItemId id = 0; id < 5'000; ++id) {
+      const std::string code = "item-" + std::to_string(id);
+      plain.upsert(terms_with(id, code));
+      filtered.upsert(terms_with(id, code));
+      REQUIRE(filtered.find(code) == id);
+    }
+    CHECK(plain.filter_bytes() == 0);
+    CHECK(filtered.filter_bytes() > 5'000);
+    for (ItemId id = 0; id < 50'000; ++id) {
+      const std::string code = "item-" + std::to_string(id);
+      REQUIRE(filtered.find(code) == plain.find(code));
+    }
+  }
+
   TEST_CASE("terms survive the way through a record of the order log") {
     ItemTerms terms = terms_with(5, "ticket", "title");
     terms.price = 9;

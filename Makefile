@@ -120,7 +120,7 @@ FUZZ_CXX   := $(shell command -v ccache) clang++-16
 FUZZ_FLAGS := -std=c++20 -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined,fuzzer-no-link \
               -fno-sanitize-recover=undefined -pthread -MMD -MP -Isrc -isystem /usr/share/include/llhttp
 FUZZ_LIB   := $(patsubst %.cc,build/fuzz/%.o,$(wildcard src/base/*.cc src/net/address.cc src/http/*.cc src/door/*.cc \
-              src/stock/*.cc src/orderlog/*.cc) src/shard/admin_routes.cc test/unit/http/parser_cases.cc)
+              src/stock/*.cc src/orderlog/*.cc) src/shard/admin_routes.cc src/shard/levers.cc test/unit/http/parser_cases.cc)
 FUZZERS    := $(patsubst test/fuzz/%.cc,build/fuzz/%,$(FUZZ_SRCS))
 # The second parser, llhttp, is packaged as sources; it is linked into the fuzzer of http alone.
 LLHTTP_OBJS := $(patsubst %,build/fuzz/llhttp/%.o,api http llhttp)

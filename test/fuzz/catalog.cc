@@ -1,14 +1,18 @@
-// Files and bodies that operators write: catalog, key file, an item, a restock, limits.
+// Files and bodies that operators write: catalog, key file, an item, a restock, levers, tokens, lists of users and networks.
 //
 // 1. What is accepted lies within its bounds, and written out it is read as the same terms.
 // 2. A complaint is one line without control characters, whatever it quotes, and shows no secret.
 #include <string>
 
 #include "base/printable.h"
+#include "door/block_list.h"
+#include "door/enrolment.h"
 #include "door/keys.h"
 #include "door/limits.h"
+#include "door/operators.h"
 #include "promise.h"
 #include "shard/admin_routes.h"
+#include "shard/levers.h"
 #include "stock/catalog_json.h"
 
 namespace stampede {
@@ -24,6 +28,8 @@ void check_complaint(const Error& error) {
 }
 
 void check_terms(const stock::ItemTerms& terms) {
+  // A product's code is made later, by a key that a catalog does not have.
+  if (terms.code.empty()) return require(!terms.product.empty(), "a code or a product");
   require(stock::is_item_code(terms.code), "a code within its bounds");
   require(terms.price >= 0 && terms.price <= bounds::price_max, "a price within its bounds");
   require(terms.pay_window_s >= 1 && terms.pay_window_s <= bounds::pay_window_s_max,
@@ -63,7 +69,13 @@ void try_operator(const std::string& text) {
     check_complaint(restock.error());
   else
     require(restock->delta != 0 && !restock->op_id.empty(), "a restock changes something");
-  if (const auto limits = shard::parse_limits(text); !limits) check_complaint(limits.error());
+  const shard::Levers now;
+  const Result<shard::Levers> levers = shard::changed_levers(now, now.door, text);
+  if (!levers) return check_complaint(levers.error());
+  (void)shard::lever_changes(now, *levers);
+  const Result<shard::Levers> again =
+      shard::changed_levers(now, levers->door, shard::levers_json(*levers));
+  require(again && *again == *levers, "levers read as they are shown");
 }
 
 void try_rate(const std::string& text) {
@@ -72,13 +84,29 @@ void try_rate(const std::string& text) {
     require(door::parse_rate(door::text_of(*rate)) == rate, "a rate reads as it is written");
 }
 
+void try_network(const std::string& text) {
+  const std::optional<door::Network> network = door::parse_network(text);
+  if (network)
+    require(door::parse_network(door::text_of(*network)) == network,
+            "a network reads as it is written");
+}
+
+void try_lists(const std::string& text) {
+  if (const auto blocked = door::parse_block_list(text, "blocked", 7); !blocked)
+    check_complaint(blocked.error());
+  if (const auto users = door::UserSet::parse(text, "enrolled", HashKey{7}); !users)
+    check_complaint(users.error());
+  if (const auto tokens = door::Operators::parse(text, "tokens"); !tokens)
+    check_complaint(tokens.error());
+}
+
 }  // namespace
 }  // namespace stampede
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace stampede;
   const fuzz::Input input(data, size);
-  switch (input.choice % 5) {
+  switch (input.choice % 7) {
     case 0:
       try_catalog(input.rest);
       break;
@@ -91,8 +119,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 3:
       try_operator(input.rest);
       break;
-    default:
+    case 4:
       try_rate(input.rest);
+      break;
+    case 5:
+      try_network(input.rest);
+      break;
+    default:
+      try_lists(input.rest);
   }
   return 0;
 }

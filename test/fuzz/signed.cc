@@ -1,4 +1,4 @@
-// What is signed: tickets and payments. No mutation finds a valid signature, so half of the inputs are signed here.
+// What is signed: tickets, payments, links and proofs. No mutation finds a valid signature, so half of the inputs are signed here.
 //
 // 1. What is accepted is exactly what would be issued: there is one spelling of a ticket, so it can be blocked by its text.
 // 2. A signature holds for its bytes alone: one bit of the text, the body or the mac changed, and it is refused.
@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/base64url.h"
+#include "door/link.h"
+#include "door/proof.h"
 #include "door/signature.h"
 #include "door/ticket.h"
 #include "promise.h"
@@ -89,22 +91,54 @@ void try_signature(const std::string& rest, bool flips) {
     });
 }
 
+// The last parts of a link or proof in front of its mac, `EXPIRES.KEY`: the key, or the first one.
+const Key& named_key(const std::string& front) {
+  const size_t dot = front.rfind('.');
+  const Key* const key = dot == front.npos ? nullptr : find_key(keys(), front.substr(dot + 1));
+  return key == nullptr ? keys()[0] : *key;
+}
+
+// The rest is `USER\nITEM\nTOKEN`: whatever is accepted as a link is what would be given out, for this user and item alone.
+void try_link(const std::string& rest, bool flips) {
+  const size_t first = rest.find('\n'), second = rest.find('\n', first + 1);
+  if (first == rest.npos || second == rest.npos) return;
+  const std::string user = rest.substr(0, first), item = rest.substr(first + 1, second - first - 1),
+                    token = rest.substr(second + 1);
+  (void)verify_link(token, user, item, keys(), kNow);
+  (void)verify_proof(token, user, item, keys(), kNow);
+  if (!is_user_id(user) || item.empty() || item.size() > bounds::item_code_bytes_max) return;
+  const int64_t expires = kNow + 1 + static_cast<int64_t>(token.size() % 100);
+  std::array<char, kLinkBytesMax> out;
+  const std::string link(mint_link(user, item, expires, named_key(token), out));
+  require(verify_link(link, user, item, keys(), kNow), "a link that was given is accepted");
+  require(!verify_link(link, user, item, keys(), expires), "an expired one is refused");
+  require(!verify_link(link, user + "x", item, keys(), kNow), "another user's is refused");
+  require(!verify_link(link, user, item + "x", keys(), kNow), "another item's is refused");
+  if (flips)
+    flip_each_bit(link, [&](const std::string& other) {
+      return verify_link(other, user, item, keys(), kNow);
+    });
+}
+
 }  // namespace
 }  // namespace stampede::door
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace stampede;
   const fuzz::Input input(data, size);
-  const bool flips = input.choice % 64 == 0;
-  switch (input.choice % 3) {
+  const bool flips = input.choice >= 252;
+  switch (input.choice % 4) {
     case 0:
       door::try_ticket(input.rest, flips);
       break;
     case 1:
       door::try_ticket(door::sign_ticket(input.rest), flips);
       break;
-    default:
+    case 2:
       door::try_signature(input.rest, flips);
+      break;
+    default:
+      door::try_link(input.rest, flips);
   }
   return 0;
 }

@@ -366,6 +366,8 @@ TEST_SUITE("shard/connections") {
     second.send(get("/"));
     rig.rest();
     CHECK(rig.handler.places.size() == 2);
+    // It stays with the kernel: whoever waits for a place holds no buffer.
+    for (const uint32_t lent : rig.connections.buffers().lent()) CHECK(lent == 0);
     CHECK(!rig.connections.has_work());
     rig.connections.complete(rig.handler.places[0], text("1"));
     rig.rest();

@@ -50,9 +50,19 @@ Process::Process(const Arguments& command, const std::string& stderr_path,
   std::vector<char*> argv;
   for (const std::string& argument : command) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  // A signal that comes before the program is there must end the child, not be reported by the test's own handler in it.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   pid_ = fork();
+  if (pid_ == 0) {
+    for (const int number : {SIGTERM, SIGINT, SIGSEGV, SIGABRT, SIGFPE, SIGILL})
+      ::signal(number, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    become(argv, ends[1], stderr_fd, prepare);
+  }
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   REQUIRE(pid_ >= 0);
-  if (pid_ == 0) become(argv, ends[1], stderr_fd, prepare);
   close(ends[1]);
   close(stderr_fd);
   stdout_fd_ = ends[0];

@@ -157,6 +157,25 @@ TEST_SUITE("shard/addresses") {
     CHECK(world.await_answer(buyer).status == 200);
   }
 
+  TEST_CASE("a blocked address may bring a payment and nothing else") {
+    World world({.shards = 2});
+    const std::string user = world.user_at(1);
+    Buyer& buyer = from(world, "198.51.100.7");
+    const std::string reserved = order(world, buyer, user).member("order_id");
+    Result<door::BlockList> list =
+        door::parse_block_list("address 198.51.100.0/24\n", "blocked", 1);
+    REQUIRE(list);
+    door::Rules rules;
+    rules.blocked.file = std::make_shared<const door::BlockList>(std::move(*list));
+    world.process().publish_rules(rules);
+    CHECK(time(world, buyer).member("code") == "blocked");
+    buyer.read(user, reserved);
+    CHECK(world.await_answer(buyer).member("code") == "blocked");
+    buyer.pay(reserved, "p1", 100, world.payment_key(), world.now_unix());
+    CHECK(world.await_answer(buyer).status == 200);
+    CHECK(time(world, from(world, "198.51.101.7")).status == 200);
+  }
+
   TEST_CASE("everything that anybody may ask counts") {
     for (const char* target :
          {"/v1/items", "/v1/items/ticket", "/v1/items/ticket/stock", "/v1/time"}) {

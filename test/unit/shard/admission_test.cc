@@ -170,6 +170,18 @@ TEST_SUITE("shard/admission") {
     CHECK(world.order(1, user, given.member("link")).status == 201);
   }
 
+  TEST_CASE("a blocked user gets neither a link nor an order") {
+    Hidden world;
+    const std::string user = world.user_at(1);
+    const std::string link = world.ask_link(0, user).member("link");
+    door::Rules rules = *world.process().rules.load();
+    rules.blocked.operators = std::make_shared<const door::BlockList>(
+        std::vector<door::UserWord>{{.user = user}}, std::vector<door::NetworkWord>(), 1);
+    (void)world.process().publish_rules(std::move(rules));
+    CHECK(code_of(world.ask_link(0, user)) == "403 blocked");
+    CHECK(code_of(world.order(0, user, link)) == "403 blocked");
+  }
+
   TEST_CASE(
       "only enrolled users buy and get a link and a winner who was taken off keeps his order") {
     Hidden world(false, "members.txt");

@@ -314,6 +314,31 @@ int reclaim(const Flags& flags) {
                             : reclaim_with_data(settings, *tools.redis, *tools.registry);
 }
 
+void declare_preheat(CLI::App& preheats, Flags& flags) {
+  preheats.add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
+  preheats
+      .add_option("--key-file", flags.key_file,
+                  "the nodes' secrets: for a catalog with products, whose codes are made of them")
+      ->type_name("FILE");
+  preheats.add_flag(
+      "--new-terms", flags.has_new_terms,
+      "of known items too: the nodes are told when theirs differ from this catalog's");
+}
+
+void declare_reclaim(CLI::App& reclaims, Flags& flags) {
+  reclaims
+      .add_option(
+          "--data", flags.data,
+          "data directory of the node, whose server does not run; without it, its disk is lost: "
+          "what the database does not know counts as sold until the last pay deadline")
+      ->type_name("DIR");
+  reclaims
+      .add_option(
+          "--pay-window", flags.pay_window_s,
+          "longest pay window of its items, when no order in the database tells (without --data)")
+      ->type_name("SECONDS");
+}
+
 }  // namespace
 
 int ledger(Arguments arguments) {
@@ -343,14 +368,7 @@ int ledger(Arguments arguments) {
   CLI::App* const preheats =
       add("preheat", "make items and their stock known; never changes live stock");
   add_database(preheats, true);
-  preheats->add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
-  preheats
-      ->add_option("--key-file", flags.key_file,
-                   "the nodes' secrets: for a catalog with products, whose codes are made of them")
-      ->type_name("FILE");
-  preheats->add_flag(
-      "--new-terms", flags.has_new_terms,
-      "of known items too: the nodes are told when theirs differ from this catalog's");
+  declare_preheat(*preheats, flags);
   CLI::App* const states =
       add("status", "epoch, members, and each item's units by node; exit 1 unless open");
   add_database(states, false);
@@ -371,17 +389,7 @@ int ledger(Arguments arguments) {
       add("reclaim", "take a node out for good and put back on sale what it did not sell");
   add_database(reclaims, true);
   add_node(reclaims);
-  reclaims
-      ->add_option(
-          "--data", flags.data,
-          "data directory of the node, whose server does not run; without it, its disk is lost: "
-          "what the database does not know counts as sold until the last pay deadline")
-      ->type_name("DIR");
-  reclaims
-      ->add_option(
-          "--pay-window", flags.pay_window_s,
-          "longest pay window of its items, when no order in the database tells (without --data)")
-      ->type_name("SECONDS");
+  declare_reclaim(*reclaims, flags);
   if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
   if (preheats->parsed()) return preheat(flags);
   if (states->parsed()) return status(flags);

@@ -99,13 +99,8 @@ void declare_limits(CLI::App& app, Flags& flags) {
       "start although the log has lost records that the database or a later part knows of");
 }
 
-void declare(CLI::App& app, Flags& flags) {
-  app.description("Sells: shards, order log, drainer, operators' listener.");
-  app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
-  app.add_flag("--demo", flags.demo,
-               "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
-  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")
-      ->type_name("DIR");
+// Where clients and operators connect.
+void declare_listeners(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen, "public listener; port 0: any free one")
       ->type_name("ADDR:PORT|unix:PATH");
   add_number(
@@ -123,11 +118,10 @@ void declare(CLI::App& app, Flags& flags) {
                  "operators: lines `NAME TOKEN`, or one token; required beyond loopback or a Unix "
                  "socket; read again on SIGHUP")
       ->type_name("FILE");
-  add_number(app, "--shards", flags.shards, {1, bounds::shard_count_max}, "N",
-             "reactor threads, 1 to 64 (default: one per CPU allowed)");
-  app.add_option("--cpus", flags.cpus,
-                 "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
-      ->type_name("LIST");
+}
+
+// Where units and orders are kept.
+void declare_stores(CLI::App& app, Flags& flags) {
   app.add_option("--ledger", flags.ledger,
                  "where free units are counted: embedded, or shared with other nodes in a Redis: "
                  "redis://[user:password@]host:port/db, redis+sentinel://h1:p1,h2:p2/master, "
@@ -146,6 +140,10 @@ void declare(CLI::App& app, Flags& flags) {
          "survives kill -9, not power loss)")
       ->check(CLI::IsMember({"fsync", "os"}))
       ->type_name("fsync|os");
+}
+
+// Who may ask, and what the process itself may do.
+void declare_door(CLI::App& app, Flags& flags) {
   app.add_option("--auth", flags.auth,
                  "how a user is known: signed tickets, or X-User-Id from a gateway (default: "
                  "ticket with --key-file, "
@@ -158,7 +156,6 @@ void declare(CLI::App& app, Flags& flags) {
       ->type_name("FILE");
   add_number(app, "--bloom-fpr", flags.bloom_rate, {0, 0.5}, "RATE",
              "false positives of a filter in front of the item codes, such as 0.01; 0: no filter");
-  declare_order_limits(app, flags);
   app.add_flag("--sandbox", flags.sandbox,
                "once started, refuse itself all system calls that a running server does not make");
   app.add_flag("--core-dumps", flags.core_dumps,
@@ -172,8 +169,26 @@ void declare(CLI::App& app, Flags& flags) {
                  "who gets no new orders: lines `user ID` and `address IP[/LEN]`; read again on "
                  "SIGHUP")
       ->type_name("FILE");
-  declare_limits(app, flags);
+  declare_order_limits(app, flags);
   declare_addresses(app, flags);
+}
+
+void declare(CLI::App& app, Flags& flags) {
+  app.description("Sells: shards, order log, drainer, operators' listener.");
+  app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
+  app.add_flag("--demo", flags.demo,
+               "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
+  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")
+      ->type_name("DIR");
+  declare_listeners(app, flags);
+  add_number(app, "--shards", flags.shards, {1, bounds::shard_count_max}, "N",
+             "reactor threads, 1 to 64 (default: one per CPU allowed)");
+  app.add_option("--cpus", flags.cpus,
+                 "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
+      ->type_name("LIST");
+  declare_stores(app, flags);
+  declare_door(app, flags);
+  declare_limits(app, flags);
 }
 
 Result<std::vector<int>> allowed_cpus(const std::string& list) {
@@ -291,9 +306,7 @@ Status take_rules(const Flags& flags, door::Rules& rules) {
   return Ok{};
 }
 
-// From flags to settings; an Error is one line that names the flag.
-Result<node::NodeSettings> settings_of(const Flags& flags) {
-  node::NodeSettings settings;
+Status take_catalog(const Flags& flags, node::NodeSettings& settings) {
   if (flags.demo == !flags.catalog.empty())
     return Error{flags.demo ? "--demo and --catalog exclude each other"
                             : "--catalog FILE or --demo: say what to sell"};
@@ -307,6 +320,30 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
     settings.catalog = std::move(*entries);
     settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
   }
+  return Ok{};
+}
+
+// The files that are read again on SIGHUP, and how a user is known by them.
+Status take_inputs(const Flags& flags, node::NodeSettings& settings) {
+  Result<Inputs> inputs = read_inputs(flags.inputs);
+  if (!inputs) return inputs.error();
+  settings.keys = inputs->keys;
+  settings.operators = inputs->operators;
+  settings.rules.blocked.file = inputs->blocked;
+  settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
+  if (settings.by_ticket && settings.keys == nullptr)
+    return Error{"--auth ticket: needs --key-file"};
+  if (!settings.by_ticket && !net::is_loopback(settings.listen) && !flags.trust_gateway)
+    return Error{"--auth header on " + flags.listen +
+                 ": anybody could be any user; give --key-file for signed tickets, "
+                 "or --trust-gateway when only a gateway can connect"};
+  return Ok{};
+}
+
+// From flags to settings; an Error is one line that names the flag.
+Result<node::NodeSettings> settings_of(const Flags& flags) {
+  node::NodeSettings settings;
+  if (Status catalog = take_catalog(flags, settings); !catalog) return catalog.error();
   if (flags.ledger != "embedded") {
     Result<cluster::RedisUrl> redis = cluster::parse_redis_url(flags.ledger);
     if (!redis) return Error{"--ledger: " + redis.error().message};
@@ -326,18 +363,8 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
       flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
   if (!database) return Error{"--db: " + database.error().message};
   settings.database_text = drain::display_name(*database);
-  Result<Inputs> inputs = read_inputs(flags.inputs);
-  if (!inputs) return inputs.error();
-  settings.keys = inputs->keys;
-  settings.operators = inputs->operators;
-  settings.rules.blocked.file = inputs->blocked;
-  settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
-  if (settings.by_ticket && settings.keys == nullptr)
-    return Error{"--auth ticket: needs --key-file"};
-  if (!settings.by_ticket && !net::is_loopback(*listen) && !flags.trust_gateway)
-    return Error{"--auth header on " + flags.listen +
-                 ": anybody could be any user; give --key-file for signed tickets, "
-                 "or --trust-gateway when only a gateway can connect"};
+  settings.listen = *listen;
+  if (Status inputs = take_inputs(flags, settings); !inputs) return inputs.error();
   settings.admin = *admin;
   if (Status rules = take_rules(flags, settings.rules); !rules) return rules.error();
   if (Status access = take_admin_access(flags, settings); !access) return access.error();
@@ -346,7 +373,6 @@ Result<node::NodeSettings> settings_of(const Flags& flags) {
                  std::to_string(bounds::log_block_bytes)};
   settings.bloom_rate = flags.bloom_rate;
   settings.data_dir = flags.data;
-  settings.listen = *listen;
   settings.cpus = *cpus;
   settings.shard_count =
       flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), bounds::shard_count_max);

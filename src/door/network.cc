@@ -62,7 +62,10 @@ Network Network::of_length(uint8_t shorter) const {
 std::optional<Network> parse_network(std::string_view text) {
   const size_t slash = text.find('/');
   std::optional<unsigned> length;
-  if (slash != text.npos && !(length = parse_length(text.substr(slash + 1)))) return std::nullopt;
+  if (slash != text.npos) {
+    length = parse_length(text.substr(slash + 1));
+    if (!length) return std::nullopt;
+  }
   const std::string address(text.substr(0, slash));
   if (address.size() >= kTextMax || address.find('\0') != address.npos) return std::nullopt;
   Bytes bytes{};

@@ -162,7 +162,7 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(FUZZERS)
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests $(FUZZERS:%="scripts/fuzz 10 %") \
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "scripts/fuzz 10 $(FUZZERS)" \
 	    "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)

@@ -8,21 +8,10 @@
 #include "door/opaque_code.h"
 #include "door/ticket.h"
 
+#include "test_keys.h"
+
 namespace stampede::door {
 namespace {
-
-constexpr int64_t kNow = 1'796'090'400;
-
-Secret secret_of(uint8_t byte) {
-  Secret secret;
-  secret.fill(byte);
-  return secret;
-}
-
-const std::vector<Key>& test_keys() {
-  static const std::vector<Key> keys = {Key("k1", secret_of(1)), Key("k2", secret_of(2))};
-  return keys;
-}
 
 std::string mint(std::string_view user, std::string_view item, int64_t expires_unix = kNow + 60,
                  const Key& key = test_keys()[0]) {

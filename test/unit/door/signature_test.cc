@@ -5,23 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "test_keys.h"
+
 namespace stampede::door {
 namespace {
 
-constexpr int64_t kNow = 1'796'090'400;
 constexpr std::string_view kBody =
     R"({"payment_id":"p1","amount":55350,"currency":"CNY","status":"succeeded"})";
-
-Secret secret_of(uint8_t byte) {
-  Secret secret;
-  secret.fill(byte);
-  return secret;
-}
-
-const std::vector<Key>& test_keys() {
-  static const std::vector<Key> keys = {Key("k1", secret_of(1)), Key("k2", secret_of(2))};
-  return keys;
-}
 
 bool verify(std::string_view header, int64_t now_unix = kNow) {
   return verify_signature(header, kBody, test_keys(), now_unix);

@@ -7,21 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "test_keys.h"
+
 namespace stampede::door {
 namespace {
-
-constexpr int64_t kNow = 1'796'090'400;
-
-Secret secret_of(uint8_t byte) {
-  Secret secret;
-  secret.fill(byte);
-  return secret;
-}
-
-const std::vector<Key>& test_keys() {
-  static const std::vector<Key> keys = {Key("k1", secret_of(1)), Key("next_key-2", secret_of(2))};
-  return keys;
-}
 
 std::string mint(std::string_view user, int64_t expires_unix, const Key& key) {
   std::array<char, kTicketBytesMax> room;

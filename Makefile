@@ -30,6 +30,9 @@ E2E_SRCS  := $(wildcard test/e2e/*.cc test/e2e/*/*.cc)
 SERVER_SRCS := $(wildcard test/servers/*.cc)
 # The world in one thread: fakes of the seams, for unit tests of whole shards.
 WORLD_SRCS := $(wildcard test/world/*.cc)
+# The simulator: its parts, their own tests, and the program.
+SIM_SRCS  := $(filter-out test/sim/main.cc %_test.cc,$(wildcard test/sim/*.cc))
+SIM_TESTS := $(wildcard test/sim/*_test.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
@@ -68,6 +71,17 @@ $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstamp
 $(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ -lxxhash
+
+# Calls of the C library that the simulator's file system stands in front of.
+SIM_WRAPPED :=
+SIM_LDFLAGS  = $(foreach name,$(SIM_WRAPPED),-Wl,--wrap=$(name))
+$(BUILD)/sim: $(call objects,test/sim/main.cc $(SIM_SRCS) $(WORLD_SRCS)) $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(SIM_LDFLAGS) $(LDLIBS) $(SIM_LDLIBS)
+
+$(BUILD)/sim_tests: $(call objects,$(SIM_SRCS) $(SIM_TESTS) $(WORLD_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(SIM_LDFLAGS) $(LDLIBS) $(SIM_LDLIBS)
 
 $(BUILD)/block_list: $(BUILD)/perf/block_list.o $(BUILD)/libstampede.a
 	$(call say,LD )

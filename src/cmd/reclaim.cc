@@ -158,7 +158,7 @@ void OfflineNode::expire_and_return() {
 
 void OfflineNode::expire_and_return(uint32_t stream) {
   stock::StreamState& state = *data_.streams()[stream].state;
-  node::Appender log(state, *logs_[stream]->writer, *logs_[stream]->disk, clock_);
+  node::Appender log(state, *logs_[stream]->writer, *logs_[stream]->disk, node::system_machine());
   const int64_t now_ms = clock_.now().wall_ms();
   for (uint32_t index = 0; index < state.orders_touched(); ++index) {
     const stock::Order order = state.order(index);

@@ -1,9 +1,11 @@
 #include "node/appender.h"
 
-#include <chrono>
-#include <thread>
-
 namespace stampede::node {
+namespace {
+
+constexpr std::chrono::microseconds kPollPause{50};
+
+}  // namespace
 
 bool Appender::make_room(size_t records) {
   if (writer_.room() < records * bounds::record_bytes_max) await_durable();
@@ -12,13 +14,13 @@ bool Appender::make_room(size_t records) {
 
 void Appender::append(const orderlog::Record& record) {
   const Lsn lsn = writer_.append(record);
-  CHECK(bool(state_.apply(record, lsn, clock_.now())));
+  CHECK(bool(state_.apply(record, lsn, machine_.clock().now())));
 }
 
 void Appender::await_durable() {
   while (!writer_.is_idle() && !gives_up()) {
-    writer_.start_write(clock_.now());
-    if (!writer_.poll(clock_.now())) std::this_thread::sleep_for(std::chrono::microseconds(50));
+    writer_.start_write(machine_.clock().now());
+    if (!writer_.poll(machine_.clock().now())) machine_.pause(kPollPause);
   }
   disk_.drain_events();
 }

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "base/clock.h"
+#include "node/machine.h"
 #include "orderlog/disk.h"
 #include "orderlog/record.h"
 #include "orderlog/writer.h"
@@ -15,9 +15,9 @@ namespace stampede::node {
 class Appender {
  public:
   // `is_stopping`: with it set, nothing is waited for any more; null: never.
-  Appender(stock::StreamState& state, orderlog::Writer& writer, orderlog::Disk& disk, Clock& clock,
-           const std::atomic<bool>* is_stopping = nullptr)
-      : state_(state), writer_(writer), disk_(disk), clock_(clock), is_stopping_(is_stopping) {}
+  Appender(stock::StreamState& state, orderlog::Writer& writer, orderlog::Disk& disk,
+           Machine& machine, const std::atomic<bool>* is_stopping = nullptr)
+      : state_(state), writer_(writer), disk_(disk), machine_(machine), is_stopping_(is_stopping) {}
 
   // Makes room for so many records in one batch. False: a stop has come first, and no more should be appended.
   [[nodiscard]] bool make_room(size_t records);
@@ -34,7 +34,7 @@ class Appender {
   stock::StreamState& state_;
   orderlog::Writer& writer_;
   orderlog::Disk& disk_;
-  Clock& clock_;
+  Machine& machine_;
   const std::atomic<bool>* const is_stopping_;
 };
 

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
-
-#include "base/thread.h"
 
 namespace stampede::node {
 namespace {
@@ -119,7 +116,7 @@ RestoreInput Data::input_of(uint32_t stream, const Restoring& how) const {
       .hash_key = manifest_.hash_key,
       .orders_max = how.order_cells,
       .boot_id = boot_id_,
-      .wall_ns = clock_.now().wall_ns,
+      .wall_ns = machine_.clock().now().wall_ns,
       .witnesses = how.witnesses.empty() ? std::vector<orderlog::Witness>{} : how.witnesses[stream],
       .is_read_only = true,
       .accepts_loss = how.accepts_loss};
@@ -145,11 +142,10 @@ Result<RestoredStream> Data::restore_one(uint32_t stream, const Restoring& how) 
 MayEnd Data::restore_all(const Restoring& how) {
   std::vector<Result<RestoredStream>> restored;
   for (uint32_t i = 0; i < stream_count(); ++i) restored.emplace_back(Error{});
-  std::vector<std::thread> threads;
+  std::vector<std::function<void()>> tasks;
   for (uint32_t i = 0; i < stream_count(); ++i)
-    threads.push_back(
-        start_thread("reading the order log", [&, i] { restored[i] = restore_one(i, how); }));
-  for (std::thread& thread : threads) thread.join();
+    tasks.emplace_back([&, i] { restored[i] = restore_one(i, how); });
+  machine_.run_all(tasks);
   streams_.clear();
   for (Result<RestoredStream>& stream : restored) {
     if (!stream) return ending(stream.error());
@@ -262,7 +258,7 @@ Status Data::repair() {
   CHECK(lock_.has_value());
   for (uint32_t i = 0; i < stream_count(); ++i) {
     const orderlog::RecoveryInput input{
-        .files = files(i), .start = streams_[i].start, .wall_ns = clock_.now().wall_ns};
+        .files = files(i), .start = streams_[i].start, .wall_ns = machine_.clock().now().wall_ns};
     if (Status repaired = orderlog::repair(input, streams_[i].report); !repaired) return repaired;
   }
   return Ok{};

@@ -8,7 +8,7 @@
 // Opening and restoring only read, whatever it is opened for: a start judges what it finds before it writes (start.h).
 // Then begin() writes the manifest, and repair() makes the ends of the logs true on the disk.
 //
-// One thread, which restores the streams on threads of their own.
+// One thread, which restores the streams side by side (Machine::run_all()).
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "node/ending.h"
 #include "node/findings.h"
+#include "node/machine.h"
 #include "node/restore.h"
 #include "node/start.h"
 #include "orderlog/directory.h"
@@ -35,7 +36,8 @@ class Data {
  public:
   enum class Use : uint8_t { serving, offline, reading };
 
-  Data(std::string dir, Use use) : dir_(std::move(dir)), use_(use) {}
+  Data(std::string dir, Use use, Machine& machine = system_machine())
+      : dir_(std::move(dir)), use_(use), machine_(machine), boot_id_(machine.boot_id()) {}
 
   // Takes the lock and reads the manifest. For serving, what is wrong with them is in `findings` and not an Ending; a
   // fresh directory gets its manifest in memory. An Ending: the directory is in use or cannot be read.
@@ -110,8 +112,8 @@ class Data {
 
   const std::string dir_;
   const Use use_;
-  mutable SystemClock clock_;
-  const BootId boot_id_ = read_boot_id();
+  Machine& machine_;
+  const BootId boot_id_;
   std::optional<orderlog::DirectoryLock> lock_;
   orderlog::Manifest manifest_;
   bool is_fresh_ = false;

@@ -1,7 +1,6 @@
 #include "node/node.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "base/diag.h"
 #include "base/thread.h"
@@ -12,12 +11,15 @@ namespace stampede::node {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+constexpr std::chrono::microseconds kStartPause{200};
 
 }  // namespace
 
-Node::Node(NodeSettings settings)
+Node::Node(NodeSettings settings, Machine& machine)
     : settings_(std::move(settings)),
-      data_(settings_.data_dir, Data::Use::serving),
+      machine_(machine),
+      clock_(machine.clock()),
+      data_(settings_.data_dir, Data::Use::serving, machine),
       join_(make_registry()),
       descriptors_(settings_.connections_max, net::operator_connections) {}
 
@@ -44,7 +46,7 @@ bool Node::is_stopping() const {
 void Node::log_before_turning(uint32_t index) {
   const RestoredStream& stream = data_.streams()[index];
   Parts& parts = *parts_[index];
-  Appender log(*stream.state, *parts.writer, *parts.disk, clock_, &process_->is_stopping);
+  Appender log(*stream.state, *parts.writer, *parts.disk, machine_, &process_->is_stopping);
   if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
     log.append(orderlog::Recovery{.truncated_batch = stream.report.end.batch_seq,
                                   .truncated_offset = stream.report.end.offset});
@@ -89,28 +91,43 @@ void Node::make_admin() {
     item_names_.set(terms.id, terms.code);
   };
   shard::Shard& shard0 = *parts_[0]->shard;
-  nets_[0]->prefer(admin_listeners_[0]);
   shard0.connections().add_listener(admin_listeners_[0],
                                     {.handler = admin_.get(), .is_public = false});
   shard0.set_turn_hook([this](Moment now) { return admin_->turn(now); });
 }
 
-void Node::start(const std::function<bool()>& is_asked_to_stop) {
+void Node::add_listeners() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     parts_[i]->shard->add_listener(listeners_[i]);
   make_admin();
+}
+
+void Node::start(const std::function<bool()>& is_asked_to_stop) {
+  keeper_->go_on();
+  add_listeners();
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     threads_.push_back(start_thread("a shard", [this, i] { run_shard(i); }));
   while (process_->shards_running.load() < settings_.shard_count) {
     if (is_asked_to_stop()) begin_stop();
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    machine_.pause(kStartPause);
   }
+  note_started();
+  ledgers_->start();
+  if (drainer_) drainer_->start();
+}
+
+void Node::start_by_hand() {
+  add_listeners();
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) log_before_turning(i);
+  process_->shards_running = settings_.shard_count;
+  note_started();
+}
+
+void Node::note_started() {
   // No shard has ended its part early, so all of it is durable.
   if (!is_stopping())
     if (Status done = data_.end_loss(); !done)
       diag::warning("%s; the next start pauses all items again", done.error().message.c_str());
-  ledgers_->start();
-  if (drainer_) drainer_->start();
 }
 
 shard::DrainStatus Node::drain_status() const {

@@ -1,5 +1,5 @@
 // One running server: the data directory brought back to life, the shards and their helpers put together from the real
-// seams (system clock, epoll, io_uring, SQLite), started, and stopped in order.
+// seams (SystemMachine: system clock, epoll, io_uring, SQLite) or simulated ones, started, and stopped in order.
 //
 //   open()   look: lock → manifest → other nodes → database → streams → verdict (start.h)
 //            write: manifest → ends of the logs → another number of shards? → items → database → shards
@@ -19,13 +19,13 @@
 #include "base/clock.h"
 #include "drain/drainer.h"
 #include "net/descriptor_budget.h"
-#include "net/epoll_net.h"
 #include "node/data.h"
 #include "node/drain_streams.h"
 #include "node/enrolments.h"
 #include "node/items.h"
 #include "node/join.h"
 #include "node/ledgers.h"
+#include "node/machine.h"
 #include "node/notices.h"
 #include "node/settings.h"
 #include "node/snapshotter.h"
@@ -38,7 +38,8 @@ namespace stampede::node {
 
 class Node {
  public:
-  explicit Node(NodeSettings settings);
+  // The machine outlives the node.
+  explicit Node(NodeSettings settings, Machine& machine = system_machine());
   ~Node();
 
   // Everything up to the moment before the first request is taken.
@@ -46,6 +47,18 @@ class Node {
   // Starts all threads; returns when new items are durable and the listeners answer. `is_asked_to_stop` is asked meanwhile:
   // with a full disk that may take long, and a stop must not wait for it.
   void start(const std::function<bool()>& is_asked_to_stop);
+  // Instead of it, for an owner that has no threads and turns the node by hand: what start() does, in the same order, when it
+  // returns.
+  void start_by_hand();
+
+  // One turn of a shard; false when it has left.
+  bool turn_shard(uint32_t index) { return parts_[index]->shard->tick(); }
+  // What the helper threads do otherwise.
+  orderlog::SegmentKeeper::Step prepare_segments() { return keeper_->prepare_some(); }
+  bool make_snapshots() { return keeper_->tell_some(); }
+  // Null: there is no database.
+  [[nodiscard]] drain::Drainer* drainer() { return drainer_.get(); }
+  [[nodiscard]] Ledgers& ledgers() { return *ledgers_; }
 
   // Any thread.
   void replace_keys(shard::SharedKeys keys);
@@ -110,14 +123,17 @@ class Node {
   // run
   void make_admin();
   [[nodiscard]] bool is_stopping() const;
+  void add_listeners();
   void log_before_turning(uint32_t index);
   void run_shard(uint32_t index);
+  void note_started();
   uint32_t orders_max_per_shard(uint32_t shard_count) const;
   uint32_t order_cells(uint32_t shard_count) const;
   shard::DrainStatus drain_status() const;
 
   const NodeSettings settings_;
-  SystemClock clock_;
+  Machine& machine_;
+  Clock& clock_;
   Notices notices_;
   Data data_;
   Join join_;
@@ -134,12 +150,11 @@ class Node {
   std::unique_ptr<DrainStreams> drain_streams_;
   std::unique_ptr<drain::Drainer> drainer_;
   std::unique_ptr<Snapshotter> snapshotter_;
-  orderlog::ZeroedSegmentMaker segment_maker_;
   std::unique_ptr<orderlog::SegmentKeeper> keeper_;
   std::vector<orderlog::StreamSegments*> segments_;  // the keeper's
   std::unique_ptr<shard::Process> process_;
   net::DescriptorBudget descriptors_;
-  std::vector<std::unique_ptr<net::EpollNet>> nets_;  // by shard; of its ledger's socket too
+  std::vector<std::unique_ptr<net::Net>> nets_;  // by shard; of its ledger's socket too
   std::unique_ptr<Ledgers> ledgers_;
   std::vector<std::unique_ptr<Parts>> parts_;  // by shard
   std::unique_ptr<shard::Admin> admin_;

@@ -1,12 +1,9 @@
 // Node::open(): from a directory to shards that have not turned yet. Its order is law: everything is looked at before the
 // verdict, nothing is written before it, and nothing is sold before everything that can refuse has agreed.
-#include <chrono>
 #include <unordered_map>
 
 #include "base/diag.h"
 #include "base/hash.h"
-#include "cluster/postgres_registry.h"
-#include "net/listener.h"
 #include "node/node.h"
 #include "node/products.h"
 #include "node/reshard.h"
@@ -66,14 +63,14 @@ MayEnd Node::look(Findings& findings) {
 }
 
 MayEnd Node::restore(Findings& findings) {
-  const DatabaseWitness database(settings_.database);
-  const auto began = std::chrono::steady_clock::now();
+  const DatabaseWitness database(machine_, settings_.database);
+  const int64_t began_ns = clock_.now().boot_ns;
   if (MayEnd end = data_.restore({.witnesses = database.of_streams(data_),
                                   .order_cells = order_cells(data_.stream_count()),
                                   .accepts_loss = settings_.accepts_loss},
                                  findings))
     return end;
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  const double seconds = static_cast<double>(clock_.now().boot_ns - began_ns) / kSecond;
   database.compare(data_, findings);
   if (!settings_.redis && has_shared_before(data_)) {
     findings.evidence.ledger = LedgerState::left;
@@ -81,7 +78,7 @@ MayEnd Node::restore(Findings& findings) {
                                           " shares its stock with other nodes through Redis: "
                                           "start it with --ledger as before");
   }
-  note_recovery(seconds.count());
+  note_recovery(seconds);
   // What the streams hold together is judged when each of them is whole.
   if (settings_.redis || judge(findings.evidence).course == Course::refuse) return std::nullopt;
   if (const MadeBook made = make_book(data_); !made.book) {
@@ -109,7 +106,7 @@ void Node::note_recovery(double seconds) {
 
 MayEnd Node::write_verdict(const Verdict& verdict) {
   has_lost_ = verdict.course == Course::go_on_after_loss;
-  Result<orderlog::DiskPlan> plan = orderlog::plan_disk(data_.dir(), settings_.durability);
+  Result<orderlog::DiskPlan> plan = machine_.plan_disk(data_.dir(), settings_.durability);
   if (!plan) return ending(plan.error());
   disk_plan_ = *plan;
   notices_.note("%s", disk_plan_.description.c_str());
@@ -119,7 +116,7 @@ MayEnd Node::write_verdict(const Verdict& verdict) {
       !begun)
     return ending(begun.error());
   if (Status repaired = data_.repair(); !repaired) return ending(repaired.error());
-  sink_ = drain::make_sink(settings_.database);
+  sink_ = machine_.make_sink(settings_.database);
   return std::nullopt;
 }
 
@@ -163,7 +160,7 @@ MayEnd Node::drain_before_change() {
 std::unique_ptr<cluster::Registry> Node::make_registry() const {
   const bool is_shared = settings_.database.kind == drain::DatabaseUrl::Kind::postgres;
   if (!settings_.redis || !is_shared) return nullptr;
-  return std::make_unique<cluster::PostgresRegistry>(settings_.database.url);
+  return machine_.make_registry(settings_.database);
 }
 
 MayEnd Node::plan_items() {
@@ -214,10 +211,10 @@ MayEnd Node::look_at_terms() {
 
 MayEnd Node::open_listeners() {
   Result<std::vector<net::Socket>> opened =
-      net::open_listeners(settings_.listen, settings_.shard_count);
+      machine_.open_listeners(settings_.listen, settings_.shard_count);
   if (!opened) return ending(opened.error());
   listeners_ = *opened;
-  opened = net::open_listeners(settings_.admin, 1);
+  opened = machine_.open_listeners(settings_.admin, 1);
   if (!opened) return ending(opened.error());
   admin_listeners_ = *opened;
   return std::nullopt;
@@ -252,7 +249,7 @@ MayEnd Node::go_on_after_loss() {
   uint64_t newest = data_.sequence_max();
   if (sink_ != nullptr) {
     Result<std::unique_ptr<drain::DatabaseReader>> reader =
-        drain::open_database_reader(settings_.database);
+        machine_.open_database_reader(settings_.database);
     if (!reader) return ending(reader.error());
     const Result<OrderId> order = (*reader)->newest_order(settings_.node);
     if (!order) return ending(order.error());
@@ -284,14 +281,14 @@ MayEnd Node::make_helpers() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));
   snapshotter_ = std::make_unique<Snapshotter>(files, data_.manifest().hash_key,
                                                order_cells(settings_.shard_count), data_.boot_id());
-  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags, segment_maker_,
-                                                      snapshotter_.get());
+  keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags,
+                                                      machine_.segment_maker(), snapshotter_.get());
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     const RestoredStream& stream = data_.streams()[i];
     segments_.push_back(
         &keeper_->add(files[i], stream.report.end.segment, stream.snapshot_segment));
   }
-  if (Status started = keeper_->start(); !started) return ending(started.error());
+  if (Status opened = keeper_->open(); !opened) return ending(opened.error());
   std::vector<orderlog::Position> ends;
   for (const RestoredStream& stream : data_.streams()) ends.push_back(stream.report.end);
   if (Status noted = data_.note_log_ends(ends); !noted) return ending(noted.error());
@@ -316,8 +313,9 @@ MayEnd Node::make_shards() {
 
 MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
   auto parts = std::make_unique<Parts>();
-  net::EpollNet& net = *nets_.emplace_back(std::make_unique<net::EpollNet>(&descriptors_));
-  Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(disk_plan_);
+  const net::Socket preferred = index == 0 ? admin_listeners_[0] : net::kNoSocket;
+  net::Net& net = *nets_.emplace_back(machine_.make_net(descriptors_, preferred));
+  Result<std::unique_ptr<orderlog::Disk>> disk = machine_.make_disk(disk_plan_);
   if (!disk) return ending(disk.error());
   const RestoredStream& stream = data_.streams()[index];
   parts->disk = std::move(*disk);

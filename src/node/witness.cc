@@ -39,9 +39,10 @@ bool is_worse(DatabaseState state, DatabaseState than) {
 
 }  // namespace
 
-DatabaseWitness::DatabaseWitness(const drain::DatabaseUrl& url) : url_(url) {
+DatabaseWitness::DatabaseWitness(Machine& machine, const drain::DatabaseUrl& url)
+    : machine_(machine), url_(url) {
   if (url.kind == drain::DatabaseUrl::Kind::none) return;
-  Result<std::vector<drain::StreamPosition>> positions = drain::look_at_positions(url);
+  Result<std::vector<drain::StreamPosition>> positions = machine.look_at_positions(url);
   state_ = positions ? DatabaseState::own : DatabaseState::away;
   if (positions)
     positions_ = std::move(*positions);
@@ -126,7 +127,7 @@ void DatabaseWitness::compare_orders(const DrainStreams& streams, const std::str
                                      Findings& findings) const {
   const uint32_t node = streams.all().front().key.node;
   Result<std::vector<drain::KnownOrder>> known =
-      drain::look_at_outermost_orders(url_, node, drain::kKinshipOrders);
+      machine_.look_at_outermost_orders(url_, node, drain::kKinshipOrders);
   DatabaseState found = DatabaseState::outdated;
   std::string why;
   if (!known) {

@@ -16,7 +16,7 @@ class DatabaseWitness {
  public:
   // Asks once. With `none` there is no witness, and while a database is away there is none either: the drainer compares
   // it with the log when it answers.
-  explicit DatabaseWitness(const drain::DatabaseUrl& url);
+  DatabaseWitness(Machine& machine, const drain::DatabaseUrl& url);
 
   // By stream: a record that the database has seen was durable, so recovery may not cut it.
   [[nodiscard]] std::vector<std::vector<orderlog::Witness>> of_streams(const Data& data) const;
@@ -30,6 +30,7 @@ class DatabaseWitness {
                       Findings& findings) const;
   [[nodiscard]] std::optional<orderlog::Position> position_of(const StreamKey& stream) const;
 
+  Machine& machine_;
   drain::DatabaseUrl url_;
   DatabaseState state_ = DatabaseState::none;  // none, away, or own until it is compared
   std::string problem_;                        // away: why

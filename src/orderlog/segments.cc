@@ -118,9 +118,13 @@ Status SegmentKeeper::open() {
 
 Status SegmentKeeper::start() {
   if (Status opened = open(); !opened) return opened;
+  go_on();
+  return Ok{};
+}
+
+void SegmentKeeper::go_on() {
   preparer_ = start_thread("preparing log segments", [this] { run_preparation(); });
   teller_ = start_thread("preparing log segments", [this] { run_telling(); });
-  return Ok{};
 }
 
 void SegmentKeeper::stop() {
@@ -262,14 +266,14 @@ void SegmentKeeper::run_telling() {
   while (!is_stopping_) {
     wakes_seen = wakes_;
     lock.unlock();
-    const bool has_told = tell_next();
+    const bool has_told = tell_some();
     lock.lock();
     if (!has_told) work_.wait(lock, [&] { return is_stopping_ || wakes_ != wakes_seen; });
   }
 }
 
 // One segment of each stream, so that no stream waits for another's backlog.
-bool SegmentKeeper::tell_next() {
+bool SegmentKeeper::tell_some() {
   if (listener_ == nullptr) return false;
   bool has_told = false;
   for (const auto& stream : streams_) {

@@ -115,11 +115,15 @@ class SegmentKeeper {
   // Removes leftover .tmp files and prepares the current segments, and for each stream one ahead unless the disk is full.
   // An error: a current segment could not be made.
   [[nodiscard]] Status open();
-  // open(), and goes on in the background.
+  // Behind open(): what follows goes on in the background, on two threads.
+  void go_on();
+  // Both.
   [[nodiscard]] Status start();
   // One round of what goes on in the background, for an owner without threads: a segment for each stream that needs one.
   enum class Step : uint8_t { idle, done, failed };
   Step prepare_some();
+  // The same for the listener: one closed segment of each stream. False: there is none to tell of.
+  bool tell_some();
   // Ends both threads; an on_segment_closed() under way is waited for. Unused descriptors are
   // closed.
   void stop();
@@ -138,7 +142,6 @@ class SegmentKeeper {
   void note(StreamSegments& stream, const Status& status);
   void run_preparation();
   void run_telling();
-  bool tell_next();
   void wake();
 
   const int open_flags_;

@@ -50,7 +50,7 @@ struct Fixture {
     Findings seen;
     with_data(
         [&](Data& data, Findings& findings) {
-          const DatabaseWitness witness(*drain::parse_database_url(url));
+          const DatabaseWitness witness(system_machine(), *drain::parse_database_url(url));
           REQUIRE_FALSE(data.restore({.witnesses = witness.of_streams(data), .order_cells = kCells},
                                      findings));
           witness.compare(data, findings);

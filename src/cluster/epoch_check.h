@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "cluster/redis_connection.h"
+#include "cluster/script_caller.h"
 
 namespace stampede::cluster {
 

@@ -32,7 +32,7 @@ Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
 // Words of a script for each item, dealt out to the groups and sent some at a time.
 class ItemLines {
  public:
-  explicit ItemLines(RedisClient& client) : client_(client), groups_(client.group_count()) {}
+  explicit ItemLines(ScriptCaller& client) : client_(client), groups_(client.group_count()) {}
 
   void add(std::string_view item, Words line) {
     groups_[group_of(item, client_.group_count())].push_back(std::move(line));
@@ -51,7 +51,7 @@ class ItemLines {
   }
 
  private:
-  RedisClient& client_;
+  ScriptCaller& client_;
   std::vector<std::vector<Words>> groups_;
 };
 
@@ -119,7 +119,7 @@ std::string text_of(const std::vector<uint32_t>& nodes) {
 
 namespace {
 
-Result<EpochView> look_at_group(RedisClient& client, uint32_t group) {
+Result<EpochView> look_at_group(ScriptCaller& client, uint32_t group) {
   EpochView view;
   // Node −1 is none: the answer about a node is not needed.
   Result<RedisValue> answer = client.call(group, Script::check, {"-1"});
@@ -153,7 +153,7 @@ std::string other_groups(uint32_t groups) {
          "every node; when that has changed for all of them: stampede ledger rebuild";
 }
 
-Result<EpochView> look_at_epoch(RedisClient& client) {
+Result<EpochView> look_at_epoch(ScriptCaller& client) {
   Result<EpochView> whole = look_at_group(client, 0);
   for (uint32_t group = 1; whole && group < client.group_count(); ++group) {
     Result<EpochView> view = look_at_group(client, group);
@@ -180,7 +180,7 @@ namespace {
 // By group and member: how many signs it has given there.
 using Signs = std::map<std::pair<uint32_t, uint32_t>, int64_t>;
 
-Result<Signs> read_signs(RedisClient& client, uint64_t epoch) {
+Result<Signs> read_signs(ScriptCaller& client, uint64_t epoch) {
   Signs signs;
   for (uint32_t group = 0; group < client.group_count(); ++group) {
     Result<RedisValue> answer = client.call(group, Script::alive, {std::to_string(epoch)});
@@ -208,7 +208,7 @@ SignsOfLife compare(const Signs& before, const Signs& after) {
 
 }  // namespace
 
-Result<SignsOfLife> watch_members(RedisClient& client, uint64_t epoch) {
+Result<SignsOfLife> watch_members(ScriptCaller& client, uint64_t epoch) {
   const Result<Signs> before = read_signs(client, epoch);
   if (!before) return before.error();
   for (int look = 1;; ++look) {
@@ -223,7 +223,7 @@ Result<SignsOfLife> watch_members(RedisClient& client, uint64_t epoch) {
 namespace {
 
 // One group's; `state` R: also while the epoch is recovering.
-Result<std::vector<ItemCounters>> read_group(RedisClient& client, uint32_t group, uint64_t epoch,
+Result<std::vector<ItemCounters>> read_group(ScriptCaller& client, uint32_t group, uint64_t epoch,
                                              const char* state) {
   std::vector<ItemCounters> items;
   std::string cursor = "0";
@@ -247,7 +247,7 @@ Result<std::vector<ItemCounters>> read_group(RedisClient& client, uint32_t group
 
 }  // namespace
 
-Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch) {
+Result<std::vector<ItemCounters>> read_items(ScriptCaller& client, uint64_t epoch) {
   std::vector<ItemCounters> items;
   for (uint32_t group = 0; group < client.group_count(); ++group) {
     Result<std::vector<ItemCounters>> some = read_group(client, group, epoch, "O");
@@ -259,7 +259,7 @@ Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch
   return items;
 }
 
-Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, uint32_t node) {
+Result<std::vector<FrozenCount>> presume(ScriptCaller& client, uint64_t epoch, uint32_t node) {
   const std::string name = std::to_string(node);
   std::vector<FrozenCount> counts;
   for (uint32_t group = 0; group < client.group_count(); ++group) {
@@ -290,7 +290,7 @@ Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch, ui
   return counts;
 }
 
-Status fence(RedisClient& client, uint64_t epoch, uint32_t node) {
+Status fence(ScriptCaller& client, uint64_t epoch, uint32_t node) {
   for (uint32_t group = 0; group < client.group_count(); ++group)
     if (Status status = expect_ok(
             client.call(group, Script::fence, {std::to_string(epoch), std::to_string(node)}),
@@ -300,7 +300,7 @@ Status fence(RedisClient& client, uint64_t epoch, uint32_t node) {
   return Ok{};
 }
 
-Status write_final_counts(RedisClient& client, uint64_t epoch, uint32_t node,
+Status write_final_counts(ScriptCaller& client, uint64_t epoch, uint32_t node,
                           const std::vector<FrozenCount>& counts) {
   ItemLines lines(client);
   for (const FrozenCount& count : counts)
@@ -318,14 +318,14 @@ Result<bool> is_in_use(Registry& registry, uint64_t epoch) {
   });
 }
 
-Status supply(RedisClient& client, uint64_t epoch, const std::vector<Supply>& supplies) {
+Status supply(ScriptCaller& client, uint64_t epoch, const std::vector<Supply>& supplies) {
   ItemLines lines(client);
   for (const Supply& supply : supplies)
     lines.add(supply.item, {supply.item, std::to_string(supply.supplied)});
   return lines.send(Script::supply, {std::to_string(epoch)}, "supplying the items");
 }
 
-Status finish_epoch(RedisClient& client) {
+Status finish_epoch(ScriptCaller& client) {
   Result<RedisValue> answer = client.call(0, Script::finish, {});
   if (!answer) return answer.error();
   // There is no epoch, or one that is over: the nodes are about to begin the next.

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cluster/redis_client.h"
 #include "cluster/registry.h"
+#include "cluster/script_caller.h"
 #include "ledger/messages.h"
 
 namespace stampede::cluster {
@@ -44,34 +44,34 @@ struct ItemCounters {
 };
 
 // Of a cluster: open when all groups are, in the same epoch.
-[[nodiscard]] Result<EpochView> look_at_epoch(RedisClient& client);
+[[nodiscard]] Result<EpochView> look_at_epoch(ScriptCaller& client);
 // Members of the epoch, in rising order: those that have looked at Redis while this watched, and those that have not, in 3 s.
 // A member that was fenced is in neither.
 struct SignsOfLife {
   std::vector<uint32_t> running, silent;
 };
-[[nodiscard]] Result<SignsOfLife> watch_members(RedisClient& client, uint64_t epoch);
+[[nodiscard]] Result<SignsOfLife> watch_members(ScriptCaller& client, uint64_t epoch);
 // Of the open epoch, by code; each item as of one moment, the items one after the other.
-[[nodiscard]] Result<std::vector<ItemCounters>> read_items(RedisClient& client, uint64_t epoch);
+[[nodiscard]] Result<std::vector<ItemCounters>> read_items(ScriptCaller& client, uint64_t epoch);
 
 // From here on Redis refuses every process of the node in this epoch; the node's counters do not change any more.
-[[nodiscard]] Status fence(RedisClient& client, uint64_t epoch, uint32_t node);
+[[nodiscard]] Status fence(ScriptCaller& client, uint64_t epoch, uint32_t node);
 // The same for a node that is the only one the epoch waits for. Returns the most that the node may hold, for the registry: Redis
 // was lost after the node's last exchange, so its grants are not known, and all units that no other node holds are presumed.
-[[nodiscard]] Result<std::vector<FrozenCount>> presume(RedisClient& client, uint64_t epoch,
+[[nodiscard]] Result<std::vector<FrozenCount>> presume(ScriptCaller& client, uint64_t epoch,
                                                        uint32_t node);
 // Writes the final counters of a node that was fenced, or never joined this epoch.
-[[nodiscard]] Status write_final_counts(RedisClient& client, uint64_t epoch, uint32_t node,
+[[nodiscard]] Status write_final_counts(ScriptCaller& client, uint64_t epoch, uint32_t node,
                                         const std::vector<FrozenCount>& counts);
 
 // Whether an active member is in this epoch. Otherwise this Redis is not the one in use, and nothing may be freed there: a node
 // that alone still uses it may have been presumed lost.
 [[nodiscard]] Result<bool> is_in_use(Registry& registry, uint64_t epoch);
 // Units ever supplied, absolute.
-[[nodiscard]] Status supply(RedisClient& client, uint64_t epoch,
+[[nodiscard]] Status supply(ScriptCaller& client, uint64_t epoch,
                             const std::vector<Supply>& supplies);
 // The nodes build the next epoch from their logs; one group is enough for that.
-[[nodiscard]] Status finish_epoch(RedisClient& client);
+[[nodiscard]] Status finish_epoch(ScriptCaller& client);
 
 // The units that the node's streams were granted and have returned, for the registry.
 [[nodiscard]] std::vector<FrozenCount> counts_of(const std::vector<ItemCounters>& items,

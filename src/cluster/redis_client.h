@@ -1,5 +1,6 @@
-// The ledger's Redis for the coordinator's thread and for commands, blocking: finds the master of each group of items (by
-// name, from the sentinels, from the slots of a cluster), connects, calls scripts.
+// The real ScriptCaller: finds the master of each group of items (by name, from the sentinels, from the slots of a cluster),
+// connects, calls scripts. While a cluster moves a group's slot its answer ASK is followed; MOVED is an error after which
+// connect() finds the new place. There the Redis has another identity, and a new epoch begins.
 #pragma once
 
 #include <memory>
@@ -9,32 +10,25 @@
 #include "base/result.h"
 #include "cluster/redis_connection.h"
 #include "cluster/redis_url.h"
+#include "cluster/script_caller.h"
 
 namespace stampede::cluster {
 
-class RedisClient {
+class RedisClient final : public ScriptCaller {
  public:
   RedisClient(RedisUrl url, int64_t timeout_ms);
   RedisClient(const RedisClient&) = delete;
 
-  [[nodiscard]] uint32_t group_count() const { return url_.group_count(); }
-  // Connects to every master that is not connected, and checks it. The error is the first one's; the others may well be
-  // connected then.
-  Status connect();
-  void disconnect();
-  void disconnect(uint32_t group);
-  [[nodiscard]] bool is_connected(uint32_t group) const;
+  uint32_t group_count() const override { return url_.group_count(); }
+  Status connect() override;
+  void disconnect() override;
+  void disconnect(uint32_t group) override;
+  bool is_connected(uint32_t group) const override;
   [[nodiscard]] bool is_connected() const;  // every group
-  // Where connect() has found it.
-  [[nodiscard]] const RedisServer& server(uint32_t group) const { return servers_[group]; }
-  [[nodiscard]] const std::vector<RedisServer>& servers() const { return servers_; }  // by group
-  // Asks the sentinels or the cluster whether another server is the master of any group now; false when none of them answers.
-  [[nodiscard]] bool has_moved();
-
-  // An array whose first value is the script's status. An Error leaves the group disconnected: whether the script ran is
-  // not known then. While a cluster moves the group's slot its answer ASK is followed; MOVED is an error after which
-  // connect() finds the new place. There the Redis has another identity, and a new epoch begins.
-  Result<RedisValue> call(uint32_t group, Script script, const std::vector<std::string>& arguments);
+  const std::vector<RedisServer>& servers() const override { return servers_; }
+  bool has_moved() override;
+  Result<RedisValue> call(uint32_t group, Script script,
+                          const std::vector<std::string>& arguments) override;
 
  private:
   using Servers = std::vector<RedisServer>;  // by group

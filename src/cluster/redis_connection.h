@@ -7,8 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cluster/epoch_link.h"
-#include "cluster/scripts.h"
+#include "cluster/script_caller.h"
 
 struct redisContext;
 
@@ -22,14 +21,6 @@ constexpr std::string_view kRedisRights =
     "~stampede:{ledger* +info +select +asking +cluster|slots +cluster|keyslot +script|load "
     "+evalsha "
     "+hget +hmget +hset +hgetall +hexists +hkeys +hdel +unlink +exists +sadd +spop +sscan";
-
-// An answer of Redis: a tree of numbers and texts.
-struct RedisValue {
-  bool is_nil = false;
-  int64_t integer = 0;             // of a number, or of a text that is one
-  std::string text;                // of a text, or the number's digits
-  std::vector<RedisValue> values;  // of an array
-};
 
 class RedisConnection {
  public:

@@ -15,11 +15,12 @@ constexpr int64_t kBackoffMinNs = kMillisecond, kBackoffMaxNs = 50 * kMillisecon
 
 }  // namespace
 
-RedisLedger::RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
-                         ledger::LedgerLanes& lanes)
+RedisLedger::RedisLedger(const RedisLedgerSettings& settings, RedisAccess& redis, net::Net& net,
+                         EpochLink& link, ledger::LedgerLanes& lanes)
     : settings_(settings),
       epoch_link_(link),
       lanes_(lanes),
+      redis_(redis),
       net_(net),
       node_text_(std::to_string(settings.node)),
       boot_text_(std::to_string(settings.boot)),
@@ -47,9 +48,9 @@ int64_t RedisLedger::quiet_until_ns() const {
           std::min(until, group.call.is_sent ? group.call.deadline_ns : group.call.repeat_at_ns);
   for (const auto& master : masters_) {
     if (!master) continue;
-    if (master->link.is_down())
+    if (master->link->is_down())
       until = std::min(until, master->connect_at_ns);
-    else if (!master->link.is_up())
+    else if (!master->link->is_up())
       until = std::min(until, master->up_by_ns);
   }
   if (holds_ > 0) until = std::min(until, hold_until_ns_);
@@ -88,12 +89,12 @@ void RedisLedger::poll(ledger::Client& client, Moment now) {
 
 bool RedisLedger::is_mine(uint64_t token) const {
   return std::any_of(masters_.begin(), masters_.end(),
-                     [&](const auto& master) { return master && master->link.is_mine(token); });
+                     [&](const auto& master) { return master && master->link->is_mine(token); });
 }
 
 void RedisLedger::on_event(const net::Event& event) {
   for (const auto& master : masters_)
-    if (master && master->link.is_mine(event.token)) return master->link.on_event(event);
+    if (master && master->link->is_mine(event.token)) return master->link->on_event(event);
 }
 
 // ---- epochs ----
@@ -115,7 +116,7 @@ void RedisLedger::take_assignment(ledger::Client& client) {
     group.may_owe = assigned.last_number != 0;
     ++group.opening;
     // The coordinator has reached this Redis, so the shard need not wait any longer before it connects.
-    if (group.master->link.is_down()) group.master->connect_at_ns = 1;
+    if (group.master->link->is_down()) group.master->connect_at_ns = 1;
     opened |= uint32_t{1} << number_of(group);
   }
   if (opened != 0) client.on_open(opened, assignment_.stream_count);
@@ -129,7 +130,7 @@ void RedisLedger::make_promise(ledger::Client& client) {
     group.open = 0;
     group.answer.has_come = false;
     if (group.call.is_under_way && group.call.is_sent)
-      group.master->link.close("a new epoch begins");
+      group.master->link->close("a new epoch begins");
     group.call.is_under_way = false;
   }
   CHECK(assignment_.promise > promised_);
@@ -147,7 +148,7 @@ void RedisLedger::find_masters() {
     if (group.master == before) continue;
     // No late answer of the old master may be taken for one of the new.
     if (before != nullptr && group.call.is_under_way && group.call.is_sent)
-      before->link.close("a group is at another master");
+      before->link->close("a group is at another master");
     group.call.is_sent = group.answer.has_come = false;
     group.call.repeat_at_ns = 0;
   }
@@ -165,7 +166,8 @@ RedisLedger::Master& RedisLedger::master_at(const RedisServer& server) {
   auto place = std::find(masters_.begin(), masters_.end(), nullptr);
   if (place == masters_.end()) place = masters_.insert(place, nullptr);
   const auto number = static_cast<uint64_t>(place - masters_.begin());
-  place->reset(new Master{.server = server, .link = {net_, settings_.token | number << 32, *this}});
+  place->reset(new Master{.server = server,
+                          .link = redis_.make_link(net_, settings_.token | number << 32, *this)});
   return **place;
 }
 
@@ -197,9 +199,9 @@ void RedisLedger::lose_epoch(Group& group, bool needs_new_one) {
 // ---- the connections ----
 
 void RedisLedger::keep_connected(Master& master, Moment now) {
-  if (!master.link.is_down()) {
-    if (!master.link.is_up() && now.boot_ns >= master.up_by_ns)
-      master.link.close("no connection within a second");
+  if (!master.link->is_down()) {
+    if (!master.link->is_up() && now.boot_ns >= master.up_by_ns)
+      master.link->close("no connection within a second");
     return;
   }
   if (master.connect_at_ns == 0) {  // news
@@ -216,7 +218,7 @@ void RedisLedger::keep_connected(Master& master, Moment now) {
   master.connect_at_ns = 0;
   master.up_by_ns = now.boot_ns + kConnectTimeoutNs;
   stats_.connects.fetch_add(1, std::memory_order_relaxed);
-  master.link.connect(master.server);
+  master.link->connect(master.server);
 }
 
 // ---- exchanges ----
@@ -242,7 +244,7 @@ void RedisLedger::exchange(ledger::Client& client, std::span<const LedgerAsk> as
 
 // A call that is under way is repeated when the link is there again, and is not waited for without end.
 void RedisLedger::keep_calling(Group& group, ledger::Client& client, Moment now) {
-  if (group.master == nullptr || !group.master->link.is_up()) return;
+  if (group.master == nullptr || !group.master->link->is_up()) return;
   if (!group.call.is_under_way) {
     group.is_answering = true;
   } else if (!group.call.is_sent) {
@@ -250,14 +252,14 @@ void RedisLedger::keep_calling(Group& group, ledger::Client& client, Moment now)
     stats_.repeats.fetch_add(1, std::memory_order_relaxed);
     send_call(group, client, now);
   } else if (now.boot_ns >= group.call.deadline_ns) {
-    group.master->link.close("no answer within --ledger-timeout-ms");
+    group.master->link->close("no answer within --ledger-timeout-ms");
     group.is_answering = false;
   }
 }
 
 void RedisLedger::flush() {
   for (const auto& master : masters_)
-    if (master) master->link.flush();
+    if (master) master->link->flush();
 }
 
 void RedisLedger::send_call(Group& group, ledger::Client& client, Moment now) {
@@ -276,7 +278,7 @@ void RedisLedger::send_call(Group& group, ledger::Client& client, Moment now) {
     words_.push_back(std::to_string(ask.want));
   }
   views_.assign(words_.begin(), words_.end());
-  group.master->link.call(Script::sync, number_of(group), group.call.number, views_);
+  group.master->link->call(Script::sync, number_of(group), group.call.number, views_);
   group.call.is_sent = true;
   group.call.deadline_ns = now.boot_ns + settings_.timeout_ns;
   stats_.calls.fetch_add(1, std::memory_order_relaxed);

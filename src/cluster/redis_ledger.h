@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "cluster/epoch_link.h"
-#include "cluster/redis_link.h"
+#include "cluster/redis_access.h"
 #include "ledger/embedded.h"
 #include "ledger/ledger.h"
 #include "stream_key.h"
@@ -51,10 +51,10 @@ struct RedisLedgerStats {
   std::atomic<uint64_t> disputes{0};  // answers that cannot be true
 };
 
-class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
+class RedisLedger final : public ledger::Ledger, private ScriptLink::Owner {
  public:
-  RedisLedger(const RedisLedgerSettings& settings, net::Net& net, EpochLink& link,
-              ledger::LedgerLanes& lanes);
+  RedisLedger(const RedisLedgerSettings& settings, RedisAccess& redis, net::Net& net,
+              EpochLink& link, ledger::LedgerLanes& lanes);
 
   uint32_t group_count() const override { return settings_.group_count; }
   uint32_t ready_groups() const override;
@@ -96,7 +96,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   // A Redis, kept connected.
   struct Master {
     RedisServer server;
-    RedisLink link;
+    std::unique_ptr<ScriptLink> link;
     int64_t connect_at_ns = 0, up_by_ns = 0, backoff_ns = 0;
   };
   struct Group {
@@ -110,7 +110,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
     Call call;
     Answer answer;
 
-    bool is_up() const { return open != 0 && master != nullptr && master->link.is_up(); }
+    bool is_up() const { return open != 0 && master != nullptr && master->link->is_up(); }
   };
   struct AuditedItem {
     uint32_t ticket = 0;
@@ -140,7 +140,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
                    ledger::Client& client);
   void lose_epoch(Group& group, bool needs_new_one);
 
-  // RedisLink::Owner
+  // ScriptLink::Owner
   void on_answer(Script script, uint32_t group, uint64_t number, const redisReply& answer) override;
   void on_refusal(Script script, uint32_t group) override;
 
@@ -158,6 +158,7 @@ class RedisLedger final : public ledger::Ledger, private RedisLink::Owner {
   RedisLedgerSettings settings_;
   EpochLink& epoch_link_;
   ledger::LedgerLanes& lanes_;
+  RedisAccess& redis_;
   net::Net& net_;
   std::string node_text_, boot_text_, stream_;
 

@@ -126,7 +126,7 @@ void RedisLedger::send_audit(ledger::Client& client, Moment now) {
   words_.push_back(std::to_string(group.open));
   for (const AuditedItem& audited : audits_) words_.emplace_back(client.code_of(audited.item));
   views_.assign(words_.begin(), words_.end());
-  group.master->link.call(Script::read_items, audit_group_, audit_attempt_, views_);
+  group.master->link->call(Script::read_items, audit_group_, audit_attempt_, views_);
   is_audit_sent_ = true;
 }
 

@@ -45,7 +45,7 @@ struct RedisLink::Hooks {
   // A null reply: the connection ended before it came.
   static void greeting(redisAsyncContext* context, void* reply, void*) {
     RedisLink& self = link(context->data);
-    if (reply != nullptr && self.state_ != State::down && !self.has_surplus())
+    if (reply != nullptr && !self.has_ended() && !self.has_surplus())
       self.is_sound(*static_cast<redisReply*>(reply));
   }
   static void script(redisAsyncContext* context, void* reply, void*) {
@@ -57,7 +57,7 @@ struct RedisLink::Hooks {
 };
 
 RedisLink::RedisLink(net::Net& net, uint64_t token, Owner& owner)
-    : net_(net), token_(token), owner_(owner) {}
+    : ScriptLink(token, owner), net_(net) {}
 
 RedisLink::~RedisLink() {
   close("the shard has ended");
@@ -115,7 +115,7 @@ void RedisLink::greet() {
 void RedisLink::close(std::string_view why) {
   if (context_ == nullptr) return;
   problem_ = why;
-  state_ = State::down;
+  state_ = State::ending;
   // Within a callback hiredis waits with this until the callback has returned.
   redisAsyncFree(context_);
 }
@@ -173,7 +173,7 @@ bool RedisLink::is_owed_a_reply() const {
 }
 
 void RedisLink::on_script(const redisReply& reply) {
-  if (state_ == State::down || has_surplus() || !is_sound(reply)) return;
+  if (has_ended() || has_surplus() || !is_sound(reply)) return;
   if (reply.type != REDIS_REPLY_STRING)
     return close("SCRIPT LOAD was answered with something else");
   const Script script = kScripts[scripts_loaded_++];
@@ -182,7 +182,7 @@ void RedisLink::on_script(const redisReply& reply) {
 }
 
 void RedisLink::on_call(const redisReply& reply) {
-  if (state_ == State::down || has_surplus()) return;
+  if (has_ended() || has_surplus()) return;
   CHECK(!under_way_.empty());
   const UnderWay call = under_way_.front();
   under_way_.erase(under_way_.begin());
@@ -212,10 +212,6 @@ void RedisLink::watch() {
   if (is_watched_) return net_.rewatch(context_->c.fd, token(), interest);
   is_watched_ = net_.watch(context_->c.fd, token(), interest);
   // Without a watch nothing would ever come; the owner's deadline ends this connection.
-}
-
-bool RedisLink::is_mine(uint64_t token) const {
-  return (token & ~uint64_t{0xffffff00}) == token_;
 }
 
 void RedisLink::on_event(const net::Event& event) {

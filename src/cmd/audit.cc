@@ -17,6 +17,7 @@
 #include "base/time_text.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
+#include "cluster/redis_client.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "node/data.h"
@@ -180,7 +181,7 @@ class SharedAudit {
   Findings& findings_;
 };
 
-Result<Items> read_shared(cluster::RedisClient& redis) {
+Result<Items> read_shared(cluster::ScriptCaller& redis) {
   if (Status connected = redis.connect(); !connected) return connected.error();
   Result<cluster::EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
@@ -190,7 +191,7 @@ Result<Items> read_shared(cluster::RedisClient& redis) {
   return cluster::read_items(redis, view->epoch);
 }
 
-Status audit_shared(const std::deque<node::Data>& nodes, cluster::RedisClient& redis,
+Status audit_shared(const std::deque<node::Data>& nodes, cluster::ScriptCaller& redis,
                     const Items& before, const drain::DatabaseUrl& database, Findings& findings) {
   Result<Items> items = read_shared(redis);
   if (!items) return items.error();

@@ -17,6 +17,7 @@
 
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
+#include "cluster/redis_client.h"
 #include "cluster/terms.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
@@ -70,7 +71,7 @@ std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& to
 
 // ---- preheat ----
 
-Status supply_open_epoch(cluster::RedisClient& redis, cluster::Registry& registry,
+Status supply_open_epoch(cluster::ScriptCaller& redis, cluster::Registry& registry,
                          const std::vector<cluster::Supply>& supplies) {
   if (Status status = redis.connect(); !status) return status;
   Result<EpochView> view = cluster::look_at_epoch(redis);
@@ -199,7 +200,7 @@ int print_members(cluster::Registry& registry) {
   return kExitOk;
 }
 
-Status print_signs_of_life(cluster::RedisClient& redis, const EpochView& view) {
+Status print_signs_of_life(cluster::ScriptCaller& redis, const EpochView& view) {
   if (view.state == EpochView::State::gone || view.state == EpochView::State::rolled) {
     std::printf("Redis knows no epoch of its own, so it does not know which nodes run\n");
     return Ok{};
@@ -241,7 +242,7 @@ int status(const Flags& flags) {
 // ---- rebuild ----
 
 // An open epoch is ended only when all that must join the next are there: otherwise nothing would be granted until they are.
-Status check_members_run(cluster::RedisClient& redis) {
+Status check_members_run(cluster::ScriptCaller& redis) {
   const Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
   if (view->state != EpochView::State::open) return Ok{};

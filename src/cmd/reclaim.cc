@@ -49,7 +49,7 @@ Result<cluster::Member> member_of(cluster::Registry& registry, uint32_t node) {
 
 // Final counters, to the database and then to Redis if an epoch is open there. What Redis granted and the counters do not
 // know never arrived.
-Status finish(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t node,
+Status finish(cluster::ScriptCaller& redis, cluster::Registry& registry, uint32_t node,
               std::vector<FrozenCount> counts) {
   if (Status retired = registry.retire(node, counts); !retired) return retired;
   Result<EpochView> view = cluster::look_at_epoch(redis);
@@ -314,7 +314,7 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
 
 }  // namespace
 
-Status take_out(cluster::RedisClient& redis, cluster::Registry& registry, uint32_t node,
+Status take_out(cluster::ScriptCaller& redis, cluster::Registry& registry, uint32_t node,
                 Waiting waiting) {
   Result<cluster::Member> member = member_of(registry, node);
   if (!member) return member.error();
@@ -337,7 +337,7 @@ Status take_out(cluster::RedisClient& redis, cluster::Registry& registry, uint32
   return registry.deactivate(node, view->epoch, cluster::counts_of(*items, node));
 }
 
-int reclaim_with_data(const ReclaimSettings& settings, cluster::RedisClient& redis,
+int reclaim_with_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                       cluster::Registry& registry) {
   Result<cluster::Member> member = member_of(registry, settings.node);
   if (!member) return fail(member.error().message);
@@ -366,7 +366,7 @@ int reclaim_with_data(const ReclaimSettings& settings, cluster::RedisClient& red
   return kExitOk;
 }
 
-int reclaim_without_data(const ReclaimSettings& settings, cluster::RedisClient& redis,
+int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                          cluster::Registry& registry) {
   if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out)
     return fail(out.error().message);

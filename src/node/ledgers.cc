@@ -62,7 +62,7 @@ ledger::Ledger& SharedLedgers::add(net::Net& net) {
                                    .token = shard::Shard::kLedgerToken,
                                    .timeout_ns = settings_.ledger_timeout_ms * kMillisecond,
                                    .group_count = settings_.redis->group_count()},
-      net, *links_.back(), process_.ledger));
+      cluster::real_redis(), net, *links_.back(), process_.ledger));
 }
 
 void SharedLedgers::complete() {
@@ -81,7 +81,8 @@ void SharedLedgers::complete() {
                                    .url = *settings_.redis,
                                    .is_solo = join_.is_solo(),
                                    .promised = promised},
-      join_.registry(), links, clock_, [this] { process_.doorbells[0]->ring(); });
+      join_.registry(), links, clock_,
+      [this] { process_.doorbells[0]->ring(); });
   coordinator_->offer_terms(join_.take_open_offers());
   operators_ = std::make_unique<cluster::RedisOperators>(*ledgers_[0], *coordinator_);
 }

@@ -114,6 +114,7 @@ class Rig {
   FakeClient client;
   RedisLedger ledger{
       {.generation = 1, .boot = 1, .token = 1, .timeout_ns = kSecond, .group_count = kGroupsMax},
+      real_redis(),
       net_,
       link_,
       lanes_};

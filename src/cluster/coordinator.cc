@@ -1,4 +1,4 @@
-// The coordinator's thread: what it does at each step, and what it publishes.
+// The coordinator's steps, and what it publishes.
 #include "cluster/coordinator.h"
 
 #include <pthread.h>
@@ -17,11 +17,12 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kLookEvery{100};  // while all is well; a shard's trouble wakes at once
 constexpr milliseconds kLookEveryInTrouble{20};
-constexpr milliseconds kPollBarrier{3};  // while others join
+constexpr milliseconds kPollBarrier{3};   // while others join
+constexpr milliseconds kPromisePoll{10};  // should a wake-up be missed
 
 }  // namespace
 
-Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
+Coordinator::Coordinator(CoordinatorSettings settings, RedisAccess& redis, Registry& registry,
                          std::vector<EpochLink*> links, Clock& clock,
                          std::function<void()> wake_shard0)
     : settings_(std::move(settings)),
@@ -29,9 +30,9 @@ Coordinator::Coordinator(CoordinatorSettings settings, Registry& registry,
       links_(std::move(links)),
       clock_(clock),
       wake_shard0_(std::move(wake_shard0)),
-      client_(settings_.url, settings_.timeout_ms),
-      random_(std::random_device{}()),
-      groups_(client_.group_count()),
+      client_(redis.make_caller(settings_.url, settings_.timeout_ms)),
+      random_(settings_.seed),
+      groups_(client_->group_count()),
       highest_promise_(settings_.promised),
       stream_count_(settings_.shard_count),
       open_offers_(registry) {
@@ -56,6 +57,11 @@ void Coordinator::wake() {
   const std::lock_guard lock(mutex_);
   is_woken_ = true;
   wake_.notify_one();
+}
+
+bool Coordinator::take_wake() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(is_woken_, false);
 }
 
 void Coordinator::run() {
@@ -83,6 +89,15 @@ milliseconds Coordinator::step() {
 }
 
 milliseconds Coordinator::advance() {
+  if (promising_ && !has_promised()) {
+    if (promising_) return kPromisePoll;
+    beginning_.reset();
+    return kLookEveryInTrouble;
+  }
+  return beginning_ ? go_on_beginning() : look_again();
+}
+
+milliseconds Coordinator::look_again() {
   if (!connect() || !look()) return kLookEveryInTrouble;
   for (const Group& group : groups_)
     if (const std::string misfit = misfit_of(group.check); !misfit.empty())
@@ -93,10 +108,35 @@ milliseconds Coordinator::advance() {
   if (highest_promise_ == 0 && !enroll()) return kLookEveryInTrouble;
   const uint64_t newest = newest_epoch();
   if (!must_begin(newest)) return take_part(newest);
-  if (begin_epoch(std::max(newest, highest_promise_))) return kPollBarrier;
+  return begin_epoch(std::max(newest, highest_promise_), newest);
+}
+
+// When something did not succeed, or waits for the shards' promise.
+milliseconds Coordinator::soon() const {
+  return promising_ ? kPromisePoll : kLookEveryInTrouble;
+}
+
+// Until the pause is over, the shards have promised, or the epoch is begun or cannot be.
+milliseconds Coordinator::go_on_beginning() {
+  using Stage = Beginning::Stage;
+  Beginning& beginning = *beginning_;
+  Progress progress = Progress::not_yet;
+  if (beginning.stage == Stage::pausing) {
+    const int64_t left_ns = beginning.pause_until_ns - clock_.now().boot_ns;
+    if (left_ns > 0) return milliseconds((left_ns + kMillisecond - 1) / kMillisecond);
+    progress = make_plan(beginning);
+  } else if (beginning.stage == Stage::promising) {
+    progress = carry_out(beginning.plan);
+  }
   // No epoch can be begun, because the database is away. Groups that are open need none.
-  if (highest_promise_ <= newest) rejoin_open_groups(newest);
-  return kLookEveryInTrouble;
+  const bool is_rejoining = beginning.stage == Stage::rejoining;
+  if (is_rejoining || (progress == Progress::failed && highest_promise_ <= beginning.newest)) {
+    beginning.stage = Stage::rejoining;
+    progress = rejoin_open_groups(beginning.newest);
+  }
+  if (progress == Progress::not_yet) return kPromisePoll;
+  beginning_.reset();
+  return progress == Progress::done ? kPollBarrier : kLookEveryInTrouble;
 }
 
 // An epoch is there, and this node need not begin another: promises and joins it, as far as that is not done.
@@ -107,8 +147,7 @@ milliseconds Coordinator::take_part(uint64_t epoch) {
     must_join_some = true;
     must_enter |= !group.check.is_open();
   }
-  if (must_join_some && (!promise(epoch) || (must_enter && !enter(epoch))))
-    return kLookEveryInTrouble;
+  if (must_join_some && (!promise(epoch) || (must_enter && !enter(epoch)))) return soon();
   const bool has_joined = !must_join_some || join(epoch);
   open_groups(epoch, must_join_some);
   for (Group& group : groups_)
@@ -142,7 +181,7 @@ milliseconds Coordinator::wait_for_others(uint64_t epoch) {
            kLookEveryInTrouble;
   for (const Member& member : *members)
     if (member.state != MemberState::active && missing->contains(member.node))
-      return begin_epoch(epoch) ? kPollBarrier : kLookEveryInTrouble;
+      return begin_epoch(epoch, epoch);
   report_missing(epoch, {missing->begin(), missing->end()});
   return kLookEveryInTrouble;
 }
@@ -191,7 +230,7 @@ void Coordinator::open_groups(uint64_t epoch, bool has_joined) {
 
 void Coordinator::assign() {
   for (const Group& group : groups_) CHECK(group.open == 0 || group.open == promised_);
-  assigned_servers_ = client_.servers();
+  assigned_servers_ = client_->servers();
   for (size_t shard = 0; shard < links_.size(); ++shard) {
     Assignment assignment{.promise = asked_promise_, .groups = {}, .stream_count = stream_count_};
     for (uint32_t number = 0; number < groups_.size(); ++number)
@@ -235,14 +274,14 @@ bool Coordinator::fail(const std::string& problem) {
 std::string Coordinator::servers_in_use() const {
   std::set<std::string> servers;
   for (uint32_t number = 0; number < groups_.size(); ++number)
-    if (client_.is_connected(number)) servers.insert(text_of(client_.server(number).address));
+    if (client_->is_connected(number)) servers.insert(text_of(client_->server(number).address));
   std::string text;
   for (const std::string& server : servers) text += (text.empty() ? "" : ", ") + server;
   return text;
 }
 
 Result<RedisValue> Coordinator::call(const Group& group, Script script, const Words& words) {
-  return client_.call(static_cast<uint32_t>(&group - groups_.data()), script, words);
+  return client_->call(static_cast<uint32_t>(&group - groups_.data()), script, words);
 }
 
 std::string Coordinator::place() const {

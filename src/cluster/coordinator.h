@@ -1,5 +1,5 @@
-// A node's part in the epochs of the shared ledger: one thread that watches Redis, promises, begins epochs and joins them, so
-// that the shards need only exchange.
+// A node's part in the epochs of the shared ledger: what watches Redis, promises, begins epochs and joins them, so that the shards
+// need only exchange.
 //
 //                     ┌─────────────────── what Redis answers (lua/check.lua) ───────────────────┐
 //      open, joined   │ nothing to do: the shards exchange                                       │
@@ -17,8 +17,9 @@
 // own groups alone. When one group needs an epoch, the epoch begins at all of them. A group that was out of reach then is behind,
 // and needs the next: at once, and less and less often while that does not open it.
 //
-// Blocking calls with deadlines throughout; only this thread waits. Each step looks at what is there and goes on from that, so a
-// crash, a timeout or another node's epoch at any point is just another state to find.
+// A step makes blocking calls with deadlines and waits for nothing else: a promise of the shards and the pause before an epoch is
+// begun are states that later steps go on from. Otherwise each step looks at what is there and goes on from that, so a crash, a
+// timeout or another node's epoch at any point is just another state to find. The owner starts the thread, or makes the steps.
 //
 //   coordinator.cc           the thread, its steps, its status
 //   coordinator_look.cc      what the masters answer and what follows
@@ -43,7 +44,7 @@
 #include "cluster/epoch_check.h"
 #include "cluster/epoch_link.h"
 #include "cluster/join_lines.h"
-#include "cluster/redis_client.h"
+#include "cluster/redis_access.h"
 #include "cluster/registry.h"
 #include "cluster/terms.h"
 #include "ledger/operators.h"
@@ -61,6 +62,7 @@ struct CoordinatorSettings {
   RedisUrl url;
   bool is_solo = false;   // the registry is this node's own: no other may share the Redis
   uint64_t promised = 0;  // the highest promise of the logs at start
+  uint32_t seed = std::random_device{}();  // of the pauses that keep nodes from beginning at once
 };
 
 // What readiness, status and metrics show.
@@ -76,8 +78,8 @@ struct CoordinatorStatus {
 class Coordinator {
  public:
   // The references outlive this; `links` has one per shard. `wake_shard0` is called when changes are answered.
-  Coordinator(CoordinatorSettings settings, Registry& registry, std::vector<EpochLink*> links,
-              Clock& clock, std::function<void()> wake_shard0);
+  Coordinator(CoordinatorSettings settings, RedisAccess& redis, Registry& registry,
+              std::vector<EpochLink*> links, Clock& clock, std::function<void()> wake_shard0);
   ~Coordinator();
 
   void start();
@@ -92,9 +94,11 @@ class Coordinator {
   [[nodiscard]] std::vector<ledger::StockChange> take_changes();
   void offer_terms(std::vector<TermsOffer> offers);
 
-  // One look and what follows from it. Returns how long to wait before the next, unless woken. The thread calls it in a loop;
-  // tests call it themselves.
+  // One look and what follows from it. Returns how long to wait before the next, unless woken. The thread calls it in a loop, or
+  // an owner that has not started one; that asks take_wake().
   std::chrono::milliseconds step();
+  // Whether it was woken since the last call: the next step is due now.
+  [[nodiscard]] bool take_wake();
 
  private:
   struct Group {
@@ -112,10 +116,27 @@ class Coordinator {
     std::vector<uint64_t> last_numbers;  // by shard
   };
   using Job = std::function<ledger::StockChange()>;
+  // The promise that the shards were asked for.
+  struct Promising {
+    uint64_t epoch = 0;
+    int64_t deadline_ns = 0;
+  };
+  // What this node does when it needs an epoch that nobody has begun, from step to step.
+  struct Beginning {
+    enum class Stage : uint8_t { pausing, promising, rejoining };
+    Stage stage = Stage::pausing;
+    uint64_t above = 0;   // the new epoch's number
+    uint64_t newest = 0;  // the epoch that was seen
+    int64_t pause_until_ns = 0;
+    EpochPlan plan;  // from promising on
+  };
+  enum class Progress : uint8_t { done, failed, not_yet };
 
   // ---- the thread
   void run();
   std::chrono::milliseconds advance();
+  std::chrono::milliseconds look_again();
+  std::chrono::milliseconds soon() const;
   std::chrono::milliseconds take_part(uint64_t epoch);
   std::chrono::milliseconds wait_for_others(uint64_t epoch);
   Result<std::set<uint32_t>> find_missing(uint64_t epoch);
@@ -147,7 +168,10 @@ class Coordinator {
   bool misses_items() const;
 
   // ---- a new epoch
-  bool begin_epoch(uint64_t above);
+  std::chrono::milliseconds begin_epoch(uint64_t above, uint64_t newest);
+  std::chrono::milliseconds go_on_beginning();
+  Progress make_plan(Beginning& beginning);
+  Progress carry_out(const EpochPlan& plan);
   bool is_overtaken(uint64_t above) const;
   bool bump(const EpochPlan& plan);
   void fill(const EpochPlan& plan);
@@ -155,11 +179,11 @@ class Coordinator {
 
   // ---- promise and JOIN
   bool promise(uint64_t epoch);
-  bool wait_for_promises(uint64_t epoch);
+  bool has_promised();
   bool enter(uint64_t epoch);
   bool must_join(const Group& group, uint64_t epoch) const;
   bool join(uint64_t epoch);
-  void rejoin_open_groups(uint64_t epoch);
+  Progress rejoin_open_groups(uint64_t epoch);
   std::vector<JoinLines> lines_of_streams(uint64_t epoch) const;
   bool join_group(Group& group, uint64_t epoch, const JoinLines& lines);
   std::optional<RedisValue> send_join(const Group& group, Words words, const JoinLines& lines,
@@ -180,7 +204,7 @@ class Coordinator {
   bool may_supply();
   void purge(Group& group);
   Group& group_with(const std::string& item) {
-    return groups_[group_of(item, client_.group_count())];
+    return groups_[group_of(item, client_->group_count())];
   }
 
   // An epoch that no member fills or joins for so long is begun again.
@@ -191,7 +215,7 @@ class Coordinator {
   std::vector<EpochLink*> links_;
   Clock& clock_;
   std::function<void()> wake_shard0_;
-  RedisClient client_;
+  std::unique_ptr<ScriptCaller> client_;
   std::mt19937 random_;
 
   bool is_enrolled_ = false;
@@ -201,6 +225,8 @@ class Coordinator {
   uint64_t highest_promise_;    // that any log of this node has ever made
   uint64_t asked_promise_ = 0;  // that the shards of this process are to make
   uint64_t promised_ = 0;       // that all of them have made, durably
+  std::optional<Promising> promising_;
+  std::optional<Beginning> beginning_;
   uint64_t entered_ = 0, joined_ = 0;
   uint32_t stream_count_;  // of all nodes
   uint64_t refused_ =

@@ -18,33 +18,47 @@ constexpr unsigned kDuelBackoffMs = 20, kDuelMemberMs = 3;
 
 }  // namespace
 
-// Two nodes that see the same loss would begin two epochs; a random pause mostly leaves it to one of them. True: an epoch is
-// there, this one or another.
-bool Coordinator::begin_epoch(uint64_t above) {
+// Two nodes that see the same loss would begin two epochs; a random pause mostly leaves it to one of them.
+milliseconds Coordinator::begin_epoch(uint64_t above, uint64_t newest) {
   if (std::any_of(groups_.begin(), groups_.end(),
                   [](const Group& group) { return group.check.is_fenced(); }))
     end_if_retired();
   const unsigned members = stream_count_ / settings_.shard_count;
-  std::this_thread::sleep_for(milliseconds(random_() % (kDuelBackoffMs + members * kDuelMemberMs)));
-  if (!look()) return false;
-  if (is_overtaken(above)) return true;
-  if (!enroll()) return false;
-  Result<EpochPlan> plan =
-      registry_.begin_epoch(settings_.node, std::max({above, highest_promise_, newest_epoch()}));
-  if (!plan) return fail("no epoch can be begun: " + plan.error().message);
+  const int64_t pause_ms = random_() % (kDuelBackoffMs + members * kDuelMemberMs);
+  beginning_ = Beginning{.above = above,
+                         .newest = newest,
+                         .pause_until_ns = clock_.now().boot_ns + pause_ms * kMillisecond};
+  return go_on_beginning();
+}
+
+// Number and plan from the registry, and the promise. Done when another epoch is there.
+Coordinator::Progress Coordinator::make_plan(Beginning& beginning) {
+  if (!look()) return Progress::failed;
+  if (is_overtaken(beginning.above)) return Progress::done;
+  if (!enroll()) return Progress::failed;
+  Result<EpochPlan> plan = registry_.begin_epoch(
+      settings_.node, std::max({beginning.above, highest_promise_, newest_epoch()}));
+  if (!plan) return fail("no epoch can be begun: " + plan.error().message), Progress::failed;
   // Again, because the registry lets one node after the other in, and another may have begun an epoch meanwhile. A number that
   // is not used costs nothing; an epoch that is pushed aside costs every member a commit.
-  if (!look()) return false;
-  if (is_overtaken(above)) return true;
-  if (!promise(plan->epoch)) return false;
+  if (!look()) return Progress::failed;
+  if (is_overtaken(beginning.above)) return Progress::done;
+  beginning.plan = std::move(*plan);
+  beginning.stage = Beginning::Stage::promising;
+  if (promise(beginning.plan.epoch)) return carry_out(beginning.plan);
+  return promising_ ? Progress::not_yet : Progress::failed;
+}
+
+// The shards have promised the epoch. Done when it is there, or another one.
+Coordinator::Progress Coordinator::carry_out(const EpochPlan& plan) {
   be_patient();
-  if (!bump(*plan)) return true;
+  if (!bump(plan)) return Progress::done;
   {
     const std::lock_guard lock(mutex_);
     ++status_.epochs_begun;
   }
-  fill(*plan);
-  return enter(plan->epoch) && join(plan->epoch);
+  fill(plan);
+  return enter(plan.epoch) && join(plan.epoch) ? Progress::done : Progress::failed;
 }
 
 bool Coordinator::is_overtaken(uint64_t above) const {
@@ -74,7 +88,7 @@ bool Coordinator::bump(const EpochPlan& plan) {
 
 // Sends what the registry knows. A group that cannot be filled does not open, and needs another epoch.
 void Coordinator::fill(const EpochPlan& plan) {
-  const std::vector<JoinLines> lines = lines_of_plan(plan, client_.group_count());
+  const std::vector<JoinLines> lines = lines_of_plan(plan, client_->group_count());
   const Words head{std::to_string(plan.epoch), "*", "0", "0.0", "0"};
   for (uint32_t number = 0; number < groups_.size(); ++number) {
     Group& group = groups_[number];

@@ -153,10 +153,10 @@ void Coordinator::send_supplies() {
   if (!supplies || !may_supply()) return;
   std::vector<std::vector<Supply>> of_groups(groups_.size());
   for (const Supply& supply : *supplies)
-    of_groups[group_of(supply.item, client_.group_count())].push_back(supply);
+    of_groups[group_of(supply.item, client_->group_count())].push_back(supply);
   for (uint32_t number = 0; number < groups_.size(); ++number)
     if (Group& group = groups_[number]; can_take(group))
-      group.needs_supplies = !supply(client_, group.open, of_groups[number]);
+      group.needs_supplies = !supply(*client_, group.open, of_groups[number]);
 }
 
 // A node that was taken out may have been presumed to hold no more than it did then, and perhaps it alone still uses this Redis:
@@ -170,7 +170,7 @@ bool Coordinator::may_supply() {
 // be taken for removed.
 void Coordinator::purge(Group& group) {
   const auto number = static_cast<uint32_t>(&group - groups_.data());
-  if (group.purged == group.open || client_.server(number).is_asking) return;
+  if (group.purged == group.open || client_->server(number).is_asking) return;
   Result<RedisValue> answer = call(group, Script::purge, {std::to_string(group.open), "500"});
   if (answer && answer->values.size() == 2 && answer->values[1].integer == 0)
     group.purged = group.open;

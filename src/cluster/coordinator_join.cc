@@ -10,15 +10,13 @@
 namespace stampede::cluster {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr int64_t kPromiseNs = 10 * kSecond;  // for the logs' disks
-constexpr milliseconds kPromisePoll{10};      // should a wake-up be missed
 constexpr size_t kItemsPerChunk = 500;
 
 }  // namespace
 
-// True when every shard of this process has promised the epoch, durably.
+// True when every shard of this process has promised the epoch, durably. Otherwise it cannot be promised, or promising_ says that
+// it is under way: then a later step goes on.
 bool Coordinator::promise(uint64_t epoch) {
   // A higher one may be promised by some shards, though not yet by all.
   if (epoch < highest_promise_) return false;
@@ -26,26 +24,23 @@ bool Coordinator::promise(uint64_t epoch) {
   highest_promise_ = asked_promise_ = epoch;
   for (Group& group : groups_) group.open = 0;
   assign();
-  return wait_for_promises(epoch);
+  promising_ = Promising{.epoch = epoch, .deadline_ns = clock_.now().boot_ns + kPromiseNs};
+  return has_promised();
 }
 
-bool Coordinator::wait_for_promises(uint64_t epoch) {
-  const int64_t deadline_ns = clock_.now().boot_ns + kPromiseNs;
-  const auto is_there = [&] {
-    return std::all_of(links_.begin(), links_.end(),
-                       [&](const EpochLink* link) { return link->promised() >= epoch; });
-  };
-  while (!is_there()) {
-    if (is_stopping()) return false;
-    if (clock_.now().boot_ns >= deadline_ns)
-      return fail("the promise of epoch " + std::to_string(epoch) +
-                  " does not become durable: is the disk full?");
-    std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, kPromisePoll, [&] { return is_woken_; });
-    is_woken_ = false;
-  }
-  promised_ = epoch;
-  return true;
+// Whether the promise that is under way is made; it ends also when that takes too long.
+bool Coordinator::has_promised() {
+  const uint64_t epoch = promising_->epoch;
+  const bool is_there = std::all_of(links_.begin(), links_.end(), [&](const EpochLink* link) {
+    return link->promised() >= epoch;
+  });
+  const bool is_late = !is_there && clock_.now().boot_ns >= promising_->deadline_ns;
+  if (is_there || is_late) promising_.reset();
+  if (is_late)
+    return fail("the promise of epoch " + std::to_string(epoch) +
+                " does not become durable: is the disk full?");
+  if (is_there) promised_ = epoch;
+  return is_there;
 }
 
 // A node that the registry refuses begins another epoch at its next step: it was deactivated, or the plan has changed.
@@ -87,7 +82,7 @@ bool Coordinator::join(uint64_t epoch) {
 }
 
 // A restarted node takes part again in the groups with which nothing is wrong.
-void Coordinator::rejoin_open_groups(uint64_t epoch) {
+Coordinator::Progress Coordinator::rejoin_open_groups(uint64_t epoch) {
   for (Group& group : groups_) {
     const bool is_sound =
         group.check.is_in(epoch) && group.check.is_open() && !needs_new_epoch(group.check, false);
@@ -95,9 +90,11 @@ void Coordinator::rejoin_open_groups(uint64_t epoch) {
   }
   const bool must_join_some = std::any_of(
       groups_.begin(), groups_.end(), [&](const Group& group) { return must_join(group, epoch); });
-  if (!must_join_some || !promise(epoch)) return;
-  (void)join(epoch);
-  open_groups(epoch, true);
+  if (must_join_some && promise(epoch)) {
+    (void)join(epoch);
+    open_groups(epoch, true);
+  }
+  return promising_ ? Progress::not_yet : Progress::failed;
 }
 
 // What every stream has of the items of each group, as it promised the epoch.

@@ -24,9 +24,9 @@ bool Coordinator::connect() {
   const int64_t now_ns = clock_.now().boot_ns;
   if (now_ns - asked_masters_ns_ >= kAskMastersNs) {
     asked_masters_ns_ = now_ns;
-    if (client_.has_moved()) client_.disconnect();
+    if (client_->has_moved()) client_->disconnect();
   }
-  const Status connected = client_.connect();
+  const Status connected = client_->connect();
   unreached_ = connected ? "" : connected.error().message;
   return true;
 }
@@ -60,7 +60,7 @@ bool Coordinator::look() {
   if (is_beat) last_beat_ns_ = now_ns;
   bool has_seen = false;
   for (uint32_t number = 0; number < groups_.size(); ++number) has_seen |= look_at(number, is_beat);
-  if (client_.servers() != assigned_servers_) assign();
+  if (client_->servers() != assigned_servers_) assign();
   return has_seen || fail(unreached_);
 }
 
@@ -68,9 +68,9 @@ bool Coordinator::look() {
 bool Coordinator::look_at(uint32_t number, bool is_beat) {
   EpochCheck& check = groups_[number].check;
   check = {};
-  if (!client_.is_connected(number)) return false;
+  if (!client_->is_connected(number)) return false;
   const Result<RedisValue> answer =
-      client_.call(number, Script::check, {std::to_string(settings_.node), is_beat ? "1" : "0"});
+      client_->call(number, Script::check, {std::to_string(settings_.node), is_beat ? "1" : "0"});
   if (!answer) {
     unreached_ = answer.error().message;
     return false;
@@ -78,7 +78,7 @@ bool Coordinator::look_at(uint32_t number, bool is_beat) {
   Result<EpochCheck> parsed = parse_check(*answer);
   if (!parsed) {
     unreached_ = parsed.error().message;
-    client_.disconnect(number);
+    client_->disconnect(number);
     return false;
   }
   check = std::move(*parsed);

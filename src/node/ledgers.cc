@@ -81,7 +81,7 @@ void SharedLedgers::complete() {
                                    .url = *settings_.redis,
                                    .is_solo = join_.is_solo(),
                                    .promised = promised},
-      join_.registry(), links, clock_,
+      cluster::real_redis(), join_.registry(), links, clock_,
       [this] { process_.doorbells[0]->ring(); });
   coordinator_->offer_terms(join_.take_open_offers());
   operators_ = std::make_unique<cluster::RedisOperators>(*ledgers_[0], *coordinator_);

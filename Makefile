@@ -33,6 +33,8 @@ WORLD_SRCS := $(wildcard test/world/*.cc)
 # The simulator: its parts, their own tests, and the program.
 SIM_SRCS  := $(filter-out test/sim/main.cc %_test.cc,$(wildcard test/sim/*.cc))
 SIM_TESTS := $(wildcard test/sim/*_test.cc)
+# The ledger's scripts are run by the Lua that runs them inside Redis.
+SIM_LDLIBS := -llua5.1
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))

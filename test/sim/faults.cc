@@ -15,6 +15,7 @@ FileKind kind_of(std::string_view path) {
 }
 
 Outcome Faults::meet(Call call, FileKind kind) {
+  if (is_paused_) return {};
   for (auto fault = waiting_.begin(); fault != waiting_.end(); ++fault) {
     const bool fits = fault->call == call && (!fault->kind || *fault->kind == kind);
     if (!fits) continue;

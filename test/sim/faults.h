@@ -59,6 +59,8 @@ class Faults {
 
   void add(const Fault& fault) { waiting_.push_back(fault); }
   void heal() { waiting_.clear(); }
+  // Meanwhile nothing is met.
+  void set_paused(bool is_paused) { is_paused_ = is_paused; }
   bool is_empty() const { return waiting_.empty(); }
   // How many calls a fault has met so far.
   uint64_t met() const { return met_; }
@@ -70,6 +72,7 @@ class Faults {
   std::function<void(int64_t)> stall_;
   std::vector<Fault> waiting_;
   uint64_t met_ = 0;
+  bool is_paused_ = false;
 };
 
 }  // namespace stampede::sim

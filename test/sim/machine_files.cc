@@ -47,19 +47,19 @@ bool MachineFiles::owns(std::string_view path) const {
 
 void MachineFiles::kill(Random& random) {
   if (has_ended_) return;
-  for (InFlight* const write : in_flight_) write->on_kill(random);
-  end();
+  end([&](InFlight& write) { write.on_kill(random); });
 }
 
 void MachineFiles::cut_power(Random& random) {
-  if (!has_ended_) {
-    for (InFlight* const write : in_flight_) write->on_power_cut(random);
-    end();
-  }
+  if (!has_ended_) end([&](InFlight& write) { write.on_power_cut(random); });
   if (!cut_seed_) cut_seed_ = random();
 }
 
-void MachineFiles::end() {
+void MachineFiles::end(const std::function<void(InFlight&)>& tell) {
+  // What these write now is what was under way, not calls that faults wait for.
+  faults_.set_paused(true);
+  for (InFlight* const write : in_flight_) tell(*write);
+  faults_.set_paused(false);
   has_ended_ = true;
   names_at_end_ = names_.pending();
 }
@@ -186,11 +186,12 @@ ssize_t MachineFiles::write(const OpenFile& open, int fd, const void* from, size
 ssize_t MachineFiles::put(const OpenFile& open, int fd, const void* from, size_t bytes,
                           off_t offset) {
   const auto at = static_cast<uint64_t>(offset);
-  before_write(open.file, at, bytes);
+  const bool is_durable = (open.flags & O_DSYNC) != 0 && !has_ended_;
+  if (!is_durable) before_write(open.file, at, bytes);
   const ssize_t done = __real_pwrite(fd, from, bytes, offset);
   if (done <= 0) return done;
   open.file->note_written(at, static_cast<uint64_t>(done));
-  if ((open.flags & O_DSYNC) == 0 || has_ended_) return done;
+  if (!is_durable) return done;
   names_.sync_data(*open.file);
   open.file->sync(at, static_cast<uint64_t>(done));
   return done;

@@ -122,7 +122,7 @@ class MachineFiles {
 
   int open_file(const std::string& path, int flags, mode_t mode, OpenFile& opened);
   int fault_of_open(const std::string& path, int flags, bool is_new);
-  void end();
+  void end(const std::function<void(InFlight&)>& tell);
   void lose_what_is_not_durable();
   void before_write(const StoredFilePtr& file, uint64_t offset, uint64_t bytes);
   void before_size(const StoredFilePtr& file, uint64_t size);

@@ -36,12 +36,15 @@ struct StoredFile::Fate {
 };
 
 void StoredFile::save(uint64_t offset, uint64_t bytes) {
-  const uint64_t end = std::min(offset + bytes, durable_size_);
-  for (uint64_t sector = sector_of(offset); sector < sectors_up_to(end); ++sector) {
+  const uint64_t first = sector_of(offset);
+  const uint64_t last = sectors_up_to(std::min(offset + bytes, durable_size_));
+  if (first >= last) return;
+  std::vector<std::byte> before = read(first * kSectorBytes, (last - first) * kSectorBytes);
+  before.resize((last - first) * kSectorBytes);
+  for (uint64_t sector = first; sector < last; ++sector) {
     const auto [place, is_first] = saved_.try_emplace(sector);
-    if (!is_first) continue;
-    const std::vector<std::byte> before = read(sector * kSectorBytes, kSectorBytes);
-    std::ranges::copy(before, place->second.begin());
+    const auto from = before.begin() + static_cast<ptrdiff_t>((sector - first) * kSectorBytes);
+    if (is_first) std::copy_n(from, kSectorBytes, place->second.begin());
   }
 }
 

@@ -11,6 +11,7 @@
 // whether it has one, is not its business (stored_names.h).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -9,7 +9,8 @@
 // A process that has ended finds its write done, so that its objects can be taken apart: nothing that it does then reaches
 // anybody.
 //
-// One thread. Its owner turns the clock to due_ns() and calls settle() then; poll() does so too.
+// One thread. Its owner turns the clock to due_ns() and calls settle() then (MachineFiles has both for all of a machine's
+// disks); poll() settles too.
 #pragma once
 
 #include <optional>
@@ -33,7 +34,7 @@ struct DiskSpeed {
 // What plan_disk() would find on a disk that can do everything.
 orderlog::DiskPlan disk_plan(orderlog::Durability durability);
 
-class SimDisk final : public orderlog::Disk, private InFlight {
+class SimDisk final : public orderlog::Disk, public InFlight {
  public:
   // All outlive the disk. The same seed makes the same times.
   SimDisk(Clock& clock, MachineFiles& machine, uint64_t seed, const DiskSpeed& speed = {});
@@ -43,13 +44,9 @@ class SimDisk final : public orderlog::Disk, private InFlight {
 
   // ---- its owner ----
 
-  // When the write in flight will be done (boot time); nullopt: none is.
-  [[nodiscard]] std::optional<int64_t> due_ns() const;
-  // Does what is due.
-  void settle();
-  // The write in flight, or the next one, takes so much longer. The writer's watchdog ends the process at
-  // bounds::log_write_watchdog_ms.
-  void stall(int64_t ns);
+  [[nodiscard]] std::optional<int64_t> due_ns() const override;
+  void settle() override;
+  void stall(int64_t ns) override;
   // The next write ends with this errno. EINTR and EAGAIN: it never began. Otherwise any of its sectors may be written.
   void fail_next(int error) { next_error_ = error; }
   // The next write ends when some of its first sectors are written, and says so.

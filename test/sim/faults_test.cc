@@ -1,6 +1,7 @@
 // What goes wrong with files: each call, each kind, in its turn.
 #include "faults.h"
 
+#include "damage.h"
 #include "directory.h"
 #include "files.h"
 #include "orderlog/files.h"
@@ -13,6 +14,7 @@
 #include <array>
 #include <cerrno>
 #include <string>
+#include <vector>
 
 namespace stampede::sim {
 namespace {
@@ -135,6 +137,82 @@ TEST_CASE("O_DIRECT wants whole sectors") {
   CHECK(errno == EINVAL);
   CHECK(::pwrite(file.fd(), bytes.data(), 512, 100) == -1);
   CHECK(::pread(file.fd(), bytes.data() + 1, 512, 0) == -1);
+}
+
+TEST_CASE("what a failed sync has lost is not saved by the next one") {
+  int back = 0, kept = 0;
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
+    Rig rig;
+    Random random(seed);
+    const orderlog::File file(rig.open("snapshot-1"));
+    CHECK(rig.write(file, 1'024) == 1'024);
+    CHECK(::fdatasync(file.fd()) == 0);
+    CHECK(::pwrite(file.fd(), "new", 3, 0) == 3);
+    rig.machine->fail({.call = Call::sync, .error = EIO});
+    CHECK(::fdatasync(file.fd()) == -1);
+    CHECK(::pwrite(file.fd(), "new", 3, 512) == 3);
+    CHECK(::fdatasync(file.fd()) == 0);
+    rig.machine->cut_power(random);
+    rig.files.restore(*rig.machine);
+    const orderlog::File found(rig.open("snapshot-1"));
+    char first = 0, second = 0;
+    CHECK(::pread(found.fd(), &first, 1, 0) == 1);
+    CHECK(::pread(found.fd(), &second, 1, 512) == 1);
+    CHECK(second == 'n');
+    ++(first == 'n' ? kept : back);
+  }
+  CHECK(back > 0);
+  CHECK(kept > 0);
+}
+
+TEST_CASE("what a failed sync has lost is safe once it is written and synced again") {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    CAPTURE(seed);
+    Rig rig;
+    Random random(seed);
+    const orderlog::File file(rig.open("snapshot-1"));
+    CHECK(rig.write(file, 1'024) == 1'024);
+    rig.machine->fail({.call = Call::sync, .error = EIO});
+    CHECK(::fdatasync(file.fd()) == -1);
+    CHECK(rig.write(file, 1'024) == 1'024);
+    CHECK(::fdatasync(file.fd()) == 0);
+    rig.machine->cut_power(random);
+    rig.files.restore(*rig.machine);
+    CHECK(rig.machine->find(rig.root + "/snapshot-1")->read(0, 2'000) ==
+          std::vector<std::byte>(1'024, std::byte{'x'}));
+  }
+}
+
+TEST_CASE("damage changes the file of its kind durably and nothing else") {
+  uint64_t done = 0;
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
+    CAPTURE(seed);
+    Rig rig;
+    Random random(seed);
+    for (const char* const name : {"manifest", "0000000001.log", "snapshot-0000000001"}) {
+      const orderlog::File file(rig.open(name));
+      for (off_t at = 0; at < 4'096; at += 512)
+        CHECK(::pwrite(file.fd(), std::string(512, static_cast<char>('a' + at / 512)).data(), 512,
+                       at) == 512);
+      CHECK(::fsync(file.fd()) == 0);
+    }
+    const uint64_t before = digest_of(rig.root);
+    const auto what =
+        damage(*rig.machine, FileKind::segment, static_cast<Damage>(seed % kDamages), random);
+    CHECK((digest_of(rig.root) != before) == what.has_value());
+    const uint64_t after = digest_of(rig.root);
+    rig.machine->cut_power(random);
+    rig.files.restore(*rig.machine);
+    CHECK(digest_of(rig.root) == after);
+    if (!what) continue;
+    CHECK(what->starts_with("0000000001.log: "));
+    ++done;
+  }
+  CHECK(done > 100);
+  Rig rig;
+  Random random(1);
+  CHECK(!damage(*rig.machine, FileKind::manifest, Damage::remove, random));
 }
 
 TEST_SUITE_END();

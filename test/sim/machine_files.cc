@@ -137,6 +137,24 @@ bool MachineFiles::has_room_for_a_name() {
   return false;
 }
 
+// ---- its disks
+
+std::optional<int64_t> MachineFiles::due_ns() const {
+  std::optional<int64_t> first;
+  for (const InFlight* const write : in_flight_)
+    if (const std::optional<int64_t> due = write->due_ns(); due && (!first || *due < *first))
+      first = due;
+  return first;
+}
+
+void MachineFiles::settle_writes() {
+  for (InFlight* const write : in_flight_) write->settle();
+}
+
+void MachineFiles::stall_writes(int64_t ns) {
+  for (InFlight* const write : in_flight_) write->stall(ns);
+}
+
 // ---- calls
 
 int MachineFiles::open(const std::string& path, int flags, mode_t mode, OpenFile& opened) {
@@ -201,6 +219,7 @@ int MachineFiles::sync(const OpenFile& open, bool is_data_only) {
   const bool is_directory = open.file == nullptr;
   const FileKind kind = is_directory ? FileKind::directory : kind_of(open.path);
   const Outcome met = faults_.meet(is_directory ? Call::sync_directory : Call::sync, kind);
+  if (met.error != 0 && !is_directory && !has_ended_) open.file->fail_sync();
   if (met.error != 0) return failed(met.error);
   if (has_ended_) return 0;
   if (is_directory) {

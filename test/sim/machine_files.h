@@ -43,10 +43,17 @@ struct OpenFile {
   int flags = 0;
 };
 
-// A write that goes on while the process does something else (disk.h). Told at the end, before the files are frozen.
+// Writes that go on while the process does something else (disk.h).
 class InFlight {
  public:
   virtual ~InFlight() = default;
+  // When the next one is done (boot time); nullopt: none is under way.
+  virtual std::optional<int64_t> due_ns() const = 0;
+  // Does what is due.
+  virtual void settle() = 0;
+  // The one under way, or the next one, takes so much longer.
+  virtual void stall(int64_t ns) = 0;
+  // The process has ended; its files are not frozen yet.
   virtual void on_power_cut(Random& random) = 0;
   virtual void on_kill(Random& random) = 0;
 };
@@ -89,6 +96,14 @@ class MachineFiles {
   void heal();
   bool has_faults() const { return !faults_.is_empty() || full_error_ != 0; }
   uint64_t faults_met() const { return faults_.met() + times_full_; }
+
+  // ---- its disks ----
+
+  // When the next of their writes is done; nullopt: none is under way. Its owner turns the clock there and settles.
+  std::optional<int64_t> due_ns() const;
+  void settle_writes();
+  // The writes under way, or the next ones, take so much longer. A log's writer gives up at bounds::log_write_watchdog_ms.
+  void stall_writes(int64_t ns);
 
   // ---- what stands beside ----
 

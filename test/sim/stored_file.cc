@@ -38,6 +38,12 @@ struct StoredFile::Fate {
 void StoredFile::save(uint64_t offset, uint64_t bytes) {
   const uint64_t first = sector_of(offset);
   const uint64_t last = sectors_up_to(std::min(offset + bytes, durable_size_));
+  // Dirty again, and what is on the disk is known.
+  while (!lost_.empty()) {
+    const auto lost = lost_.lower_bound(first);
+    if (lost == lost_.end() || lost->first >= sectors_up_to(offset + bytes)) break;
+    saved_.insert(lost_.extract(lost));
+  }
   if (first >= last) return;
   std::vector<std::byte> before = read(first * kSectorBytes, (last - first) * kSectorBytes);
   before.resize((last - first) * kSectorBytes);
@@ -57,9 +63,17 @@ void StoredFile::sync() {
   durable_size_ = size_;
 }
 
+void StoredFile::fail_sync() {
+  for (uint64_t sector = sectors_up_to(durable_size_); sector < sectors_up_to(size_); ++sector)
+    saved_.try_emplace(sector);
+  lost_.merge(saved_);
+  saved_.clear();
+}
+
 void StoredFile::sync(uint64_t offset, uint64_t bytes) {
   const uint64_t first = sector_of(offset), last = sectors_up_to(offset + bytes);
-  saved_.erase(saved_.lower_bound(first), saved_.lower_bound(last));
+  for (Sectors* const sectors : {&saved_, &lost_})
+    sectors->erase(sectors->lower_bound(first), sectors->lower_bound(last));
   // The size goes with it, but not what was written elsewhere: there the disk still has zeros.
   for (uint64_t sector = sectors_up_to(durable_size_); sector < sectors_up_to(size_); ++sector)
     if (sector < first || sector >= last) saved_.try_emplace(sector);
@@ -79,6 +93,8 @@ StoredFile::Fate StoredFile::decide(Random& random) const {
 
 void StoredFile::cut(Random& random) {
   if (is_durable()) return;
+  saved_.merge(lost_);
+  lost_.clear();
   const Fate fate = decide(random);
   const uint64_t appended_from = sectors_up_to(durable_size_);
   const uint64_t appended_to = sectors_up_to(std::min(size_, fate.size));

@@ -38,7 +38,7 @@ class StoredFile {
   const std::string& path() const { return path_; }
   void set_path(std::string path) { path_ = std::move(path); }
   uint64_t size() const { return size_; }
-  bool is_durable() const { return saved_.empty() && size_ == durable_size_; }
+  bool is_durable() const { return saved_.empty() && lost_.empty() && size_ == durable_size_; }
 
   // Before bytes are overwritten, and once they are. The caller does the writing.
   void save(uint64_t offset, uint64_t bytes);
@@ -47,8 +47,11 @@ class StoredFile {
   void save_for_size(uint64_t size);
   void note_size(uint64_t size) { size_ = size; }
 
-  // Everything is durable (fsync, fdatasync).
+  // Everything is durable (fsync, fdatasync), but for what an earlier sync lost.
   void sync();
+  // A sync failed. The kernel holds clean what it could not write: reading shows it, no later sync writes it, and a power cut
+  // may bring back what the disk has, until it is written anew.
+  void fail_sync();
   // These bytes are, and the size (a write with O_DSYNC).
   void sync(uint64_t offset, uint64_t bytes);
 
@@ -63,6 +66,8 @@ class StoredFile {
  private:
   using Sector = std::array<std::byte, kSectorBytes>;
 
+  using Sectors = std::map<uint64_t, Sector>;
+
   struct Fate;
   Fate decide(Random& random) const;
   void put_sector(uint64_t sector, const Sector& bytes, uint64_t end);
@@ -71,8 +76,9 @@ class StoredFile {
   std::string path_;
   uint64_t size_;
   uint64_t durable_size_;
-  std::map<uint64_t, Sector> saved_;  // durable bytes that were overwritten or cut off since
-  orderlog::File file_;               // for ourselves, opened when it is needed first
+  Sectors saved_;        // durable bytes that were overwritten or cut off since
+  Sectors lost_;         // the same, where a sync failed
+  orderlog::File file_;  // for ourselves, opened when it is needed first
 };
 
 using StoredFilePtr = std::shared_ptr<StoredFile>;

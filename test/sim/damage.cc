@@ -24,22 +24,22 @@ uint64_t draw_offset(const Bytes& bytes, Random& random) {
   const auto last = std::find_if(bytes.rbegin(), bytes.rend(),
                                  [](std::byte byte) { return byte != std::byte{0}; });
   const auto used = static_cast<uint64_t>(bytes.rend() - last);
-  return below(random, used == 0 || one_in(random, 8) ? bytes.size() : used);
+  return random.below(used == 0 || random.chance(0.12) ? bytes.size() : used);
 }
 
 void change(Bytes& bytes, uint64_t offset, Damage how, Random& random) {
   if (how == Damage::flip_bit) {
-    bytes[offset] ^= std::byte{1} << below(random, 8);
+    bytes[offset] ^= std::byte{1} << random.below(8);
     return;
   }
   const uint64_t first = offset / kSectorBytes * kSectorBytes;
   const uint64_t last = std::min(first + kSectorBytes, bytes.size());
-  const uint64_t other = below(random, (bytes.size() + kSectorBytes - 1) / kSectorBytes);
+  const uint64_t other = random.below((bytes.size() + kSectorBytes - 1) / kSectorBytes);
   const Bytes before = bytes;
   for (uint64_t at = first; at < last; ++at) {
     const uint64_t from = std::min(other * kSectorBytes + (at - first), bytes.size() - 1);
     if (how == Damage::blank_sector) bytes[at] = std::byte{0};
-    if (how == Damage::garble_sector) bytes[at] = static_cast<std::byte>(random());
+    if (how == Damage::garble_sector) bytes[at] = static_cast<std::byte>(random.next());
     if (how == Damage::older_sector) bytes[at] = before[from];
   }
 }
@@ -69,7 +69,7 @@ std::optional<std::string> damage(MachineFiles& machine, FileKind kind, Damage h
   CHECK(!machine.has_ended());
   const std::vector<std::string> paths = candidates(machine, kind);
   if (paths.empty()) return std::nullopt;
-  const std::string& path = paths[below(random, paths.size())];
+  const std::string& path = paths[random.below(paths.size())];
   const std::string what = path.substr(machine.root().size() + 1) + ": " + name_of(how);
   if (how == Damage::remove) {
     machine.remove_durably(path);

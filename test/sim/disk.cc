@@ -66,11 +66,11 @@ void SimDisk::submit(int fd, uint64_t offset, std::span<const std::byte> bytes) 
 }
 
 int64_t SimDisk::draw_ns() {
-  const bool is_slow = speed_.slow_one_in > 0 && one_in(random_, speed_.slow_one_in);
+  const bool is_slow = speed_.slow_one_in > 0 && random_.below(speed_.slow_one_in) == 0;
   const int64_t low = is_slow ? speed_.ns_max : speed_.ns_min;
   const int64_t high = is_slow ? std::max(speed_.slow_ns_max, low) : speed_.ns_max;
   return static_cast<int64_t>(
-      between(random_, static_cast<uint64_t>(low), static_cast<uint64_t>(high)));
+      random_.between(static_cast<uint64_t>(low), static_cast<uint64_t>(high)));
 }
 
 std::optional<int64_t> SimDisk::poll() {
@@ -91,7 +91,7 @@ int64_t SimDisk::perform() {
     put_any(random_);
     return -error;
   }
-  if (std::exchange(is_next_short_, false)) return put(0, below(random_, sectors()));
+  if (std::exchange(is_next_short_, false)) return put(0, random_.below(sectors()));
   return put(0, sectors());
 }
 
@@ -107,15 +107,15 @@ int64_t SimDisk::put(uint64_t first_sector, uint64_t sectors) {
 
 // Each sector or not.
 void SimDisk::put_any(Random& random) {
-  const uint64_t written_of_16 = below(random, 17);
+  const uint64_t written_of_16 = random.below(17);
   for (uint64_t sector = 0; sector < sectors(); ++sector)
-    if (below(random, 16) < written_of_16) (void)put(sector, 1);
+    if (random.below(16) < written_of_16) (void)put(sector, 1);
 }
 
 void SimDisk::on_power_cut(Random& random) {
   settle();
   if (write_.bytes.empty()) return;
-  const uint64_t kind = below(random, 4);
+  const uint64_t kind = random.below(4);
   if (kind == 0) (void)put(0, sectors());
   if (kind > 1) put_any(random);
   end(static_cast<int64_t>(write_.bytes.size()));
@@ -124,9 +124,9 @@ void SimDisk::on_power_cut(Random& random) {
 void SimDisk::on_kill(Random& random) {
   settle();
   if (write_.bytes.empty()) return;
-  const uint64_t kind = below(random, 3);
+  const uint64_t kind = random.below(3);
   if (kind == 0) (void)put(0, sectors());
-  if (kind == 1) (void)put(0, below(random, sectors() + 1));
+  if (kind == 1) (void)put(0, random.below(sectors() + 1));
   end(static_cast<int64_t>(write_.bytes.size()));
 }
 

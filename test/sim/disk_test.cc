@@ -86,7 +86,7 @@ class Life {
   Life(Machine& machine, orderlog::Durability durability, const orderlog::Position& start)
       : machine_(machine),
         plan_(disk_plan(durability)),
-        disk_(machine.clock, *machine.files, machine.random()),
+        disk_(machine.clock, *machine.files, machine.random.next()),
         keeper_(plan_.open_flags, maker_, nullptr),
         segments_(keeper_.add(stream(machine), start.segment, start.segment)) {
     CHECK(keeper_.open());
@@ -103,10 +103,10 @@ class Life {
   void turn() {
     const Moment now = machine_.clock.now();
     writer_->poll(now);
-    if (!one_in(machine_.random, 3)) append();
+    if (machine_.random.chance(0.7)) append();
     writer_->start_write(now);
-    if (one_in(machine_.random, 2)) keeper_.prepare_some();
-    machine_.clock.advance(static_cast<int64_t>(below(machine_.random, kMillisecond)));
+    if (machine_.random.chance(0.5)) keeper_.prepare_some();
+    machine_.clock.advance(static_cast<int64_t>(machine_.random.below(kMillisecond)));
   }
   void append(const orderlog::Record& record = orderlog::Supply{.item = 5, .supplied = 9}) {
     if (writer_->room_for_new_orders() > 100) writer_->append(record);
@@ -139,9 +139,9 @@ int lost_in(uint64_t seed, orderlog::Durability durability, int lives) {
     {
       Life process(machine, durability, start);
       if (life > 0) process.append(orderlog::Recovery{});
-      for (uint64_t turns = below(machine.random, 400); turns > 0; --turns) process.turn();
+      for (uint64_t turns = machine.random.below(400); turns > 0; --turns) process.turn();
       told = std::max(told, process.durable());
-      if (one_in(machine.random, 3))
+      if (machine.random.chance(0.33))
         machine.files->kill(machine.random);
       else
         machine.files->cut_power(machine.random);

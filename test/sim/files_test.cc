@@ -332,10 +332,10 @@ TEST_CASE("random writes come back as they were synced or as they were") {
     std::string durable(kBytes, 'a'), now = durable;
     rig.make("file", durable);
     for (int step = 0; step < 20; ++step) {
-      const size_t at = below(rig.random, kBytes), bytes = between(rig.random, 1, kBytes - at);
+      const size_t at = rig.random.below(kBytes), bytes = rig.random.between(1, kBytes - at);
       const std::string text(bytes, static_cast<char>('b' + step));
       now.replace(at, bytes, text);
-      const uint64_t kind = below(rig.random, 8);
+      const uint64_t kind = rig.random.below(8);
       rig.overwrite("file", at, text, kind == 0 ? O_DSYNC : 0);
       // A sector is written whole.
       const size_t first = at / kSectorBytes * kSectorBytes;

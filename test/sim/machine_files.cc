@@ -52,7 +52,7 @@ void MachineFiles::kill(Random& random) {
 
 void MachineFiles::cut_power(Random& random) {
   if (!has_ended_) end([&](InFlight& write) { write.on_power_cut(random); });
-  if (!cut_seed_) cut_seed_ = random();
+  if (!cut_seed_) cut_seed_ = random.next();
 }
 
 void MachineFiles::end(const std::function<void(InFlight&)>& tell) {
@@ -81,9 +81,9 @@ void MachineFiles::restore() {
 void MachineFiles::lose_what_is_not_durable() {
   Random random(*cut_seed_);
   const uint64_t pending = names_.pending();
-  const uint64_t kept = one_in(random, 4)   ? 0
-                        : one_in(random, 3) ? pending
-                                            : between(random, 0, pending);
+  const uint64_t kept = random.chance(0.25)   ? 0
+                        : random.chance(0.33) ? pending
+                                              : random.between(0, pending);
   names_.take_back(kept);
   names_.sync_all();
   names_.for_each([&](StoredFile& file) { file.cut(random); });

@@ -27,8 +27,8 @@
 #include <string>
 #include <vector>
 
-#include "chance.h"
 #include "faults.h"
+#include "random.h"
 #include "stored_names.h"
 
 namespace stampede::sim {

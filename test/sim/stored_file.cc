@@ -30,7 +30,7 @@ struct StoredFile::Fate {
   uint64_t new_of_16;  // mixed: so many of 16 sectors are as they are now
 
   bool is_new(Random& random) const {
-    if (kind == Kind::mixed) return below(random, 16) < new_of_16;
+    if (kind == Kind::mixed) return random.below(16) < new_of_16;
     return kind == Kind::as_now;
   }
 };
@@ -82,13 +82,13 @@ void StoredFile::sync(uint64_t offset, uint64_t bytes) {
 }
 
 StoredFile::Fate StoredFile::decide(Random& random) const {
-  const uint64_t kind = below(random, 4);
+  const uint64_t kind = random.below(4);
   if (kind == 0) return {Fate::Kind::as_before, durable_size_, 0};
   if (kind == 1) return {Fate::Kind::as_now, size_, 16};
-  uint64_t size = one_in(random, 2) ? size_ : durable_size_;
-  if (one_in(random, 2))
-    size = between(random, std::min(size_, durable_size_), std::max(size_, durable_size_));
-  return {Fate::Kind::mixed, size, below(random, 17)};
+  uint64_t size = random.chance(0.5) ? size_ : durable_size_;
+  if (random.chance(0.5))
+    size = random.between(std::min(size_, durable_size_), std::max(size_, durable_size_));
+  return {Fate::Kind::mixed, size, random.below(17)};
 }
 
 void StoredFile::cut(Random& random) {

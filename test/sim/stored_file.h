@@ -21,8 +21,8 @@
 #include <string>
 #include <vector>
 
-#include "chance.h"
 #include "orderlog/files.h"
+#include "random.h"
 
 namespace stampede::sim {
 

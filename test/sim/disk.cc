@@ -113,7 +113,6 @@ void SimDisk::put_any(Random& random) {
 }
 
 void SimDisk::on_power_cut(Random& random) {
-  settle();
   if (write_.bytes.empty()) return;
   const uint64_t kind = random.below(4);
   if (kind == 0) (void)put(0, sectors());
@@ -122,7 +121,6 @@ void SimDisk::on_power_cut(Random& random) {
 }
 
 void SimDisk::on_kill(Random& random) {
-  settle();
   if (write_.bytes.empty()) return;
   const uint64_t kind = random.below(3);
   if (kind == 0) (void)put(0, sectors());

@@ -4,7 +4,7 @@
 //
 //   submit() ─▶ in flight ─ due_ns() ─▶ settle(): the bytes, the outcome, the event ─▶ poll()
 //                  ├─ power cut ─▶ none of it, all of it, or any of its sectors
-//                  └─ kill ──────▶ none of it, all of it, or its first sectors
+//                  └─ kill ──────▶ none of it, all of it, or its first sectors, not flushed
 //
 // A process that has ended finds its write done, so that its objects can be taken apart: nothing that it does then reaches
 // anybody.

@@ -105,7 +105,7 @@ class Life {
     writer_->poll(now);
     if (machine_.random.chance(0.7)) append();
     writer_->start_write(now);
-    if (machine_.random.chance(0.5)) keeper_.prepare_some();
+    if (machine_.random.chance(0.05)) keeper_.prepare_some();
     machine_.clock.advance(static_cast<int64_t>(machine_.random.below(kMillisecond)));
   }
   void append(const orderlog::Record& record = orderlog::Supply{.item = 5, .supplied = 9}) {

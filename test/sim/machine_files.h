@@ -53,7 +53,8 @@ class InFlight {
   virtual void settle() = 0;
   // The one under way, or the next one, takes so much longer.
   virtual void stall(int64_t ns) = 0;
-  // The process has ended; its files are not frozen yet.
+  // The process has ended; its files are not frozen yet. What is due is settled. What a kill leaves of a write is read by the
+  // next start, and is not durable.
   virtual void on_power_cut(Random& random) = 0;
   virtual void on_kill(Random& random) = 0;
 };
@@ -155,6 +156,7 @@ class MachineFiles {
   uint64_t room_bytes_ = 0;  // while full_error_ is set
   uint64_t times_full_ = 0;
 
+  bool is_flushing_ = true;  // a write with O_DSYNC is durable
   bool has_ended_ = false;
   std::optional<uint64_t> cut_seed_;  // the power was cut
   size_t names_at_end_ = 0;           // changes of names that were pending

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "files.h"
 
 namespace stampede::sim {
 
@@ -59,8 +60,11 @@ void SimDisk::submit(int fd, uint64_t offset, std::span<const std::byte> bytes) 
   CHECK(!outcome_);
   CHECK(!bytes.empty());
   CHECK(bytes.size() % kSectorBytes == 0);
+  const OpenFile* const open = FileSystem::current()->opened(fd);
+  CHECK(open != nullptr);
+  CHECK(open->machine == &machine_);
   const int64_t ns = draw_ns() + std::exchange(stall_ns_, 0);
-  write_ = {.fd = fd, .offset = offset, .bytes = bytes, .due_ns = clock_.now().boot_ns + ns};
+  write_ = {.open = *open, .offset = offset, .bytes = bytes, .due_ns = clock_.now().boot_ns + ns};
   ++writes_;
   if (machine_.has_ended()) end(static_cast<int64_t>(bytes.size()));
 }
@@ -100,8 +104,8 @@ int64_t SimDisk::put(uint64_t first_sector, uint64_t sectors) {
   if (sectors == 0) return 0;
   const uint64_t from = first_sector * kSectorBytes;
   const auto bytes = write_.bytes.subspan(from, sectors * kSectorBytes);
-  const ssize_t written =
-      ::pwrite(write_.fd, bytes.data(), bytes.size(), static_cast<off_t>(write_.offset + from));
+  const auto offset = static_cast<off_t>(write_.offset + from);
+  const ssize_t written = machine_.write(write_.open, bytes.data(), bytes.size(), offset);
   return written < 0 ? -errno : written;
 }
 

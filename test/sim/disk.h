@@ -63,7 +63,7 @@ class SimDisk final : public orderlog::Disk, public InFlight {
 
  private:
   struct Write {
-    int fd = -1;
+    OpenFile open;
     uint64_t offset = 0;
     std::span<const std::byte> bytes;  // empty: nothing is in flight
     int64_t due_ns = 0;

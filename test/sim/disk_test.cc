@@ -276,6 +276,16 @@ TEST_CASE("a write that was done before the power failed is whole") {
   }
 }
 
+TEST_CASE("a write outlives the descriptor of a process that ended") {
+  Rig rig;
+  rig.submit();
+  rig.fd.close();
+  const orderlog::File other(::open((rig.root + "/other").c_str(), O_WRONLY | O_CREAT, 0600));
+  CHECK(rig.wait() == 4'096);
+  CHECK(rig.sectors() == kAll);
+  CHECK(rig.files->find(rig.root + "/other")->size() == 0);
+}
+
 TEST_CASE("the order log loses nothing that it told of in any power cut") {
   CHECK(lost_of(100, orderlog::Durability::fsync) == 0);
 }

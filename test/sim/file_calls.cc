@@ -85,7 +85,7 @@ ssize_t __wrap_pread(int fd, void* into, size_t bytes, off_t offset) {
 
 ssize_t __wrap_pwrite(int fd, const void* from, size_t bytes, off_t offset) {
   return on_file(
-      fd, [&](const OpenFile& open) { return open.machine->write(open, fd, from, bytes, offset); },
+      fd, [&](const OpenFile& open) { return open.machine->write(open, from, bytes, offset); },
       [&] { return __real_pwrite(fd, from, bytes, offset); });
 }
 

@@ -381,6 +381,29 @@ TEST_CASE("an old copy of the directory can be put back") {
   CHECK(rig.text("file") == kNew);
 }
 
+TEST_CASE("a database's files are as they are whatever ends") {
+  Rig rig(7);
+  CHECK(orderlog::make_directories(rig.path("data")));
+  std::ofstream(rig.path("data/orders.db")) << "rows";
+  rig.cut_power();
+  std::ofstream(rig.path("data/orders.db"), std::ios::app) << " more";
+  rig.machine->kill(rig.random);
+  rig.files.restore(*rig.machine);
+  CHECK(rig.text("data/orders.db") == "rows more");
+}
+
+TEST_CASE("a file that has lost its name can still be written") {
+  Rig rig;
+  rig.make("file", kOld);
+  const orderlog::File file(::open(rig.path("file").c_str(), O_WRONLY));
+  CHECK(::unlink(rig.path("file").c_str()) == 0);
+  CHECK(orderlog::sync_directory(rig.root));
+  CHECK(orderlog::write_all(file, 0, std::as_bytes(std::span(kNew)), "file"));
+  CHECK(::fsync(file.fd()) == 0);
+  rig.cut_power();
+  CHECK(!rig.has("file"));
+}
+
 TEST_CASE("files of other directories are let through") {
   Rig rig;
   const std::string other = rig.root + "-other";

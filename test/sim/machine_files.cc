@@ -173,6 +173,7 @@ int MachineFiles::open(const std::string& path, int flags, mode_t mode, OpenFile
   if (file && (flags & O_TRUNC) != 0) file->note_size(0);
   opened = {.machine = this, .file = file, .path = path, .flags = flags};
   if (is_new) opened.file = names_.note_created(path);
+  if (opened.file && (flags & O_ACCMODE) != O_RDONLY) opened.file->open();
   return fd;
 }
 
@@ -191,34 +192,29 @@ ssize_t MachineFiles::read(const OpenFile& open, int fd, void* into, size_t byte
   return __real_pread(fd, into, std::min(bytes, met.bytes), offset);
 }
 
-ssize_t MachineFiles::write(const OpenFile& open, int fd, const void* from, size_t bytes,
-                            off_t offset) {
-  CHECK(open.file != nullptr);
+ssize_t MachineFiles::write(const OpenFile& open, const void* from, size_t bytes, off_t offset) {
+  if (!open.file || (open.flags & O_ACCMODE) == O_RDONLY) return failed(EBADF);
   if (!is_aligned(open.flags, from, bytes, offset)) return failed(EINVAL);
   const Outcome met = faults_.meet(Call::write, kind_of(open.path));
   const auto at = static_cast<uint64_t>(offset);
-  const uint64_t asked = std::min(bytes, met.error != 0 && met.bytes == UINT64_MAX ? 0 : met.bytes);
+  const uint64_t before_error = met.error != 0 && met.bytes == UINT64_MAX ? 0 : met.bytes;
+  const uint64_t asked = std::min(bytes, before_error);
   const uint64_t end = take_room(*open.file, at + asked);
   const bool has_room = asked == 0 || end > at;
-  const ssize_t done = has_room && asked > 0 ? put(open, fd, from, end - at, offset) : 0;
-  if (done < 0) return done;
+  if (has_room && asked > 0) put(open, {static_cast<const std::byte*>(from), end - at}, at);
   if (met.error != 0) return failed(met.error);
-  return has_room ? done : failed(full_error_);
+  return has_room ? static_cast<ssize_t>(end - at) : failed(full_error_);
 }
 
-// The write itself.
-ssize_t MachineFiles::put(const OpenFile& open, int fd, const void* from, size_t bytes,
-                          off_t offset) {
-  const auto at = static_cast<uint64_t>(offset);
+// The write itself. Not through the process's descriptor: a write under way may outlive that.
+void MachineFiles::put(const OpenFile& open, std::span<const std::byte> bytes, uint64_t offset) {
   const bool is_durable = (open.flags & O_DSYNC) != 0 && is_flushing_ && !has_ended_;
-  if (!is_durable) before_write(open.file, at, bytes);
-  const ssize_t done = __real_pwrite(fd, from, bytes, offset);
-  if (done <= 0) return done;
-  open.file->note_written(at, static_cast<uint64_t>(done));
-  if (!is_durable) return done;
+  if (!is_durable) before_write(open.file, offset, bytes.size());
+  open.file->put(offset, bytes);
+  open.file->note_written(offset, bytes.size());
+  if (!is_durable) return;
   names_.sync_data(*open.file);
-  open.file->sync(at, static_cast<uint64_t>(done));
-  return done;
+  open.file->sync(offset, bytes.size());
 }
 
 int MachineFiles::sync(const OpenFile& open, bool is_data_only) {

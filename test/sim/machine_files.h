@@ -118,7 +118,7 @@ class MachineFiles {
 
   int open(const std::string& path, int flags, mode_t mode, OpenFile& opened);
   ssize_t read(const OpenFile& open, int fd, void* into, size_t bytes, off_t offset);
-  ssize_t write(const OpenFile& open, int fd, const void* from, size_t bytes, off_t offset);
+  ssize_t write(const OpenFile& open, const void* from, size_t bytes, off_t offset);
   int sync(const OpenFile& open, bool is_data_only);
   int set_size(const OpenFile& open, int fd, off_t size);
   int allocate(const OpenFile& open, int fd, int mode, off_t offset, off_t bytes);
@@ -143,7 +143,7 @@ class MachineFiles {
   void before_write(const StoredFilePtr& file, uint64_t offset, uint64_t bytes);
   void before_size(const StoredFilePtr& file, uint64_t size);
   void note_undo(const StoredFilePtr& file, uint64_t offset, uint64_t bytes);
-  ssize_t put(const OpenFile& open, int fd, const void* from, size_t bytes, off_t offset);
+  void put(const OpenFile& open, std::span<const std::byte> bytes, uint64_t offset);
   uint64_t take_room(const StoredFile& file, uint64_t end);
   bool has_room_for_a_name();
 

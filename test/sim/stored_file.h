@@ -58,6 +58,8 @@ class StoredFile {
   // Power fails and comes back: the real file is what the disk had of it. Everything is durable then.
   void cut(Random& random);
 
+  // For what follows, while it has a name: a process may write to a file that has lost its own.
+  void open() { (void)fd(); }
   // The real file, past all bookkeeping. read() ends at the end of the file.
   std::vector<std::byte> read(uint64_t offset, uint64_t bytes);
   void put(uint64_t offset, std::span<const std::byte> bytes);

@@ -50,15 +50,20 @@ void Buyer::request(std::string_view method, std::string_view target, std::strin
   else if (method != "GET")
     text.append("Content-Length: 0\r\n");
   text.append("\r\n").append(body);
-  end_->send(text);
+  end_->send_pieces(text, piece_bytes_);
   ++unanswered_;
 }
 
 void Buyer::order(std::string_view user, uint32_t quantity, std::string_view key) {
+  order_of(user, "ticket", quantity, key);
+}
+
+void Buyer::order_of(std::string_view user, std::string_view item, uint32_t quantity,
+                     std::string_view key) {
   std::string headers = user_header(user);
   if (!key.empty()) headers += "Idempotency-Key: " + std::string(key) + "\r\n";
   request("POST", "/v1/orders", headers,
-          "{\"item\":\"ticket\",\"qty\":" + std::to_string(quantity) + "}");
+          "{\"item\":\"" + std::string(item) + "\",\"qty\":" + std::to_string(quantity) + "}");
 }
 
 void Buyer::cancel(std::string_view user, std::string_view order) {

@@ -33,10 +33,15 @@ class Buyer {
   void request(std::string_view method, std::string_view target, std::string_view headers = {},
                std::string_view body = {});
   void order(std::string_view user, uint32_t quantity = 1, std::string_view key = {});
+  void order_of(std::string_view user, std::string_view item, uint32_t quantity,
+                std::string_view key);
   void cancel(std::string_view user, std::string_view order);
   void read(std::string_view user, std::string_view order, uint32_t wait_ms = 0);
   void pay(std::string_view order, std::string_view payment, uint64_t amount, const door::Key& key,
            int64_t now_unix);
+
+  // From now on the server reads what is sent in pieces of so many bytes.
+  void set_piece_bytes(size_t bytes) { piece_bytes_ = bytes; }
 
   // What has arrived and is whole since the last call.
   std::vector<Answer> take_answers();
@@ -54,6 +59,7 @@ class Buyer {
   void read_answers();
 
   FakeClient* end_;
+  size_t piece_bytes_ = SIZE_MAX;
   std::string bytes_;  // arrived and not yet an answer
   std::vector<Answer> answers_;
   uint32_t unanswered_ = 0;

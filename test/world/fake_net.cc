@@ -106,6 +106,14 @@ size_t FakeNet::open_sockets() const {
   }));
 }
 
+void FakeNet::die(bool is_silent) {
+  for (End& end : ends_) end.is_open = false;
+  for (const auto& client : clients_) {
+    client->server_closed_ = true;
+    if (!is_silent) client->lose_everything();
+  }
+}
+
 bool FakeNet::is_listening(Socket listener) const {
   return ends_.at(static_cast<size_t>(listener - kFirstSocket)).is_open;
 }

@@ -115,8 +115,12 @@ class FakeNet final : public net::Net {
 
   size_t open_sockets() const;  // accepted and not closed
   bool is_listening(net::Socket listener) const;
+  // The server's process is gone: its kernel resets every connection. With `is_silent` its machine is gone, and a client learns
+  // of that when it sends again.
+  void die(bool is_silent);
   // How long the last poll was allowed to sleep, in ns; < 0: for ever.
   int64_t last_wait_ns() const { return last_wait_ns_; }
+  size_t last_events() const { return events_.size(); }
   // Polls that were not to sleep at all. A server at rest makes none.
   uint64_t polls_without_rest() const { return polls_without_rest_; }
 

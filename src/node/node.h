@@ -51,6 +51,10 @@ class Node {
   // returns.
   void start_by_hand();
 
+  // For a look from outside, between two turns.
+  [[nodiscard]] shard::Shard& shard(uint32_t index) { return *parts_[index]->shard; }
+  // How many of them there are already.
+  [[nodiscard]] uint32_t shards_made() const { return static_cast<uint32_t>(parts_.size()); }
   // One turn of a shard; false when it has left.
   bool turn_shard(uint32_t index) { return parts_[index]->shard->tick(); }
   // What the helper threads do otherwise.

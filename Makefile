@@ -77,7 +77,7 @@ $(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
 # Calls of the C library that the simulator's file system stands in front of (test/sim/file_calls.cc).
 SIM_WRAPPED := open close pread pwrite fsync fdatasync ftruncate fallocate rename unlink mkdir opendir fopen \
                openat creat truncate rmdir remove link symlink mkstemp renameat unlinkat mkdirat read write writev \
-               pwritev posix_fallocate sync_file_range syncfs dup
+               pwritev posix_fallocate sync_file_range syncfs dup _exit abort
 SIM_LDFLAGS  = $(foreach name,$(SIM_WRAPPED),-Wl,--wrap=$(name))
 $(BUILD)/sim: $(call objects,test/sim/main.cc $(SIM_SRCS) $(WORLD_SRCS)) $(BUILD)/libstampede.a
 	$(call say,LD )

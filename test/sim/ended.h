@@ -1,0 +1,12 @@
+// The end of a simulated process. fatal() leaves by _exit() and a failed CHECK by abort(); the simulator stands in front of
+// both, so that they end the one node and not the simulation: they throw through the node's step to the one who turned it.
+#pragma once
+
+namespace stampede::sim {
+
+struct NodeEnded {
+  int exit_code = 0;
+  bool is_bug = false;  // a CHECK failed
+};
+
+}  // namespace stampede::sim

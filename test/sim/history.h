@@ -1,0 +1,54 @@
+// What clients were told, and whether it can be true. Everything here comes from answers alone; the state of the nodes is held
+// against it at a few places (see Truth).
+//
+// Broken promises are collected as sentences; one is enough to end a simulation.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace stampede::sim {
+
+// One order as somebody was told last.
+struct Told {
+  std::string id, user, item, key;
+  uint32_t quantity = 0;
+  std::string state;  // reserved, paid, cancelled, expired
+  int64_t refund_due = 0;
+  int64_t told_ns = 0;    // when
+  bool is_wanted = true;  // the buyer means to pay
+};
+
+// An order in an answer.
+struct Shown {
+  std::string id, user, item, state;
+  uint32_t quantity = 0;
+  int64_t refund_due = 0;
+};
+
+class History {
+ public:
+  // An answer with an order arrived at `now_ns` to a request of `sent_ns`. `is_new`: 201. `key`: of an order request; empty:
+  // another request.
+  void show(const Shown& shown, bool is_new, const std::string& key, int64_t sent_ns,
+            int64_t now_ns);
+  // The owner was told that there is no such order.
+  void deny(const std::string& id);
+
+  void broken(std::string sentence) { broken_.push_back(std::move(sentence)); }
+  [[nodiscard]] const std::vector<std::string>& broken_promises() const { return broken_; }
+  [[nodiscard]] const std::map<std::string, Told>& orders() const { return orders_; }
+  [[nodiscard]] Told& order(const std::string& id) { return orders_.at(id); }
+
+ private:
+  static bool may_follow(const std::string& before, const std::string& now);
+
+  std::map<std::string, Told> orders_;                                    // by id
+  std::map<std::pair<std::string, std::string>, std::string> id_of_key_;  // (user, key)
+  std::vector<std::string> broken_;
+};
+
+}  // namespace stampede::sim

@@ -1,0 +1,236 @@
+#include "host.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "ended.h"
+#include "world_terms.h"
+
+namespace stampede::sim {
+namespace {
+
+constexpr uint32_t kOrdersMax = 2'000;
+constexpr int64_t kStopMaxNs = 9 * kSecond;  // what a stop of the shards may take
+constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+constexpr uint32_t kWaitsMax = 20'000;  // of a start, for its disk
+
+}  // namespace
+
+Host::Host(const Plan& plan, std::string dir, Surroundings around, Random random)
+    : plan_(plan),
+      dir_(std::move(dir)),
+      around_(std::move(around)),
+      random_(random),
+      shards_(plan.shards),
+      next_shards_(plan.shards),
+      keys_(world_keys()) {}
+
+Host::~Host() {
+  if (node_) kill(false);
+}
+
+void Host::set_disk_full(bool is_full) {
+  is_disk_full_ = is_full;
+  if (node_) machine().set_disk_full(is_full);
+}
+
+void Host::set_disk_polls(uint32_t polls) {
+  disk_polls_ = polls;
+  if (!node_) return;
+  for (size_t i = 0; i < machine().disks(); ++i)
+    machine().disk(static_cast<uint32_t>(i)).set_polls_per_write(polls);
+}
+
+node::NodeSettings Host::settings() const {
+  node::NodeSettings settings;
+  settings.data_dir = dir_;
+  settings.catalog = world_catalog(plan_);
+  settings.connections_max = 1'000;
+  settings.shard_count = next_shards_;
+  if (plan_.has_database)
+    settings.database = {.kind = drain::DatabaseUrl::Kind::sqlite, .path = "simulated", .url = ""};
+  settings.retain_ms = int64_t{1'000'000} * 1000;
+  settings.lease_max = plan_.lease_max;
+  settings.segment_bytes = plan_.segment_bytes;
+  settings.orders_max = uint64_t{kOrdersMax} * next_shards_;
+  settings.keys = keys_;
+  settings.admin_hosts.names = {"here"};
+  return settings;
+}
+
+// ---- the start
+
+bool Host::start() {
+  CHECK(state_ == State::down);
+  ++life_;
+  waits_ = 0;
+  refusal_.clear();
+  exit_code_ = 0;
+  machines_.push_back(std::make_unique<SimMachine>(around_.clock, around_.database,
+                                                   BootId{1, boots_}, around_.pass_time));
+  machine().set_disk_full(is_disk_full_);
+  node_ = std::make_unique<node::Node>(settings(), machine());
+  state_ = State::running;
+  const bool has_started = guarded("start", [this] {
+    if (const node::MayEnd end = node_->open()) {
+      refusal_ = end->message;
+      exit_code_ = end->exit_code;
+      return;
+    }
+    node_->start_by_hand();
+  });
+  if (!has_started) return false;
+  if (exit_code_ != 0) {
+    around_.note("refused with " + std::to_string(exit_code_) + ": " + refusal_);
+    drop(false);
+    return false;
+  }
+  shards_ = next_shards_;
+  has_left_.assign(shards_, false);
+  set_disk_polls(disk_polls_);
+  around_.note("started with " + std::to_string(shards_) + " shards");
+  return true;
+}
+
+// ---- its steps
+
+// False: the process ended in it.
+bool Host::guarded(const char* what, const std::function<void()>& step) {
+  try {
+    step();
+    return true;
+  } catch (const NodeEnded& ended) {
+    exit_code_ = ended.exit_code;
+    has_bug_ |= ended.is_bug;
+    around_.note(std::string("ended in ") + what + " with " + std::to_string(ended.exit_code));
+  }
+  drop(false);
+  return false;
+}
+
+void Host::turn(uint32_t shard) {
+  if (has_left_[shard]) return;
+  guarded("a turn", [this, shard] { has_left_[shard] = !node_->turn_shard(shard); });
+}
+
+// A step of the threads beside the shards.
+void Host::help(uint64_t choice) {
+  if (choice == 0) guarded("preparing segments", [this] { (void)node_->prepare_segments(); });
+  if (choice == 1) guarded("a snapshot", [this] { (void)node_->make_snapshots(); });
+  if (choice == 2 && node_->drainer() != nullptr)
+    guarded("draining", [this] { (void)node_->drainer()->step(); });
+  if (choice == 3) guarded("recycling", [this] { node_->release_segments(); });
+}
+
+void Host::step(uint64_t choice) {
+  CHECK(state_ != State::down);
+  constexpr uint64_t kHelpers = 4;
+  // Shards turn more often than the others.
+  const uint64_t part = choice % (3 * shards_ + kHelpers);
+  if (part < 3 * shards_)
+    turn(static_cast<uint32_t>(part % shards_));
+  else
+    help(part - 3 * shards_);
+  if (state_ == State::stopping) finish();
+}
+
+void Host::step_all() {
+  for (uint32_t i = 0; i < shards_ && state_ != State::down; ++i) turn(i);
+  for (uint64_t i = 0; i < 4 && state_ != State::down; ++i) help(i);
+  if (state_ == State::stopping) finish();
+}
+
+// A start waits for its disk, and while there is no room for a segment, for that.
+void Host::step_while_waiting() {
+  ++waits_;
+  // An operator loses his patience.
+  if (waits_ > kWaitsMax) throw NodeEnded{.exit_code = 137};
+  (void)node_->prepare_segments();
+}
+
+bool Host::is_quiet() const {
+  if (state_ == State::down) return true;
+  for (uint32_t i = 0; i < shards_; ++i) {
+    if (has_left_[i]) continue;
+    const world::FakeNet& net = machines_.back()->net(i);
+    if (net.last_wait_ns() == 0 || net.last_events() != 0) return false;
+    if (machines_.back()->disk(i).is_writing()) return false;
+  }
+  return true;
+}
+
+int64_t Host::rests_until_ns() const {
+  if (state_ == State::down) return INT64_MAX;
+  const int64_t now_ns = around_.clock.now().boot_ns;
+  int64_t rest_ns = INT64_MAX;
+  for (uint32_t i = 0; i < shards_; ++i) {
+    if (has_left_[i]) continue;
+    const int64_t wait_ns = machines_.back()->net(i).last_wait_ns();
+    rest_ns = std::min(rest_ns, wait_ns < 0 ? kSecond : wait_ns);
+  }
+  return rest_ns == INT64_MAX ? rest_ns : now_ns + rest_ns;
+}
+
+// ---- its ends
+
+void Host::begin_stop() {
+  CHECK(state_ == State::running);
+  state_ = State::stopping;
+  stop_began_ns_ = around_.clock.now().boot_ns;
+  around_.note("stopping");
+  node_->begin_stop();
+}
+
+// The end of an orderly stop, when every shard has left.
+void Host::finish() {
+  const int64_t took_ns = around_.clock.now().boot_ns - stop_began_ns_;
+  if (std::ranges::find(has_left_, false) != has_left_.end()) {
+    if (took_ns <= kStopMaxNs) return;
+    has_bug_ = true;
+    around_.note("the stop takes longer than it may");
+    return kill(false);
+  }
+  if (drain::Drainer* const drainer = node_->drainer(); drainer != nullptr) {
+    const bool must_wait = !drainer->is_drained() && took_ns <= kStopMaxNs + kDrainAtStopNs;
+    if (must_wait) return;
+  }
+  if (!guarded("the end of a stop", [this] { node_->finish(); })) return;
+  around_.note("stopped");
+  drop(false);
+}
+
+void Host::kill(bool is_power) {
+  CHECK(state_ != State::down);
+  around_.note(is_power ? "power cut" : "killed");
+  end_writes();
+  boots_ += is_power;
+  drop(is_power);
+}
+
+// The writes in flight: done, not done, or done up to somewhere.
+void Host::end_writes() {
+  for (uint32_t i = 0; i < machine().disks(); ++i) {
+    world::FakeDisk& disk = machine().disk(i);
+    if (!disk.is_writing()) continue;
+    const size_t bytes = disk.bytes_in_flight();
+    const size_t kept = random_.chance(0.3)   ? bytes
+                        : random_.chance(0.5) ? 0
+                                              : random_.below(bytes + 1);
+    if (kept != 0) disk.tear(kept);
+  }
+}
+
+// The process is gone, and what it was made of is taken apart behind its back.
+void Host::drop(bool is_silent) {
+  state_ = State::down;
+  machine().cut();
+  // A writer is not taken apart in the middle of a write.
+  for (uint32_t i = 0; i < node_->shards_made(); ++i) {
+    machine().disk(i).abandon();
+    (void)node_->shard(i).writer().poll(around_.clock.now());
+  }
+  node_.reset();
+  machine().end_connections(is_silent);
+}
+
+}  // namespace stampede::sim

@@ -1,0 +1,95 @@
+// A node's life: started, turned, killed, started again, on one data directory. Whatever ends it, by its own will or not, ends
+// here; what the end means for the disk is played before it is started again.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal.h"
+#include "machine.h"
+#include "node/node.h"
+#include "plan.h"
+
+namespace stampede::sim {
+
+class Host {
+ public:
+  enum class State : uint8_t { down, running, stopping };
+  // What the world gives to each.
+  struct Surroundings {
+    world::FakeClock& clock;
+    Database& database;
+    std::function<void()> pass_time;
+    std::function<void(const std::string&)> note;
+  };
+
+  Host(const Plan& plan, std::string dir, Surroundings around, Random random);
+  ~Host();
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool is_up() const { return state_ == State::running; }
+  [[nodiscard]] uint32_t shards() const { return shards_; }
+  [[nodiscard]] node::Node& node() { return *node_; }
+  [[nodiscard]] SimMachine& machine() { return *machines_.back(); }
+  [[nodiscard]] const SimMachine& machine() const { return *machines_.back(); }
+  // Times that it was started, to tell the connections of one process from those of the next.
+  [[nodiscard]] uint64_t life() const { return life_; }
+  // Why it refused to start; empty: it did not.
+  [[nodiscard]] const std::string& refusal() const { return refusal_; }
+  [[nodiscard]] int exit_code() const { return exit_code_; }
+  [[nodiscard]] bool has_bug() const { return has_bug_; }
+
+  // The number of shards at the next start.
+  void set_shards(uint32_t shards) { next_shards_ = shards; }
+  void set_disk_full(bool is_full);
+  void set_disk_polls(uint32_t polls);
+
+  // False: it refuses, or died on the way.
+  bool start();
+  // One step of a part of it that the number chooses; the end of an orderly stop is in it.
+  void step(uint64_t choice);
+  // Each part once.
+  void step_all();
+  // What goes on beside a step that waits.
+  void step_while_waiting();
+  // Each part has been turned, and found nothing.
+  [[nodiscard]] bool is_quiet() const;
+  void begin_stop();
+  void kill(bool is_power);
+
+  // Nothing of it is to be done before this moment, on the boot clock.
+  [[nodiscard]] int64_t rests_until_ns() const;
+
+ private:
+  void turn(uint32_t shard);
+  void help(uint64_t choice);
+  bool guarded(const char* what, const std::function<void()>& step);
+  void finish();
+  void drop(bool is_silent);
+  void end_writes();
+  node::NodeSettings settings() const;
+
+  const Plan& plan_;
+  std::string dir_;
+  Surroundings around_;
+  Random random_;
+  uint32_t shards_, next_shards_;
+  State state_ = State::down;
+  uint64_t life_ = 0;
+  uint64_t boots_ = 1;  // of the machine
+  uint32_t waits_ = 0;  // of this life
+  bool is_disk_full_ = false;
+  uint32_t disk_polls_ = 1;
+  std::string refusal_;
+  int exit_code_ = 0;
+  bool has_bug_ = false;
+  int64_t stop_began_ns_ = 0;
+  shard::SharedKeys keys_;
+  std::vector<std::unique_ptr<SimMachine>> machines_;  // the last one is this life's
+  std::unique_ptr<node::Node> node_;
+  std::vector<bool> has_left_;  // by shard
+};
+
+}  // namespace stampede::sim

@@ -1,0 +1,155 @@
+#include "machine.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+namespace stampede::sim {
+
+// A shard's end of a net. What a dead process writes goes nowhere.
+class SimMachine::LentNet final : public net::Net {
+ public:
+  LentNet(world::FakeNet& net, const bool& is_cut) : net_(net), is_cut_(is_cut) {}
+
+  std::span<const net::Event> poll(int64_t wait_ns) override { return net_.poll(wait_ns); }
+  void wait_for(std::span<const net::Socket> sockets, int64_t wait_ns) override {
+    net_.wait_for(sockets, wait_ns);
+  }
+  net::Accepted accept(net::Socket listener) override { return net_.accept(listener); }
+  bool watch(net::Socket socket, uint64_t token, net::Interest interest) override {
+    return net_.watch(socket, token, interest);
+  }
+  void rewatch(net::Socket socket, uint64_t token, net::Interest interest) override {
+    net_.rewatch(socket, token, interest);
+  }
+  void unwatch(net::Socket socket) override { net_.unwatch(socket); }
+  void set_rank(net::Socket socket, uint64_t token, net::Interest interest,
+                net::Rank rank) override {
+    net_.set_rank(socket, token, interest, rank);
+  }
+  net::Io read(net::Socket socket, std::span<char> into) override {
+    return net_.read(socket, into);
+  }
+  net::Io write(net::Socket socket, std::span<const char> from) override {
+    if (is_cut_) return {net::Io::Status::ok, from.size()};
+    return net_.write(socket, from);
+  }
+  void shut_down_write(net::Socket socket) override {
+    if (!is_cut_) net_.shut_down_write(socket);
+  }
+  void close(net::Socket socket) override { net_.close(socket); }
+  void reset(net::Socket socket) override { net_.reset(socket); }
+  void limit_connections(uint32_t most) override { net_.limit_connections(most); }
+  net::Address peer_of(net::Socket socket) override { return net_.peer_of(socket); }
+  const net::NetCounters& counters() const override { return net_.counters(); }
+
+ private:
+  world::FakeNet& net_;
+  const bool& is_cut_;
+};
+
+class SimMachine::LentDisk final : public orderlog::Disk {
+ public:
+  explicit LentDisk(world::FakeDisk& disk) : disk_(disk) {}
+
+  void adopt(std::span<std::byte> buffers) override { disk_.adopt(buffers); }
+  void submit(int fd, uint64_t offset, std::span<const std::byte> bytes) override {
+    disk_.submit(fd, offset, bytes);
+  }
+  std::optional<int64_t> poll() override { return disk_.poll(); }
+  int event_fd() const override { return disk_.event_fd(); }
+  void drain_events() override { disk_.drain_events(); }
+
+ private:
+  world::FakeDisk& disk_;
+};
+
+int SimMachine::SparseMaker::make(const std::string& path, size_t bytes) {
+  if (error != 0) return error;
+  const orderlog::File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  return ::ftruncate(file.fd(), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+}
+
+SimMachine::SimMachine(world::FakeClock& clock, Database& database, BootId boot_id,
+                       std::function<void()> pass_time)
+    : clock_(clock), database_(database), boot_id_(boot_id), pass_time_(std::move(pass_time)) {}
+
+SimMachine::~SimMachine() = default;
+
+// ---- the scheduler's ----
+
+world::FakeClient& SimMachine::connect(uint32_t shard) {
+  return nets_[shard]->connect(listeners_[shard]);
+}
+
+world::FakeClient& SimMachine::connect_operator() {
+  return nets_[0]->connect(admin_listener_);
+}
+
+void SimMachine::end_connections(bool is_silent) {
+  for (const auto& net : nets_) net->die(is_silent);
+}
+
+// ---- node::Machine ----
+
+void SimMachine::run_all(std::span<const std::function<void()>> tasks) {
+  for (const std::function<void()>& task : tasks) task();
+}
+
+std::unique_ptr<net::Net> SimMachine::make_net(net::DescriptorBudget&, net::Socket) {
+  return std::make_unique<LentNet>(*nets_.at(nets_lent_++), is_cut_);
+}
+
+// The buyers' listeners first, one for each shard's net; the operators' is at the first of them.
+Result<std::vector<net::Socket>> SimMachine::open_listeners(const net::Address&, unsigned count) {
+  if (!listeners_.empty()) {
+    CHECK(count == 1);
+    admin_listener_ = nets_[0]->listen();
+    return std::vector<net::Socket>{admin_listener_};
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    nets_.push_back(std::make_unique<world::FakeNet>());
+    listeners_.push_back(nets_.back()->listen());
+  }
+  return listeners_;
+}
+
+Result<orderlog::DiskPlan> SimMachine::plan_disk(const std::string&,
+                                                 orderlog::Durability durability) {
+  return orderlog::DiskPlan{.durability = durability,
+                            .open_flags = O_WRONLY | O_CLOEXEC | O_DSYNC,
+                            .description = "simulated"};
+}
+
+Result<std::unique_ptr<orderlog::Disk>> SimMachine::make_disk(const orderlog::DiskPlan&) {
+  disks_.push_back(std::make_unique<world::FakeDisk>());
+  return std::unique_ptr<orderlog::Disk>(std::make_unique<LentDisk>(*disks_.back()));
+}
+
+std::unique_ptr<drain::Sink> SimMachine::make_sink(const drain::DatabaseUrl& url) {
+  if (url.kind == drain::DatabaseUrl::Kind::none) return nullptr;
+  return database_.make_sink();
+}
+
+Result<std::vector<drain::StreamPosition>> SimMachine::look_at_positions(
+    const drain::DatabaseUrl&) {
+  return database_.look_at_positions();
+}
+
+Result<std::vector<drain::KnownOrder>> SimMachine::look_at_outermost_orders(
+    const drain::DatabaseUrl&, uint32_t node, size_t count_max) {
+  return database_.look_at_outermost_orders(node, count_max);
+}
+
+Result<std::unique_ptr<drain::DatabaseReader>> SimMachine::open_database_reader(
+    const drain::DatabaseUrl&) {
+  return database_.open_reader();
+}
+
+std::unique_ptr<cluster::Registry> SimMachine::make_registry(const drain::DatabaseUrl&) {
+  CHECK(false);  // nodes that share a ledger are not simulated yet
+  return nullptr;
+}
+
+}  // namespace stampede::sim

@@ -1,0 +1,85 @@
+// The machine that one simulated process of a node stands on: made for one start, kept until nobody looks at its connections
+// any more. Clock, database and directory are the world's and outlive it.
+//
+// cut(): from that moment nothing that the process does reaches anybody. The turn in which it happens goes on to its end, so
+// that production code needs no place where it may die; what it does there is lost with it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../world/fake_clock.h"
+#include "../world/fake_disk.h"
+#include "../world/fake_net.h"
+#include "database.h"
+#include "node/machine.h"
+
+namespace stampede::sim {
+
+class SimMachine final : public node::Machine {
+ public:
+  // `pass_time`: the process waits in the middle of a step; the world lets a moment pass.
+  SimMachine(world::FakeClock& clock, Database& database, BootId boot_id,
+             std::function<void()> pass_time);
+  ~SimMachine() override;
+
+  // ---- the scheduler's
+  // A client at the listener of a shard, or at the operators'.
+  world::FakeClient& connect(uint32_t shard);
+  world::FakeClient& connect_operator();
+  [[nodiscard]] world::FakeNet& net(uint32_t shard) { return *nets_[shard]; }
+  [[nodiscard]] world::FakeDisk& disk(uint32_t shard) { return *disks_[shard]; }
+  [[nodiscard]] size_t disks() const { return disks_.size(); }
+  [[nodiscard]] const world::FakeNet& net(uint32_t shard) const { return *nets_[shard]; }
+  [[nodiscard]] const world::FakeDisk& disk(uint32_t shard) const { return *disks_[shard]; }
+  void set_disk_full(bool is_full) { maker_.error = is_full ? ENOSPC : 0; }
+  // The power, or only the process.
+  void cut() { is_cut_ = true; }
+  // Behind the end of the process: what its clients find.
+  void end_connections(bool is_silent);
+
+  // ---- node::Machine
+  Clock& clock() override { return clock_; }
+  BootId boot_id() override { return boot_id_; }
+  void pause(std::chrono::microseconds) override { pass_time_(); }
+  void run_all(std::span<const std::function<void()>> tasks) override;
+  std::unique_ptr<net::Net> make_net(net::DescriptorBudget&, net::Socket) override;
+  Result<std::vector<net::Socket>> open_listeners(const net::Address&, unsigned count) override;
+  Result<orderlog::DiskPlan> plan_disk(const std::string&, orderlog::Durability) override;
+  Result<std::unique_ptr<orderlog::Disk>> make_disk(const orderlog::DiskPlan&) override;
+  orderlog::SegmentMaker& segment_maker() override { return maker_; }
+  std::unique_ptr<drain::Sink> make_sink(const drain::DatabaseUrl& url) override;
+  Result<std::vector<drain::StreamPosition>> look_at_positions(const drain::DatabaseUrl&) override;
+  Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(const drain::DatabaseUrl&,
+                                                                  uint32_t node,
+                                                                  size_t count_max) override;
+  Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
+      const drain::DatabaseUrl&) override;
+  std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl&) override;
+
+ private:
+  class SparseMaker final : public orderlog::SegmentMaker {
+   public:
+    int error = 0;
+    int make(const std::string& path, size_t bytes) override;
+  };
+  class LentNet;
+  class LentDisk;
+
+  world::FakeClock& clock_;
+  Database& database_;
+  BootId boot_id_;
+  std::function<void()> pass_time_;
+  bool is_cut_ = false;
+  SparseMaker maker_;
+  // They outlive the process: its clients still look at their ends.
+  std::vector<std::unique_ptr<world::FakeNet>> nets_;
+  std::vector<std::unique_ptr<world::FakeDisk>> disks_;
+  std::vector<net::Socket> listeners_;
+  net::Socket admin_listener_ = net::kNoSocket;
+  size_t nets_lent_ = 0;
+};
+
+}  // namespace stampede::sim

@@ -1,0 +1,59 @@
+// Operators, at bad moments: they restock and withdraw units, pause and resume. One who hears nothing asks again with the same
+// op_id until he knows, as the contract asks of him; so what was applied is known at the end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "../world/buyer.h"
+#include "history.h"
+#include "host.h"
+#include "plan.h"
+
+namespace stampede::sim {
+
+class Operators {
+ public:
+  Operators(const Plan& plan, Host& host, History& history, world::FakeClock& clock, Random random,
+            std::function<void(const std::string&)> note);
+
+  void step();
+  [[nodiscard]] int64_t next_ns() const;
+
+  // They finish what they have begun and resume what is paused.
+  void close_sale() { is_closing_ = true; }
+  [[nodiscard]] bool has_closed() const;
+  // Of an item: what the catalog said and every restock that was applied.
+  [[nodiscard]] int64_t supplied(uint32_t item) const { return supplied_[item]; }
+
+ private:
+  struct Wish {
+    uint32_t item = 0;
+    std::string what;  // restock, pause, resume
+    int64_t delta = 0;
+    std::string op_id;
+  };
+
+  void take_answer();
+  void choose();
+  void ask();
+
+  const Plan& plan_;
+  Host& host_;
+  History& history_;
+  world::FakeClock& clock_;
+  Random random_;
+  std::function<void(const std::string&)> note_;
+  std::unique_ptr<world::Buyer> line_;
+  uint64_t life_ = 0;
+  std::optional<Wish> wish_;  // until its answer is known
+  int64_t asked_ns_ = 0, acts_ns_ = 0;
+  uint32_t ops_ = 0;
+  std::vector<bool> is_paused_;
+  std::vector<int64_t> supplied_;
+  bool is_closing_ = false;
+};
+
+}  // namespace stampede::sim

@@ -1,0 +1,352 @@
+#include "people.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "world_terms.h"
+
+namespace stampede::sim {
+namespace {
+
+constexpr int64_t kPatienceNs = 40 * kSecond;  // more than any answer may take
+constexpr size_t kPipelined = 3;
+
+uint32_t number_of_item(const std::string& code) {
+  return static_cast<uint32_t>(std::stoul(code.substr(code.find('-') + 1)));
+}
+
+// The orders that an answer shows, each a flat object.
+std::vector<Shown> orders_in(const world::Answer& answer) {
+  std::vector<Shown> orders;
+  constexpr std::string_view kBegin = "{\"order_id\":";
+  for (size_t at = answer.body.find(kBegin); at != answer.body.npos;) {
+    const size_t end = answer.body.find('}', at);
+    const world::Answer one{.status = answer.status, .body = answer.body.substr(at, end - at + 1)};
+    orders.push_back({.id = one.member("order_id"),
+                      .user = one.member("user"),
+                      .item = one.member("item"),
+                      .state = one.member("state"),
+                      .quantity = static_cast<uint32_t>(std::stoul(one.member("qty"))),
+                      .refund_due = std::stol(one.member("refund_due"))});
+    at = answer.body.find(kBegin, end);
+  }
+  return orders;
+}
+
+}  // namespace
+
+People::People(const Plan& plan, Host& host, History& history, Truth& truth,
+               world::FakeClock& clock, Random random, std::function<void(const std::string&)> note)
+    : plan_(plan),
+      host_(host),
+      history_(history),
+      truth_(truth),
+      clock_(clock),
+      random_(random),
+      note_(std::move(note)),
+      pause_ns_(static_cast<int64_t>(random_.between(50, 4'000)) * kMillisecond),
+      is_sold_out_(plan.items) {
+  for (uint32_t i = 0; i < plan.users; ++i)
+    persons_.push_back({.name = "user-" + std::to_string(i),
+                        .acts_ns = now_ns() + static_cast<int64_t>(random_.below(
+                                                  static_cast<uint64_t>(pause_ns_)))});
+}
+
+// ---- answers ----
+
+void People::step() {
+  for (Person& person : persons_) {
+    take_answers(person);
+    if (!person.asked.empty() && now_ns() - person.asked.front().sent_ns > patience_ns(person)) {
+      note_(person.name + " gives up waiting");
+      if (!plan_.has(Fault::impatient) && is_closing_)
+        history_.broken(person.name + " had no answer within " +
+                        std::to_string(kPatienceNs / kSecond) + " s from a healthy server");
+      hang_up(person, true);
+    }
+    if (now_ns() >= person.acts_ns) act(person);
+  }
+}
+
+int64_t People::patience_ns(const Person&) const {
+  if (is_closing_ || !plan_.has(Fault::impatient)) return kPatienceNs;
+  return plan_.every_ns[static_cast<size_t>(Fault::impatient)] / 5;
+}
+
+void People::take_answers(Person& person) {
+  if (!person.line || now_ns() < person.reads_ns) return;
+  for (const world::Answer& answer : person.line->take_answers()) {
+    CHECK(!person.asked.empty());
+    const Ask ask = person.asked.front();
+    person.asked.pop_front();
+    ++answers_;
+    take_answer(person, ask, answer);
+  }
+  // A server need not wait for ever for one who does not read.
+  if (person.line->was_cut_off() && person.reads_ns == 0)
+    history_.broken("an answer to " + person.name + " was cut off in the middle");
+  if (person.line->has_ended()) hang_up(person, false);
+}
+
+// The connection is over; what was asked on it may have been done.
+void People::hang_up(Person& person, bool is_reset) {
+  if (is_reset && person.line && person.life == host_.life()) person.line->end().reset();
+  for (Ask& ask : person.asked)
+    if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(std::move(ask));
+  person.asked.clear();
+  person.line.reset();
+}
+
+void People::take_answer(Person& person, const Ask& ask, const world::Answer& answer) {
+  const std::string code = answer.member("code");
+  note_(person.name + " hears " + std::to_string(answer.status) + " " +
+        (code.empty() ? answer.member("order_id") + " " + answer.member("state") : code));
+  // The provider's signature is of another time than the server's, once the wall clock was set.
+  const bool is_stale =
+      answer.status == 401 && ask.kind == Kind::pay && plan_.has(Fault::wall_clock);
+  if (answer.status == 503 || answer.status == 429 || is_stale) {
+    if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(ask);
+    return;
+  }
+  if (answer.status == 400 || answer.status == 401 || answer.status == 500)
+    history_.broken("a sound request was answered " + std::to_string(answer.status) + " " + code);
+  if (answer.status == 404 && !ask.order.empty()) history_.deny(ask.order);
+  if (answer.status == 200 || answer.status == 201) take_orders(ask, answer);
+  if (ask.kind == Kind::order) take_order_answer(person, ask, answer);
+}
+
+void People::take_orders(const Ask& ask, const world::Answer& answer) {
+  for (const Shown& shown : orders_in(answer)) {
+    if (shown.user != ask.user) history_.broken(ask.user + " was shown an order of " + shown.user);
+    history_.show(shown, answer.status == 201, ask.kind == Kind::order ? ask.key : "", ask.sent_ns,
+                  now_ns());
+  }
+}
+
+void People::take_order_answer(Person& person, const Ask& ask, const world::Answer& answer) {
+  const std::string code = answer.member("code");
+  const bool is_sold_out = code == "sold_out";
+  if (!is_sold_out && code != "not_enough") return;
+  const uint32_t least = is_sold_out ? 1 : ask.quantity;
+  if (!truth_.was_short_since(ask.item, least,
+                              ask.sent_ns - bounds::sold_out_valid_ms * kMillisecond))
+    history_.broken(ask.user + " heard " + code + " of " + item_code(ask.item) + " for " +
+                    std::to_string(ask.quantity) + ", and " +
+                    std::to_string(truth_.unsold(ask.item)) + " were unsold all the time");
+  if (person.is_closer && is_sold_out && truth_.unsold(ask.item) == 0)
+    is_sold_out_[ask.item] = true;
+}
+
+// ---- wishes ----
+
+void People::act(Person& person) {
+  person.acts_ns =
+      now_ns() + 1 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * pause_ns_)));
+  if (!host_.is_up() || person.asked.size() >= kPipelined) return;
+  if (person.line && person.life != host_.life()) hang_up(person, false);
+  std::optional<Ask> ask = is_closing_ ? choose_closing(person) : choose(person);
+  if (ask) send(person, std::move(*ask));
+  if (is_closing_ || !person.line) return;
+  if (plan_.has(Fault::resets) && random_.chance(0.05)) {
+    note_(person.name + " resets");
+    hang_up(person, true);
+  } else if (plan_.has(Fault::slow_readers) && random_.chance(0.1)) {
+    person.line->end().set_window(random_.between(1, 400));
+    person.reads_ns = now_ns() + static_cast<int64_t>(random_.between(1, 20)) * kSecond;
+  }
+}
+
+People::Ask People::new_order(Person& person) {
+  Ask ask{.kind = Kind::order,
+          .item = static_cast<uint32_t>(random_.below(plan_.items)),
+          .quantity = static_cast<uint32_t>(random_.between(1, plan_.quantity_max))};
+  if (plan_.per_user_limit != 0) ask.quantity = std::min(ask.quantity, plan_.per_user_limit);
+  if (!random_.chance(0.1) || person.is_closer)
+    ask.key = person.name + "." + std::to_string(++person.keys);
+  return ask;
+}
+
+const Told* People::pick_own(const Person& person, bool is_reserved) {
+  std::vector<const Told*> own;
+  for (const auto& [id, told] : history_.orders())
+    if (told.user == person.name && (!is_reserved || told.state == "reserved"))
+      own.push_back(&told);
+  return own.empty() ? nullptr : random_.pick(std::span<const Told*>(own));
+}
+
+// Mostly of a reservation; sometimes too late, or twice.
+std::optional<People::Ask> People::pick_payment(Person& person) {
+  const Told* const order = pick_own(person, !random_.chance(0.15));
+  if (order == nullptr) return std::nullopt;
+  const bool is_again = person.payments > 0 && random_.chance(0.1);
+  if (!is_again) ++person.payments;
+  return Ask{.kind = Kind::pay,
+             .item = number_of_item(order->item),
+             .quantity = order->quantity,
+             .order = order->id,
+             .payment = person.name + ".p" + std::to_string(person.payments)};
+}
+
+std::optional<People::Ask> People::choose(Person& person) {
+  if (!person.unsure.empty() && random_.chance(0.6)) {
+    Ask again = person.unsure.front();
+    person.unsure.pop_front();
+    // Without a key nobody can ask for the same order again.
+    if (again.kind == Kind::pay || !again.key.empty()) return again;
+  }
+  const uint64_t wish = random_.below(100);
+  if (wish < 45) return new_order(person);
+  if (wish < 65) return pick_payment(person);
+  if (wish < 72)
+    return Ask{.kind = Kind::stock, .item = static_cast<uint32_t>(random_.below(plan_.items))};
+  if (wish < 80)
+    return Ask{.kind = Kind::list, .item = static_cast<uint32_t>(random_.below(plan_.items))};
+  const Told* const order = pick_own(person, wish < 87);
+  if (order == nullptr) return std::nullopt;
+  const Kind kind = wish < 87   ? Kind::cancel
+                    : wish < 94 ? Kind::read
+                    : wish < 97 ? Kind::wait
+                                : Kind::order;
+  if (kind == Kind::order && order->key.empty()) return std::nullopt;
+  return Ask{.kind = kind,
+             .item = number_of_item(order->item),
+             .quantity = order->quantity,
+             .key = kind == Kind::order ? order->key : "",
+             .order = kind == Kind::order ? "" : order->id};
+}
+
+std::optional<People::Ask> People::choose_closing(Person& person) {
+  if (!person.to_do.empty()) {
+    Ask ask = std::move(person.to_do.front());
+    person.to_do.pop_front();
+    return ask;
+  }
+  while (!person.unsure.empty()) {
+    Ask again = person.unsure.front();
+    person.unsure.pop_front();
+    if (again.kind == Kind::pay || !again.key.empty()) return again;
+  }
+  if (is_reading_ || !person.is_closer || !person.asked.empty()) return std::nullopt;
+  if (const Told* const order = pick_own(person, true))
+    return Ask{.kind = Kind::pay,
+               .item = number_of_item(order->item),
+               .quantity = order->quantity,
+               .order = order->id,
+               .payment = person.name + "." + order->id};
+  const auto item = static_cast<uint32_t>(&person - &persons_[plan_.users]);
+  if (is_sold_out_[item] && truth_.unsold(item) == 0 && truth_.paid(item) == truth_.supplied(item))
+    return std::nullopt;
+  // A new name for each, so that no purchase limit ends it.
+  person.name = "closer-" + std::to_string(item) + "-" + std::to_string(++person.keys);
+  Ask ask = new_order(person);
+  ask.item = item;
+  ask.quantity = 1;
+  return ask;
+}
+
+// ---- sending ----
+
+void People::send(Person& person, Ask ask) {
+  if (!person.line) {
+    person.life = host_.life();
+    const auto shard = static_cast<uint32_t>(random_.below(host_.shards()));
+    person.line = std::make_unique<world::Buyer>(host_.machine().connect(shard));
+    person.reads_ns = 0;
+  }
+  ask.sent_ns = now_ns();
+  if (ask.user.empty()) ask.user = person.name;
+  write(person, ask);
+  person.asked.push_back(std::move(ask));
+}
+
+void People::write(Person& person, const Ask& ask) {
+  world::Buyer& line = *person.line;
+  if (plan_.has(Fault::pieces) && !is_closing_ && random_.chance(0.2))
+    line.set_piece_bytes(random_.between(1, 40));
+  switch (ask.kind) {
+    case Kind::order:
+      note_(ask.user + " orders " + std::to_string(ask.quantity) + " of " + item_code(ask.item) +
+            " " + ask.key);
+      return line.order_of(ask.user, item_code(ask.item), ask.quantity, ask.key);
+    case Kind::read:
+    case Kind::wait:
+      return line.read(
+          ask.user, ask.order,
+          ask.kind == Kind::wait ? static_cast<uint32_t>(random_.between(1, 30'000)) : 0);
+    case Kind::cancel:
+      note_(ask.user + " cancels " + ask.order);
+      return line.cancel(ask.user, ask.order);
+    case Kind::pay:
+      note_(ask.user + " pays " + ask.order + " by " + ask.payment);
+      return line.pay(ask.order, ask.payment, ask.quantity * kPrice, payment_key(),
+                      moment().wall_ns / kSecond);
+    case Kind::list:
+      return line.request("GET", "/v1/orders?item=" + item_code(ask.item),
+                          "X-User-Id: " + ask.user + "\r\n");
+    case Kind::stock:
+      return line.request("GET", "/v1/items/" + item_code(ask.item) + "/stock");
+  }
+}
+
+int64_t People::next_ns() const {
+  int64_t next_ns = INT64_MAX;
+  for (const Person& person : persons_) {
+    next_ns = std::min(next_ns, person.acts_ns);
+    if (!person.asked.empty())
+      next_ns = std::min(next_ns, person.asked.front().sent_ns + patience_ns(person) + 1);
+    if (person.reads_ns > now_ns()) next_ns = std::min(next_ns, person.reads_ns);
+  }
+  return next_ns;
+}
+
+// ---- the end of the sale ----
+
+void People::close_sale() {
+  is_closing_ = true;
+  pause_ns_ = 50 * kMillisecond;
+  for (Person& person : persons_) {
+    person.acts_ns = now_ns();
+    person.reads_ns = 0;
+    // Slow readers and half-sent requests end here.
+    if (person.line) hang_up(person, true);
+  }
+  for (uint32_t i = 0; i < plan_.items; ++i)
+    persons_.push_back(
+        {.name = "closer-" + std::to_string(i), .acts_ns = now_ns(), .is_closer = true});
+}
+
+bool People::has_closed() const {
+  for (const Person& person : persons_)
+    if (!person.asked.empty() || !person.unsure.empty() || !person.to_do.empty()) return false;
+  for (uint32_t i = 0; i < plan_.items; ++i)
+    if (!is_sold_out_[i] || truth_.paid(i) != truth_.supplied(i)) return false;
+  return true;
+}
+
+std::string People::open_wishes() const {
+  std::string text;
+  for (const Person& person : persons_)
+    if (!person.asked.empty() || !person.unsure.empty())
+      text += person.name + " waits for " + std::to_string(person.asked.size()) +
+              " and is unsure of " + std::to_string(person.unsure.size()) + "; ";
+  for (uint32_t i = 0; i < plan_.items; ++i)
+    text += item_code(i) + ": " + std::to_string(truth_.supplied(i)) + " supplied, " +
+            std::to_string(truth_.paid(i)) + " paid, " + std::to_string(truth_.unsold(i)) +
+            " unsold; ";
+  return text;
+}
+
+void People::read_all() {
+  is_reading_ = true;
+  size_t next = 0;
+  for (const auto& [id, told] : history_.orders())
+    persons_[next++ % persons_.size()].to_do.push_back(
+        {.kind = Kind::read, .user = told.user, .order = id});
+}
+
+bool People::has_read_all() const {
+  return std::ranges::all_of(
+      persons_, [](const Person& person) { return person.to_do.empty() && person.asked.empty(); });
+}
+
+}  // namespace stampede::sim

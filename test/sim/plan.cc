@@ -1,0 +1,104 @@
+#include "plan.h"
+
+#include <iterator>
+
+#include "base/clock.h"
+#include "random.h"
+
+namespace stampede::sim {
+namespace {
+
+constexpr std::string_view kNames[] = {"kill",
+                                       "power_cut",
+                                       "stop",
+                                       "freeze",
+                                       "reshard",
+                                       "slow_disk",
+                                       "disk_error",
+                                       "disk_full",
+                                       "resets",
+                                       "slow_readers",
+                                       "pieces",
+                                       "database_away",
+                                       "database_unknown",
+                                       "wall_clock",
+                                       "impatient",
+                                       "operators"};
+static_assert(std::size(kNames) == kFaultCount);
+
+// Seconds between two of a kind, at least and at most.
+struct Often {
+  uint32_t least_s, most_s;
+};
+constexpr Often kOften[kFaultCount] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
+                                       {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
+                                       {1, 20},   {10, 90}, {1, 10},  {3, 30}};
+
+}  // namespace
+
+std::string_view name_of(Fault fault) {
+  return kNames[static_cast<size_t>(fault)];
+}
+
+bool parse_faults(std::string_view text, FaultSet& faults) {
+  faults = 0;
+  if (text == "all") return faults = kAllFaults, true;
+  if (text == "none") return true;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    const std::string_view name = text.substr(0, comma);
+    text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
+    size_t index = 0;
+    while (index < kFaultCount && kNames[index] != name) ++index;
+    if (index == kFaultCount) return false;
+    faults |= FaultSet{1} << index;
+  }
+  return true;
+}
+
+std::string text_of_faults(FaultSet faults) {
+  std::string text;
+  for (size_t i = 0; i < kFaultCount; ++i)
+    if ((faults >> i & 1) != 0) text += (text.empty() ? "" : ",") + std::string(kNames[i]);
+  return text.empty() ? "none" : text;
+}
+
+Plan draw_plan(uint64_t seed, FaultSet allowed) {
+  // Neighbouring seeds must not draw neighbouring numbers.
+  Random random(Random(seed).next() ^ 0x9e3779b97f4a7c15);
+  Plan plan{.seed = seed};
+  plan.shards = static_cast<uint32_t>(random.between(1, 3));
+  plan.items = static_cast<uint32_t>(random.between(1, 3));
+  plan.users = static_cast<uint32_t>(random.between(2, 24));
+  plan.stock =
+      static_cast<uint32_t>(random.chance(0.5) ? random.between(1, 8) : random.between(8, 60));
+  plan.per_user_limit = static_cast<uint32_t>(random.chance(0.5) ? random.between(1, 4) : 0);
+  plan.quantity_max = static_cast<uint32_t>(random.chance(0.5) ? 1 : random.between(2, 5));
+  plan.pay_window_s = static_cast<int64_t>(random.between(2, 60));
+  plan.segment_bytes = static_cast<uint32_t>(random.chance(0.7) ? 256 * 1024 : 1024 * 1024);
+  plan.lease_max = static_cast<uint32_t>(random.chance(0.5) ? 256 : random.between(1, 8));
+  plan.has_database = random.chance(0.85);
+  plan.safety_s = static_cast<int64_t>(random.between(10, 240));
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    const bool is_on = random.chance(0.4);
+    plan.every_ns[i] =
+        static_cast<int64_t>(random.between(kOften[i].least_s * 1000, kOften[i].most_s * 1000)) *
+        kMillisecond;
+    if (is_on) plan.faults |= FaultSet{1} << i;
+  }
+  plan.faults &= allowed;
+  return plan;
+}
+
+std::string text_of(const Plan& plan) {
+  return "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.shards) + " shards, " +
+         std::to_string(plan.items) + " items of " + std::to_string(plan.stock) + ", " +
+         std::to_string(plan.users) + " users, limit " + std::to_string(plan.per_user_limit) +
+         ", quantity up to " + std::to_string(plan.quantity_max) + ", pay within " +
+         std::to_string(plan.pay_window_s) + " s, segments of " +
+         std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
+         std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
+         std::to_string(plan.safety_s) + " s with " + text_of_faults(plan.faults);
+}
+
+}  // namespace stampede::sim

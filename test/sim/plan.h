@@ -1,0 +1,67 @@
+// What one seed draws before it begins: the shape of the world, and which faults are on and how often. Printed with a failure;
+// a shrunk failure is the same seed with fewer faults allowed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace stampede::sim {
+
+enum class Fault : uint8_t {
+  kill,              // the process is gone; what it gave to the kernel stays
+  power_cut,         // the machine is gone; what was not synced may be lost
+  stop,              // an orderly stop, and a start
+  freeze,            // a node does nothing for a while
+  reshard,           // it comes back with another number of shards
+  slow_disk,         // writes take up to seconds
+  disk_error,        // a write to the log fails
+  disk_full,         // nothing can be made or grow for a while
+  resets,            // connections end in the middle of anything
+  slow_readers,      // clients that read late or not at all
+  pieces,            // requests arrive byte by byte
+  database_away,     // the database does not answer for a while
+  database_unknown,  // a commit's answer is lost, done or not
+  wall_clock,        // the wall clock is set
+  impatient,         // clients give up early and ask again
+  operators,         // restocks, withdrawals, pauses
+  count,
+};
+constexpr size_t kFaultCount = static_cast<size_t>(Fault::count);
+[[nodiscard]] std::string_view name_of(Fault fault);
+
+using FaultSet = uint32_t;
+constexpr FaultSet kAllFaults = (FaultSet{1} << kFaultCount) - 1;
+[[nodiscard]] constexpr FaultSet bit_of(Fault fault) {
+  return FaultSet{1} << static_cast<unsigned>(fault);
+}
+// Comma-separated names, or "all", "none"; false: one is not known.
+[[nodiscard]] bool parse_faults(std::string_view text, FaultSet& faults);
+[[nodiscard]] std::string text_of_faults(FaultSet faults);
+
+struct Plan {
+  uint64_t seed = 0;
+  uint32_t shards = 1;
+  uint32_t items = 1;
+  uint32_t users = 4;
+  uint32_t stock = 10;          // of each item
+  uint32_t per_user_limit = 0;  // of each item; 0: none
+  uint32_t quantity_max = 1;    // of an order
+  int64_t pay_window_s = 60;
+  uint32_t segment_bytes = 0;
+  uint32_t lease_max = 256;
+  bool has_database = true;
+  int64_t safety_s = 0;  // simulated length of the phase with faults
+  FaultSet faults = 0;
+  // Mean simulated time between two of a kind; of those that are on.
+  std::array<int64_t, kFaultCount> every_ns{};
+
+  [[nodiscard]] bool has(Fault fault) const { return (faults & bit_of(fault)) != 0; }
+};
+
+// `allowed`: faults that the seed may switch on.
+[[nodiscard]] Plan draw_plan(uint64_t seed, FaultSet allowed = kAllFaults);
+[[nodiscard]] std::string text_of(const Plan& plan);
+
+}  // namespace stampede::sim

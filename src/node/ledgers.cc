@@ -1,5 +1,7 @@
 #include "node/ledgers.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 
 namespace stampede::node {
@@ -47,8 +49,8 @@ ledger::Ledger& EmbeddedLedgers::add(net::Net&) {
 // ---- shared
 
 SharedLedgers::SharedLedgers(const Data& data, Join& join, const NodeSettings& settings,
-                             shard::Process& process, Clock& clock)
-    : data_(data), join_(join), settings_(settings), process_(process), clock_(clock) {}
+                             shard::Process& process, Machine& machine)
+    : data_(data), join_(join), settings_(settings), process_(process), machine_(machine) {}
 
 ledger::Ledger& SharedLedgers::add(net::Net& net) {
   const auto shard = static_cast<uint32_t>(ledgers_.size());
@@ -62,7 +64,7 @@ ledger::Ledger& SharedLedgers::add(net::Net& net) {
                                    .token = shard::Shard::kLedgerToken,
                                    .timeout_ns = settings_.ledger_timeout_ms * kMillisecond,
                                    .group_count = settings_.redis->group_count()},
-      cluster::real_redis(), net, *links_.back(), process_.ledger));
+      machine_.redis(), net, *links_.back(), process_.ledger));
 }
 
 void SharedLedgers::complete() {
@@ -80,8 +82,9 @@ void SharedLedgers::complete() {
                                    .timeout_ms = settings_.ledger_timeout_ms,
                                    .url = *settings_.redis,
                                    .is_solo = join_.is_solo(),
-                                   .promised = promised},
-      cluster::real_redis(), join_.registry(), links, clock_,
+                                   .promised = promised,
+                                   .seed = randombytes_random()},
+      machine_.redis(), join_.registry(), links, machine_.clock(),
       [this] { process_.doorbells[0]->ring(); });
   coordinator_->offer_terms(join_.take_open_offers());
   operators_ = std::make_unique<cluster::RedisOperators>(*ledgers_[0], *coordinator_);

@@ -13,6 +13,7 @@
 #include "node/data.h"
 #include "node/items.h"
 #include "node/join.h"
+#include "node/machine.h"
 #include "node/settings.h"
 #include "shard/server_metrics.h"
 #include "shard/shard.h"
@@ -37,6 +38,10 @@ class Ledgers {
   // Behind the shards' start, and behind their end.
   virtual void start() {}
   virtual void stop() {}
+  // For an owner that has not called start(): what it does beside the shards, and how long it may wait then. take_wake(): it is
+  // to be done now.
+  virtual std::chrono::milliseconds step() { return std::chrono::hours(1); }
+  [[nodiscard]] virtual bool take_wake() { return false; }
 };
 
 // Each shard has the books of some items; all begin with what the logs hold.
@@ -62,7 +67,7 @@ class EmbeddedLedgers final : public Ledgers {
 class SharedLedgers final : public Ledgers {
  public:
   SharedLedgers(const Data& data, Join& join, const NodeSettings& settings, shard::Process& process,
-                Clock& clock);
+                Machine& machine);
 
   ledger::Ledger& add(net::Net& net) override;
   void complete() override;
@@ -70,13 +75,15 @@ class SharedLedgers final : public Ledgers {
   shard::LedgerStatus status() const override;
   void start() override { coordinator_->start(); }
   void stop() override { coordinator_->stop(); }
+  std::chrono::milliseconds step() override { return coordinator_->step(); }
+  bool take_wake() override { return coordinator_->take_wake(); }
 
  private:
   const Data& data_;
   Join& join_;
   const NodeSettings& settings_;
   shard::Process& process_;
-  Clock& clock_;
+  Machine& machine_;
   std::vector<std::unique_ptr<cluster::EpochLink>> links_;  // by shard, as the next
   std::vector<std::unique_ptr<cluster::RedisLedger>> ledgers_;
   std::unique_ptr<cluster::Coordinator> coordinator_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cluster/redis_access.h"
 #include "cluster/registry.h"
 #include "drain/database.h"
 #include "net/descriptor_budget.h"
@@ -56,6 +57,8 @@ class Machine {
   virtual Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
       const drain::DatabaseUrl& url) = 0;
   virtual std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl& url) = 0;
+
+  virtual cluster::RedisAccess& redis() = 0;
 };
 
 class SystemMachine final : public Machine {
@@ -80,6 +83,7 @@ class SystemMachine final : public Machine {
   Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
       const drain::DatabaseUrl& url) override;
   std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl& url) override;
+  cluster::RedisAccess& redis() override { return cluster::real_redis(); }
 
  private:
   SystemClock clock_;

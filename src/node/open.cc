@@ -297,7 +297,7 @@ MayEnd Node::make_helpers() {
 
 std::unique_ptr<Ledgers> Node::make_ledgers() {
   if (settings_.redis)
-    return std::make_unique<SharedLedgers>(data_, join_, settings_, *process_, clock_);
+    return std::make_unique<SharedLedgers>(data_, join_, settings_, *process_, machine_);
   return std::make_unique<EmbeddedLedgers>(data_, items_, process_->ledger);
 }
 

@@ -16,8 +16,9 @@ constexpr uint32_t kWaitsMax = 20'000;  // of a start, for its disk
 
 }  // namespace
 
-Host::Host(const Plan& plan, std::string dir, Surroundings around, Random random)
+Host::Host(const Plan& plan, uint32_t number, std::string dir, Surroundings around, Random random)
     : plan_(plan),
+      number_(number),
       dir_(std::move(dir)),
       around_(std::move(around)),
       random_(random),
@@ -41,6 +42,10 @@ void Host::set_disk_polls(uint32_t polls) {
     machine().disk(static_cast<uint32_t>(i)).set_polls_per_write(polls);
 }
 
+void Host::forgive_disks() {
+  for (uint32_t i = 0; node_ && i < machine().disks(); ++i) machine().disk(i).fail_next(0);
+}
+
 node::NodeSettings Host::settings() const {
   node::NodeSettings settings;
   settings.data_dir = dir_;
@@ -49,6 +54,10 @@ node::NodeSettings Host::settings() const {
   settings.shard_count = next_shards_;
   if (plan_.has_database)
     settings.database = {.kind = drain::DatabaseUrl::Kind::sqlite, .path = "simulated", .url = ""};
+  settings.node = number_;
+  if (plan_.is_shared) settings.redis = cluster::RedisUrl{.hosts = {{"simulated", 6379}}};
+  // The registry of several nodes lies in the database that they share.
+  if (plan_.nodes > 1) settings.database.kind = drain::DatabaseUrl::Kind::postgres;
   settings.retain_ms = int64_t{1'000'000} * 1000;
   settings.lease_max = plan_.lease_max;
   settings.segment_bytes = plan_.segment_bytes;
@@ -66,8 +75,8 @@ bool Host::start() {
   waits_ = 0;
   refusal_.clear();
   exit_code_ = 0;
-  machines_.push_back(std::make_unique<SimMachine>(around_.clock, around_.database,
-                                                   BootId{1, boots_}, around_.pass_time));
+  machines_.push_back(std::make_unique<SimMachine>(around_.servers, number_,
+                                                   BootId{number_ + 1, boots_}, around_.pass_time));
   machine().set_disk_full(is_disk_full_);
   node_ = std::make_unique<node::Node>(settings(), machine());
   state_ = State::running;
@@ -88,6 +97,7 @@ bool Host::start() {
   shards_ = next_shards_;
   has_left_.assign(shards_, false);
   set_disk_polls(disk_polls_);
+  ledger_due_ns_ = 0;
   around_.note("started with " + std::to_string(shards_) + " shards");
   return true;
 }
@@ -120,11 +130,22 @@ void Host::help(uint64_t choice) {
   if (choice == 2 && node_->drainer() != nullptr)
     guarded("draining", [this] { (void)node_->drainer()->step(); });
   if (choice == 3) guarded("recycling", [this] { node_->release_segments(); });
+  if (choice == 4) step_ledger();
+}
+
+void Host::step_ledger() {
+  guarded("a step of the ledger", [this] {
+    const int64_t now_ns = around_.servers.clock.now().boot_ns;
+    if (!node_->ledgers().take_wake() && now_ns < ledger_due_ns_) return;
+    const std::chrono::milliseconds wait = node_->ledgers().step();
+    // Its thread was held up by calls that were not answered; the shards were not.
+    ledger_due_ns_ = now_ns + wait.count() * kMillisecond + machine().take_waited_ns();
+  });
 }
 
 void Host::step(uint64_t choice) {
   CHECK(state_ != State::down);
-  constexpr uint64_t kHelpers = 4;
+  constexpr uint64_t kHelpers = 5;
   // Shards turn more often than the others.
   const uint64_t part = choice % (3 * shards_ + kHelpers);
   if (part < 3 * shards_)
@@ -136,7 +157,7 @@ void Host::step(uint64_t choice) {
 
 void Host::step_all() {
   for (uint32_t i = 0; i < shards_ && state_ != State::down; ++i) turn(i);
-  for (uint64_t i = 0; i < 4 && state_ != State::down; ++i) help(i);
+  for (uint64_t i = 0; i < 5 && state_ != State::down; ++i) help(i);
   if (state_ == State::stopping) finish();
 }
 
@@ -161,8 +182,9 @@ bool Host::is_quiet() const {
 
 int64_t Host::rests_until_ns() const {
   if (state_ == State::down) return INT64_MAX;
-  const int64_t now_ns = around_.clock.now().boot_ns;
+  const int64_t now_ns = around_.servers.clock.now().boot_ns;
   int64_t rest_ns = INT64_MAX;
+  if (plan_.is_shared) rest_ns = std::max<int64_t>(ledger_due_ns_ - now_ns, 0);
   for (uint32_t i = 0; i < shards_; ++i) {
     if (has_left_[i]) continue;
     const int64_t wait_ns = machines_.back()->net(i).last_wait_ns();
@@ -176,14 +198,14 @@ int64_t Host::rests_until_ns() const {
 void Host::begin_stop() {
   CHECK(state_ == State::running);
   state_ = State::stopping;
-  stop_began_ns_ = around_.clock.now().boot_ns;
+  stop_began_ns_ = around_.servers.clock.now().boot_ns;
   around_.note("stopping");
   node_->begin_stop();
 }
 
 // The end of an orderly stop, when every shard has left.
 void Host::finish() {
-  const int64_t took_ns = around_.clock.now().boot_ns - stop_began_ns_;
+  const int64_t took_ns = around_.servers.clock.now().boot_ns - stop_began_ns_;
   if (std::ranges::find(has_left_, false) != has_left_.end()) {
     if (took_ns <= kStopMaxNs) return;
     has_bug_ = true;
@@ -227,7 +249,7 @@ void Host::drop(bool is_silent) {
   // A writer is not taken apart in the middle of a write.
   for (uint32_t i = 0; i < node_->shards_made(); ++i) {
     machine().disk(i).abandon();
-    (void)node_->shard(i).writer().poll(around_.clock.now());
+    (void)node_->shard(i).writer().poll(around_.servers.clock.now());
   }
   node_.reset();
   machine().end_connections(is_silent);

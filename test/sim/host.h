@@ -19,17 +19,19 @@ class Host {
   enum class State : uint8_t { down, running, stopping };
   // What the world gives to each.
   struct Surroundings {
-    world::FakeClock& clock;
-    Database& database;
+    Servers& servers;
     std::function<void()> pass_time;
     std::function<void(const std::string&)> note;
   };
 
-  Host(const Plan& plan, std::string dir, Surroundings around, Random random);
+  Host(const Plan& plan, uint32_t number, std::string dir, Surroundings around, Random random);
   ~Host();
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool is_up() const { return state_ == State::running; }
+  // Of the node.
+  [[nodiscard]] uint32_t number() const { return number_; }
+  [[nodiscard]] const std::string& dir() const { return dir_; }
   [[nodiscard]] uint32_t shards() const { return shards_; }
   [[nodiscard]] node::Node& node() { return *node_; }
   [[nodiscard]] SimMachine& machine() { return *machines_.back(); }
@@ -45,6 +47,8 @@ class Host {
   void set_shards(uint32_t shards) { next_shards_ = shards; }
   void set_disk_full(bool is_full);
   void set_disk_polls(uint32_t polls);
+  // A failure that has not come yet will not come.
+  void forgive_disks();
 
   // False: it refuses, or died on the way.
   bool start();
@@ -65,6 +69,7 @@ class Host {
  private:
   void turn(uint32_t shard);
   void help(uint64_t choice);
+  void step_ledger();
   bool guarded(const char* what, const std::function<void()>& step);
   void finish();
   void drop(bool is_silent);
@@ -72,6 +77,7 @@ class Host {
   node::NodeSettings settings() const;
 
   const Plan& plan_;
+  const uint32_t number_;
   std::string dir_;
   Surroundings around_;
   Random random_;
@@ -86,6 +92,7 @@ class Host {
   int exit_code_ = 0;
   bool has_bug_ = false;
   int64_t stop_began_ns_ = 0;
+  int64_t ledger_due_ns_ = 0;  // the coordinator's next step
   shard::SharedKeys keys_;
   std::vector<std::unique_ptr<SimMachine>> machines_;  // the last one is this life's
   std::unique_ptr<node::Node> node_;

@@ -71,9 +71,13 @@ int SimMachine::SparseMaker::make(const std::string& path, size_t bytes) {
   return ::ftruncate(file.fd(), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
 }
 
-SimMachine::SimMachine(world::FakeClock& clock, Database& database, BootId boot_id,
+SimMachine::SimMachine(Servers& servers, uint32_t node, BootId boot_id,
                        std::function<void()> pass_time)
-    : clock_(clock), database_(database), boot_id_(boot_id), pass_time_(std::move(pass_time)) {}
+    : servers_(servers),
+      node_(node),
+      redis_(servers.redis.make_access(node)),
+      boot_id_(boot_id),
+      pass_time_(std::move(pass_time)) {}
 
 SimMachine::~SimMachine() = default;
 
@@ -129,27 +133,26 @@ Result<std::unique_ptr<orderlog::Disk>> SimMachine::make_disk(const orderlog::Di
 
 std::unique_ptr<drain::Sink> SimMachine::make_sink(const drain::DatabaseUrl& url) {
   if (url.kind == drain::DatabaseUrl::Kind::none) return nullptr;
-  return database_.make_sink();
+  return servers_.database.make_sink();
 }
 
 Result<std::vector<drain::StreamPosition>> SimMachine::look_at_positions(
     const drain::DatabaseUrl&) {
-  return database_.look_at_positions();
+  return servers_.database.look_at_positions();
 }
 
 Result<std::vector<drain::KnownOrder>> SimMachine::look_at_outermost_orders(
     const drain::DatabaseUrl&, uint32_t node, size_t count_max) {
-  return database_.look_at_outermost_orders(node, count_max);
+  return servers_.database.look_at_outermost_orders(node, count_max);
 }
 
 Result<std::unique_ptr<drain::DatabaseReader>> SimMachine::open_database_reader(
     const drain::DatabaseUrl&) {
-  return database_.open_reader();
+  return servers_.database.open_reader();
 }
 
 std::unique_ptr<cluster::Registry> SimMachine::make_registry(const drain::DatabaseUrl&) {
-  CHECK(false);  // nodes that share a ledger are not simulated yet
-  return nullptr;
+  return std::make_unique<SimulatedRegistry>(servers_.registry, node_);
 }
 
 }  // namespace stampede::sim

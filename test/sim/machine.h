@@ -10,19 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "../world/fake_clock.h"
 #include "../world/fake_disk.h"
 #include "../world/fake_net.h"
-#include "database.h"
 #include "node/machine.h"
+#include "servers.h"
 
 namespace stampede::sim {
 
 class SimMachine final : public node::Machine {
  public:
   // `pass_time`: the process waits in the middle of a step; the world lets a moment pass.
-  SimMachine(world::FakeClock& clock, Database& database, BootId boot_id,
-             std::function<void()> pass_time);
+  SimMachine(Servers& servers, uint32_t node, BootId boot_id, std::function<void()> pass_time);
   ~SimMachine() override;
 
   // ---- the scheduler's
@@ -36,12 +34,17 @@ class SimMachine final : public node::Machine {
   [[nodiscard]] const world::FakeDisk& disk(uint32_t shard) const { return *disks_[shard]; }
   void set_disk_full(bool is_full) { maker_.error = is_full ? ENOSPC : 0; }
   // The power, or only the process.
-  void cut() { is_cut_ = true; }
+  void cut() {
+    is_cut_ = true;
+    redis_->cut_off();
+  }
+  // How long its blocking calls to Redis have waited since this was last asked.
+  [[nodiscard]] int64_t take_waited_ns() { return redis_->take_waited_ns(); }
   // Behind the end of the process: what its clients find.
   void end_connections(bool is_silent);
 
   // ---- node::Machine
-  Clock& clock() override { return clock_; }
+  Clock& clock() override { return servers_.clock; }
   BootId boot_id() override { return boot_id_; }
   void pause(std::chrono::microseconds) override { pass_time_(); }
   void run_all(std::span<const std::function<void()>> tasks) override;
@@ -58,6 +61,7 @@ class SimMachine final : public node::Machine {
   Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
       const drain::DatabaseUrl&) override;
   std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl&) override;
+  cluster::RedisAccess& redis() override { return *redis_; }
 
  private:
   class SparseMaker final : public orderlog::SegmentMaker {
@@ -68,8 +72,9 @@ class SimMachine final : public node::Machine {
   class LentNet;
   class LentDisk;
 
-  world::FakeClock& clock_;
-  Database& database_;
+  Servers& servers_;
+  const uint32_t node_;
+  std::unique_ptr<NodeRedis> redis_;
   BootId boot_id_;
   std::function<void()> pass_time_;
   bool is_cut_ = false;

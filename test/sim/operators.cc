@@ -12,62 +12,75 @@ constexpr int64_t kAgainNs = 500 * kMillisecond;
 
 }  // namespace
 
-Operators::Operators(const Plan& plan, Host& host, History& history, world::FakeClock& clock,
-                     Random random, std::function<void(const std::string&)> note)
+Operators::Operators(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
+                     world::FakeClock& clock, Random random,
+                     std::function<void(const std::string&)> note)
     : plan_(plan),
-      host_(host),
+      hosts_(hosts),
       history_(history),
+      truth_(truth),
       clock_(clock),
       random_(random),
       note_(std::move(note)),
       acts_ns_(clock.now().boot_ns),
-      is_paused_(plan.items),
+      is_paused_(plan.nodes, std::vector<bool>(plan.items)),
       supplied_(plan.items, plan.stock) {}
 
 void Operators::step() {
   const int64_t now_ns = clock_.now().boot_ns;
   if (line_ && line_->has_answer()) take_answer();
-  if (line_ && (life_ != host_.life() || line_->has_ended() || now_ns - asked_ns_ > kPatienceNs))
+  if (line_ &&
+      (life_ != host_of(*wish_).life() || line_->has_ended() || now_ns - asked_ns_ > kPatienceNs))
     line_.reset();
-  if (line_ || now_ns < acts_ns_ || !host_.is_up()) return;
+  if (line_ || now_ns < acts_ns_) return;
   acts_ns_ = now_ns + kAgainNs;
   if (!wish_) choose();
-  if (wish_) ask();
+  if (!wish_) return;
+  // Any node does a restock that nodes share; a pause is each node's own.
+  if (wish_->what == "restock") wish_->node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  if (host_of(*wish_).is_up()) ask();
+}
+
+std::optional<Operators::Wish> Operators::paused() const {
+  for (uint32_t node = 0; node < plan_.nodes; ++node)
+    for (uint32_t item = 0; item < plan_.items; ++item)
+      if (is_paused_[node][item]) return Wish{.node = node, .item = item, .what = "resume"};
+  return std::nullopt;
 }
 
 void Operators::choose() {
   if (is_closing_) {
-    const auto paused = std::ranges::find(is_paused_, true);
-    if (paused == is_paused_.end()) return;
-    wish_ = Wish{.item = static_cast<uint32_t>(paused - is_paused_.begin()), .what = "resume"};
+    wish_ = paused();
     return;
   }
   if (!plan_.has(Fault::operators)) return;
-  acts_ns_ += static_cast<int64_t>(random_.below(
-      static_cast<uint64_t>(2 * plan_.every_ns[static_cast<size_t>(Fault::operators)])));
-  Wish wish{.item = static_cast<uint32_t>(random_.below(plan_.items))};
-  const uint64_t what = random_.below(10);
-  wish.what = what < 6                ? "restock"
-              : is_paused_[wish.item] ? "resume"
-              : what < 8              ? "pause"
-                                      : "restock";
-  if (wish.what == "restock") {
+  const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Fault::operators)];
+  acts_ns_ += static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * every_ns)));
+  Wish wish{.node = static_cast<uint32_t>(random_.below(plan_.nodes)),
+            .item = static_cast<uint32_t>(random_.below(plan_.items)),
+            .what = "restock"};
+  if (random_.chance(0.4)) {
+    wish.what = is_paused_[wish.node][wish.item] ? "resume" : "pause";
+  } else {
     wish.delta = static_cast<int64_t>(random_.between(1, 6));
     if (random_.chance(0.4)) wish.delta = -wish.delta;
     wish.op_id = "op-" + std::to_string(++ops_);
+    if (wish.delta < 0) truth_.set_withdrawing(wish.item, static_cast<uint64_t>(-wish.delta));
   }
   wish_ = wish;
 }
 
 void Operators::ask() {
-  life_ = host_.life();
-  line_ = std::make_unique<world::Buyer>(host_.machine().connect_operator());
+  Host& host = host_of(*wish_);
+  life_ = host.life();
+  line_ = std::make_unique<world::Buyer>(host.machine().connect_operator());
   asked_ns_ = clock_.now().boot_ns;
   const std::string body =
       wish_->what == "restock"
           ? "{\"op_id\":\"" + wish_->op_id + "\",\"delta\":" + std::to_string(wish_->delta) + "}"
           : "{}";
-  note_("an operator asks for " + wish_->what + " " + item_code(wish_->item) + " " + body);
+  note_("an operator asks node " + std::to_string(wish_->node) + " for " + wish_->what + " " +
+        item_code(wish_->item) + " " + body);
   line_->request("POST", "/admin/items/" + item_code(wish_->item) + "/" + wish_->what, "", body);
 }
 
@@ -83,19 +96,19 @@ void Operators::take_answer() {
     if (wish_->what == "restock")
       supplied_[wish_->item] += wish_->delta;
     else
-      is_paused_[wish_->item] = wish_->what == "pause";
+      is_paused_[wish_->node][wish_->item] = wish_->what == "pause";
   }
+  truth_.set_withdrawing(wish_->item, 0);
   wish_.reset();
 }
 
 int64_t Operators::next_ns() const {
   if (line_) return asked_ns_ + kPatienceNs + 1;
-  if (!host_.is_up()) return INT64_MAX;
   return wish_ || plan_.has(Fault::operators) || !has_closed() ? acts_ns_ : INT64_MAX;
 }
 
 bool Operators::has_closed() const {
-  return !wish_ && !line_ && std::ranges::find(is_paused_, true) == is_paused_.end();
+  return !wish_ && !line_ && !paused();
 }
 
 }  // namespace stampede::sim

@@ -9,15 +9,16 @@
 
 #include "../world/buyer.h"
 #include "history.h"
-#include "host.h"
+#include "hosts.h"
 #include "plan.h"
+#include "truth.h"
 
 namespace stampede::sim {
 
 class Operators {
  public:
-  Operators(const Plan& plan, Host& host, History& history, world::FakeClock& clock, Random random,
-            std::function<void(const std::string&)> note);
+  Operators(const Plan& plan, Hosts& hosts, History& history, Truth& truth, world::FakeClock& clock,
+            Random random, std::function<void(const std::string&)> note);
 
   void step();
   [[nodiscard]] int64_t next_ns() const;
@@ -30,6 +31,7 @@ class Operators {
 
  private:
   struct Wish {
+    uint32_t node = 0;
     uint32_t item = 0;
     std::string what;  // restock, pause, resume
     int64_t delta = 0;
@@ -39,10 +41,13 @@ class Operators {
   void take_answer();
   void choose();
   void ask();
+  [[nodiscard]] std::optional<Wish> paused() const;
+  [[nodiscard]] Host& host_of(const Wish& wish) const { return *hosts_[wish.node]; }
 
   const Plan& plan_;
-  Host& host_;
+  Hosts& hosts_;
   History& history_;
+  Truth& truth_;
   world::FakeClock& clock_;
   Random random_;
   std::function<void(const std::string&)> note_;
@@ -51,7 +56,8 @@ class Operators {
   std::optional<Wish> wish_;  // until its answer is known
   int64_t asked_ns_ = 0, acts_ns_ = 0;
   uint32_t ops_ = 0;
-  std::vector<bool> is_paused_;
+  // By node and item.
+  std::vector<std::vector<bool>> is_paused_;
   std::vector<int64_t> supplied_;
   bool is_closing_ = false;
 };

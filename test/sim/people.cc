@@ -35,10 +35,10 @@ std::vector<Shown> orders_in(const world::Answer& answer) {
 
 }  // namespace
 
-People::People(const Plan& plan, Host& host, History& history, Truth& truth,
+People::People(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
                world::FakeClock& clock, Random random, std::function<void(const std::string&)> note)
     : plan_(plan),
-      host_(host),
+      hosts_(hosts),
       history_(history),
       truth_(truth),
       clock_(clock),
@@ -48,6 +48,7 @@ People::People(const Plan& plan, Host& host, History& history, Truth& truth,
       is_sold_out_(plan.items) {
   for (uint32_t i = 0; i < plan.users; ++i)
     persons_.push_back({.name = "user-" + std::to_string(i),
+                        .node = i % plan.nodes,
                         .acts_ns = now_ns() + static_cast<int64_t>(random_.below(
                                                   static_cast<uint64_t>(pause_ns_)))});
 }
@@ -90,7 +91,7 @@ void People::take_answers(Person& person) {
 
 // The connection is over; what was asked on it may have been done.
 void People::hang_up(Person& person, bool is_reset) {
-  if (is_reset && person.line && person.life == host_.life()) person.line->end().reset();
+  if (is_reset && person.line && person.life == host_of(person).life()) person.line->end().reset();
   for (Ask& ask : person.asked)
     if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(std::move(ask));
   person.asked.clear();
@@ -142,8 +143,8 @@ void People::take_order_answer(Person& person, const Ask& ask, const world::Answ
 void People::act(Person& person) {
   person.acts_ns =
       now_ns() + 1 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * pause_ns_)));
-  if (!host_.is_up() || person.asked.size() >= kPipelined) return;
-  if (person.line && person.life != host_.life()) hang_up(person, false);
+  if (!host_of(person).is_up() || person.asked.size() >= kPipelined) return;
+  if (person.line && person.life != host_of(person).life()) hang_up(person, false);
   std::optional<Ask> ask = is_closing_ ? choose_closing(person) : choose(person);
   if (ask) send(person, std::move(*ask));
   if (is_closing_ || !person.line) return;
@@ -237,6 +238,8 @@ std::optional<People::Ask> People::choose_closing(Person& person) {
   if (is_sold_out_[item] && truth_.unsold(item) == 0 && truth_.paid(item) == truth_.supplied(item))
     return std::nullopt;
   // A new name for each, so that no purchase limit ends it.
+  hang_up(person, false);
+  person.node = static_cast<uint32_t>(random_.below(plan_.nodes));
   person.name = "closer-" + std::to_string(item) + "-" + std::to_string(++person.keys);
   Ask ask = new_order(person);
   ask.item = item;
@@ -248,9 +251,9 @@ std::optional<People::Ask> People::choose_closing(Person& person) {
 
 void People::send(Person& person, Ask ask) {
   if (!person.line) {
-    person.life = host_.life();
-    const auto shard = static_cast<uint32_t>(random_.below(host_.shards()));
-    person.line = std::make_unique<world::Buyer>(host_.machine().connect(shard));
+    person.life = host_of(person).life();
+    const auto shard = static_cast<uint32_t>(random_.below(host_of(person).shards()));
+    person.line = std::make_unique<world::Buyer>(host_of(person).machine().connect(shard));
     person.reads_ns = 0;
   }
   ask.sent_ns = now_ns();
@@ -338,10 +341,15 @@ std::string People::open_wishes() const {
 
 void People::read_all() {
   is_reading_ = true;
-  size_t next = 0;
-  for (const auto& [id, told] : history_.orders())
-    persons_[next++ % persons_.size()].to_do.push_back(
-        {.kind = Kind::read, .user = told.user, .order = id});
+  for (const auto& [id, told] : history_.orders()) {
+    // Whoever speaks to the order's node; the first numbers of an id are the node's.
+    const uint32_t node = OrderId{world::order_number(id)}.node();
+    for (Person& person : persons_) {
+      if (person.node != node) continue;
+      person.to_do.push_back({.kind = Kind::read, .user = told.user, .order = id});
+      break;
+    }
+  }
 }
 
 bool People::has_read_all() const {

@@ -10,7 +10,7 @@
 
 #include "../world/buyer.h"
 #include "history.h"
-#include "host.h"
+#include "hosts.h"
 #include "plan.h"
 #include "truth.h"
 
@@ -18,7 +18,7 @@ namespace stampede::sim {
 
 class People {
  public:
-  People(const Plan& plan, Host& host, History& history, Truth& truth, world::FakeClock& clock,
+  People(const Plan& plan, Hosts& hosts, History& history, Truth& truth, world::FakeClock& clock,
          Random random, std::function<void(const std::string&)> note);
 
   // Reads what has arrived, ends what takes too long, and lets everybody act whose time has come.
@@ -51,6 +51,7 @@ class People {
   };
   struct Person {
     std::string name;
+    uint32_t node = 0;                   // a gateway sends each user to one
     std::unique_ptr<world::Buyer> line;  // null: not connected
     uint64_t life = 0;                   // of the host, when it was connected
     std::deque<Ask> asked;               // without an answer, in the order of asking
@@ -66,6 +67,7 @@ class People {
   void take_answer(Person& person, const Ask& ask, const world::Answer& answer);
   void take_orders(const Ask& ask, const world::Answer& answer);
   void take_order_answer(Person& person, const Ask& ask, const world::Answer& answer);
+  [[nodiscard]] Host& host_of(const Person& person) const { return *hosts_[person.node]; }
   void hang_up(Person& person, bool is_reset);
   void act(Person& person);
   std::optional<Ask> choose(Person& person);
@@ -80,7 +82,7 @@ class People {
   [[nodiscard]] Moment moment() const { return clock_.now(); }
 
   const Plan& plan_;
-  Host& host_;
+  Hosts& hosts_;
   History& history_;
   Truth& truth_;
   world::FakeClock& clock_;

@@ -22,9 +22,18 @@ constexpr std::string_view kNames[] = {"kill",
                                        "database_away",
                                        "database_unknown",
                                        "wall_clock",
+                                       "redis_dies",
+                                       "redis_fails_over",
+                                       "redis_network",
+                                       "registry_away",
+                                       "absence",
                                        "impatient",
                                        "operators"};
 static_assert(std::size(kNames) == kFaultCount);
+
+constexpr FaultSet kFaultsOfSharing = bit_of(Fault::redis_dies) | bit_of(Fault::redis_fails_over) |
+                                      bit_of(Fault::redis_network) | bit_of(Fault::registry_away) |
+                                      bit_of(Fault::absence);
 
 // Seconds between two of a kind, at least and at most.
 struct Often {
@@ -32,7 +41,8 @@ struct Often {
 };
 constexpr Often kOften[kFaultCount] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
                                        {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
-                                       {1, 20},   {10, 90}, {1, 10},  {3, 30}};
+                                       {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
+                                       {10, 90},  {1, 10},  {3, 30}};
 
 }  // namespace
 
@@ -67,6 +77,8 @@ Plan draw_plan(uint64_t seed, FaultSet allowed) {
   // Neighbouring seeds must not draw neighbouring numbers.
   Random random(Random(seed).next() ^ 0x9e3779b97f4a7c15);
   Plan plan{.seed = seed};
+  plan.is_shared = random.chance(0.5);
+  plan.nodes = static_cast<uint32_t>(plan.is_shared ? random.between(1, 3) : 1);
   plan.shards = static_cast<uint32_t>(random.between(1, 3));
   plan.items = static_cast<uint32_t>(random.between(1, 3));
   plan.users = static_cast<uint32_t>(random.between(2, 24));
@@ -87,16 +99,20 @@ Plan draw_plan(uint64_t seed, FaultSet allowed) {
     if (is_on) plan.faults |= FaultSet{1} << i;
   }
   plan.faults &= allowed;
+  if (!plan.is_shared) plan.faults &= ~kFaultsOfSharing;
+  // Nodes that share need the database that they share.
+  plan.has_database |= plan.nodes > 1;
   return plan;
 }
 
 std::string text_of(const Plan& plan) {
-  return "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.shards) + " shards, " +
-         std::to_string(plan.items) + " items of " + std::to_string(plan.stock) + ", " +
-         std::to_string(plan.users) + " users, limit " + std::to_string(plan.per_user_limit) +
-         ", quantity up to " + std::to_string(plan.quantity_max) + ", pay within " +
-         std::to_string(plan.pay_window_s) + " s, segments of " +
-         std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
+  return "seed " + std::to_string(plan.seed) + ": " + std::to_string(plan.nodes) + " nodes of " +
+         std::to_string(plan.shards) + " shards" +
+         (plan.is_shared ? " that share a Redis, " : ", ") + std::to_string(plan.items) +
+         " items of " + std::to_string(plan.stock) + ", " + std::to_string(plan.users) +
+         " users, limit " + std::to_string(plan.per_user_limit) + ", quantity up to " +
+         std::to_string(plan.quantity_max) + ", pay within " + std::to_string(plan.pay_window_s) +
+         " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
          std::to_string(plan.safety_s) + " s with " + text_of_faults(plan.faults);
 }

@@ -24,6 +24,11 @@ enum class Fault : uint8_t {
   database_away,     // the database does not answer for a while
   database_unknown,  // a commit's answer is lost, done or not
   wall_clock,        // the wall clock is set
+  redis_dies,        // and comes back empty, as it was, or as it was long ago
+  redis_fails_over,  // to a replica that lags; sometimes the old master goes on
+  redis_network,     // requests and answers are lost, late, or end their connection
+  registry_away,     // of some nodes or all, or a change's answer is lost
+  absence,           // a node that died stays away for long
   impatient,         // clients give up early and ask again
   operators,         // restocks, withdrawals, pauses
   count,
@@ -42,7 +47,9 @@ constexpr FaultSet kAllFaults = (FaultSet{1} << kFaultCount) - 1;
 
 struct Plan {
   uint64_t seed = 0;
-  uint32_t shards = 1;
+  bool is_shared = false;  // the ledger: through Redis
+  uint32_t nodes = 1;
+  uint32_t shards = 1;  // of each node
   uint32_t items = 1;
   uint32_t users = 4;
   uint32_t stock = 10;          // of each item

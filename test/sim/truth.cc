@@ -4,28 +4,50 @@
 
 namespace stampede::sim {
 
-void Truth::look(Host& host, int64_t now_ns) {
-  const auto& registered = host.node().shard(0).state().items();
-  for (uint32_t number = 0; number < items_.size() && number < registered.size(); ++number) {
-    Item& item = items_[number];
-    uint64_t reserved = 0, paid = 0;
-    for (uint32_t i = 0; i < host.shards(); ++i) {
-      const stock::ItemStock& stock = host.node().shard(i).state().stock(number);
-      reserved += stock.reserved;
-      paid += stock.paid;
-    }
-    item.supplied = registered[number].total();
-    item.paid = paid;
-    if (reserved + paid > item.supplied) {
-      history_.broken("oversold: " + item_code(number) + " has " + std::to_string(item.supplied) +
-                      " units, " + std::to_string(reserved) + " reserved and " +
-                      std::to_string(paid) + " paid");
-      return;
-    }
-    item.unsold = item.supplied - reserved - paid;
-    for (uint32_t quantity = 1; quantity <= kQuantityMax; ++quantity)
-      if (item.unsold < quantity) item.short_ns[quantity] = now_ns;
+Truth::Truth(const Plan& plan, Servers& servers, History& history)
+    : plan_(plan), servers_(servers), history_(history), items_(plan.items) {
+  for (Item& item : items_) item.by_node.resize(plan.nodes);
+}
+
+// Of nodes that share it: as the registry has it.
+uint64_t Truth::supply_of(uint32_t number, Host& host) const {
+  if (plan_.nodes > 1) {
+    const auto& rows = servers_.registry.rows.items;
+    const auto row = rows.find(item_code(number));
+    return row == rows.end() ? 0 : row->second.supplied - row->second.withdrawn;
   }
+  const auto& registered = host.node().shard(0).state().items();
+  return number < registered.size() ? registered[number].total() : 0;
+}
+
+void Truth::look(Host& host) {
+  for (uint32_t number = 0; number < items_.size(); ++number) look_at_item(number, host);
+}
+
+void Truth::look_at_item(uint32_t number, Host& host) {
+  Item& item = items_[number];
+  Held& held = item.by_node[host.number()] = {};
+  for (uint32_t i = 0; i < host.shards(); ++i) {
+    const stock::ItemStock& stock = host.node().shard(i).state().stock(number);
+    held.reserved += stock.reserved;
+    held.paid += stock.paid;
+  }
+  item.supplied = supply_of(number, host);
+  item.paid = 0;
+  uint64_t taken = 0;
+  for (const Held& of_node : item.by_node) {
+    item.paid += of_node.paid;
+    taken += of_node.reserved + of_node.paid;
+  }
+  if (taken > item.supplied)
+    return history_.broken("oversold: " + item_code(number) + " has " +
+                           std::to_string(item.supplied) + " units, and " + std::to_string(taken) +
+                           " are reserved or paid");
+  item.unsold = item.supplied - taken;
+  const uint64_t on_sale = item.unsold - std::min(item.unsold, item.withdrawing);
+  const int64_t now_ns = servers_.clock.now().boot_ns;
+  for (uint32_t quantity = 1; quantity <= kQuantityMax; ++quantity)
+    if (on_sale < quantity) item.short_ns[quantity] = now_ns;
 }
 
 bool Truth::was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const {

@@ -1,4 +1,5 @@
-// What is true of the stock at every moment, read out of the nodes' memory between two turns, where clients cannot look.
+// What is true of the stock at every moment, read out of the nodes' memory between two turns, where clients cannot look. Of a
+// node that is down it remembers what it had last.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,12 @@ namespace stampede::sim {
 
 class Truth {
  public:
-  Truth(const Plan& plan, History& history) : history_(history), items_(plan.items) {}
+  Truth(const Plan& plan, Servers& servers, History& history);
 
-  // After each step of the host. Sums of all streams: never more than was supplied.
-  void look(Host& host, int64_t now_ns);
+  // After each step of a host that is up. The sums of all streams are never more than was supplied.
+  void look(Host& host);
+  // An operator is taking so many units off sale: they may be gone already, and may come back.
+  void set_withdrawing(uint32_t item, uint64_t units) { items_[item].withdrawing = units; }
 
   // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold?
   [[nodiscard]] bool was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const;
@@ -25,12 +28,21 @@ class Truth {
 
  private:
   static constexpr uint32_t kQuantityMax = 5;
+  struct Held {
+    uint64_t reserved = 0, paid = 0;
+  };
   struct Item {
-    uint64_t supplied = 0, paid = 0, unsold = 0;
+    uint64_t supplied = 0, paid = 0, unsold = 0, withdrawing = 0;
+    std::vector<Held> by_node;
     // By quantity: the last moment at which fewer units than that were unsold.
     int64_t short_ns[kQuantityMax + 1] = {-1, -1, -1, -1, -1, -1};
   };
 
+  [[nodiscard]] uint64_t supply_of(uint32_t number, Host& host) const;
+  void look_at_item(uint32_t number, Host& host);
+
+  const Plan& plan_;
+  Servers& servers_;
   History& history_;
   std::vector<Item> items_;
 };

@@ -1,0 +1,29 @@
+// What nodes, their logs and the database say of all orders when a sale is over: the same.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "history.h"
+#include "hosts.h"
+#include "servers.h"
+
+namespace stampede::sim {
+
+struct KnownState {
+  std::string state;
+  uint32_t quantity = 0;
+  int64_t refund_due = 0;
+  friend bool operator==(const KnownState&, const KnownState&) = default;
+};
+using KnownStates = std::map<uint64_t, KnownState>;  // by order
+
+// Of nodes that are up.
+[[nodiscard]] KnownStates states_in_memory(const Hosts& hosts);
+// When they have drained everything.
+void compare_database(Servers& servers, const KnownStates& known, History& history);
+// When they have stopped. What clients were told last is in the logs too.
+void compare_logs(const Hosts& hosts, const KnownStates& known, History& history);
+
+}  // namespace stampede::sim

@@ -1,0 +1,57 @@
+// The faults of a plan as they come and go: when each happens next, what it does to the nodes and servers, and when that is over.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "hosts.h"
+#include "plan.h"
+#include "random.h"
+#include "servers.h"
+
+namespace stampede::sim {
+
+class Weather {
+ public:
+  Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random,
+          std::function<void(const std::string&)> note);
+
+  // What is due.
+  void pass();
+  // The next moment at which something begins or ends, on the boot clock; INT64_MAX: never.
+  [[nodiscard]] int64_t next_ns() const;
+  // Fair from now on, for ever.
+  void clear_up();
+
+  [[nodiscard]] bool is_frozen(uint32_t node) const { return is_frozen_[node]; }
+  // How long a node that has died stays away.
+  [[nodiscard]] int64_t draw_absence_ns();
+
+ private:
+  void begin(Fault fault);
+  void end(Fault fault);
+  void end_process(Fault fault, Host& host);
+  void harm_disk(Fault fault, Host& host);
+  void harm_database(Fault fault);
+  void harm_redis(Fault fault);
+  void fail_over();
+  void harm_registry();
+  void lasts(Fault fault);
+  [[nodiscard]] bool is_running(const Host& host) const {
+    return host.is_up() && !is_frozen_[host.number()];
+  }
+
+  const Plan& plan_;
+  Servers& servers_;
+  Hosts& hosts_;
+  Random random_;
+  std::function<void(const std::string&)> note_;
+  std::array<int64_t, kFaultCount> begins_ns_{}, ends_ns_{};
+  std::vector<bool> is_frozen_;
+  uint32_t master_ = 0;  // that everybody should be told of
+  uint32_t replica_ = 1;
+};
+
+}  // namespace stampede::sim

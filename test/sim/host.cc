@@ -16,10 +16,11 @@ constexpr uint32_t kWaitsMax = 20'000;  // of a start, for its disk
 
 }  // namespace
 
-Host::Host(const Plan& plan, uint32_t number, std::string dir, Surroundings around, Random random)
+Host::Host(const Plan& plan, uint32_t number, const std::string& root, Surroundings around,
+           Random random)
     : plan_(plan),
       number_(number),
-      dir_(std::move(dir)),
+      files_(around.servers.files.add_machine(root)),
       around_(std::move(around)),
       random_(random),
       shards_(plan.shards),
@@ -30,25 +31,9 @@ Host::~Host() {
   if (node_) kill(false);
 }
 
-void Host::set_disk_full(bool is_full) {
-  is_disk_full_ = is_full;
-  if (node_) machine().set_disk_full(is_full);
-}
-
-void Host::set_disk_polls(uint32_t polls) {
-  disk_polls_ = polls;
-  if (!node_) return;
-  for (size_t i = 0; i < machine().disks(); ++i)
-    machine().disk(static_cast<uint32_t>(i)).set_polls_per_write(polls);
-}
-
-void Host::forgive_disks() {
-  for (uint32_t i = 0; node_ && i < machine().disks(); ++i) machine().disk(i).fail_next(0);
-}
-
 node::NodeSettings Host::settings() const {
   node::NodeSettings settings;
-  settings.data_dir = dir_;
+  settings.data_dir = dir();
   settings.catalog = world_catalog(plan_);
   settings.connections_max = 1'000;
   settings.shard_count = next_shards_;
@@ -75,9 +60,9 @@ bool Host::start() {
   waits_ = 0;
   refusal_.clear();
   exit_code_ = 0;
-  machines_.push_back(std::make_unique<SimMachine>(around_.servers, number_,
-                                                   BootId{number_ + 1, boots_}, around_.pass_time));
-  machine().set_disk_full(is_disk_full_);
+  machines_.push_back(std::make_unique<SimMachine>(around_.servers, files_, number_,
+                                                   BootId{number_ + 1, boots_}, random_.fork(),
+                                                   around_.pass_time));
   node_ = std::make_unique<node::Node>(settings(), machine());
   state_ = State::running;
   const bool has_started = guarded("start", [this] {
@@ -96,7 +81,6 @@ bool Host::start() {
   }
   shards_ = next_shards_;
   has_left_.assign(shards_, false);
-  set_disk_polls(disk_polls_);
   ledger_due_ns_ = 0;
   around_.note("started with " + std::to_string(shards_) + " shards");
   return true;
@@ -106,6 +90,7 @@ bool Host::start() {
 
 // False: the process ended in it.
 bool Host::guarded(const char* what, const std::function<void()>& step) {
+  set_on_end([this] { files_.kill(random_); });
   try {
     step();
     return true;
@@ -166,6 +151,7 @@ void Host::step_while_waiting() {
   ++waits_;
   // An operator loses his patience.
   if (waits_ > kWaitsMax) throw NodeEnded{.exit_code = 137};
+  files_.settle_writes();
   (void)node_->prepare_segments();
 }
 
@@ -175,7 +161,6 @@ bool Host::is_quiet() const {
     if (has_left_[i]) continue;
     const world::FakeNet& net = machines_.back()->net(i);
     if (net.last_wait_ns() == 0 || net.last_events() != 0) return false;
-    if (machines_.back()->disk(i).is_writing()) return false;
   }
   return true;
 }
@@ -190,7 +175,8 @@ int64_t Host::rests_until_ns() const {
     const int64_t wait_ns = machines_.back()->net(i).last_wait_ns();
     rest_ns = std::min(rest_ns, wait_ns < 0 ? kSecond : wait_ns);
   }
-  return rest_ns == INT64_MAX ? rest_ns : now_ns + rest_ns;
+  if (rest_ns != INT64_MAX) rest_ns += now_ns;
+  return std::min(rest_ns, files_.due_ns().value_or(INT64_MAX));
 }
 
 // ---- its ends
@@ -224,34 +210,25 @@ void Host::finish() {
 void Host::kill(bool is_power) {
   CHECK(state_ != State::down);
   around_.note(is_power ? "power cut" : "killed");
-  end_writes();
+  if (is_power)
+    files_.cut_power(random_);
+  else
+    files_.kill(random_);
   boots_ += is_power;
   drop(is_power);
-}
-
-// The writes in flight: done, not done, or done up to somewhere.
-void Host::end_writes() {
-  for (uint32_t i = 0; i < machine().disks(); ++i) {
-    world::FakeDisk& disk = machine().disk(i);
-    if (!disk.is_writing()) continue;
-    const size_t bytes = disk.bytes_in_flight();
-    const size_t kept = random_.chance(0.3)   ? bytes
-                        : random_.chance(0.5) ? 0
-                                              : random_.below(bytes + 1);
-    if (kept != 0) disk.tear(kept);
-  }
 }
 
 // The process is gone, and what it was made of is taken apart behind its back.
 void Host::drop(bool is_silent) {
   state_ = State::down;
   machine().cut();
-  // A writer is not taken apart in the middle of a write.
+  if (!files_.has_ended()) files_.kill(random_);
+  // A writer is not taken apart in the middle of a write: to the process it is done.
   for (uint32_t i = 0; i < node_->shards_made(); ++i) {
-    machine().disk(i).abandon();
     (void)node_->shard(i).writer().poll(around_.servers.clock.now());
   }
   node_.reset();
+  around_.servers.files.restore(files_);
   machine().end_connections(is_silent);
 }
 

@@ -24,14 +24,16 @@ class Host {
     std::function<void(const std::string&)> note;
   };
 
-  Host(const Plan& plan, uint32_t number, std::string dir, Surroundings around, Random random);
+  // `root`: an empty directory; its machine's.
+  Host(const Plan& plan, uint32_t number, const std::string& root, Surroundings around,
+       Random random);
   ~Host();
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool is_up() const { return state_ == State::running; }
   // Of the node.
   [[nodiscard]] uint32_t number() const { return number_; }
-  [[nodiscard]] const std::string& dir() const { return dir_; }
+  [[nodiscard]] std::string dir() const { return files_.root() + "/data"; }
   [[nodiscard]] uint32_t shards() const { return shards_; }
   [[nodiscard]] node::Node& node() { return *node_; }
   [[nodiscard]] SimMachine& machine() { return *machines_.back(); }
@@ -45,10 +47,7 @@ class Host {
 
   // The number of shards at the next start.
   void set_shards(uint32_t shards) { next_shards_ = shards; }
-  void set_disk_full(bool is_full);
-  void set_disk_polls(uint32_t polls);
-  // A failure that has not come yet will not come.
-  void forgive_disks();
+  [[nodiscard]] MachineFiles& files() { return files_; }
 
   // False: it refuses, or died on the way.
   bool start();
@@ -73,12 +72,11 @@ class Host {
   bool guarded(const char* what, const std::function<void()>& step);
   void finish();
   void drop(bool is_silent);
-  void end_writes();
   node::NodeSettings settings() const;
 
   const Plan& plan_;
   const uint32_t number_;
-  std::string dir_;
+  MachineFiles& files_;
   Surroundings around_;
   Random random_;
   uint32_t shards_, next_shards_;
@@ -86,8 +84,6 @@ class Host {
   uint64_t life_ = 0;
   uint64_t boots_ = 1;  // of the machine
   uint32_t waits_ = 0;  // of this life
-  bool is_disk_full_ = false;
-  uint32_t disk_polls_ = 1;
   std::string refusal_;
   int exit_code_ = 0;
   bool has_bug_ = false;

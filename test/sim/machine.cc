@@ -1,8 +1,5 @@
 #include "machine.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/check.h"
 
 namespace stampede::sim {
@@ -49,34 +46,14 @@ class SimMachine::LentNet final : public net::Net {
   const bool& is_cut_;
 };
 
-class SimMachine::LentDisk final : public orderlog::Disk {
- public:
-  explicit LentDisk(world::FakeDisk& disk) : disk_(disk) {}
-
-  void adopt(std::span<std::byte> buffers) override { disk_.adopt(buffers); }
-  void submit(int fd, uint64_t offset, std::span<const std::byte> bytes) override {
-    disk_.submit(fd, offset, bytes);
-  }
-  std::optional<int64_t> poll() override { return disk_.poll(); }
-  int event_fd() const override { return disk_.event_fd(); }
-  void drain_events() override { disk_.drain_events(); }
-
- private:
-  world::FakeDisk& disk_;
-};
-
-int SimMachine::SparseMaker::make(const std::string& path, size_t bytes) {
-  if (error != 0) return error;
-  const orderlog::File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  return ::ftruncate(file.fd(), static_cast<off_t>(bytes)) == 0 ? 0 : errno;
-}
-
-SimMachine::SimMachine(Servers& servers, uint32_t node, BootId boot_id,
-                       std::function<void()> pass_time)
+SimMachine::SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id,
+                       Random random, std::function<void()> pass_time)
     : servers_(servers),
+      files_(files),
       node_(node),
       redis_(servers.redis.make_access(node)),
       boot_id_(boot_id),
+      random_(random),
       pass_time_(std::move(pass_time)) {}
 
 SimMachine::~SimMachine() = default;
@@ -121,14 +98,13 @@ Result<std::vector<net::Socket>> SimMachine::open_listeners(const net::Address&,
 
 Result<orderlog::DiskPlan> SimMachine::plan_disk(const std::string&,
                                                  orderlog::Durability durability) {
-  return orderlog::DiskPlan{.durability = durability,
-                            .open_flags = O_WRONLY | O_CLOEXEC | O_DSYNC,
-                            .description = "simulated"};
+  return disk_plan(durability);
 }
 
 Result<std::unique_ptr<orderlog::Disk>> SimMachine::make_disk(const orderlog::DiskPlan&) {
-  disks_.push_back(std::make_unique<world::FakeDisk>());
-  return std::unique_ptr<orderlog::Disk>(std::make_unique<LentDisk>(*disks_.back()));
+  auto disk = std::make_unique<SimDisk>(servers_.clock, files_, random_.next());
+  disks_.push_back(disk.get());
+  return std::unique_ptr<orderlog::Disk>(std::move(disk));
 }
 
 std::unique_ptr<drain::Sink> SimMachine::make_sink(const drain::DatabaseUrl& url) {

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "../world/fake_disk.h"
 #include "../world/fake_net.h"
+#include "disk.h"
 #include "node/machine.h"
 #include "servers.h"
 
@@ -20,7 +20,8 @@ namespace stampede::sim {
 class SimMachine final : public node::Machine {
  public:
   // `pass_time`: the process waits in the middle of a step; the world lets a moment pass.
-  SimMachine(Servers& servers, uint32_t node, BootId boot_id, std::function<void()> pass_time);
+  SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id, Random random,
+             std::function<void()> pass_time);
   ~SimMachine() override;
 
   // ---- the scheduler's
@@ -28,11 +29,10 @@ class SimMachine final : public node::Machine {
   world::FakeClient& connect(uint32_t shard);
   world::FakeClient& connect_operator();
   [[nodiscard]] world::FakeNet& net(uint32_t shard) { return *nets_[shard]; }
-  [[nodiscard]] world::FakeDisk& disk(uint32_t shard) { return *disks_[shard]; }
+  // While the process is there.
+  [[nodiscard]] SimDisk& disk(uint32_t shard) { return *disks_[shard]; }
   [[nodiscard]] size_t disks() const { return disks_.size(); }
   [[nodiscard]] const world::FakeNet& net(uint32_t shard) const { return *nets_[shard]; }
-  [[nodiscard]] const world::FakeDisk& disk(uint32_t shard) const { return *disks_[shard]; }
-  void set_disk_full(bool is_full) { maker_.error = is_full ? ENOSPC : 0; }
   // The power, or only the process.
   void cut() {
     is_cut_ = true;
@@ -52,7 +52,7 @@ class SimMachine final : public node::Machine {
   Result<std::vector<net::Socket>> open_listeners(const net::Address&, unsigned count) override;
   Result<orderlog::DiskPlan> plan_disk(const std::string&, orderlog::Durability) override;
   Result<std::unique_ptr<orderlog::Disk>> make_disk(const orderlog::DiskPlan&) override;
-  orderlog::SegmentMaker& segment_maker() override { return maker_; }
+  orderlog::SegmentMaker& segment_maker() override { return segment_maker_; }
   std::unique_ptr<drain::Sink> make_sink(const drain::DatabaseUrl& url) override;
   Result<std::vector<drain::StreamPosition>> look_at_positions(const drain::DatabaseUrl&) override;
   Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(const drain::DatabaseUrl&,
@@ -64,24 +64,20 @@ class SimMachine final : public node::Machine {
   cluster::RedisAccess& redis() override { return *redis_; }
 
  private:
-  class SparseMaker final : public orderlog::SegmentMaker {
-   public:
-    int error = 0;
-    int make(const std::string& path, size_t bytes) override;
-  };
   class LentNet;
-  class LentDisk;
 
   Servers& servers_;
+  MachineFiles& files_;
   const uint32_t node_;
   std::unique_ptr<NodeRedis> redis_;
   BootId boot_id_;
+  Random random_;
   std::function<void()> pass_time_;
   bool is_cut_ = false;
-  SparseMaker maker_;
+  orderlog::ZeroedSegmentMaker segment_maker_;
   // They outlive the process: its clients still look at their ends.
   std::vector<std::unique_ptr<world::FakeNet>> nets_;
-  std::vector<std::unique_ptr<world::FakeDisk>> disks_;
+  std::vector<SimDisk*> disks_;  // the node's, by shard
   std::vector<net::Socket> listeners_;
   net::Socket admin_listener_ = net::kNoSocket;
   size_t nets_lent_ = 0;

@@ -63,7 +63,7 @@ randombytes_implementation seeded_chance{.implementation_name = chance_name,
                                          .buf = draw_bytes,
                                          .close = nullptr};
 
-Outcome run_seed(uint64_t seed, FaultSet allowed, bool prints) {
+Report run_seed(uint64_t seed, MishapSet allowed, bool prints) {
   const Scratch scratch;
   const Plan plan = draw_plan(seed, allowed);
   if (prints) std::printf("%s\n", text_of(plan).c_str());
@@ -72,11 +72,11 @@ Outcome run_seed(uint64_t seed, FaultSet allowed, bool prints) {
 }
 
 // The fewest faults that still break a promise: each is left out in turn, for as long as that helps.
-FaultSet shrink(uint64_t seed, FaultSet faults) {
+MishapSet shrink(uint64_t seed, MishapSet faults) {
   for (bool is_smaller = true; is_smaller;) {
     is_smaller = false;
-    for (size_t i = 0; i < kFaultCount; ++i) {
-      const FaultSet fewer = faults & ~(FaultSet{1} << i);
+    for (size_t i = 0; i < kMishapCount; ++i) {
+      const MishapSet fewer = faults & ~(MishapSet{1} << i);
       if (fewer == faults || run_seed(seed, fewer, false).broken.empty()) continue;
       faults = fewer;
       is_smaller = true;
@@ -85,27 +85,27 @@ FaultSet shrink(uint64_t seed, FaultSet faults) {
   return faults;
 }
 
-void report(uint64_t seed, FaultSet allowed, const Outcome& outcome, bool shrinks) {
+void report(uint64_t seed, MishapSet allowed, const Report& outcome, bool shrinks) {
   std::printf("\n%s\n", text_of(draw_plan(seed, allowed)).c_str());
   for (const std::string& sentence : outcome.broken) std::printf("BROKEN: %s\n", sentence.c_str());
   std::printf("the last turns:\n%s", outcome.last_turns.c_str());
   if (!shrinks) return;
-  const FaultSet fewest = shrink(seed, draw_plan(seed, allowed).faults);
+  const MishapSet fewest = shrink(seed, draw_plan(seed, allowed).faults);
   std::printf("again with the fewest faults: --seed %lu --faults %s --print\n", seed,
-              text_of_faults(fewest).c_str());
+              text_of_mishaps(fewest).c_str());
 }
 
 int run(const Flags& flags) {
-  FaultSet allowed = kAllFaults;
-  if (!parse_faults(flags.faults, allowed)) {
+  MishapSet allowed = kAllMishaps;
+  if (!parse_mishaps(flags.faults, allowed)) {
     std::fprintf(stderr, "sim: --faults %s: no such fault; they are %s\n", flags.faults.c_str(),
-                 text_of_faults(kAllFaults).c_str());
+                 text_of_mishaps(kAllMishaps).c_str());
     return 2;
   }
-  Outcome sum;
+  Report sum;
   const auto began = std::chrono::steady_clock::now();
   for (uint64_t seed = flags.seed; seed < flags.seed + flags.runs; ++seed) {
-    const Outcome outcome = run_seed(seed, allowed, flags.prints);
+    const Report outcome = run_seed(seed, allowed, flags.prints);
     if (!outcome.broken.empty()) {
       report(seed, allowed, outcome, flags.shrinks);
       return 1;

@@ -53,8 +53,8 @@ void Operators::choose() {
     wish_ = paused();
     return;
   }
-  if (!plan_.has(Fault::operators)) return;
-  const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Fault::operators)];
+  if (!plan_.has(Mishap::operators)) return;
+  const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Mishap::operators)];
   acts_ns_ += static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * every_ns)));
   Wish wish{.node = static_cast<uint32_t>(random_.below(plan_.nodes)),
             .item = static_cast<uint32_t>(random_.below(plan_.items)),
@@ -104,7 +104,7 @@ void Operators::take_answer() {
 
 int64_t Operators::next_ns() const {
   if (line_) return asked_ns_ + kPatienceNs + 1;
-  return wish_ || plan_.has(Fault::operators) || !has_closed() ? acts_ns_ : INT64_MAX;
+  return wish_ || plan_.has(Mishap::operators) || !has_closed() ? acts_ns_ : INT64_MAX;
 }
 
 bool Operators::has_closed() const {

@@ -60,7 +60,7 @@ void People::step() {
     take_answers(person);
     if (!person.asked.empty() && now_ns() - person.asked.front().sent_ns > patience_ns(person)) {
       note_(person.name + " gives up waiting");
-      if (!plan_.has(Fault::impatient) && is_closing_)
+      if (!plan_.has(Mishap::impatient) && is_closing_)
         history_.broken(person.name + " had no answer within " +
                         std::to_string(kPatienceNs / kSecond) + " s from a healthy server");
       hang_up(person, true);
@@ -70,8 +70,8 @@ void People::step() {
 }
 
 int64_t People::patience_ns(const Person&) const {
-  if (is_closing_ || !plan_.has(Fault::impatient)) return kPatienceNs;
-  return plan_.every_ns[static_cast<size_t>(Fault::impatient)] / 5;
+  if (is_closing_ || !plan_.has(Mishap::impatient)) return kPatienceNs;
+  return plan_.every_ns[static_cast<size_t>(Mishap::impatient)] / 5;
 }
 
 void People::take_answers(Person& person) {
@@ -104,7 +104,7 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
         (code.empty() ? answer.member("order_id") + " " + answer.member("state") : code));
   // The provider's signature is of another time than the server's, once the wall clock was set.
   const bool is_stale =
-      answer.status == 401 && ask.kind == Kind::pay && plan_.has(Fault::wall_clock);
+      answer.status == 401 && ask.kind == Kind::pay && plan_.has(Mishap::wall_clock);
   if (answer.status == 503 || answer.status == 429 || is_stale) {
     if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(ask);
     return;
@@ -148,10 +148,10 @@ void People::act(Person& person) {
   std::optional<Ask> ask = is_closing_ ? choose_closing(person) : choose(person);
   if (ask) send(person, std::move(*ask));
   if (is_closing_ || !person.line) return;
-  if (plan_.has(Fault::resets) && random_.chance(0.05)) {
+  if (plan_.has(Mishap::resets) && random_.chance(0.05)) {
     note_(person.name + " resets");
     hang_up(person, true);
-  } else if (plan_.has(Fault::slow_readers) && random_.chance(0.1)) {
+  } else if (plan_.has(Mishap::slow_readers) && random_.chance(0.1)) {
     person.line->end().set_window(random_.between(1, 400));
     person.reads_ns = now_ns() + static_cast<int64_t>(random_.between(1, 20)) * kSecond;
   }
@@ -264,7 +264,7 @@ void People::send(Person& person, Ask ask) {
 
 void People::write(Person& person, const Ask& ask) {
   world::Buyer& line = *person.line;
-  if (plan_.has(Fault::pieces) && !is_closing_ && random_.chance(0.2))
+  if (plan_.has(Mishap::pieces) && !is_closing_ && random_.chance(0.2))
     line.set_piece_bytes(random_.between(1, 40));
   switch (ask.kind) {
     case Kind::order:

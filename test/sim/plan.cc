@@ -29,51 +29,51 @@ constexpr std::string_view kNames[] = {"kill",
                                        "absence",
                                        "impatient",
                                        "operators"};
-static_assert(std::size(kNames) == kFaultCount);
+static_assert(std::size(kNames) == kMishapCount);
 
-constexpr FaultSet kFaultsOfSharing = bit_of(Fault::redis_dies) | bit_of(Fault::redis_fails_over) |
-                                      bit_of(Fault::redis_network) | bit_of(Fault::registry_away) |
-                                      bit_of(Fault::absence);
+constexpr MishapSet kMishapsOfSharing =
+    bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) | bit_of(Mishap::redis_network) |
+    bit_of(Mishap::registry_away) | bit_of(Mishap::absence);
 
 // Seconds between two of a kind, at least and at most.
 struct Often {
   uint32_t least_s, most_s;
 };
-constexpr Often kOften[kFaultCount] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
-                                       {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
-                                       {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
-                                       {10, 90},  {1, 10},  {3, 30}};
+constexpr Often kOften[kMishapCount] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
+                                        {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
+                                        {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
+                                        {10, 90},  {1, 10},  {3, 30}};
 
 }  // namespace
 
-std::string_view name_of(Fault fault) {
-  return kNames[static_cast<size_t>(fault)];
+std::string_view name_of(Mishap mishap) {
+  return kNames[static_cast<size_t>(mishap)];
 }
 
-bool parse_faults(std::string_view text, FaultSet& faults) {
+bool parse_mishaps(std::string_view text, MishapSet& faults) {
   faults = 0;
-  if (text == "all") return faults = kAllFaults, true;
+  if (text == "all") return faults = kAllMishaps, true;
   if (text == "none") return true;
   while (!text.empty()) {
     const size_t comma = text.find(',');
     const std::string_view name = text.substr(0, comma);
     text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
     size_t index = 0;
-    while (index < kFaultCount && kNames[index] != name) ++index;
-    if (index == kFaultCount) return false;
-    faults |= FaultSet{1} << index;
+    while (index < kMishapCount && kNames[index] != name) ++index;
+    if (index == kMishapCount) return false;
+    faults |= MishapSet{1} << index;
   }
   return true;
 }
 
-std::string text_of_faults(FaultSet faults) {
+std::string text_of_mishaps(MishapSet faults) {
   std::string text;
-  for (size_t i = 0; i < kFaultCount; ++i)
+  for (size_t i = 0; i < kMishapCount; ++i)
     if ((faults >> i & 1) != 0) text += (text.empty() ? "" : ",") + std::string(kNames[i]);
   return text.empty() ? "none" : text;
 }
 
-Plan draw_plan(uint64_t seed, FaultSet allowed) {
+Plan draw_plan(uint64_t seed, MishapSet allowed) {
   // Neighbouring seeds must not draw neighbouring numbers.
   Random random(Random(seed).next() ^ 0x9e3779b97f4a7c15);
   Plan plan{.seed = seed};
@@ -91,15 +91,15 @@ Plan draw_plan(uint64_t seed, FaultSet allowed) {
   plan.lease_max = static_cast<uint32_t>(random.chance(0.5) ? 256 : random.between(1, 8));
   plan.has_database = random.chance(0.85);
   plan.safety_s = static_cast<int64_t>(random.between(10, 240));
-  for (size_t i = 0; i < kFaultCount; ++i) {
+  for (size_t i = 0; i < kMishapCount; ++i) {
     const bool is_on = random.chance(0.4);
     plan.every_ns[i] =
         static_cast<int64_t>(random.between(kOften[i].least_s * 1000, kOften[i].most_s * 1000)) *
         kMillisecond;
-    if (is_on) plan.faults |= FaultSet{1} << i;
+    if (is_on) plan.faults |= MishapSet{1} << i;
   }
   plan.faults &= allowed;
-  if (!plan.is_shared) plan.faults &= ~kFaultsOfSharing;
+  if (!plan.is_shared) plan.faults &= ~kMishapsOfSharing;
   // Nodes that share need the database that they share.
   plan.has_database |= plan.nodes > 1;
   return plan;
@@ -114,7 +114,7 @@ std::string text_of(const Plan& plan) {
          std::to_string(plan.quantity_max) + ", pay within " + std::to_string(plan.pay_window_s) +
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
-         std::to_string(plan.safety_s) + " s with " + text_of_faults(plan.faults);
+         std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults);
 }
 
 }  // namespace stampede::sim

@@ -9,7 +9,7 @@
 
 namespace stampede::sim {
 
-enum class Fault : uint8_t {
+enum class Mishap : uint8_t {
   kill,              // the process is gone; what it gave to the kernel stays
   power_cut,         // the machine is gone; what was not synced may be lost
   stop,              // an orderly stop, and a start
@@ -33,17 +33,17 @@ enum class Fault : uint8_t {
   operators,         // restocks, withdrawals, pauses
   count,
 };
-constexpr size_t kFaultCount = static_cast<size_t>(Fault::count);
-[[nodiscard]] std::string_view name_of(Fault fault);
+constexpr size_t kMishapCount = static_cast<size_t>(Mishap::count);
+[[nodiscard]] std::string_view name_of(Mishap mishap);
 
-using FaultSet = uint32_t;
-constexpr FaultSet kAllFaults = (FaultSet{1} << kFaultCount) - 1;
-[[nodiscard]] constexpr FaultSet bit_of(Fault fault) {
-  return FaultSet{1} << static_cast<unsigned>(fault);
+using MishapSet = uint32_t;
+constexpr MishapSet kAllMishaps = (MishapSet{1} << kMishapCount) - 1;
+[[nodiscard]] constexpr MishapSet bit_of(Mishap mishap) {
+  return MishapSet{1} << static_cast<unsigned>(mishap);
 }
 // Comma-separated names, or "all", "none"; false: one is not known.
-[[nodiscard]] bool parse_faults(std::string_view text, FaultSet& faults);
-[[nodiscard]] std::string text_of_faults(FaultSet faults);
+[[nodiscard]] bool parse_mishaps(std::string_view text, MishapSet& faults);
+[[nodiscard]] std::string text_of_mishaps(MishapSet faults);
 
 struct Plan {
   uint64_t seed = 0;
@@ -60,15 +60,15 @@ struct Plan {
   uint32_t lease_max = 256;
   bool has_database = true;
   int64_t safety_s = 0;  // simulated length of the phase with faults
-  FaultSet faults = 0;
+  MishapSet faults = 0;
   // Mean simulated time between two of a kind; of those that are on.
-  std::array<int64_t, kFaultCount> every_ns{};
+  std::array<int64_t, kMishapCount> every_ns{};
 
-  [[nodiscard]] bool has(Fault fault) const { return (faults & bit_of(fault)) != 0; }
+  [[nodiscard]] bool has(Mishap mishap) const { return (faults & bit_of(mishap)) != 0; }
 };
 
 // `allowed`: faults that the seed may switch on.
-[[nodiscard]] Plan draw_plan(uint64_t seed, FaultSet allowed = kAllFaults);
+[[nodiscard]] Plan draw_plan(uint64_t seed, MishapSet allowed = kAllMishaps);
 [[nodiscard]] std::string text_of(const Plan& plan);
 
 }  // namespace stampede::sim

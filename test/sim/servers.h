@@ -7,6 +7,7 @@
 
 #include "../world/fake_clock.h"
 #include "database.h"
+#include "files.h"
 #include "plan.h"
 #include "random.h"
 #include "redis.h"
@@ -16,13 +17,16 @@ namespace stampede::sim {
 
 struct Servers {
   Servers(const Plan& plan, const std::string& scratch, Random& random)
-      : database(scratch + "/orders.db", random.fork()), redis(random.next(), clock) {
+      : files([this](int64_t ns) { clock.advance(ns); }),
+        database(scratch + "/orders.db", random.fork()),
+        redis(random.next(), clock) {
     if (!plan.is_shared) return;
     const uint32_t master = redis.add_master();
     redis.add_replica(master);
   }
 
   world::FakeClock clock;
+  FileSystem files;
   Database database;
   RedisWorld redis;
   RegistryDatabase registry;

@@ -1,8 +1,8 @@
 #include "simulation.h"
 
 #include <algorithm>
+#include <filesystem>
 
-#include "base/check.h"
 #include "books.h"
 
 namespace stampede::sim {
@@ -28,8 +28,10 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
   const auto note_line = [this](const std::string& line) { note(line); };
   for (uint32_t i = 0; i < plan_.nodes; ++i) {
     const std::string name = plan_.nodes == 1 ? "" : "node " + std::to_string(i) + ": ";
+    const std::string root = scratch + "/node" + std::to_string(i);
+    std::filesystem::create_directory(root);
     hosts_.push_back(std::make_unique<Host>(
-        plan_, i, scratch + "/node" + std::to_string(i),
+        plan_, i, root,
         Host::Surroundings{.servers = servers_,
                            .pass_time = [this, i] { pass_time(i); },
                            .note = [this, name](const std::string& line) { note(name + line); }},
@@ -57,19 +59,19 @@ bool Simulation::are_all(Host::State state) const {
   return std::ranges::all_of(hosts_, [&](const auto& host) { return host->state() == state; });
 }
 
-Outcome Simulation::run() {
+Report Simulation::run() {
   be_safe();
   if (!is_broken()) heal();
   if (!is_broken()) make_progress();
   if (!is_broken()) end_in_order();
-  Outcome outcome{.broken = history_.broken_promises(),
-                  .last_turns = journal_.tail(),
-                  .trace = journal_.hash(),
-                  .answers = people_->answers(),
-                  .orders = history_.orders().size(),
-                  .lives = 0,
-                  .steps = steps_,
-                  .simulated_ns = now_ns() - began_ns_};
+  Report outcome{.broken = history_.broken_promises(),
+                 .last_turns = journal_.tail(),
+                 .trace = journal_.hash(),
+                 .answers = people_->answers(),
+                 .orders = history_.orders().size(),
+                 .lives = 0,
+                 .steps = steps_,
+                 .simulated_ns = now_ns() - began_ns_};
   for (const auto& host : hosts_) {
     outcome.lives += host->life();
     if (host->has_bug()) outcome.broken.emplace_back("a CHECK failed or a stop took too long");
@@ -168,6 +170,7 @@ bool Simulation::turn(Host& host) {
     restart(host);
     return false;
   }
+  host.files().settle_writes();
   if (weather_->is_frozen(host.number())) return true;
   // Each part once, or some of them in any order.
   const bool has_turned_all = random_.chance(0.5);
@@ -205,7 +208,8 @@ void Simulation::rest() {
 
 // A node waits in the middle of a step, as a start does for its disk.
 void Simulation::pass_time(uint32_t node) {
-  servers_.clock.advance(50'000);
+  const int64_t due_ns = hosts_[node]->files().due_ns().value_or(0);
+  servers_.clock.advance(std::max<int64_t>(due_ns - now_ns(), 50'000));
   hosts_[node]->step_while_waiting();
 }
 

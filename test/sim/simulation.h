@@ -22,7 +22,7 @@
 
 namespace stampede::sim {
 
-struct Outcome {
+struct Report {
   std::vector<std::string> broken;  // promises; empty: all were kept
   std::string last_turns;
   uint64_t trace = 0;  // hash of everything that happened
@@ -35,7 +35,7 @@ class Simulation {
   // `scratch`: an empty directory, in memory.
   Simulation(const Plan& plan, const std::string& scratch, bool prints);
   ~Simulation();
-  Outcome run();
+  Report run();
 
  private:
   void be_safe();

@@ -14,8 +14,8 @@ Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random
       is_frozen_(plan.nodes) {
   begins_ns_.fill(INT64_MAX);
   ends_ns_.fill(INT64_MAX);
-  for (size_t i = 0; i < kFaultCount; ++i)
-    if (plan_.has(static_cast<Fault>(i)))
+  for (size_t i = 0; i < kMishapCount; ++i)
+    if (plan_.has(static_cast<Mishap>(i)))
       begins_ns_[i] =
           servers_.clock.now().boot_ns +
           static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * plan_.every_ns[i])));
@@ -23,16 +23,16 @@ Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random
 
 void Weather::pass() {
   const int64_t now_ns = servers_.clock.now().boot_ns;
-  for (size_t i = 0; i < kFaultCount; ++i) {
+  for (size_t i = 0; i < kMishapCount; ++i) {
     if (now_ns >= ends_ns_[i]) {
       ends_ns_[i] = INT64_MAX;
-      end(static_cast<Fault>(i));
+      end(static_cast<Mishap>(i));
     }
     if (now_ns < begins_ns_[i]) continue;
     begins_ns_[i] =
         now_ns + 1 +
         static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * plan_.every_ns[i])));
-    begin(static_cast<Fault>(i));
+    begin(static_cast<Mishap>(i));
   }
 }
 
@@ -43,102 +43,105 @@ int64_t Weather::next_ns() const {
 void Weather::clear_up() {
   begins_ns_.fill(INT64_MAX);
   ends_ns_.fill(INT64_MAX);
-  for (size_t i = 0; i < kFaultCount; ++i) end(static_cast<Fault>(i));
+  for (size_t i = 0; i < kMishapCount; ++i) end(static_cast<Mishap>(i));
 }
 
 int64_t Weather::draw_absence_ns() {
-  if (plan_.has(Fault::absence) && random_.chance(0.3))
+  if (plan_.has(Mishap::absence) && random_.chance(0.3))
     return static_cast<int64_t>(random_.between(5, 60)) * kSecond;
   return static_cast<int64_t>(random_.below(3'000)) * kMillisecond;
 }
 
-void Weather::lasts(Fault fault) {
-  note_("begins: " + std::string(name_of(fault)));
-  ends_ns_[static_cast<size_t>(fault)] =
+void Weather::lasts(Mishap mishap) {
+  note_("begins: " + std::string(name_of(mishap)));
+  ends_ns_[static_cast<size_t>(mishap)] =
       servers_.clock.now().boot_ns +
       static_cast<int64_t>(random_.between(10, 10'000)) * kMillisecond;
 }
 
-void Weather::begin(Fault fault) {
+void Weather::begin(Mishap mishap) {
   Host& host = *hosts_[random_.below(hosts_.size())];
-  switch (fault) {
-    case Fault::kill:
-    case Fault::power_cut:
-    case Fault::stop:
-    case Fault::reshard:
-      return end_process(fault, host);
-    case Fault::freeze:
+  switch (mishap) {
+    case Mishap::kill:
+    case Mishap::power_cut:
+    case Mishap::stop:
+    case Mishap::reshard:
+      return end_process(mishap, host);
+    case Mishap::freeze:
       is_frozen_[host.number()] = true;
-      return lasts(fault);
-    case Fault::slow_disk:
-    case Fault::disk_error:
-    case Fault::disk_full:
-      return harm_disk(fault, host);
-    case Fault::database_away:
-    case Fault::database_unknown:
-      return harm_database(fault);
-    case Fault::wall_clock: {
+      return lasts(mishap);
+    case Mishap::slow_disk:
+    case Mishap::disk_error:
+    case Mishap::disk_full:
+      return harm_disk(mishap, host);
+    case Mishap::database_away:
+    case Mishap::database_unknown:
+      return harm_database(mishap);
+    case Mishap::wall_clock: {
       const int64_t by_s = static_cast<int64_t>(random_.below(7'200)) - 3'600;
       note_("the wall clock is set by " + std::to_string(by_s) + " s");
       return servers_.clock.step_wall(by_s * kSecond);
     }
-    case Fault::redis_dies:
-    case Fault::redis_fails_over:
-    case Fault::redis_network:
-      return harm_redis(fault);
-    case Fault::registry_away:
+    case Mishap::redis_dies:
+    case Mishap::redis_fails_over:
+    case Mishap::redis_network:
+      return harm_redis(mishap);
+    case Mishap::registry_away:
       return harm_registry();
-    case Fault::absence:
-    case Fault::resets:
-    case Fault::slow_readers:
-    case Fault::pieces:
-    case Fault::impatient:
-    case Fault::operators:
-    case Fault::count:
+    case Mishap::absence:
+    case Mishap::resets:
+    case Mishap::slow_readers:
+    case Mishap::pieces:
+    case Mishap::impatient:
+    case Mishap::operators:
+    case Mishap::count:
       return;  // others do these
   }
 }
 
-void Weather::end_process(Fault fault, Host& host) {
-  if (fault == Fault::reshard) host.set_shards(static_cast<uint32_t>(random_.between(1, 4)));
-  const bool is_orderly = fault == Fault::stop || fault == Fault::reshard;
+void Weather::end_process(Mishap mishap, Host& host) {
+  if (mishap == Mishap::reshard) host.set_shards(static_cast<uint32_t>(random_.between(1, 4)));
+  const bool is_orderly = mishap == Mishap::stop || mishap == Mishap::reshard;
   if (is_orderly && is_running(host)) return host.begin_stop();
-  if (!is_orderly && host.state() != Host::State::down) host.kill(fault == Fault::power_cut);
+  if (!is_orderly && host.state() != Host::State::down) host.kill(mishap == Mishap::power_cut);
 }
 
-void Weather::harm_disk(Fault fault, Host& host) {
-  if (fault == Fault::slow_disk) {
-    host.set_disk_polls(static_cast<uint32_t>(random_.between(2, 300)));
-    return lasts(fault);
+void Weather::harm_disk(Mishap mishap, Host& host) {
+  MachineFiles& files = host.files();
+  if (mishap == Mishap::slow_disk)
+    return files.stall_writes(static_cast<int64_t>(random_.between(1, 8'000)) * kMillisecond);
+  if (mishap == Mishap::disk_full) {
+    files.fill_up(random_.chance(0.8) ? ENOSPC : EDQUOT, random_.below(1 << 20));
+    return lasts(mishap);
   }
-  if (fault == Fault::disk_full) {
-    host.set_disk_full(true);
-    return lasts(fault);
-  }
-  if (!is_running(host)) return;
-  note_("a write of node " + std::to_string(host.number()) + " will fail");
-  SimMachine& machine = host.machine();
-  machine.disk(static_cast<uint32_t>(random_.below(machine.disks()))).fail_next(EIO);
+  note_("a call of node " + std::to_string(host.number()) + " to its disk will fail");
+  constexpr Call kCalls[] = {Call::open,     Call::create, Call::write,  Call::sync,
+                             Call::allocate, Call::rename, Call::remove, Call::sync_directory};
+  const int errors[] = {EIO, ENOSPC, EIO};
+  files.fail({.call = kCalls[random_.below(std::size(kCalls))],
+              .skip = static_cast<uint32_t>(random_.below(6)),
+              .error = errors[random_.below(3)]});
+  lasts(mishap);
 }
 
-void Weather::harm_database(Fault fault) {
-  if (fault == Fault::database_away) servers_.database.set_away(true);
-  if (fault == Fault::database_unknown) servers_.database.set_unknown_chance(0.3);
-  lasts(fault);
+void Weather::harm_database(Mishap mishap) {
+  if (mishap == Mishap::database_away) servers_.database.set_away(true);
+  if (mishap == Mishap::database_unknown) servers_.database.set_unknown_chance(0.3);
+  lasts(mishap);
 }
 
-void Weather::harm_redis(Fault fault) {
+void Weather::harm_redis(Mishap mishap) {
   RedisWorld& redis = servers_.redis;
-  if (fault == Fault::redis_network) {
+  if (mishap == Mishap::redis_network) {
     redis.weather.request_lost = static_cast<uint32_t>(random_.below(200));
     redis.weather.reply_lost = static_cast<uint32_t>(random_.below(200));
     redis.weather.request_late = static_cast<uint32_t>(random_.below(200));
     redis.weather.connection_ended = static_cast<uint32_t>(random_.below(100));
     if (random_.chance(0.3))
       redis.set_reachable(static_cast<uint32_t>(random_.below(hosts_.size())), master_, false);
-    return lasts(fault);
+    return lasts(mishap);
   }
-  if (fault == Fault::redis_fails_over) return fail_over();
+  if (mishap == Mishap::redis_fails_over) return fail_over();
   note_("Redis dies");
   if (random_.chance(0.3)) redis.save_copy(master_);
   redis.kill(master_);
@@ -161,7 +164,7 @@ void Weather::fail_over() {
   // Not everybody hears of it at once.
   for (uint32_t node = 0; node < hosts_.size(); ++node)
     if (random_.chance(0.5)) redis.appoint(master_, RedisWorld::kEverybody, node);
-  lasts(Fault::redis_fails_over);
+  lasts(Mishap::redis_fails_over);
 }
 
 void Weather::harm_registry() {
@@ -175,32 +178,28 @@ void Weather::harm_registry() {
       if (!random_.chance(0.3)) return Commit::done;
       return random_.chance(0.5) ? Commit::unknown_and_done : Commit::unknown_and_not_done;
     };
-  lasts(Fault::registry_away);
+  lasts(Mishap::registry_away);
 }
 
-void Weather::end(Fault fault) {
-  if (fault == Fault::freeze) is_frozen_.assign(is_frozen_.size(), false);
-  if (fault == Fault::slow_disk)
-    for (const auto& host : hosts_) host->set_disk_polls(1);
-  if (fault == Fault::disk_full)
-    for (const auto& host : hosts_) host->set_disk_full(false);
-  if (fault == Fault::disk_error)
-    for (const auto& host : hosts_) host->forgive_disks();
-  if (fault == Fault::database_away) servers_.database.set_away(false);
-  if (fault == Fault::database_unknown) servers_.database.set_unknown_chance(0);
-  if (fault == Fault::registry_away) {
+void Weather::end(Mishap mishap) {
+  if (mishap == Mishap::freeze) is_frozen_.assign(is_frozen_.size(), false);
+  if (mishap == Mishap::disk_full || mishap == Mishap::disk_error)
+    for (const auto& host : hosts_) host->files().heal();
+  if (mishap == Mishap::database_away) servers_.database.set_away(false);
+  if (mishap == Mishap::database_unknown) servers_.database.set_unknown_chance(0);
+  if (mishap == Mishap::registry_away) {
     servers_.registry.is_away = false;
     servers_.registry.cut_off.clear();
     servers_.registry.commit = nullptr;
   }
   if (!plan_.is_shared) return;
-  if (fault == Fault::redis_network) {
+  if (mishap == Mishap::redis_network) {
     servers_.redis.weather = {};
     for (uint32_t node = 0; node < hosts_.size(); ++node)
       for (const uint32_t server : {master_, replica_})
         servers_.redis.set_reachable(node, server, true);
   }
-  if (fault == Fault::redis_fails_over) {
+  if (mishap == Mishap::redis_fails_over) {
     servers_.redis.appoint(master_);
     servers_.redis.follow(replica_, master_);
   }

@@ -30,15 +30,15 @@ class Weather {
   [[nodiscard]] int64_t draw_absence_ns();
 
  private:
-  void begin(Fault fault);
-  void end(Fault fault);
-  void end_process(Fault fault, Host& host);
-  void harm_disk(Fault fault, Host& host);
-  void harm_database(Fault fault);
-  void harm_redis(Fault fault);
+  void begin(Mishap mishap);
+  void end(Mishap mishap);
+  void end_process(Mishap mishap, Host& host);
+  void harm_disk(Mishap mishap, Host& host);
+  void harm_database(Mishap mishap);
+  void harm_redis(Mishap mishap);
   void fail_over();
   void harm_registry();
-  void lasts(Fault fault);
+  void lasts(Mishap mishap);
   [[nodiscard]] bool is_running(const Host& host) const {
     return host.is_up() && !is_frozen_[host.number()];
   }
@@ -48,7 +48,7 @@ class Weather {
   Hosts& hosts_;
   Random random_;
   std::function<void(const std::string&)> note_;
-  std::array<int64_t, kFaultCount> begins_ns_{}, ends_ns_{};
+  std::array<int64_t, kMishapCount> begins_ns_{}, ends_ns_{};
   std::vector<bool> is_frozen_;
   uint32_t master_ = 0;  // that everybody should be told of
   uint32_t replica_ = 1;

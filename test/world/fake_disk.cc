@@ -22,7 +22,6 @@ void FakeDisk::submit(int fd, uint64_t offset, std::span<const std::byte> bytes)
   CHECK(!outcome_.has_value());
   CHECK(!bytes.empty());
   in_flight_ = {.fd = fd, .offset = offset, .bytes = bytes};
-  last_bytes_ = bytes.size();
   ++writes_;
 }
 
@@ -59,11 +58,6 @@ void FakeDisk::cut_short(size_t bytes) {
 
 void FakeDisk::tear(size_t bytes) {
   put(bytes);
-}
-
-void FakeDisk::abandon() {
-  in_flight_ = {};
-  outcome_ = static_cast<int64_t>(last_bytes_);
 }
 
 void FakeDisk::put(size_t bytes) {

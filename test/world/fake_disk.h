@@ -33,11 +33,6 @@ class FakeDisk final : public orderlog::Disk {
   // The next write will fail like this, at its time.
   void fail_next(int error) { next_error_ = error; }
 
-  // The owner is dead and only needs an outcome to be taken apart: the write, in flight or failed, "was done". Nothing reaches
-  // the file any more.
-  void abandon();
-
-  size_t bytes_in_flight() const { return in_flight_.bytes.size(); }
   bool is_writing() const { return !in_flight_.bytes.empty(); }
   uint64_t writes() const { return writes_; }
 
@@ -64,7 +59,6 @@ class FakeDisk final : public orderlog::Disk {
   int next_error_ = 0;
   InFlight in_flight_;
   std::optional<int64_t> outcome_;
-  size_t last_bytes_ = 0;  // of the last write
   uint64_t writes_ = 0;
 };
 

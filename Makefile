@@ -35,6 +35,8 @@ SIM_SRCS  := $(filter-out test/sim/main.cc %_test.cc,$(wildcard test/sim/*.cc))
 SIM_TESTS := $(wildcard test/sim/*_test.cc)
 # The ledger's scripts are run by the Lua that runs them inside Redis.
 SIM_LDLIBS := -llua5.1
+# The soak: the real binary under real faults, with the harness of the tests of the real binary.
+SOAK_SRCS := $(wildcard test/soak/*.cc) $(wildcard test/e2e/harness/*.cc)
 FUZZ_SRCS := $(wildcard test/fuzz/*.cc)
 MODEL_SRCS := $(wildcard test/model/*.cc)
 objects    = $(patsubst %.cc,$(BUILD)/%.o,$(1))
@@ -69,6 +71,10 @@ $(BUILD)/unit_tests: $(call objects,$(UNIT_SRCS) $(SERVER_SRCS) $(WORLD_SRCS)) $
 $(BUILD)/e2e_tests: $(call objects,$(E2E_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
+
+$(BUILD)/soak: $(call objects,$(SOAK_SRCS) $(SERVER_SRCS)) $(BUILD)/libstampede.a
+	$(call say,LD )
+	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS) -lfuse3
 
 $(BUILD)/ledger_model: $(call objects,$(MODEL_SRCS))
 	$(call say,LD )
@@ -196,9 +202,9 @@ sanitize: deps-test  ## unit tests under address, undefined-behaviour and thread
 	@$(compile) MODE=tsan build/tsan/unit_tests
 	@scripts/run-tests build/asan/unit_tests build/tsan/unit_tests
 
-soak: deps-test  ## a thousand kills under load (an hour or more)
-	@$(compile) $(BUILD)/stampede $(BUILD)/e2e_tests
-	@ROUNDS=1000 scripts/run-tests $(BUILD)/e2e_tests
+soak: deps-test  ## the real binary under real faults for SECONDS=3600: kills, power cuts, bad disks, Redis, PostgreSQL, clocks
+	@$(compile) $(BUILD)/stampede $(BUILD)/soak
+	@$(BUILD)/soak --seconds $(or $(SECONDS),3600)
 
 fuzz: deps-test  ## all fuzzers for SECONDS each (60), one a CPU at a time; what they find is kept in build/fuzz
 	@$(compile) $(FUZZERS)

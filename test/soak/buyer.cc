@@ -1,5 +1,6 @@
 #include "buyer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -20,6 +21,18 @@ State state_in(const e2e::Json& answer) {
     if (text == to_text(state)) return state;
   return State::refused;
 }
+
+// Of a server that asks to try again and again.
+class Deadline {
+ public:
+  void check() const {
+    if (is_over()) throw Broken("a server asks to try again for ever");
+  }
+  bool is_over() const { return std::chrono::steady_clock::now() > end_; }
+
+ private:
+  const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + kPatience;
+};
 
 std::string said(const Response& answer) {
   return std::to_string(answer.status) + " " + answer.body.substr(0, 200) + answer.error;
@@ -217,7 +230,9 @@ void Buyer::compare(Order& order, const Response& answer) {
 
 // Those that are answered leave `orders`; false when the connection broke.
 bool Buyer::read_all(Http& http, std::vector<Order*>& orders) {
+  const Deadline deadline;
   while (!orders.empty()) {
+    deadline.check();
     const size_t count = std::min(kWindow, orders.size());
     std::string bytes;
     for (size_t i = 0; i < count; ++i)
@@ -242,7 +257,9 @@ bool Buyer::read_all(Http& http, std::vector<Order*>& orders) {
 
 // The same for orders that nobody has answered: the same key again. One that was made is there, any other is made now.
 bool Buyer::ask_again(Http& http, std::vector<Order*>& open) {
+  const Deadline deadline;
   while (!open.empty()) {
+    deadline.check();
     Order& order = *open.back();
     const Counter::Mark mark = counter_.mark();
     if (!http.send(text_of({Act::order, &order}))) return false;
@@ -283,8 +300,7 @@ void Buyer::check(const Address& address) {
 bool Buyer::buy_the_rest(const Address& address) {
   Http http(address, kPatience);
   if (!http.connect()) return false;
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < deadline) {
+  for (const Deadline deadline; !deadline.is_over();) {
     std::vector<Step> steps;
     for (size_t i = 0; i < kWindow; ++i) {
       counter_.ask(1);

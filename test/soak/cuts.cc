@@ -4,10 +4,7 @@
 // The control is the same with a server that acknowledges without sync: if it loses nothing the cuts do not bite.
 #include <signal.h>
 
-#include <optional>
-
-#include "lossy_disk.h"
-#include "mount.h"
+#include "machine.h"
 #include "sale.h"
 #include "scenario.h"
 
@@ -17,25 +14,16 @@ namespace {
 using e2e::milliseconds;
 using Flags = std::vector<std::pair<std::string, std::string>>;
 
-// Made once: a disk begins as a copy of it.
-const MemoryFile& empty_ext4() {
-  static const MemoryFile image(LossyDisk::kMebibytes);
-  static const std::string path = make_ext4(image);
-  return image;
-}
-
 class Cuts : public Scenario {
  public:
   Cuts(Report& report, Dice& dice, const Flags& more = {})
       : report_(report),
         dice_(dice),
         total_(dice.between(200, 3000)),
-        disk_(empty_ext4()),
-        mount_(std::in_place, disk_.file()),
         server_({.catalog = catalog_of(total_),
                  .shards = draw_shards(),
                  .flags = flags(more),
-                 .data = mount_->path("data"),
+                 .data = machine_.data(),
                  .starts = false}),
         sale_(report, dice, total_, {&server_}) {
     start(report_, server_);
@@ -72,23 +60,21 @@ class Cuts : public Scenario {
   int draw_shards() { return static_cast<int>(dice_.between(1, 3)); }
 
   void cut() {
-    disk_.cut();
+    machine_.disk().cut();
     server_.kill9();
     sale_.rest();
     bring_back();
   }
   void bring_back() {
-    mount_.reset();
-    disk_.restore(dice_);
-    mount_.emplace(disk_.file());
-    server_.options().data = mount_->path("data");
+    machine_.bring_back(dice_);
+    server_.options().data = machine_.data();
   }
   // A start that the power cut meets.
   void start_briefly() {
     {
       e2e::Process brief(server_.command(), server_.stderr_path());
       brief.wait(milliseconds{dice_.between(0, 200)});
-      disk_.cut();
+      machine_.disk().cut();
     }
     bring_back();
   }
@@ -96,8 +82,7 @@ class Cuts : public Scenario {
   Report& report_;
   Dice& dice_;
   const int64_t total_;
-  LossyDisk disk_;
-  std::optional<Mount> mount_;
+  Machine machine_;
   e2e::Server server_;
   Sale sale_;
 };

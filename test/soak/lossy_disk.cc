@@ -142,6 +142,11 @@ void LossyDisk::keep_or_lose(const Write& write, uint64_t block, double chance_t
 
 void LossyDisk::restore(Dice& dice) {
   const std::lock_guard lock(mutex_);
+  if (is_cut_) lose(dice);
+  is_cut_ = fails_ = false;
+}
+
+void LossyDisk::lose(Dice& dice) {
   const double chance_to_stay = dice.pick({0.0, 0.1, 0.5, 0.9, 1.0});
   const uint64_t block = dice.one_in(2) ? 512 : kPage;
   for (const Write& write : unflushed_) keep_or_lose(write, block, chance_to_stay, dice);
@@ -150,7 +155,6 @@ void LossyDisk::restore(Dice& dice) {
     current_.write(write.bytes.data(), write.bytes.size(), write.offset);
   }
   unflushed_.clear();
-  is_cut_ = fails_ = false;
 }
 
 void LossyDisk::fail() {

@@ -36,8 +36,8 @@ class LossyDisk {
 
   // From now on everything fails, and nothing that is written counts: the power is gone.
   void cut();
-  // After cut(), when nobody has the file open: each unflushed block is there or is not, in the order in which they were
-  // written. The power is back.
+  // When nobody has the file open. After cut() each unflushed block is there or is not, in the order in which they were
+  // written. The power is back, and what failed is mended.
   void restore(Dice& dice);
   uint64_t lost_blocks() const { return lost_blocks_; }  // since it was made
 
@@ -59,6 +59,7 @@ class LossyDisk {
     uint64_t offset;
     std::vector<char> bytes;
   };
+  void lose(Dice& dice);
   void keep_or_lose(const Write& write, uint64_t block, double chance_to_stay, Dice& dice);
 
   const servers::Scratch scratch_;

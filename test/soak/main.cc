@@ -41,8 +41,11 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"kills", "kill -9 under load, in starts, stops, reshards", make_kills, false, false, 0},
     {"cuts", "power cuts", make_cuts, true, false, 0},
-    {"control", "power cuts of a server that does not sync: must lose", make_control, true, false,
-     20},
+    {"control", "cuts of a server that does not sync: must lose", make_control, true, false, 20},
+    {"disk", "a disk that is full, fails or stalls", make_disk, true, false, 0},
+    {"redis", "Redis killed, stopped, cut off, failed over", make_redis, false, true, 0},
+    {"database", "PostgreSQL killed, stopped, failed over", make_database, false, true, 0},
+    {"clock", "starts in which boot time is days off", make_clocks, true, false, 0},
 };
 
 struct Options {

@@ -21,5 +21,9 @@ class Scenario {
 std::unique_ptr<Scenario> make_kills(Report& report, Dice& dice);
 std::unique_ptr<Scenario> make_cuts(Report& report, Dice& dice);
 std::unique_ptr<Scenario> make_control(Report& report, Dice& dice);
+std::unique_ptr<Scenario> make_disk(Report& report, Dice& dice);
+std::unique_ptr<Scenario> make_redis(Report& report, Dice& dice);
+std::unique_ptr<Scenario> make_database(Report& report, Dice& dice);
+std::unique_ptr<Scenario> make_clocks(Report& report, Dice& dice);
 
 }  // namespace stampede::soak

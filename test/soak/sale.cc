@@ -1,10 +1,27 @@
 #include "sale.h"
 
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 
 namespace stampede::soak {
 
 using e2e::milliseconds;
+
+namespace {
+
+// <data>/log/g<N> below the one that the manifest names.
+void remove_old_generations(const std::string& data) {
+  constexpr std::string_view kName = "\ngeneration";
+  const std::string manifest = "\n" + e2e::read_file(data + "/manifest");
+  const size_t at = manifest.find(kName);
+  if (at == manifest.npos) throw Broken("no generation in the manifest");
+  const int current = std::atoi(manifest.c_str() + manifest.find_first_of("0123456789", at));
+  for (int old = 1; old < current; ++old)
+    std::filesystem::remove_all(data + "/log/g" + std::to_string(old));
+}
+
+}  // namespace
 
 Sale::Sale(Report& report, Dice& dice, int64_t total, std::vector<e2e::Server*> nodes, int buyers)
     : report_(report), counter_(total), nodes_(std::move(nodes)) {
@@ -138,6 +155,7 @@ void start(Report& report, e2e::Server& server) {
                "the start ended with " + std::to_string(*code) + ": " + server.said());
     throw Broken("no start");
   }
+  remove_old_generations(server.data());
 }
 
 }  // namespace stampede::soak

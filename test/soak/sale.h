@@ -55,7 +55,8 @@ class Sale {
 std::string catalog_of(int64_t total);
 // `stampede audit` of what has come to rest; the reason on a difference.
 void audit(Report& report, e2e::Arguments arguments);
-// Starts it; Broken, and a finding, if it refuses.
+// Starts it; Broken, and a finding, if it refuses. Logs of earlier numbers of shards are removed then, as an operator may: they
+// would fill a small disk.
 void start(Report& report, e2e::Server& server);
 
 }  // namespace stampede::soak

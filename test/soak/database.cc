@@ -1,5 +1,6 @@
 // PostgreSQL killed, stopped, cut off and failed over to a standby, alone and together with Redis and with nodes that share it.
 // The standby is synchronous in effect, as nodes that share a sale need it: it has all that the nodes have heard of.
+#include "../servers/await.h"
 #include "shared_sale.h"
 
 namespace stampede::soak {
@@ -55,7 +56,13 @@ class Database final : private Place, public SharedSale {
     node.kill9();
     if (dice_.one_in(2)) server->begin_start();
     start(report_, node);
-    if (!server->is_running()) server->restart();
+    await_postgres();
+  }
+  void await_postgres() {
+    if (!server->is_running()) return server->restart();
+    const bool answers =
+        servers::await([this] { return PQping(server->url("postgres").c_str()) == PQPING_OK; });
+    if (!answers) throw Broken("PostgreSQL does not start");
   }
   void kill_with_redis() {
     server->kill();

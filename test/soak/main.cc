@@ -5,6 +5,7 @@
 // Lanes are threads; each draws a kind of trouble, holds a sale of some rounds in it, and draws again. Ends with a table and 1
 // if a promise was broken or a negative control lost nothing.
 #define DOCTEST_CONFIG_IMPLEMENT
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // an interrupted soak tidies up
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sodium.h>

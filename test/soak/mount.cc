@@ -3,14 +3,17 @@
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <vector>
 
 #include "../e2e/harness/binary.h"
@@ -58,6 +61,36 @@ std::pair<Descriptor, std::string> attach(const std::string& file) {
 
 bool is_in_own_mounts = false;
 
+// Every FUSE of this namespace fails from now on whatever is asked of it.
+void abort_fuse() {
+  const std::string control = "/sys/fs/fuse/connections";
+  mount("none", control.c_str(), "fusectl", 0, nullptr);
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    if (line.find(" - fuse") == line.npos || line.find("/stampede-test-") == line.npos) continue;
+    const std::string device = line.substr(line.find(':') + 1);  // of "36 35 0:41 / …"
+    std::ofstream(control + "/" + device.substr(0, device.find(' ')) + "/abort") << "1";
+  }
+}
+
+// A process that stays in the namespace until this one has ended. A killed process cannot serve its FUSE any more, and waits
+// for it for ever where a file system on it is dismounted: somebody else must break it off.
+void leave_a_guard() {
+  const pid_t parent = getpid();
+  if (fork() != 0) return;
+  setsid();
+  sigset_t all, parent_died;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, nullptr);
+  sigemptyset(&parent_died);
+  sigaddset(&parent_died, SIGUSR1);
+  prctl(PR_SET_PDEATHSIG, SIGUSR1);
+  int received = 0;
+  if (getppid() == parent) sigwait(&parent_died, &received);
+  abort_fuse();
+  _exit(0);
+}
+
 }  // namespace
 
 bool has_own_mounts() {
@@ -70,6 +103,7 @@ std::string enter_own_mounts() {
   if (!e2e::is_installed("mkfs.ext4")) return "no mkfs.ext4";
   if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return std::string("no mount namespace: ") + std::strerror(errno);
+  leave_a_guard();
   is_in_own_mounts = true;
   return "";
 }

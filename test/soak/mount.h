@@ -1,6 +1,6 @@
 // File systems of the soak's own: ext4 on a loop device. They live in a mount namespace of this process, their files in memory
-// of this process, and a loop device detaches itself with its last user: whatever ends the soak, kill -9 too, leaves none
-// behind.
+// of this process, and a loop device detaches itself with its last user. A small process beside the soak breaks its FUSE off
+// when it has ended. So whatever ends the soak, kill -9 too, leaves none behind.
 #pragma once
 
 #include <cstdint>

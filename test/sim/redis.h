@@ -80,7 +80,7 @@ class RedisWorld {
   // Taken now; restart(old_copy) brings it back.
   void save_copy(uint32_t server);
   void empty(uint32_t server);  // FLUSHALL: the identity stays
-  // A master with a new identity and what it has by now. Whoever was its master goes on as one.
+  // A master with a new identity and what it has by now. Whoever was its master goes on as one. A master stays what it is.
   void promote(uint32_t server);
   // A replica with what the master has; its own data and connections end.
   void follow(uint32_t server, uint32_t master);

@@ -582,6 +582,7 @@ TEST_CASE_FIXTURE(NetworkFixture, "a replica that is promoted lacks what had not
   pass(kSecond);
   // Two masters: each believes that it is the one, and they do not agree.
   CHECK(world.run(replica, Script::missing, 0, {"7"}).line() == "[ROLLED, 7]");
+  world.promote(0);
   CHECK(world.run(0, Script::missing, 0, {"8"}).line() == "[OK, 0]");
   world.appoint(replica, RedisWorld::kEverybody, 1);
   CHECK(world.appointed(0, 0) == 0);

@@ -83,10 +83,10 @@ class Stream final : public ledger::Client {
 // What is shared: all that the nodes of one run stand on.
 struct Surroundings {
   Surroundings(uint64_t seed, const std::string& with_url)
-      : random(seed), url(with_url), world(random(), clock) {}
-  uint64_t below(uint64_t end) { return random() % end; }
+      : random(seed), url(with_url), world(random.next(), clock) {}
+  uint64_t below(uint64_t end) { return random.below(end); }
 
-  std::mt19937_64 random;
+  Random random;
   std::string url;
   HandClock clock;
   RedisWorld world;
@@ -139,7 +139,7 @@ class Node {
                        .boot = log.boot,
                        .url = *parse_redis_url(around.url),
                        .promised = log.durable.promised,
-                       .seed = static_cast<uint32_t>(around.random())},
+                       .seed = static_cast<uint32_t>(around.random.next())},
                       *redis, registry, {&link}, around.clock, [] {}) {
       woken = &coordinator;
     }

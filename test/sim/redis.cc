@@ -14,19 +14,19 @@ constexpr std::string_view kHost = "10.0.0.";
 }  // namespace
 
 RedisWorld::RedisWorld(uint64_t seed, Clock& clock)
-    : clock_(clock), random_(seed), order_seed_(random_()) {}
+    : clock_(clock), random_(seed), order_seed_(random_.next()) {}
 
 RedisWorld::~RedisWorld() = default;
 
 // ---- Chance and time
 
 int64_t RedisWorld::between(int64_t least, int64_t most) {
-  return least + static_cast<int64_t>(random_() % static_cast<uint64_t>(most - least + 1));
+  return least + static_cast<int64_t>(random_.below(static_cast<uint64_t>(most - least + 1)));
 }
 
 std::string RedisWorld::new_identity() {
   std::string identity;
-  while (identity.size() < 40) identity += "0123456789abcdef"[random_() % 16];
+  while (identity.size() < 40) identity += "0123456789abcdef"[random_.below(16)];
   return identity;
 }
 

@@ -23,7 +23,6 @@
 #include <memory>
 #include <optional>
 #include <queue>
-#include <random>
 #include <set>
 #include <span>
 #include <string>
@@ -31,6 +30,7 @@
 
 #include "base/clock.h"
 #include "cluster/redis_access.h"
+#include "random.h"
 #include "redis_scripts.h"
 #include "redis_store.h"
 
@@ -158,7 +158,7 @@ class RedisWorld {
   };
 
   int64_t now_ns() { return clock_.now().boot_ns; }
-  bool has_luck(uint32_t of_thousand) { return random_() % 1'000 < of_thousand; }
+  bool has_luck(uint32_t of_thousand) { return random_.below(1'000) < of_thousand; }
   int64_t between(int64_t least, int64_t most);
   int64_t delay_ns() { return between(weather.delay_min_ns, weather.delay_max_ns); }
   std::string new_identity();
@@ -180,7 +180,7 @@ class RedisWorld {
   void end(const std::shared_ptr<Wire>& wire, const std::string& why);
 
   Clock& clock_;
-  std::mt19937_64 random_;
+  Random random_;
   uint64_t order_seed_;
   ScriptEngine engine_;
   std::vector<std::unique_ptr<Server>> servers_;

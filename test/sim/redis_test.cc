@@ -154,7 +154,7 @@ class Trace {
   std::map<std::string, int> statuses;  // by script and status: how often
 
  private:
-  uint64_t below(uint64_t end) { return random_() % end; }
+  uint64_t below(uint64_t end) { return random_.below(end); }
   std::string node() { return std::to_string(below(4)); }
   std::string item() { return std::string(1, static_cast<char>('a' + below(5))); }
   std::string number(uint64_t end) { return std::to_string(below(end)); }
@@ -320,7 +320,7 @@ class Trace {
   }
 
   Pair pair_;
-  std::mt19937_64 random_;
+  Random random_;
   uint64_t epoch_ = 1;
   std::map<std::string, uint64_t> numbers_;  // by stream
 };

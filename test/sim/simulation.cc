@@ -149,8 +149,10 @@ bool Simulation::run_until(const std::function<bool()>& is_done, int64_t patienc
 void Simulation::step() {
   ++steps_;
   if (plan_.is_shared) servers_.redis.deliver();
+  // Each part once, or some of them in any order.
+  const bool turns_all = random_.chance(0.7);
   bool is_still = true;
-  for (const auto& host : hosts_) is_still &= turn(*host);
+  for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
   people_->step();
   operators_->step();
   if (is_still)
@@ -160,7 +162,7 @@ void Simulation::step() {
 }
 
 // True: the node has nothing to do now.
-bool Simulation::turn(Host& host) {
+bool Simulation::turn(Host& host, bool turns_all) {
   int64_t& restart_ns = restart_ns_[host.number()];
   if (host.state() == Host::State::down) {
     if (restart_ns == INT64_MAX)
@@ -172,14 +174,12 @@ bool Simulation::turn(Host& host) {
   }
   host.files().settle_writes();
   if (weather_->is_frozen(host.number())) return true;
-  // Each part once, or some of them in any order.
-  const bool has_turned_all = random_.chance(0.5);
-  if (has_turned_all) host.step_all();
-  for (uint64_t i = has_turned_all ? 0 : random_.between(1, 8);
+  if (turns_all) host.step_all();
+  for (uint64_t i = turns_all ? 0 : random_.between(1, 8);
        i > 0 && host.state() != Host::State::down; --i)
     host.step(random_.next());
   if (host.state() != Host::State::down) truth_.look(host);
-  return has_turned_all && host.is_quiet();
+  return turns_all && host.is_quiet();
 }
 
 void Simulation::restart(Host& host) {

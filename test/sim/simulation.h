@@ -45,7 +45,7 @@ class Simulation {
   bool run_until(const std::function<bool()>& is_done, int64_t patience_ns, const char* what);
 
   void step();
-  bool turn(Host& host);
+  bool turn(Host& host, bool turns_all);
   void rest();
   void restart(Host& host);
   void pass_time(uint32_t node);

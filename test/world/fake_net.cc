@@ -1,7 +1,5 @@
 #include "fake_net.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -17,6 +15,8 @@ using net::Io;
 using net::Socket;
 
 namespace {
+
+constexpr int64_t kGatheringNs = 20 * kMillisecond;
 
 bool reads(Interest interest) {
   return interest == Interest::read || interest == Interest::read_write;
@@ -146,7 +146,7 @@ bool FakeNet::is_ready(const End& end, net::Event& event) const {
 
 std::span<const net::Event> FakeNet::poll(int64_t wait_ns) {
   ++counters_.polls;
-  last_wait_ns_ = wait_ns;
+  last_wait_ns_ = wait_ns == 0 ? std::exchange(waited_for_ns_, 0) : wait_ns;
   polls_without_rest_ += wait_ns == 0;
   events_.clear();
   add_kernel_events();
@@ -165,26 +165,30 @@ std::span<const net::Event> FakeNet::poll(int64_t wait_ns) {
   return events_;
 }
 
+// One question about all of them.
 void FakeNet::add_kernel_events() {
-  for (const KernelWatch& watched : kernel_watches_) {
-    if (watched.interest == Interest::none) continue;
-    pollfd look{.fd = watched.socket,
-                .events = static_cast<short>((reads(watched.interest) ? POLLIN : 0) |
-                                             (writes(watched.interest) ? POLLOUT : 0)),
-                .revents = 0};
-    if (::poll(&look, 1, 0) <= 0) continue;
-    events_.push_back({.token = watched.token,
-                       .readable = (look.revents & POLLIN) != 0,
-                       .writable = (look.revents & POLLOUT) != 0,
-                       .broken = (look.revents & (POLLERR | POLLHUP)) != 0});
-  }
+  looks_.clear();
+  for (const KernelWatch& watched : kernel_watches_)
+    looks_.push_back({.fd = watched.interest == Interest::none ? -1 : watched.socket,
+                      .events = static_cast<short>((reads(watched.interest) ? POLLIN : 0) |
+                                                   (writes(watched.interest) ? POLLOUT : 0)),
+                      .revents = 0});
+  if (looks_.empty() || ::poll(looks_.data(), looks_.size(), 0) <= 0) return;
+  for (size_t i = 0; i < looks_.size(); ++i)
+    if (const short found = looks_[i].revents; found != 0)
+      events_.push_back({.token = kernel_watches_[i].token,
+                         .readable = (found & POLLIN) != 0,
+                         .writable = (found & POLLOUT) != 0,
+                         .broken = (found & (POLLERR | POLLHUP)) != 0});
 }
 
 void FakeNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
-  for (const Socket socket : sockets) {
-    pollfd look{.fd = socket, .events = POLLIN, .revents = 0};
-    if (::poll(&look, 1, 0) > 0) return;
-  }
+  looks_.clear();
+  for (const Socket socket : sockets)
+    looks_.push_back({.fd = socket, .events = POLLIN, .revents = 0});
+  if (::poll(looks_.data(), looks_.size(), 0) > 0) return;
+  // Whatever its owner waits for here comes as an event too; asking again every moment would find nothing else.
+  waited_for_ns_ = std::max(wait_ns, kGatheringNs);
   if (clock_ != nullptr) clock_->advance(wait_ns);
 }
 

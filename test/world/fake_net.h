@@ -19,6 +19,8 @@
 // With a clock a poll that finds nothing moves it by the time that it would have slept.
 #pragma once
 
+#include <poll.h>
+
 #include <deque>
 #include <memory>
 #include <string>
@@ -118,7 +120,7 @@ class FakeNet final : public net::Net {
   // The server's process is gone: its kernel resets every connection. With `is_silent` its machine is gone, and a client learns
   // of that when it sends again.
   void die(bool is_silent);
-  // How long the last poll was allowed to sleep, in ns; < 0: for ever.
+  // How long the last poll, or the wait_for() in front of it, was allowed to sleep, in ns; < 0: for ever.
   int64_t last_wait_ns() const { return last_wait_ns_; }
   size_t last_events() const { return events_.size(); }
   // Polls that were not to sleep at all. A server at rest makes none.
@@ -173,6 +175,7 @@ class FakeNet final : public net::Net {
   FakeClock* clock_;
   std::vector<End> ends_;  // by socket − kFirstSocket
   std::vector<KernelWatch> kernel_watches_;
+  std::vector<pollfd> looks_;
   std::vector<std::unique_ptr<FakeClient>> clients_;
   std::deque<net::Accepted::Status> script_;
   std::vector<net::Event> events_;
@@ -186,6 +189,7 @@ class FakeNet final : public net::Net {
   size_t write_bytes_max_ = SIZE_MAX;
   bool has_reserve_ = true;
   int64_t last_wait_ns_ = 0;
+  int64_t waited_for_ns_ = 0;  // since the last poll
   uint64_t polls_without_rest_ = 0;
   net::NetCounters counters_;
 };

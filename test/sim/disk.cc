@@ -65,6 +65,7 @@ void SimDisk::submit(int fd, uint64_t offset, std::span<const std::byte> bytes) 
   CHECK(open->machine == &machine_);
   const int64_t ns = draw_ns() + std::exchange(stall_ns_, 0);
   write_ = {.open = *open, .offset = offset, .bytes = bytes, .due_ns = clock_.now().boot_ns + ns};
+  last_bytes_ = bytes.size();
   ++writes_;
   if (machine_.has_ended()) end(static_cast<int64_t>(bytes.size()));
 }
@@ -79,6 +80,9 @@ int64_t SimDisk::draw_ns() {
 
 std::optional<int64_t> SimDisk::poll() {
   settle();
+  // A process that ended by what its write came to has taken the outcome, and is taken apart with it.
+  if (machine_.has_ended() && !outcome_ && last_bytes_ > 0)
+    return static_cast<int64_t>(std::exchange(last_bytes_, 0));
   return std::exchange(outcome_, std::nullopt);
 }
 

@@ -90,6 +90,7 @@ class SimDisk final : public orderlog::Disk, public InFlight {
   int next_error_ = 0;
   bool is_next_short_ = false;
   uint64_t writes_ = 0;
+  size_t last_bytes_ = 0;  // of the last write
 };
 
 }  // namespace stampede::sim

@@ -1,6 +1,7 @@
 #include "operators.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "world_terms.h"
 
@@ -65,7 +66,7 @@ void Operators::choose() {
     wish.delta = static_cast<int64_t>(random_.between(1, 6));
     if (random_.chance(0.4)) wish.delta = -wish.delta;
     wish.op_id = "op-" + std::to_string(++ops_);
-    if (wish.delta < 0) truth_.set_withdrawing(wish.item, static_cast<uint64_t>(-wish.delta));
+    truth_.set_in_doubt(wish.item, static_cast<uint64_t>(std::abs(wish.delta)));
   }
   wish_ = wish;
 }
@@ -98,7 +99,7 @@ void Operators::take_answer() {
     else
       is_paused_[wish_->node][wish_->item] = wish_->what == "pause";
   }
-  truth_.set_withdrawing(wish_->item, 0);
+  truth_.set_in_doubt(wish_->item, 0);
   wish_.reset();
 }
 

@@ -101,7 +101,8 @@ void People::hang_up(Person& person, bool is_reset) {
 void People::take_answer(Person& person, const Ask& ask, const world::Answer& answer) {
   const std::string code = answer.member("code");
   note_(person.name + " hears " + std::to_string(answer.status) + " " +
-        (code.empty() ? answer.member("order_id") + " " + answer.member("state") : code));
+        (code.empty() ? answer.member("order_id") + " " + answer.member("state") : code) +
+        (code == "not_enough" ? " available " + answer.member("available") : ""));
   // The provider's signature is of another time than the server's, once the wall clock was set.
   const bool is_stale =
       answer.status == 401 && ask.kind == Kind::pay && plan_.has(Mishap::wall_clock);
@@ -129,11 +130,12 @@ void People::take_order_answer(Person& person, const Ask& ask, const world::Answ
   const bool is_sold_out = code == "sold_out";
   if (!is_sold_out && code != "not_enough") return;
   const uint32_t least = is_sold_out ? 1 : ask.quantity;
-  if (!truth_.was_short_since(ask.item, least,
-                              ask.sent_ns - bounds::sold_out_valid_ms * kMillisecond))
+  if (!truth_.was_short_since(ask.item, least, ask.sent_ns - truth_.news_age_max_ns())) {
+    note_(truth_.describe(ask.item));
     history_.broken(ask.user + " heard " + code + " of " + item_code(ask.item) + " for " +
                     std::to_string(ask.quantity) + ", and " +
                     std::to_string(truth_.unsold(ask.item)) + " were unsold all the time");
+  }
   if (person.is_closer && is_sold_out && truth_.unsold(ask.item) == 0)
     is_sold_out_[ask.item] = true;
 }

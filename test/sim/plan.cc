@@ -87,7 +87,7 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   plan.per_user_limit = static_cast<uint32_t>(random.chance(0.5) ? random.between(1, 4) : 0);
   plan.quantity_max = static_cast<uint32_t>(random.chance(0.5) ? 1 : random.between(2, 5));
   plan.pay_window_s = static_cast<int64_t>(random.between(2, 60));
-  plan.segment_bytes = static_cast<uint32_t>(random.chance(0.7) ? 128 * 1024 : 512 * 1024);
+  plan.segment_bytes = static_cast<uint32_t>(random.chance(0.8) ? 256 * 1024 : 1024 * 1024);
   plan.lease_max = static_cast<uint32_t>(random.chance(0.5) ? 256 : random.between(1, 8));
   plan.has_database = random.chance(0.85);
   plan.safety_s = static_cast<int64_t>(random.between(10, 240));

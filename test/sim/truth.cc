@@ -1,5 +1,7 @@
 #include "truth.h"
 
+#include "bounds.h"
+
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -44,10 +46,36 @@ void Truth::look_at_item(uint32_t number, Host& host) {
                            std::to_string(item.supplied) + " units, and " + std::to_string(taken) +
                            " are reserved or paid");
   item.unsold = item.supplied - taken;
-  const uint64_t on_sale = item.unsold - std::min(item.unsold, item.withdrawing);
+  const uint64_t on_sale = item.unsold - std::min(item.unsold, item.in_doubt);
   const int64_t now_ns = servers_.clock.now().boot_ns;
   for (uint32_t quantity = 1; quantity <= kQuantityMax; ++quantity)
     if (on_sale < quantity) item.short_ns[quantity] = now_ns;
+}
+
+int64_t Truth::news_age_max_ns() const {
+  constexpr MishapSet kHoldUpReports =
+      bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) |
+      bit_of(Mishap::redis_network) | bit_of(Mishap::freeze) | bit_of(Mishap::kill) |
+      bit_of(Mishap::power_cut) | bit_of(Mishap::stop) | bit_of(Mishap::reshard) |
+      bit_of(Mishap::slow_disk) | bit_of(Mishap::disk_full) | bit_of(Mishap::disk_error);
+  const bool is_held_up = plan_.is_shared && (plan_.faults & kHoldUpReports) != 0;
+  return is_held_up ? 20 * kSecond : bounds::sold_out_valid_ms * kMillisecond;
+}
+
+std::string Truth::describe(uint32_t number) const {
+  const Item& item = items_[number];
+  std::string words = item_code(number) + " has " + std::to_string(item.supplied) + " units";
+  for (size_t i = 0; i < item.by_node.size(); ++i)
+    words += "; node " + std::to_string(i) + ": " + std::to_string(item.by_node[i].reserved) +
+             " reserved, " + std::to_string(item.by_node[i].paid) + " paid";
+  for (uint32_t server = 0; server < servers_.redis.server_count(); ++server)
+    for (const std::string& key : servers_.redis.store(server).keys())
+      if (key.ends_with(":" + item_code(number))) {
+        words += "\n    server " + std::to_string(server) + " " + key;
+        for (const std::string& line : servers_.redis.store(server).contents(key))
+          words += " " + line;
+      }
+  return words;
 }
 
 bool Truth::was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const {

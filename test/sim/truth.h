@@ -16,11 +16,16 @@ class Truth {
 
   // After each step of a host that is up. The sums of all streams are never more than was supplied.
   void look(Host& host);
-  // An operator is taking so many units off sale: they may be gone already, and may come back.
-  void set_withdrawing(uint32_t item, uint64_t units) { items_[item].withdrawing = units; }
+  // An operator is adding so many units, or taking them off sale, and has not heard of it: they may be on sale or not.
+  void set_in_doubt(uint32_t item, uint64_t units) { items_[item].in_doubt = units; }
 
   // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold?
   [[nodiscard]] bool was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const;
+  // How old the news behind a sold_out may be. A stream that cannot report to the Redis that streams share leaves the others
+  // with what it reported last.
+  [[nodiscard]] int64_t news_age_max_ns() const;
+  // What nodes and ledger have of the item, for the report.
+  [[nodiscard]] std::string describe(uint32_t item) const;
   // As of the last look.
   [[nodiscard]] uint64_t supplied(uint32_t item) const { return items_[item].supplied; }
   [[nodiscard]] uint64_t paid(uint32_t item) const { return items_[item].paid; }
@@ -32,7 +37,7 @@ class Truth {
     uint64_t reserved = 0, paid = 0;
   };
   struct Item {
-    uint64_t supplied = 0, paid = 0, unsold = 0, withdrawing = 0;
+    uint64_t supplied = 0, paid = 0, unsold = 0, in_doubt = 0;
     std::vector<Held> by_node;
     // By quantity: the last moment at which fewer units than that were unsold.
     int64_t short_ns[kQuantityMax + 1] = {-1, -1, -1, -1, -1, -1};

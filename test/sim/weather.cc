@@ -152,6 +152,7 @@ void Weather::harm_redis(Mishap mishap) {
 
 // The replica becomes the master, with what has reached it; the old one goes on, for those who still speak to it, or follows.
 void Weather::fail_over() {
+  end(Mishap::redis_fails_over);
   note_("Redis fails over");
   RedisWorld& redis = servers_.redis;
   redis.promote(replica_);
@@ -201,7 +202,7 @@ void Weather::end(Mishap mishap) {
   }
   if (mishap == Mishap::redis_fails_over) {
     servers_.redis.appoint(master_);
-    servers_.redis.follow(replica_, master_);
+    if (servers_.redis.is_master(replica_)) servers_.redis.follow(replica_, master_);
   }
 }
 

@@ -316,7 +316,7 @@ bool Drainer::is_drained() const {
          });
 }
 
-bool Drainer::drain_now(int64_t patience_ns, const std::function<void()>& on_turn) {
+bool Drainer::drain_now(int64_t patience_ns, const Action& on_turn, const Action& pause) {
   is_hurried_ = true;
   int64_t written_boot_ns = clock_.now().boot_ns;
   while (!is_drained() && !is_fenced()) {
@@ -326,8 +326,10 @@ bool Drainer::drain_now(int64_t patience_ns, const std::function<void()>& on_tur
       written_boot_ns = now_boot_ns;
     else if (now_boot_ns - written_boot_ns >= patience_ns)
       break;
-    else
+    else if (pause)
       pause();
+    else
+      this->pause();
     if (on_turn) on_turn();
   }
   is_hurried_ = false;

@@ -82,10 +82,11 @@ class Drainer {
   };
   Step step();
 
-  // For commands, instead of start(): steps in the calling thread until all is drained, or until
+  // Instead of start(): steps in the calling thread until all is drained, or until
   // nothing could be written for `patience_ns` (false; problem() says why). `on_turn` is called
-  // after each step.
-  bool drain_now(int64_t patience_ns, const std::function<void()>& on_turn = {});
+  // after each step, `pause` when there is nothing to do now; without it the thread sleeps.
+  using Action = std::function<void()>;
+  bool drain_now(int64_t patience_ns, const Action& on_turn = {}, const Action& pause = {});
 
   // Every durable record, and what the snapshots hold of earlier ones, is in the database. Never before the positions of all
   // streams were read there.

@@ -14,6 +14,7 @@ namespace {
 
 // With a database that is busy when it must have everything.
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
+constexpr std::chrono::milliseconds kDrainPause{bounds::drain_gather_ms};
 // What the directory's secret is asked for the table of addresses; no user has this name.
 constexpr std::string_view kAddressSecret = "addresses of clients";
 
@@ -146,7 +147,7 @@ MayEnd Node::drain_before_change() {
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);
   if (finding.agreement == drain::Drainer::Agreement::agrees)
-    (void)drainer.drain_now(kDrainPatienceNs);
+    (void)drainer.drain_now(kDrainPatienceNs, {}, [this] { machine_.pause(kDrainPause); });
   if (drainer.is_drained()) return std::nullopt;
   return ending(kExitFailure,
                 "the number of shards cannot change before the database has everything: " +

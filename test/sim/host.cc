@@ -58,6 +58,7 @@ bool Host::start() {
   CHECK(state_ == State::down);
   ++life_;
   waits_ = 0;
+  is_open_ = false;
   refusal_.clear();
   exit_code_ = 0;
   machines_.push_back(std::make_unique<SimMachine>(around_.servers, files_, number_,
@@ -71,6 +72,7 @@ bool Host::start() {
       exit_code_ = end->exit_code;
       return;
     }
+    is_open_ = true;
     node_->start_by_hand();
   });
   if (!has_started) return false;
@@ -152,7 +154,7 @@ void Host::step_while_waiting() {
   // An operator loses his patience.
   if (waits_ > kWaitsMax) throw NodeEnded{.exit_code = 137};
   files_.settle_writes();
-  (void)node_->prepare_segments();
+  if (is_open_) (void)node_->prepare_segments();
 }
 
 bool Host::is_quiet() const {
@@ -193,7 +195,9 @@ void Host::begin_stop() {
 void Host::finish() {
   const int64_t took_ns = around_.servers.clock.now().boot_ns - stop_began_ns_;
   if (std::ranges::find(has_left_, false) != has_left_.end()) {
-    if (took_ns <= kStopMaxNs) return;
+    // A write that is under way is waited for, and a process that stands still stops later.
+    const bool is_held_up = plan_.has(Mishap::slow_disk) || plan_.has(Mishap::freeze);
+    if (took_ns <= kStopMaxNs + (is_held_up ? 20 * kSecond : 0)) return;
     has_bug_ = true;
     around_.note("the stop takes longer than it may");
     return kill(false);

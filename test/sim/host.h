@@ -20,7 +20,7 @@ class Host {
   // What the world gives to each.
   struct Surroundings {
     Servers& servers;
-    std::function<void()> pass_time;
+    std::function<void(std::chrono::nanoseconds)> pass_time;
     std::function<void(const std::string&)> note;
   };
 
@@ -83,6 +83,7 @@ class Host {
   State state_ = State::down;
   uint64_t life_ = 0;
   uint64_t boots_ = 1;  // of the machine
+  bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
   std::string refusal_;
   int exit_code_ = 0;

@@ -47,7 +47,7 @@ class SimMachine::LentNet final : public net::Net {
 };
 
 SimMachine::SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id,
-                       Random random, std::function<void()> pass_time)
+                       Random random, std::function<void(std::chrono::nanoseconds)> pass_time)
     : servers_(servers),
       files_(files),
       node_(node),

@@ -21,7 +21,7 @@ class SimMachine final : public node::Machine {
  public:
   // `pass_time`: the process waits in the middle of a step; the world lets a moment pass.
   SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id, Random random,
-             std::function<void()> pass_time);
+             std::function<void(std::chrono::nanoseconds)> pass_time);
   ~SimMachine() override;
 
   // ---- the scheduler's
@@ -46,7 +46,7 @@ class SimMachine final : public node::Machine {
   // ---- node::Machine
   Clock& clock() override { return servers_.clock; }
   BootId boot_id() override { return boot_id_; }
-  void pause(std::chrono::microseconds) override { pass_time_(); }
+  void pause(std::chrono::microseconds time) override { pass_time_(time); }
   void run_all(std::span<const std::function<void()>> tasks) override;
   std::unique_ptr<net::Net> make_net(net::DescriptorBudget&, net::Socket) override;
   Result<std::vector<net::Socket>> open_listeners(const net::Address&, unsigned count) override;
@@ -72,7 +72,7 @@ class SimMachine final : public node::Machine {
   std::unique_ptr<NodeRedis> redis_;
   BootId boot_id_;
   Random random_;
-  std::function<void()> pass_time_;
+  std::function<void(std::chrono::nanoseconds)> pass_time_;
   bool is_cut_ = false;
   orderlog::ZeroedSegmentMaker segment_maker_;
   // They outlive the process: its clients still look at their ends.

@@ -32,9 +32,10 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
     std::filesystem::create_directory(root);
     hosts_.push_back(std::make_unique<Host>(
         plan_, i, root,
-        Host::Surroundings{.servers = servers_,
-                           .pass_time = [this, i] { pass_time(i); },
-                           .note = [this, name](const std::string& line) { note(name + line); }},
+        Host::Surroundings{
+            .servers = servers_,
+            .pass_time = [this, i](std::chrono::nanoseconds time) { pass_time(i, time); },
+            .note = [this, name](const std::string& line) { note(name + line); }},
         random_.fork()));
   }
   weather_ = std::make_unique<Weather>(plan_, servers_, hosts_, random_.fork(), note_line);
@@ -184,8 +185,9 @@ bool Simulation::turn(Host& host, bool turns_all) {
 
 void Simulation::restart(Host& host) {
   if (host.start()) return truth_.look(host);
-  // A start may fail for a disk that is full or fails, and a change of shards waits for the database.
-  const bool is_excused = !is_healed_ && host.exit_code() != kExitLogDamaged && !host.has_bug();
+  // A start may fail for a disk that is full or cannot be read, and a change of shards waits for the database.
+  const bool is_damage = host.exit_code() == kExitLogDamaged && !plan_.has(Mishap::disk_error);
+  const bool is_excused = !is_healed_ && !is_damage && !host.has_bug();
   if (!is_excused && !host.refusal().empty())
     history_.broken("a sound directory was refused with " + std::to_string(host.exit_code()) +
                     ": " + host.refusal());
@@ -207,9 +209,9 @@ void Simulation::rest() {
 }
 
 // A node waits in the middle of a step, as a start does for its disk.
-void Simulation::pass_time(uint32_t node) {
+void Simulation::pass_time(uint32_t node, std::chrono::nanoseconds time) {
   const int64_t due_ns = hosts_[node]->files().due_ns().value_or(0);
-  servers_.clock.advance(std::max<int64_t>(due_ns - now_ns(), 50'000));
+  servers_.clock.advance(std::max<int64_t>(due_ns - now_ns(), time.count()));
   hosts_[node]->step_while_waiting();
 }
 

@@ -48,7 +48,7 @@ class Simulation {
   bool turn(Host& host, bool turns_all);
   void rest();
   void restart(Host& host);
-  void pass_time(uint32_t node);
+  void pass_time(uint32_t node, std::chrono::nanoseconds time);
   [[nodiscard]] bool is_broken() const;
   [[nodiscard]] bool are_all(Host::State state) const;
   [[nodiscard]] int64_t now_ns() { return servers_.clock.now().boot_ns; }

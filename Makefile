@@ -48,11 +48,11 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak model guards fuzz perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards fuzz perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
-test unit e2e sanitize soak model: compile += WERROR=1
+test unit e2e sanitize soak sim model: compile += WERROR=1
 
 build:  ## build the server (MODE=release|debug|asan|tsan)
 	@$(compile) $(BUILD)/stampede
@@ -185,9 +185,10 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 	@scripts/demo $(BUILD)/stampede
 
 test: deps-test  ## everything; ends with `N passed, N failed`
-	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(FUZZERS)
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/e2e_tests "scripts/fuzz 10 $(FUZZERS)" \
-	    "scripts/check-docs $(BUILD)/stampede"
+	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
+	    $(BUILD)/sim $(FUZZERS)
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests "$(BUILD)/sim --runs 60" \
+	    $(BUILD)/e2e_tests "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
 	@$(compile) $(BUILD)/unit_tests
@@ -209,6 +210,10 @@ soak: deps-test  ## the real binary under real faults for SECONDS=3600: kills, p
 fuzz: deps-test  ## all fuzzers for SECONDS each (60), one a CPU at a time; what they find is kept in build/fuzz
 	@$(compile) $(FUZZERS)
 	@scripts/fuzz $(or $(SECONDS),60) $(FUZZERS)
+
+sim:  ## whole nodes in a simulated world with faults, one seed after the other (SEED=1 RUNS=1000)
+	@$(compile) $(BUILD)/sim
+	@$(BUILD)/sim --seed $(or $(SEED),1) --runs $(or $(RUNS),1000)
 
 model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model

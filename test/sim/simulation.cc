@@ -60,6 +60,12 @@ bool Simulation::are_all(Host::State state) const {
   return std::ranges::all_of(hosts_, [&](const auto& host) { return host->state() == state; });
 }
 
+bool Simulation::are_all_there() const {
+  return are_all(Host::State::running) && std::ranges::none_of(hosts_, [&](const auto& host) {
+           return weather_->is_frozen(host->number());
+         });
+}
+
 Report Simulation::run() {
   be_safe();
   if (!is_broken()) heal();
@@ -154,6 +160,7 @@ void Simulation::step() {
   const bool turns_all = random_.chance(0.7);
   bool is_still = true;
   for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
+  if (plan_.nodes > 1 && !are_all_there()) truth_.note_absence();
   people_->step();
   operators_->step();
   if (is_still)

@@ -50,6 +50,7 @@ class Simulation {
   void restart(Host& host);
   void pass_time(uint32_t node, std::chrono::nanoseconds time);
   [[nodiscard]] bool is_broken() const;
+  [[nodiscard]] bool are_all_there() const;  // up, and not frozen
   [[nodiscard]] bool are_all(Host::State state) const;
   [[nodiscard]] int64_t now_ns() { return servers_.clock.now().boot_ns; }
   void note(const std::string& line);

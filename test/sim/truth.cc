@@ -52,6 +52,11 @@ void Truth::look_at_item(uint32_t number, Host& host) {
     if (on_sale < quantity) item.short_ns[quantity] = now_ns;
 }
 
+void Truth::note_absence() {
+  for (Item& item : items_)
+    for (int64_t& short_ns : item.short_ns) short_ns = servers_.clock.now().boot_ns;
+}
+
 int64_t Truth::news_age_max_ns() const {
   constexpr MishapSet kHoldUpReports =
       bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) |

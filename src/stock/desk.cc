@@ -590,7 +590,7 @@ int64_t Desk::quiet_until_ns() const {
   for (const ItemId item : lines_.items()) {
     if (lines_.is_empty(item)) continue;
     const int64_t patience_ends = lines_.head_since_boot_ns(item) + ms(bounds::wait_for_units_ms);
-    until = std::min({until, patience_ends, leases_.news_boot_ns(item) + ms(kAskAgainMs)});
+    until = std::min({until, patience_ends, leases_.asks_again_boot_ns(item, kAskAgainMs)});
   }
   return until;
 }

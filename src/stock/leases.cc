@@ -127,6 +127,10 @@ void Leases::ask_if_older(ItemId item, int64_t age_ms, Moment now) {
   if (now.boot_ns - at(item).news_boot_ns >= ms(age_ms)) ask_about(item);
 }
 
+int64_t Leases::asks_again_boot_ns(ItemId item, int64_t age_ms) const {
+  return at(item).is_asking ? INT64_MAX : at(item).news_boot_ns + ms(age_ms);
+}
+
 // min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
 // idle just now; otherwise what was given back would be leased again at once.
 Units Leases::lookahead(ItemId item, Moment now) const {

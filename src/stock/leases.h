@@ -81,7 +81,9 @@ class Leases {
   void ask_about(ItemId item);
   // Asks when the last news is older than this.
   void ask_if_older(ItemId item, int64_t age_ms, Moment now);
-  [[nodiscard]] int64_t news_boot_ns(ItemId item) const { return at(item).news_boot_ns; }
+  // When ask_if_older() will ask again. Never while it is to be asked about already: the ledger cannot be asked now, and the shard
+  // is woken when it can.
+  [[nodiscard]] int64_t asks_again_boot_ns(ItemId item, int64_t age_ms) const;
   [[nodiscard]] bool has_free(ItemId item) const { return at(item).free > 0; }
   // Fills `asks` with what the ledger has to know of items of these groups, group by group; the count. Only of groups whose
   // last exchange has been answered.

@@ -221,6 +221,17 @@ TEST_SUITE("shard/shard") {
     CHECK(buyer.take_answer().status == 201);
   }
 
+  TEST_CASE("a shard rests while those who wait for units can only wait for its ledger") {
+    World world({.has_fake_ledger = true});
+    world.fake_ledger().withhold(true);
+    world.rounds(3);
+    world.connect(0).order("alice");
+    world.rounds(20);
+    const uint64_t before = world.net(0).polls_without_rest();
+    world.rounds(60);
+    CHECK(world.net(0).polls_without_rest() - before < 5);
+  }
+
   TEST_CASE("a shard's parts belong to its thread") {
     World world({.shards = 2});
     // A thread of its own runs the shards to their end: from then on nobody else may touch them.

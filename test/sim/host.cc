@@ -77,7 +77,7 @@ bool Host::start() {
   });
   if (!has_started) return false;
   if (exit_code_ != 0) {
-    around_.note("refused with " + std::to_string(exit_code_) + ": " + refusal_);
+    around_.note("refused with " + std::to_string(exit_code_));
     drop(false);
     return false;
   }

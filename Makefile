@@ -48,7 +48,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards fuzz perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards planted fuzz perf tidy deps deps-test clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -222,6 +222,10 @@ model:  ## every order of events that the shared ledger's protocol allows, in la
 guards:  ## every guard of test/guards taken out, one by one: each must be noticed (AREA=leases, NAME=text, JOBS=2)
 	@$(compile) $(BUILD)/unit_tests
 	@scripts/guards $(if $(AREA),--area '$(AREA)') $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
+
+planted:  ## every guard of test/sim taken out, one by one: each must be noticed by SEEDS (500) of the simulator (NAME=text, JOBS=2)
+	@$(compile) $(BUILD)/sim
+	@scripts/guards --sim $(or $(SEEDS),500) $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
 perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc measure
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/find_code $(BUILD)/order_limits $(BUILD)/block_list

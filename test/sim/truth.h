@@ -16,7 +16,7 @@ class Truth {
 
   // After each step of a host that is up. The sums of all streams are never more than was supplied.
   void look(Host& host);
-  // A node is away, and the others know of its units only what it reported last: nothing that is said of them is false now.
+  // A node is away, or speaks to another master, and the others know of its units only what it reported last: nothing that is said of them is false now.
   void note_absence();
   // An operator is adding so many units, or taking them off sale, and has not heard of it: they may be on sale or not.
   void set_in_doubt(uint32_t item, uint64_t units) { items_[item].in_doubt = units; }

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace stampede::sim {
+namespace {
+
+constexpr int64_t kNoticedNs = 5 * kSecond;  // that the split is over
+
+}  // namespace
 
 Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random,
                  std::function<void(const std::string&)> note)
@@ -44,6 +49,10 @@ void Weather::clear_up() {
   begins_ns_.fill(INT64_MAX);
   ends_ns_.fill(INT64_MAX);
   for (size_t i = 0; i < kMishapCount; ++i) end(static_cast<Mishap>(i));
+}
+
+bool Weather::is_split() const {
+  return servers_.clock.now().boot_ns < split_until_ns_;
 }
 
 int64_t Weather::draw_absence_ns() {
@@ -166,6 +175,7 @@ void Weather::fail_over() {
   for (uint32_t node = 0; node < hosts_.size(); ++node)
     if (random_.chance(0.5)) redis.appoint(master_, RedisWorld::kEverybody, node);
   lasts(Mishap::redis_fails_over);
+  split_until_ns_ = ends_ns_[static_cast<size_t>(Mishap::redis_fails_over)] + kNoticedNs;
 }
 
 void Weather::harm_registry() {

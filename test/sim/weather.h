@@ -26,6 +26,8 @@ class Weather {
   void clear_up();
 
   [[nodiscard]] bool is_frozen(uint32_t node) const { return is_frozen_[node]; }
+  // Nodes may be at two masters, or were a moment ago.
+  [[nodiscard]] bool is_split() const;
   // How long a node that has died stays away.
   [[nodiscard]] int64_t draw_absence_ns();
 
@@ -50,6 +52,7 @@ class Weather {
   std::function<void(const std::string&)> note_;
   std::array<int64_t, kMishapCount> begins_ns_{}, ends_ns_{};
   std::vector<bool> is_frozen_;
+  int64_t split_until_ns_ = 0;
   uint32_t master_ = 0;  // that everybody should be told of
   uint32_t replica_ = 1;
 };

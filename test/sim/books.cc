@@ -46,6 +46,21 @@ KnownStates states_in_memory(const Hosts& hosts) {
   return known;
 }
 
+void check_acknowledged(Host& host, const std::string& behind_what, History& history) {
+  KnownStates known;
+  for (uint32_t i = 0; i < host.shards(); ++i) add_orders(host.node().shard(i).state(), known);
+  for (const auto& [id, told] : history.orders()) {
+    const OrderId order{world::order_number(id)};
+    if (order.node() != host.number()) continue;
+    const auto found = known.find(order.value);
+    if (found == known.end())
+      history.broken("with " + behind_what + " a node starts without the acknowledged order " + id);
+    else if (found->second.state == "reserved" && told.state != "reserved")
+      history.broken("with " + behind_what + " a node starts with order " + id +
+                     " reserved, which was " + told.state);
+  }
+}
+
 void compare_database(Servers& servers, const KnownStates& known, History& history) {
   Result<std::unique_ptr<drain::DatabaseReader>> reader = servers.database.open_reader();
   if (!reader) return history.broken("the database cannot be read: " + reader.error().message);

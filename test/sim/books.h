@@ -21,6 +21,8 @@ using KnownStates = std::map<uint64_t, KnownState>;  // by order
 
 // Of nodes that are up.
 [[nodiscard]] KnownStates states_in_memory(const Hosts& hosts);
+// A node that has just started has every order that its buyers were told of, no older than they were told.
+void check_acknowledged(Host& host, const std::string& behind_what, History& history);
 // When they have drained everything.
 void compare_database(Servers& servers, const KnownStates& known, History& history);
 // When they have stopped. What clients were told last is in the logs too.

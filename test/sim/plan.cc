@@ -26,6 +26,7 @@ constexpr std::string_view kNames[] = {"kill",
                                        "redis_fails_over",
                                        "redis_network",
                                        "registry_away",
+                                       "damage",
                                        "absence",
                                        "impatient",
                                        "operators"};
@@ -39,10 +40,11 @@ constexpr MishapSet kMishapsOfSharing =
 struct Often {
   uint32_t least_s, most_s;
 };
-constexpr Often kOften[kMishapCount] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
-                                        {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
-                                        {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
-                                        {10, 90},  {1, 10},  {3, 30}};
+constexpr Often kOften[] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
+                            {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
+                            {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
+                            {10, 120}, {10, 90}, {1, 10},  {3, 30}};
+static_assert(std::size(kOften) == kMishapCount);
 
 }  // namespace
 

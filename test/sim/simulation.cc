@@ -38,7 +38,8 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
             .note = [this, name](const std::string& line) { note(name + line); }},
         random_.fork()));
   }
-  weather_ = std::make_unique<Weather>(plan_, servers_, hosts_, random_.fork(), note_line);
+  weather_ =
+      std::make_unique<Weather>(plan_, servers_, hosts_, history_, random_.fork(), note_line);
   people_ = std::make_unique<People>(plan_, hosts_, history_, truth_, servers_.clock,
                                      random_.fork(), note_line);
   operators_ = std::make_unique<Operators>(plan_, hosts_, history_, truth_, servers_.clock,

@@ -1,6 +1,10 @@
 #include "weather.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "books.h"
+#include "damage.h"
 
 namespace stampede::sim {
 namespace {
@@ -9,11 +13,12 @@ constexpr int64_t kNoticedNs = 5 * kSecond;  // that the split is over
 
 }  // namespace
 
-Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random,
+Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Random random,
                  std::function<void(const std::string&)> note)
     : plan_(plan),
       servers_(servers),
       hosts_(hosts),
+      history_(history),
       random_(random),
       note_(std::move(note)),
       is_frozen_(plan.nodes) {
@@ -97,6 +102,8 @@ void Weather::begin(Mishap mishap) {
       return harm_redis(mishap);
     case Mishap::registry_away:
       return harm_registry();
+    case Mishap::damage:
+      return rot(host);
     case Mishap::absence:
     case Mishap::resets:
     case Mishap::slow_readers:
@@ -113,6 +120,29 @@ void Weather::end_process(Mishap mishap, Host& host) {
   const bool is_orderly = mishap == Mishap::stop || mishap == Mishap::reshard;
   if (is_orderly && is_running(host)) return host.begin_stop();
   if (!is_orderly && host.state() != Host::State::down) host.kill(mishap == Mishap::power_cut);
+}
+
+// A start on the damaged directory is refused, or has everything that was acknowledged. Then the file is as it was before.
+void Weather::rot(Host& host) {
+  if (!is_running(host)) return;
+  host.kill(false);
+  host.files().save_copy();
+  constexpr FileKind kKinds[] = {FileKind::segment, FileKind::segment, FileKind::snapshot,
+                                 FileKind::manifest};
+  const FileKind kind = kKinds[random_.below(std::size(kKinds))];
+  const auto how = static_cast<Damage>(random_.below(kDamages));
+  if (const std::optional<std::string> what = damage(host.files(), kind, how, random_)) {
+    note_("node " + std::to_string(host.number()) + ": damaged, " +
+          std::to_string(static_cast<int>(how)));
+    if (host.start())
+      check_acknowledged(host, *what, history_);
+    else if (host.exit_code() != kExitLogDamaged && !plan_.has(Mishap::disk_error) &&
+             !plan_.has(Mishap::disk_full))
+      history_.broken("a start with " + *what + " ended with " + std::to_string(host.exit_code()) +
+                      " " + host.refusal());
+    if (host.state() != Host::State::down) host.kill(false);
+  }
+  host.files().restore_copy();
 }
 
 void Weather::harm_disk(Mishap mishap, Host& host) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "history.h"
 #include "hosts.h"
 #include "plan.h"
 #include "random.h"
@@ -15,7 +16,7 @@ namespace stampede::sim {
 
 class Weather {
  public:
-  Weather(const Plan& plan, Servers& servers, Hosts& hosts, Random random,
+  Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Random random,
           std::function<void(const std::string&)> note);
 
   // What is due.
@@ -35,6 +36,7 @@ class Weather {
   void begin(Mishap mishap);
   void end(Mishap mishap);
   void end_process(Mishap mishap, Host& host);
+  void rot(Host& host);
   void harm_disk(Mishap mishap, Host& host);
   void harm_database(Mishap mishap);
   void harm_redis(Mishap mishap);
@@ -48,6 +50,7 @@ class Weather {
   const Plan& plan_;
   Servers& servers_;
   Hosts& hosts_;
+  History& history_;
   Random random_;
   std::function<void(const std::string&)> note_;
   std::array<int64_t, kMishapCount> begins_ns_{}, ends_ns_{};

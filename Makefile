@@ -230,14 +230,21 @@ planted:  ## every guard of test/sim taken out, one by one: each must be noticed
 perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc measure
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/find_code $(BUILD)/order_limits $(BUILD)/block_list
 
+# A folder is one translation unit of clang-tidy, which so reads the system's headers once a folder: 4 minutes instead of 13.
+# Files of these folders define the same names for themselves (a command's Flags, a database's SQL) and are read one by one.
+TIDY_SINGLY := cmd drain
+TIDY_UNITS  := src/main $(filter $(addprefix src/,$(addsuffix /%,$(TIDY_SINGLY))),$(LIB_SRCS:.cc=)) \
+               $(sort $(patsubst %/,%,$(dir $(filter-out $(addprefix src/,$(addsuffix /%,$(TIDY_SINGLY))),$(LIB_SRCS)))))
+
 tidy:  ## check formatting, the include table, and clang-tidy's checks (.clang-tidy) of what has changed since they passed
 	@scripts/deps tidy && scripts/tidy
-	@$(compile) $(patsubst %.cc,build/tidy/%.ok,src/main.cc $(LIB_SRCS))
+	@$(compile) $(TIDY_UNITS:%=build/tidy/%.ok)
 
-build/tidy/%.ok: %.cc .clang-tidy $(wildcard src/*.h src/*/*.h) | $(BUILD)/lua_scripts.inc
+build/tidy/%.ok: .clang-tidy $(wildcard src/*.h src/*/*.cc src/*/*.h) | $(BUILD)/lua_scripts.inc
 	@mkdir -p $(@D)
-	@echo '  TIDY $<'
-	@clang-tidy-16 -quiet $< -- -std=c++20 -Isrc -iquote $(BUILD) -isystem /usr/include/postgresql \
+	@echo '  TIDY $*'
+	@printf '#include "%s"\n' $(or $(wildcard $*.cc),$(wildcard $*/*.cc)) > build/tidy/$*.cc
+	@clang-tidy-16 -quiet build/tidy/$*.cc -- -std=c++20 -I. -Isrc -iquote $(BUILD) -isystem /usr/include/postgresql \
 	    -DSTAMPEDE_VERSION='""' -DSTAMPEDE_COMMIT='""' 2>$@.log || { cat $@.log; exit 1; }
 	@touch $@
 

@@ -8,6 +8,10 @@ namespace stampede {
 constexpr int64_t kMillisecond = 1'000'000;  // in ns
 constexpr int64_t kSecond = 1'000 * kMillisecond;
 
+constexpr int64_t ns_of_ms(int64_t milliseconds) {
+  return milliseconds * kMillisecond;
+}
+
 // One moment on both clocks. Wall time is shown to people and compared with sale times; boot time drives every
 // deadline, because a stepped wall clock must expire nobody (CLOCK_BOOTTIME goes on while the machine is suspended).
 struct Moment {

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/printable.h"
+#include "base/trimmed.h"
 #include "bounds.h"
 #include "door/ticket.h"
 
@@ -20,13 +21,6 @@ constexpr size_t kTextHead = 2;  // length and word
 // At most half full, so that a probe is short.
 size_t slots_for(size_t entries) {
   return entries == 0 ? 0 : std::bit_ceil(2 * entries);
-}
-
-std::string_view trimmed(std::string_view line) {
-  while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r'))
-    line.remove_suffix(1);
-  while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
-  return line;
 }
 
 struct Words {

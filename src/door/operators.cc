@@ -4,19 +4,13 @@
 
 #include <algorithm>
 
+#include "base/trimmed.h"
 #include "door/keys.h"
 
 namespace stampede::door {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
 constexpr std::string_view kNameless = "operator";
-
-std::string_view trimmed(std::string_view line) {
-  const size_t first = line.find_first_not_of(kBlanks);
-  if (first == line.npos) return {};
-  return line.substr(first, line.find_last_not_of(kBlanks) + 1 - first);
-}
 
 bool is_visible(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });

@@ -15,20 +15,7 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr size_t kDigits = 10;
 constexpr std::string_view kSuffix = ".log";
-
-// The segment's number if this is the name of one: ten digits, not all zero, and ".log".
-std::optional<uint32_t> segment_of(std::string_view name) {
-  if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
-  uint64_t number = 0;
-  for (const char digit : name.substr(0, kDigits)) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    number = 10 * number + static_cast<uint64_t>(digit - '0');
-  }
-  if (number == 0 || number > UINT32_MAX) return std::nullopt;
-  return static_cast<uint32_t>(number);
-}
 
 // The directory that holds the name.
 std::string parent_of(const std::string& path) {
@@ -49,6 +36,17 @@ std::string misfit_of(const StreamFiles& files, uint32_t segment) {
 }
 
 }  // namespace
+
+std::optional<uint32_t> segment_number(std::string_view digits) {
+  if (digits.size() != kSegmentDigits) return std::nullopt;
+  uint64_t number = 0;
+  for (const char digit : digits) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    number = 10 * number + static_cast<uint64_t>(digit - '0');
+  }
+  if (number == 0 || number > UINT32_MAX) return std::nullopt;
+  return static_cast<uint32_t>(number);
+}
 
 std::string StreamFiles::segment_path(uint32_t segment) const {
   char name[32];
@@ -103,7 +101,8 @@ Result<SegmentList> list_segments(const StreamFiles& files) {
   SegmentList list;
   for (const std::string& name : *names) {
     if (!std::string_view(name).ends_with(kSuffix)) continue;
-    const std::optional<uint32_t> segment = segment_of(name);
+    const std::optional<uint32_t> segment =
+        segment_number(name.substr(0, name.size() - kSuffix.size()));
     const std::string misfit =
         segment
             ? misfit_of(files, *segment)
@@ -153,6 +152,15 @@ int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes) {
     if (written <= 0) return written < 0 ? errno : ENOSPC;
     bytes = bytes.subspan(static_cast<size_t>(written));
     offset += static_cast<uint64_t>(written);
+  }
+  return 0;
+}
+
+int write_zeros(int fd, uint64_t offset, uint64_t bytes) {
+  const AlignedBuffer zeros(1024 * 1024);
+  for (uint64_t done = 0; done < bytes; done += zeros.bytes().size()) {
+    const auto piece = zeros.bytes().first(std::min<uint64_t>(zeros.bytes().size(), bytes - done));
+    if (const int error = write_all(fd, offset + done, piece); error != 0) return error;
   }
   return 0;
 }

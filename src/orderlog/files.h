@@ -101,6 +101,10 @@ struct SegmentList {
 [[nodiscard]] Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> into,
                                      const std::string& path);
 
+// A segment's number as the names of files have it: ten digits, not all zero.
+constexpr size_t kSegmentDigits = 10;
+std::optional<uint32_t> segment_number(std::string_view digits);
+
 // The name of a file that is being written, until it is whole and has its own; removed at start.
 constexpr std::string_view kUnfinished = ".tmp";
 
@@ -108,6 +112,8 @@ constexpr std::string_view kUnfinished = ".tmp";
 [[nodiscard]] int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes);
 [[nodiscard]] Status write_all(const File& file, uint64_t offset, std::span<const std::byte> bytes,
                                const std::string& path);
+// The same with zeros. 0 or errno.
+[[nodiscard]] int write_zeros(int fd, uint64_t offset, uint64_t bytes);
 
 // The file's bytes are on stable storage, and its size; not its name.
 [[nodiscard]] Status sync_file(const File& file, const std::string& path);

@@ -10,8 +10,6 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr size_t kSummedFrom = 16;  // magic, version and the sum itself stand before
-
 uint64_t seed_of(uint32_t magic, uint32_t version) {
   return (uint64_t{version} << 32) | magic;
 }

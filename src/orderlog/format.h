@@ -55,6 +55,8 @@ static_assert(std::endian::native == std::endian::little,
 constexpr uint32_t kMagic = 0x31425453;  // "STB1"
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kHeaderBytes = 128;
+constexpr size_t kSummedFrom =
+    16;  // of every header: magic, version and the sum itself stand before
 
 using Uuid = std::array<uint8_t, 16>;
 [[nodiscard]] std::string text_of(const Uuid& uuid);  // 32 hexadecimal digits

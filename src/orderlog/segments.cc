@@ -14,23 +14,11 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr size_t kPieceBytes = 1024 * 1024;
-
-// 0 or errno.
-int write_zeros(int fd, size_t bytes) {
-  const AlignedBuffer zeros(kPieceBytes);
-  for (size_t done = 0; done < bytes; done += kPieceBytes) {
-    const auto piece = zeros.bytes().first(std::min(kPieceBytes, bytes - done));
-    if (const int error = write_all(fd, done, piece); error != 0) return error;
-  }
-  return 0;
-}
-
 // 0 or errno.
 int fill_segment(int fd, size_t bytes) {
   // First, so that a full disk is known before anything is written.
   if (::fallocate(fd, 0, 0, static_cast<off_t>(bytes)) != 0 && errno != EOPNOTSUPP) return errno;
-  if (const int error = write_zeros(fd, bytes); error != 0) return error;
+  if (const int error = write_zeros(fd, 0, bytes); error != 0) return error;
   return ::fdatasync(fd) != 0 ? errno : 0;
 }
 

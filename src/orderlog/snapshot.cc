@@ -16,9 +16,7 @@ namespace stampede::orderlog {
 namespace {
 
 constexpr std::string_view kPrefix = "snapshot-";
-constexpr size_t kDigits = 10;
 constexpr uint32_t kSnapshotMagic = 0x53425453;  // "STBS"
-constexpr size_t kSummedFrom = 16;
 constexpr int kSnapshotsKept = 2;
 
 // The first block of the file. As in a batch, magic, version and sum keep their places for ever.
@@ -47,15 +45,9 @@ uint64_t sum_of(const SnapshotHeader& header) {
   return checksum(bytes.subspan(kSummedFrom), (uint64_t{header.version} << 32) | header.magic);
 }
 
-std::optional<uint32_t> segment_of(std::string_view name) {
-  if (name.size() != kPrefix.size() + kDigits || !name.starts_with(kPrefix)) return std::nullopt;
-  uint64_t number = 0;
-  for (const char digit : name.substr(kPrefix.size())) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    number = 10 * number + static_cast<uint64_t>(digit - '0');
-  }
-  if (number == 0 || number > UINT32_MAX) return std::nullopt;
-  return static_cast<uint32_t>(number);
+std::optional<uint32_t> snapshot_named(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  return segment_number(name.substr(kPrefix.size()));
 }
 
 // Batch 1 begins behind the header's block. `segment` of the batches is what the snapshot covers.
@@ -268,7 +260,7 @@ Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files) {
   if (!names) return names.error();
   std::vector<uint32_t> segments;
   for (const std::string& name : *names)
-    if (const std::optional<uint32_t> segment = segment_of(name)) segments.push_back(*segment);
+    if (const std::optional<uint32_t> segment = snapshot_named(name)) segments.push_back(*segment);
   std::sort(segments.rbegin(), segments.rend());
   return segments;
 }

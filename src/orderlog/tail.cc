@@ -93,15 +93,12 @@ Status copy_tail(const StreamFiles& files, const Position& end, uint64_t bytes,
   return sync_directory(files.dir);
 }
 
-Status write_zeros(const StreamFiles& files, const Position& end, uint64_t bytes) {
+Status clear(const StreamFiles& files, const Position& end, uint64_t bytes) {
   const std::string path = files.segment_path(end.segment);
   Result<File> file = open_for_writing(path, 0);
   if (!file) return file.error();
-  const AlignedBuffer zeros(kPieceBytes);
-  for (uint64_t done = 0; done < bytes; done += kPieceBytes) {
-    const auto piece = zeros.bytes().first(std::min<uint64_t>(kPieceBytes, bytes - done));
-    if (Status written = write_all(*file, end.offset + done, piece, path); !written) return written;
-  }
+  if (const int error = write_zeros(file->fd(), end.offset, bytes); error != 0)
+    return errno_error("write " + path, error);
   return sync_file(*file, path);
 }
 
@@ -136,7 +133,7 @@ Result<std::string> cut_tail(const StreamFiles& files, const Position& end, uint
                              int64_t wall_ns) {
   const std::string path = torn_path(files, end.segment, wall_ns);
   if (Status copied = copy_tail(files, end, bytes, path); !copied) return copied.error();
-  if (Status cleared = write_zeros(files, end, bytes); !cleared) return cleared.error();
+  if (Status cleared = clear(files, end, bytes); !cleared) return cleared.error();
   return path;
 }
 

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "bounds.h"
 #include "orderlog/record.h"
 #include "shard/request_handler.h"
 #include "stock/catalog.h"
@@ -25,7 +26,12 @@ class ChangeHost {
 // Who asks, and where the answer goes.
 struct Operator {
   ReplyTo place;
-  std::string_view who;  // at most bounds::admin_text_bytes_max bytes count
+  std::string_view who;
 };
+
+// What of an operator's text goes into the log.
+inline std::string_view admin_text(std::string_view text) {
+  return text.substr(0, bounds::admin_text_bytes_max);
+}
 
 }  // namespace stampede::shard

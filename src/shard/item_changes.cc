@@ -19,10 +19,6 @@ std::string restock_text(int64_t delta) {
   return "restock " + std::to_string(delta);
 }
 
-std::string_view shortened(std::string_view text) {
-  return text.substr(0, bounds::admin_text_bytes_max);
-}
-
 }  // namespace
 
 ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
@@ -44,7 +40,7 @@ bool ItemChanges::admit(ReplyTo place) {
 ItemChanges::Change& ItemChanges::begin(const Operator& by, ItemId item) {
   Change& change = changes_.emplace_back();
   change.item = item;
-  change.who = shortened(by.who);
+  change.who = admin_text(by.who);
   change.places.push_back(by.place);
   return change;
 }
@@ -55,7 +51,7 @@ void ItemChanges::record(Change& change, std::string_view what, Moment now) {
                                             .item = change.item,
                                             .op_id = change.restock.op_id,
                                             .who = change.who,
-                                            .what = shortened(what)});
+                                            .what = admin_text(what)});
   change.step = Step::sync;
 }
 

@@ -12,10 +12,6 @@ namespace {
 
 using orderlog::BlockWord;
 
-std::string_view shortened(std::string_view text) {
-  return text.substr(0, bounds::admin_text_bytes_max);
-}
-
 // The texts behind `kind`, with commas between, in as few records' words as they fit into; nothing changed is one too.
 std::vector<std::string> packed(std::string_view kind, const std::vector<std::string>& texts) {
   std::vector<std::string> words{std::string(kind)};
@@ -75,14 +71,14 @@ bool RulesChanges::admit(ReplyTo place) {
 
 RulesChanges::Change& RulesChanges::begin(const Operator& by) {
   Change& change = changes_.emplace_back();
-  change.who = shortened(by.who);
+  change.who = admin_text(by.who);
   change.places.push_back(by.place);
   return change;
 }
 
 void RulesChanges::record(Change& change, std::string_view what, Moment now) {
   change.lsn = host_.append(
-      orderlog::Admin{.at_ms = now.wall_ms(), .who = change.who, .what = shortened(what)});
+      orderlog::Admin{.at_ms = now.wall_ms(), .who = change.who, .what = admin_text(what)});
 }
 
 void RulesChanges::set_limits(const Operator& by, std::string_view body, Moment now) {
@@ -177,7 +173,7 @@ void RulesChanges::reload(const Operator& by) {
     return host_.complete(by.place, {.refusal = Verdict::shutting_down});
   if (reloads_.size() >= bounds::changes_under_way_max)
     return host_.complete(by.place, {.refusal = Verdict::overloaded});
-  reloads_.push_back({by.place, std::string(shortened(by.who)), process_.reload.ask()});
+  reloads_.push_back({by.place, std::string(admin_text(by.who)), process_.reload.ask()});
 }
 
 // Those who asked before the files were read hear what came of it.

@@ -9,10 +9,6 @@ namespace {
 
 using orderlog::RecordType;
 
-constexpr int64_t ms(int64_t milliseconds) {
-  return milliseconds * kMillisecond;
-}
-
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 constexpr uint32_t kWatcherSweepMs = 1'000;
 // There is no moment that one could name: until some of a thousand orders are forgotten.
@@ -47,7 +43,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
     Order& order = state_.order(index);
     if (!order.is_live || order.state != OrderState::reserved) continue;
     if (order.deadline_boot_ns == 0)
-      order.deadline_boot_ns = now.boot_ns + ms(order.pay_before_ms - order.created_ms);
+      order.deadline_boot_ns = now.boot_ns + ns_of_ms(order.pay_before_ms - order.created_ms);
     wheel_.schedule(index, order.deadline_boot_ns);
   }
 }
@@ -193,14 +189,14 @@ Desk::MaybeReached Desk::reach_open_limit(const OrderRequest& request, const Sal
     const int64_t deadline_boot_ns = room_deadline_boot_ns(user);
     const int64_t until_boot_ns = std::max(
         TimerWheel::expires_boot_ns(deadline_boot_ns),
-        deadline_boot_ns + ms(pause_after_lapses_ms(lapsed, user.paid, terms.pay_window_s)));
+        deadline_boot_ns + ns_of_ms(pause_after_lapses_ms(lapsed, user.paid, terms.pay_window_s)));
     return Reached{.limit = Limit::open, .wait_ns = until_boot_ns - now.boot_ns};
   }
   const int64_t pause_ms = pause_after_lapses_ms(user.lapsed, user.paid, terms.pay_window_s);
   const int64_t left_ns = (user.last_lapse_ms + pause_ms) * kMillisecond - now.wall_ns;
   if (pause_ms == 0 || left_ns <= 0) return std::nullopt;
   // A clock that was set back makes no pause longer.
-  return Reached{.limit = Limit::open, .wait_ns = std::min(left_ns, ms(pause_ms))};
+  return Reached{.limit = Limit::open, .wait_ns = std::min(left_ns, ns_of_ms(pause_ms))};
 }
 
 // The deadline of the reservation whose end leaves room for one more. Remembered until one of the user's changes: whoever
@@ -344,7 +340,7 @@ void Desk::give_up_waiting(Moment now) {
   for (size_t i = 0; i < lines_.items().size(); ++i) {
     const ItemId item = lines_.items()[i];
     while (!lines_.is_empty(item) &&
-           now.boot_ns - lines_.head_since_boot_ns(item) >= ms(bounds::wait_for_units_ms)) {
+           now.boot_ns - lines_.head_since_boot_ns(item) >= ns_of_ms(bounds::wait_for_units_ms)) {
       ++stats_.waits_timed_out;
       refuse(leave_line(item),
              leases_.is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
@@ -387,7 +383,7 @@ void Desk::read(const OrderRequest& request, Moment now) {
   watchers_[watcher] = {.order = index,
                         .next = watchers_by_order_.push(mix(index), watcher),
                         .reply_to = request.reply_to,
-                        .until_boot_ns = now.boot_ns + ms(bounds::wait_ms_max) + kSecond};
+                        .until_boot_ns = now.boot_ns + ns_of_ms(bounds::wait_ms_max) + kSecond};
   OrderAnswer answer = answer_to(request, Verdict::ok);
   answer.is_watching = true;
   emit(answer, 0);
@@ -542,7 +538,7 @@ void Desk::expire_due(Moment now) {
 
 void Desk::drop_stale_watchers(Moment now) {
   if (now.boot_ns < next_watcher_sweep_ns_ || watchers_.used() == 0) return;
-  next_watcher_sweep_ns_ = now.boot_ns + ms(kWatcherSweepMs);
+  next_watcher_sweep_ns_ = now.boot_ns + ns_of_ms(kWatcherSweepMs);
   for (uint32_t at = 0; at < watchers_.touched(); ++at)
     if (watchers_[at].until_boot_ns != 0 && watchers_[at].until_boot_ns <= now.boot_ns)
       drop_watcher(at);
@@ -568,7 +564,7 @@ bool Desk::may_forget(uint32_t index, Moment now) const {
 void Desk::forget_some(Moment now) {
   if (now.boot_ns < next_forget_ns_) return;
   wall_.observe(now);
-  next_forget_ns_ = now.boot_ns + ms(kForgetEveryMs);
+  next_forget_ns_ = now.boot_ns + ns_of_ms(kForgetEveryMs);
   uint32_t orders = kForgetOrdersPerSweep;
   for (uint32_t cells = kForgetCellsPerSweep; cells > 0 && orders > 0; --cells) {
     if (forget_cursor_ >= state_.orders_touched()) {
@@ -589,7 +585,8 @@ int64_t Desk::quiet_until_ns() const {
   until = std::min(until, leases_.quiet_until_ns());
   for (const ItemId item : lines_.items()) {
     if (lines_.is_empty(item)) continue;
-    const int64_t patience_ends = lines_.head_since_boot_ns(item) + ms(bounds::wait_for_units_ms);
+    const int64_t patience_ends =
+        lines_.head_since_boot_ns(item) + ns_of_ms(bounds::wait_for_units_ms);
     until = std::min({until, patience_ends, leases_.asks_again_boot_ns(item, kAskAgainMs)});
   }
   return until;

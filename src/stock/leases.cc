@@ -8,10 +8,6 @@
 namespace stampede::stock {
 namespace {
 
-constexpr int64_t ms(int64_t milliseconds) {
-  return milliseconds * kMillisecond;
-}
-
 constexpr uint32_t kIdleChecksPerTurn = 256;
 constexpr uint32_t kReturnsUnderWayMax = bounds::item_count_max;
 
@@ -72,7 +68,7 @@ Leases::Supply Leases::supply_of(ItemId item, Quantity quantity, bool is_my_turn
   if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
   const int64_t news_boot_ns = at(item).news_boot_ns;
   const bool is_news_fresh =
-      news_boot_ns != 0 && now.boot_ns - news_boot_ns <= ms(bounds::sold_out_valid_ms);
+      news_boot_ns != 0 && now.boot_ns - news_boot_ns <= ns_of_ms(bounds::sold_out_valid_ms);
   return is_news_fresh && unsold(item) < quantity ? Supply::gone : Supply::unknown;
 }
 
@@ -93,7 +89,7 @@ Leases::Glance Leases::glance(ItemId item, Moment now) {
 void Leases::on_sold(ItemId item, Moment now) {
   const Units ahead = lookahead(item, now);
   if (state_.stock(item).pool() < ahead / 2 || at(item).free == 0) ask_about(item);
-  watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
+  watch_idle(item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
 }
 
 void Leases::on_came_back(ItemId item, Moment now) {
@@ -124,11 +120,11 @@ void Leases::ask_about(ItemId item) {
 }
 
 void Leases::ask_if_older(ItemId item, int64_t age_ms, Moment now) {
-  if (now.boot_ns - at(item).news_boot_ns >= ms(age_ms)) ask_about(item);
+  if (now.boot_ns - at(item).news_boot_ns >= ns_of_ms(age_ms)) ask_about(item);
 }
 
 int64_t Leases::asks_again_boot_ns(ItemId item, int64_t age_ms) const {
-  return at(item).is_asking ? INT64_MAX : at(item).news_boot_ns + ms(age_ms);
+  return at(item).is_asking ? INT64_MAX : at(item).news_boot_ns + ns_of_ms(age_ms);
 }
 
 // min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
@@ -136,7 +132,8 @@ int64_t Leases::asks_again_boot_ns(ItemId item, int64_t age_ms) const {
 Units Leases::lookahead(ItemId item, Moment now) const {
   const Item& known = at(item);
   if (is_stopping_) return 0;
-  if (known.demand_boot_ns == 0 || now.boot_ns - known.demand_boot_ns >= ms(bounds::idle_pool_ms))
+  if (known.demand_boot_ns == 0 ||
+      now.boot_ns - known.demand_boot_ns >= ns_of_ms(bounds::idle_pool_ms))
     return 0;
   return std::min<Units>(known.free / 50 / settings_.stream_count, settings_.lease_max);
 }
@@ -185,7 +182,7 @@ void Leases::take_news(const LedgerNews& news, Moment now) {
     ++stats_.grants;
     known.reported_pool += granted;
     commit(journal_, state_, orderlog::Grant{.item = news.item, .accepted = news.accepted}, now);
-    watch_idle(news.item, now.boot_ns + ms(bounds::idle_pool_ms));
+    watch_idle(news.item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
   }
   known.returned_counted = news.returned;
   known.free = news.free;
@@ -248,9 +245,10 @@ void Leases::check_idle(ItemId item, Moment now) {
   if (pool_to_report(item) != known.reported_pool) ask_about(item);
   if (state_.stock(item).pool() == 0) return;
   // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
-  if (!is_ledger_available(item)) return watch_idle(item, now.boot_ns + ms(bounds::idle_pool_ms));
+  if (!is_ledger_available(item))
+    return watch_idle(item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
   const int64_t idle_at =
-      known.demand_boot_ns == 0 ? 0 : known.demand_boot_ns + ms(bounds::idle_pool_ms);
+      known.demand_boot_ns == 0 ? 0 : known.demand_boot_ns + ns_of_ms(bounds::idle_pool_ms);
   // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
   const bool is_stuck = known.waiting > 0 && known.free == 0;
   if (idle_at <= now.boot_ns || is_stuck) return give_back_pool(item);

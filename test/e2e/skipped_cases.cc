@@ -32,6 +32,16 @@ TEST_SUITE("e2e/skipped_cases") {
                  1) == "skipped: a disk is full: no loop device\n\n1 passed, 1 failed\n");
   }
 
+  TEST_CASE("what a case that failed said is the end of a long log too") {
+    CHECK(sum_of("=====\nTEST CASE:  good\n\n=====\nTEST CASE:  bad\n\nx.cc:2: ERROR: CHECK( a == "
+                 "b ) is NOT "
+                 "correct!\n  logged: seed 7\n\n=====\n"
+                 "[doctest] test cases: 2 | 1 passed | 1 failed | 0 skipped\n\n",
+                 1)
+              .ends_with("  TEST CASE:  bad\n  \n  x.cc:2: ERROR: CHECK( a == b ) is NOT correct!\n"
+                         "    logged: seed 7\n  \n\n1 passed, 1 failed\n"));
+  }
+
   TEST_CASE("a program that dies behind its last case has failed") {
     CHECK(sum_of("[doctest] test cases: 3 | 3 passed | 0 failed | 0 skipped\n\n", 1) ==
           "3 passed, 1 failed\n");

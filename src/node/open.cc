@@ -279,9 +279,14 @@ MayEnd Node::make_helpers() {
   rules.enrolments = enrolments_;
   (void)process_->publish_rules(std::move(rules));
   std::vector<orderlog::StreamFiles> files;
-  for (uint32_t i = 0; i < settings_.shard_count; ++i) files.push_back(data_.files(i));
-  snapshotter_ = std::make_unique<Snapshotter>(files, data_.manifest().hash_key,
-                                               order_cells(settings_.shard_count), data_.boot_id());
+  for (uint32_t i = 0; i < settings_.shard_count; ++i) {
+    files.push_back(data_.files(i));
+    // From its first turn on the shard keeps it up to date.
+    process_->metrics[i]->image_bytes.set(data_.streams()[i].state->image_bytes());
+  }
+  snapshotter_ = std::make_unique<Snapshotter>(
+      files, data_.manifest().hash_key, order_cells(settings_.shard_count), data_.boot_id(),
+      [this](uint32_t stream) { return process_->metrics[stream]->image_bytes.get(); });
   keeper_ = std::make_unique<orderlog::SegmentKeeper>(disk_plan_.open_flags,
                                                       machine_.segment_maker(), snapshotter_.get());
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {

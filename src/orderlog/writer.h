@@ -62,6 +62,7 @@ class Writer {
   [[nodiscard]] bool is_sealed() const { return is_sealed_; }
 
   [[nodiscard]] bool is_writing() const { return !in_flight_.bytes.empty(); }
+  [[nodiscard]] size_t bytes_in_flight() const { return in_flight_.bytes.size(); }
   [[nodiscard]] bool is_idle() const { return !is_writing() && record_count_ == 0; }
   // The last start_write() found the segment full and the next one not ready.
   [[nodiscard]] bool is_blocked() const { return is_blocked_; }

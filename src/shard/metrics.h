@@ -39,6 +39,7 @@ struct Metrics {
 
   // Orders
   Counter orders_live, orders_max, orders_expired, orders_forgotten;
+  Counter image_bytes;  // of a snapshot of the orders in memory
   Counter requests_waiting, waits, waits_timed_out, answers_held, watchers;
   Counter leases, units_leased, units_returned;
   Counter requests_forwarded;

@@ -59,6 +59,8 @@ constexpr ShardCounter kShardCounters[] = {
     {"gauge", "live_orders", "Orders in memory.", &Metrics::orders_live},
     {"gauge", "max_orders", "Orders that memory has room for; at this many new ones are refused.",
      &Metrics::orders_max},
+    {"gauge", "live_orders_bytes", "Bytes that a snapshot of these orders would have.",
+     &Metrics::image_bytes},
     {"counter", "expired_orders_total", "Reservations that nobody paid for in time.",
      &Metrics::orders_expired},
     {"gauge", "known_users", "Users who hold or held an order in memory.", &Metrics::users_known},
@@ -81,6 +83,7 @@ constexpr ShardCounter kShardCounters[] = {
     {"counter", "turns_total", "Turns of the shard's loop.", &Metrics::turns},
     {"counter", "slept_polls_total", "Of them, those that had to sleep.", &Metrics::polls_slept},
     {"counter", "log_writes_total", "Group commits.", &Metrics::log_writes},
+    {"counter", "log_bytes_total", "Bytes of the group commits.", &Metrics::log_bytes},
     {"gauge", "ready_segments", "Log segments prepared ahead; without one new orders are refused.",
      &Metrics::segments_ready},
 };

@@ -219,6 +219,7 @@ void Shard::write_log() {
   write_started_ns_ = now_.boot_ns;
   write_first_lsn_ = writer_.durable() + 1;
   metrics_.log_writes.add();
+  metrics_.log_bytes.add(writer_.bytes_in_flight());
 }
 
 void Shard::release_answers() {
@@ -294,6 +295,7 @@ void Shard::publish() {
   published_ns_ = now_.boot_ns;
   const stock::DeskStats& stats = desk_.stats();
   metrics_.orders_live.set(state_.orders_live());
+  metrics_.image_bytes.set(state_.image_bytes());
   metrics_.orders_max.set(std::min(settings_.desk.orders_max, state_.orders_max()));
   metrics_.orders_expired.set(stats.orders_expired);
   metrics_.orders_forgotten.set(stats.orders_forgotten);

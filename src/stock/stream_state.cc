@@ -29,6 +29,10 @@ uint64_t bucket_of_key(OrderHashes hashes) {
   return mix(hashes.user) ^ hashes.key;
 }
 
+// Of an order's record in a snapshot, and of a payment's, but for their texts.
+const uint64_t kOrderImageBytes = encoded_bytes(orderlog::OrderImage{});
+const uint64_t kPaymentImageBytes = encoded_bytes(orderlog::PaymentImage{});
+
 // Texts: a name per user, a key per order, ids of payments.
 constexpr uint32_t texts_for(uint32_t orders_max) {
   return orders_max < (1u << 30) ? orders_max * 4 : UINT32_MAX;
@@ -258,6 +262,7 @@ uint32_t StreamState::insert_order(const orderlog::Reserve& record, OrderHashes 
   }
   attach(index);
   if (record.order.sequence() > sequence_max_) sequence_max_ = record.order.sequence();
+  image_bytes_ += kOrderImageBytes + record.user.size() + record.key.size();
   return index;
 }
 
@@ -448,6 +453,7 @@ void StreamState::add_payment(uint32_t order_index, const orderlog::Payment& rec
                                     .amount = record.amount,
                                     .received_ms = record.received_ms};
   orders_[order_index].first_payment = index;
+  image_bytes_ += kPaymentImageBytes + record.payment_id.size();
 }
 
 // Units of a paid order stay counted as paid: only the memory of who bought them goes.
@@ -460,10 +466,12 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
   Holding& holding = holdings_[order.holding];
   for (uint32_t payment = order.first_payment; payment != kNone;) {
     const uint32_t next = payments_[payment].next;
+    image_bytes_ -= kPaymentImageBytes + payments_[payment].id.size;
     texts_.release(payments_[payment].id);
     payments_.release(payment);
     payment = next;
   }
+  image_bytes_ -= kOrderImageBytes + user_of(order).size() + order.key.size;
   by_id_.remove(mix(order.id.value), index,
                 [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
   if (order.key.size != 0) {

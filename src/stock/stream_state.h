@@ -166,6 +166,8 @@ class StreamState {
   // A record did not fit: not damage, but a bound that is lower than when it was written.
   bool has_overflowed() const { return has_overflowed_; }
   bool has_room_for_payment() const { return !payments_.is_full(); }
+  // Bytes of the records that a snapshot would have of the orders and their payments: what it costs to write one.
+  uint64_t image_bytes() const { return image_bytes_; }
 
   // Items this stream has had to do with; an id at or beyond the end has all counters zero.
   const std::vector<ItemStock>& stocks() const { return stocks_; }
@@ -256,6 +258,7 @@ class StreamState {
   std::unordered_set<std::string> codes_;  // of items_
   AppliedOps ops_;                         // by op_id
   BlockWords block_words_;
+  uint64_t image_bytes_ = 0;
   uint64_t promised_epoch_ = 0;
   uint64_t sequence_max_ = 0;
   Lsn last_lsn_ = 0;

@@ -102,7 +102,8 @@ struct Fixture {
   // The first segments are in snapshots, and gone.
   void lose_segments(uint32_t below) {
     with_data([&](Data& data, Findings&) {
-      Snapshotter snapshotter({data.files(0)}, data.manifest().hash_key, kCells, data.boot_id());
+      Snapshotter snapshotter({data.files(0)}, data.manifest().hash_key, kCells, data.boot_id(),
+                              [](uint32_t) { return 0; });
       for (uint32_t segment = 1; segment < below; ++segment) {
         snapshotter.on_segment_closed(0, segment);
         if (segment < below - 1) fs::remove(data.files(0).segment_path(segment));

@@ -86,6 +86,11 @@ bool BufferPool::can_lend(ChunkSize size) const {
   return !region.free.empty() || region.carved_bytes < region.bytes;
 }
 
+size_t BufferPool::lendable(ChunkSize size) const {
+  const Region& region = regions_[index_of(size)];
+  return region.free.size() + (region.bytes - region.carved_bytes) / kChunkBytes[index_of(size)];
+}
+
 Chunk* BufferPool::carve(Region& region, size_t chunk_bytes) {
   if (region.carved_bytes == region.usable_bytes) {
     const size_t growth = std::min(kGrowthBytes, region.bytes - region.usable_bytes);
@@ -183,7 +188,7 @@ bool InputBuffer::ensure_room(BufferPool& pool, size_t bytes) {
   for (const ChunkSize size : {ChunkSize::small, ChunkSize::medium, ChunkSize::large}) {
     if (chunk_capacity(size) < needed) continue;
     Chunk* wider = pool.lend(size);
-    if (!wider) return false;
+    if (!wider) continue;  // a larger one will do
     std::copy(old.begin(), old.end(), wider->data());
     wider->end = static_cast<uint32_t>(old.size());
     clear(pool);

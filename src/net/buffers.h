@@ -59,6 +59,8 @@ class BufferPool {
   // An empty chunk, or nullptr when all of this size are lent or the machine has no more memory.
   [[nodiscard]] Chunk* lend(ChunkSize size);
   void take_back(Chunk* chunk);
+  // How many more lend() would find, unless the machine has no more memory.
+  size_t lendable(ChunkSize size) const;
   // Whether lend() would find one, unless the machine has no more memory.
   bool can_lend(ChunkSize size) const;
   // Chunks taken back so far: a borrower that found none looks again when this has changed.

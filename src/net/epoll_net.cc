@@ -80,12 +80,15 @@ Accepted accept_once(Socket listener) {
 
 // Whatever else the kernel says of a connection (reset, timed out, no route) means that it is of no
 // more use.
-Io failed_io() {
-  if (errno == EAGAIN || errno == EINTR) return {Io::Status::would_block, 0};
-  CHECK(errno != EBADF);
-  CHECK(errno != EFAULT);
+Io failed_io(int error) {
+  if (error == EAGAIN || error == EINTR) return {Io::Status::would_block, 0};
+  CHECK(error != EBADF);
+  CHECK(error != EFAULT);
   return {Io::Status::closed, 0};
 }
+
+// For fewer, calls of their own cost less.
+constexpr size_t kRingMin = 3;
 
 }  // namespace
 
@@ -250,25 +253,55 @@ void EpollNet::unwatch(Socket socket) {
   CHECK(::epoll_ctl(epoll_of(socket), EPOLL_CTL_DEL, socket, nullptr) == 0);
 }
 
+// `bytes` of a read or a write: what recv(2) or send(2) has returned, or −errno.
+
+Io EpollNet::count_read(ssize_t bytes) {
+  ++counters_.reads;
+  if (bytes == 0) return {Io::Status::closed, 0};
+  if (bytes < 0) return failed_io(static_cast<int>(-bytes));
+  counters_.bytes_read += static_cast<size_t>(bytes);
+  return {Io::Status::ok, static_cast<size_t>(bytes)};
+}
+
+Io EpollNet::count_write(ssize_t bytes, size_t asked) {
+  ++counters_.writes;
+  if (bytes < 0) return failed_io(static_cast<int>(-bytes));
+  const size_t written = static_cast<size_t>(bytes);
+  counters_.bytes_written += written;
+  if (written < asked) ++counters_.writes_short;
+  return {Io::Status::ok, written};
+}
+
 Io EpollNet::read(Socket socket, std::span<char> into) {
   CHECK(!into.empty());
   const ssize_t bytes = ::recv(socket, into.data(), into.size(), 0);
-  ++counters_.reads;
-  if (bytes == 0) return {Io::Status::closed, 0};
-  if (bytes < 0) return failed_io();
-  counters_.bytes_read += static_cast<size_t>(bytes);
-  return {Io::Status::ok, static_cast<size_t>(bytes)};
+  return count_read(bytes < 0 ? -errno : bytes);
 }
 
 Io EpollNet::write(Socket socket, std::span<const char> from) {
   CHECK(!from.empty());
   const ssize_t bytes = ::send(socket, from.data(), from.size(), MSG_NOSIGNAL);
-  ++counters_.writes;
-  if (bytes < 0) return failed_io();
-  const size_t written = static_cast<size_t>(bytes);
-  counters_.bytes_written += written;
-  if (written < from.size()) ++counters_.writes_short;
-  return {Io::Status::ok, written};
+  return count_write(bytes < 0 ? -errno : bytes, from.size());
+}
+
+SocketRing* EpollNet::ring_for(size_t count) {
+  if (count < kRingMin) return nullptr;
+  if (!ring_) ring_ = SocketRing::open();
+  return ring_->get();
+}
+
+void EpollNet::read_all(std::span<Read> reads) {
+  SocketRing* const ring = ring_for(reads.size());
+  if (ring == nullptr) return Net::read_all(reads);
+  ring->read(reads, [&](size_t i, ssize_t bytes) { reads[i].io = count_read(bytes); });
+}
+
+void EpollNet::write_all(std::span<Write> writes) {
+  SocketRing* const ring = ring_for(writes.size());
+  if (ring == nullptr) return Net::write_all(writes);
+  ring->write(writes, [&](size_t i, ssize_t bytes) {
+    writes[i].io = count_write(bytes, writes[i].from.size());
+  });
 }
 
 // ENOTCONN: the peer was faster.

@@ -17,11 +17,14 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "bounds.h"
 #include "net/descriptor_budget.h"
 #include "net/net.h"
+#include "net/socket_ring.h"
 
 namespace stampede::net {
 
@@ -43,6 +46,8 @@ class EpollNet final : public Net {
   void set_rank(Socket socket, uint64_t token, Interest interest, Rank rank) override;
   Io read(Socket socket, std::span<char> into) override;
   Io write(Socket socket, std::span<const char> from) override;
+  void read_all(std::span<Read> reads) override;
+  void write_all(std::span<Write> writes) override;
   void shut_down_write(Socket socket) override;
   void close(Socket socket) override;
   void reset(Socket socket) override;
@@ -64,6 +69,9 @@ class EpollNet final : public Net {
   Accepted accept_with_reserve(Socket listener);
   Accepted take_place(Socket listener, Accepted accepted);
   Accepted count(Accepted accepted);
+  Io count_read(ssize_t bytes);
+  Io count_write(ssize_t bytes, size_t asked);
+  SocketRing* ring_for(size_t count);
 
   int epoll_ = -1;
   int reserve_ =
@@ -76,6 +84,8 @@ class EpollNet final : public Net {
   std::vector<Rank> ranks_;                      // by descriptor; beyond its end: usual
   std::vector<bool> is_accepted_;                // by descriptor: it holds a place
   NetCounters counters_;
+  // Of the thread that first has use for it; null: there is none to be had.
+  std::optional<std::unique_ptr<SocketRing>> ring_;
   std::array<epoll_event, bounds::events_per_turn_max> kernel_events_;
   std::array<epoll_event, kRankedEventsMax> ranked_events_;
   // Those of better rank end where the others begin.

@@ -43,6 +43,18 @@ struct Io {
   size_t bytes = 0;  // moved; > 0 exactly when ok
 };
 
+// One of several reads or writes that are done together.
+struct Read {
+  Socket socket = kNoSocket;
+  std::span<char> into;
+  Io io;  // filled
+};
+struct Write {
+  Socket socket = kNoSocket;
+  std::span<const char> from;
+  Io io;  // filled
+};
+
 struct Accepted {
   enum class Status : uint8_t {
     accepted,  // `socket` is the caller's
@@ -101,6 +113,13 @@ class Net {
 
   virtual Io read(Socket socket, std::span<char> into) = 0;
   virtual Io write(Socket socket, std::span<const char> from) = 0;
+  // The same for many sockets, each of them once: what a call of the kernel costs can be shared.
+  virtual void read_all(std::span<Read> reads) {
+    for (Read& one : reads) one.io = read(one.socket, one.into);
+  }
+  virtual void write_all(std::span<Write> writes) {
+    for (Write& one : writes) one.io = write(one.socket, one.from);
+  }
 
   // The peer reads the end after what was written; reading goes on (a lingering close).
   virtual void shut_down_write(Socket socket) = 0;

@@ -7,6 +7,10 @@ namespace {
 
 // One read; what of it cannot be taken yet fits into a large chunk.
 constexpr size_t kReadBytes = 32 * 1024;
+// Of one connection when many are read together: what of it cannot be taken yet fits into a small chunk.
+constexpr size_t kReadTogetherBytes = net::chunk_capacity(net::ChunkSize::small);
+constexpr size_t kReadsAtOnce = 64;  // more share little more, and their bytes leave the cache
+constexpr size_t kWritesAtOnce = 64;
 static_assert(kReadBytes <= net::chunk_capacity(net::ChunkSize::large));
 // A body of at most so many bytes is copied behind its head, which saves a write; a larger one goes from its place.
 constexpr size_t kCopiedBodyMax = 8 * 1024;
@@ -50,7 +54,7 @@ Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Met
       places_(settings.shard, settings.places_max),
       deadlines_(settings.connections_max, now.boot_ns),
       give_back_ns_(now.boot_ns + kGiveBackEveryNs),
-      read_scratch_(kReadBytes),
+      read_scratch_(std::max(kReadBytes, kReadsAtOnce * kReadTogetherBytes)),
       body_scratch_(bounds::body_bytes_max) {
   date_.refresh(now.wall_ns);
 }
@@ -72,7 +76,32 @@ void Connections::on_event(const net::Event& event, Moment now) {
   if (!connection.is_open || event.token != token_of(index, connection.serial)) return;
   if (event.broken && !event.readable) return close_connection(index);
   if (event.writable) mark_dirty(index);
-  if (event.readable || event.half_closed) read_some(index);
+  if (event.readable || event.half_closed) ready_.push_back(index);
+}
+
+// Those without input of an earlier read are read together.
+void Connections::read() {
+  for (size_t next = 0; next < ready_.size();) {
+    reads_.clear();
+    reading_.clear();
+    // What cannot be taken at once needs a small chunk each.
+    const size_t most = std::min(kReadsAtOnce, book_.buffers().lendable(net::ChunkSize::small));
+    for (; next < ready_.size() && (reads_.size() < most || most == 0); ++next) {
+      const uint32_t index = ready_[next];
+      Connection& connection = connections_[index];
+      if (!connection.is_open) continue;
+      if (most == 0 || !connection.input.empty()) {
+        read_some(index);
+      } else if (may_read(index)) {
+        const std::span into = std::span(read_scratch_).subspan(reads_.size() * kReadTogetherBytes);
+        reads_.push_back({.socket = connection.socket, .into = into.first(kReadTogetherBytes)});
+        reading_.push_back(index);
+      }
+    }
+    net_.read_all(reads_);
+    for (size_t i = 0; i < reads_.size(); ++i) take_read(reading_[i], reads_[i].into, reads_[i].io);
+  }
+  ready_.clear();
 }
 
 void Connections::set_limits(const door::Limits& limits) {
@@ -213,24 +242,45 @@ std::span<char> Connections::read_room(Connection& connection) {
   return {};
 }
 
-void Connections::read_some(uint32_t index) {
+// Requests of it can be taken now. When they cannot, what follows from that has been done.
+bool Connections::may_read(uint32_t index) {
   Connection& connection = connections_[index];
-  if (connection.waiting == Connection::Waiting::linger) return read_lingering(index);
-  if (!has_room_for_request(connection)) return update_interest(index);
+  if (connection.waiting == Connection::Waiting::linger) {
+    read_lingering(index);
+    return false;
+  }
+  if (!has_room_for_request(connection)) {
+    update_interest(index);
+    return false;
+  }
   if (connection.parsing == Connection::Parsing::resumed && !is_stopping_)
-    return;  // it has its turn
-  if (!may_decide(connection)) return resume(index);
+    return false;  // it has its turn
+  if (!may_decide(connection)) {
+    resume(index);
+    return false;
+  }
   if (places_.is_full()) {
     resume(index);
-    return update_interest(index);
+    update_interest(index);
+    return false;
   }
-  const bool is_kept = !connection.input.empty();
+  return true;
+}
+
+void Connections::read_some(uint32_t index) {
+  if (!may_read(index)) return;
+  Connection& connection = connections_[index];
   const std::span<char> into = read_room(connection);
   if (into.empty()) {
     starve(index);
     return mark_dirty(index);
   }
-  const net::Io io = net_.read(connection.socket, into);
+  take_read(index, into, net_.read(connection.socket, into));
+}
+
+// What a read has brought: behind the kept input, or fresh.
+void Connections::take_read(uint32_t index, std::span<char> into, const net::Io& io) {
+  Connection& connection = connections_[index];
   if (io.status == net::Io::Status::would_block) return;
   if (io.status == net::Io::Status::closed) {
     // Half-closed: what was asked completely is still answered; half a request is nothing.
@@ -240,12 +290,22 @@ void Connections::read_some(uint32_t index) {
     return mark_dirty(index);
   }
   metrics_.bytes_read.add(io.bytes);
-  if (is_kept) {
+  if (!connection.input.empty()) {
     connection.input.extend(io.bytes);
     take_input(index, connection.input.kept());
-  } else {
+  } else if (may_decide(connection)) {
     take_input(index, into.first(io.bytes));
+  } else if (keep(index, into.first(io.bytes))) {  // those read with it have used up the turn
+    resume(index);
   }
+}
+
+// False: the machine has no more memory, and the connection is gone.
+bool Connections::keep(uint32_t index, std::span<const char> bytes) {
+  if (connections_[index].input.append(book_.buffers(), bytes)) return true;
+  metrics_.connections_shed.add();
+  close_connection(index);
+  return false;
 }
 
 // Takes what can be taken of `bytes`, which are the kept input or fresh from the socket, and keeps the rest.
@@ -255,11 +315,8 @@ void Connections::take_input(uint32_t index, std::span<const char> bytes) {
   const size_t used = parse_some(index, bytes);
   if (is_kept) {
     connection.input.consume(book_.buffers(), used);
-  } else if (used < bytes.size() &&
-             !connection.input.append(book_.buffers(), bytes.subspan(used))) {
-    // The machine has no more memory, for read_room() has found an address.
-    metrics_.connections_shed.add();
-    return close_connection(index);
+  } else if (used < bytes.size() && !keep(index, bytes.subspan(used))) {
+    return;
   }
   if (connection.input.empty() && connection.line.count == 0)
     set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
@@ -586,20 +643,38 @@ void Connections::feed_starving() {
 
 void Connections::flush() {
   body_budget_ = kBodyBytesPerTurn;
-  for (size_t i = 0; i < dirty_.size(); ++i) {
-    const uint32_t index = dirty_[i];
-    Connection& connection = connections_[index];
-    connection.is_dirty = false;
-    if (!connection.is_open) continue;
-    const Sent sent = send(index);
-    if (sent == Sent::gone) {
-      close_connection(index);
-      continue;
+  for (size_t next = 0; next < dirty_.size();) {
+    writes_.clear();
+    writing_.clear();
+    for (; next < dirty_.size() && writes_.size() < kWritesAtOnce; ++next) {
+      const uint32_t index = dirty_[next];
+      Connection& connection = connections_[index];
+      connection.is_dirty = false;
+      if (!connection.is_open) continue;
+      if (connection.output.empty()) {
+        send_rest(index, Sent::all);
+        continue;
+      }
+      writes_.push_back({.socket = connection.socket, .from = connection.output.front()});
+      writing_.push_back(index);
     }
-    if (sent == Sent::postponed) postponed_.push_back(index);
-    after_write(index);
+    net_.write_all(writes_);
+    for (size_t i = 0; i < writes_.size(); ++i) {
+      Connection& connection = connections_[writing_[i]];
+      const Sent sent = take_write(connection, writes_[i].io);
+      if (sent == Sent::all) connection.output.consume(book_, writes_[i].io.bytes);
+      send_rest(writing_[i], sent);
+    }
   }
   dirty_.clear();
+}
+
+// What a first write has left, if that went well, and what follows from it.
+void Connections::send_rest(uint32_t index, Sent sent) {
+  if (sent == Sent::all) sent = send(index);
+  if (sent == Sent::gone) return close_connection(index);
+  if (sent == Sent::postponed) postponed_.push_back(index);
+  after_write(index);
 }
 
 // Output, and then at most one large body and the small answers behind it.
@@ -620,6 +695,10 @@ Connections::Sent Connections::write(Connection& connection, std::span<const cha
                                      size_t& written) {
   const net::Io io = net_.write(connection.socket, bytes);
   written = io.bytes;
+  return take_write(connection, io);
+}
+
+Connections::Sent Connections::take_write(Connection& connection, const net::Io& io) {
   if (io.status == net::Io::Status::closed) return Sent::gone;
   if (io.status == net::Io::Status::would_block) return Sent::blocked;
   metrics_.bytes_written.add(io.bytes);

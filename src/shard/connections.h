@@ -90,6 +90,8 @@ class Connections {
   // Deadlines, and connections that had to wait for a place, a buffer or their share of a turn.
   void pass_time(Moment now);
   void on_event(const net::Event& event, Moment now);
+  // Behind the events: reads from all that have something, and decides it.
+  void read();
   // Writes what the turn has rendered: one write per socket, and one more for a large body.
   void flush();
   // Something can be done now without another event.
@@ -187,7 +189,10 @@ class Connections {
   void close_connection(uint32_t index);
   void reset_connection(uint32_t index);
   void release_connection(uint32_t index);
+  bool may_read(uint32_t index);
   void read_some(uint32_t index);
+  void take_read(uint32_t index, std::span<char> into, const net::Io& io);
+  bool keep(uint32_t index, std::span<const char> bytes);
   void read_lingering(uint32_t index);
   std::span<char> read_room(Connection& connection);
   void take_input(uint32_t index, std::span<const char> bytes);
@@ -214,10 +219,12 @@ class Connections {
   void feed_starving();
   void postpone_body(uint32_t index);
 
+  void send_rest(uint32_t index, Sent sent);
   Sent send(uint32_t index);
   Sent send_output(Connection& connection);
   Sent send_body(uint32_t index);
   Sent write(Connection& connection, std::span<const char> bytes, size_t& written);
+  Sent take_write(Connection& connection, const net::Io& io);
   static bool has_unsent(const Connection& connection) {
     return !connection.output.empty() || connection.is_sending || connection.is_starving;
   }
@@ -247,6 +254,11 @@ class Connections {
       kRequestsPerTurn;  // requests of usual connections that this turn may still decide
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
+  std::vector<uint32_t> ready_;  // to be read in this turn
+  // Of one call of the net, and whose they are.
+  std::vector<net::Read> reads_;
+  std::vector<net::Write> writes_;
+  std::vector<uint32_t> reading_, writing_;
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> resumed_;
   std::vector<uint32_t> starving_;

@@ -140,6 +140,7 @@ void Shard::poll_sockets() {
     else
       connections_.on_event(event, now_);
   }
+  connections_.read();
 }
 
 // While a group commit is on its way to the disk no order can be answered: being woken for each request that arrives

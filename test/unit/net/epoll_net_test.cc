@@ -55,16 +55,66 @@ std::vector<OwnedSocket> fill_descriptor_table() {
 }
 
 // For this thread, as a kernel or a container does that does not know the call.
-void refuse_epoll_pwait2(int error) {
+void refuse_call(unsigned number, int error) {
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   const sock_fprog filter{.len = std::size(program), .filter = program};
   REQUIRE(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   REQUIRE(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
+}
+
+// Reads and writes of so many connections together: of some there is nothing to read, some have ended, some were reset.
+void move_together(size_t count) {
+  EpollNet net;
+  std::vector<Connection> connections;
+  std::vector<std::array<char, 64>> rooms(count);
+  std::vector<Read> reads;
+  std::vector<Write> writes;
+  std::vector<std::string> texts;
+  texts.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    Connection& connection = connections.emplace_back(make_connection(net));
+    texts.push_back("text " + std::to_string(i));
+    const Socket client = connection.client.get();
+    if (i % 2 == 0) send_all(client, texts[i]);
+    if (i % 4 == 2) REQUIRE(::shutdown(client, SHUT_WR) == 0);
+    if (i % 4 == 3) {
+      const linger at_once{.l_onoff = 1, .l_linger = 0};
+      ::setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      ::close(connection.client.release());
+    }
+    reads.push_back({.socket = connection.server.get(), .into = rooms[i]});
+    writes.push_back({.socket = connection.server.get(), .from = texts[i]});
+  }
+  net.read_all(reads);
+  for (size_t i = 0; i < count; ++i) {
+    CAPTURE(i);
+    const Io& io = reads[i].io;
+    if (i % 2 == 0) {
+      CHECK(io.status == Io::Status::ok);
+      CHECK(std::string_view(rooms[i].data(), io.bytes) == texts[i]);
+    } else {
+      CHECK(io.status == (i % 4 == 1 ? Io::Status::would_block : Io::Status::closed));
+      CHECK(io.bytes == 0);
+    }
+  }
+  CHECK(net.counters().reads == count);
+  net.read_all(reads);
+  for (size_t i = 2; i < count; i += 4) CHECK(reads[i].io.status == Io::Status::closed);
+  net.write_all(writes);
+  for (size_t i = 0; i < count; ++i) {
+    CAPTURE(i);
+    CHECK(writes[i].io.status == (i % 4 == 3 ? Io::Status::closed : Io::Status::ok));
+    if (i % 4 == 3) continue;
+    char room[64];
+    const ssize_t bytes = ::recv(connections[i].client.get(), room, sizeof room, 0);
+    CHECK(std::string_view(room, static_cast<size_t>(std::max<ssize_t>(bytes, 0))) == texts[i]);
+  }
+  CHECK(net.counters().writes == count);
 }
 
 bool is_closed_by_peer(Socket client) {
@@ -181,7 +231,7 @@ TEST_SUITE("net/epoll_net") {
     for (const int error : {EPERM, ENOSYS}) {
       // A filter holds for the thread that sets it.
       std::thread([error] {
-        refuse_epoll_pwait2(error);
+        refuse_call(SYS_epoll_pwait2, error);
         EpollNet net;
         CHECK(net.poll(1).empty());
         CHECK(net.poll(2 * kMillisecond).empty());
@@ -321,6 +371,37 @@ TEST_SUITE("net/epoll_net") {
     CHECK(received == sent);
     CHECK(net.counters().writes_short > 0);
     CHECK(net.counters().bytes_written == sent.size());
+  }
+
+  TEST_CASE("many sockets are read and written together and each has its own outcome") {
+    for (const size_t count : {size_t{1}, size_t{7}, size_t{300}}) move_together(count);
+  }
+
+  TEST_CASE("where the kernel refuses io_uring they are read and written one by one") {
+    for (const int error : {ENOSYS, EPERM})
+      std::thread([error] {
+        refuse_call(SYS_io_uring_setup, error);
+        move_together(20);
+      }).join();
+  }
+
+  TEST_CASE("a write together with others that does not fit is short and then would block") {
+    EpollNet net;
+    std::vector<Connection> connections;
+    for (int i = 0; i < 5; ++i) connections.push_back(make_connection(net));
+    const std::string large(8 * 1024 * 1024, 'x');
+    std::vector<Write> writes;
+    for (const Connection& connection : connections)
+      writes.push_back({.socket = connection.server.get(), .from = large});
+    net.write_all(writes);
+    for (const Write& one : writes) {
+      CHECK(one.io.status == Io::Status::ok);
+      CHECK(one.io.bytes < large.size());
+    }
+    CHECK(net.counters().writes_short == 5);
+    // What is left of a window is filled.
+    for (int tries = 0; tries < 100; ++tries) net.write_all(writes);
+    for (const Write& one : writes) CHECK(one.io.status == Io::Status::would_block);
   }
 
   TEST_CASE("a client that stops sending is told as half closed and still gets its answer") {

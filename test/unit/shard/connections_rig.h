@@ -48,6 +48,7 @@ struct ConnectionsRig {
     connections.pass_time(clock.now());
     if (in_turn) in_turn();
     for (const net::Event& event : events) connections.on_event(event, clock.now());
+    connections.read();
     connections.flush();
     return had_work || !events.empty();
   }

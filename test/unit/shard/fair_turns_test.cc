@@ -44,12 +44,44 @@ TEST_SUITE("shard/fair_turns") {
       rig.turn();
       CHECK(rig.handler.paths.size() - before <= kRequestsPerTurn + kRequestsPerRead);
       before = rig.handler.paths.size();
+      // What the first ones leave no time for stays with the kernel.
+      if (turns == 0) CHECK(rig.net.counters().reads < clients.size() / 2);
       // Nobody is more than some slices ahead of anybody.
       if (turns == 31)
         for (FakeClient* client : clients) CHECK(client->unread_bytes() > 0);
     }
     rig.rest();
     for (FakeClient* client : clients) CHECK(responses_in(client->read()).size() == 40);
+  }
+
+  TEST_CASE("what was read together with a flood that used up the turn is decided in the next") {
+    ConnectionsRig rig;
+    refuse_all(rig);
+    std::vector<FakeClient*> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(&rig.client());
+    for (FakeClient* client : clients) client->send(repeated(get("/"), 16));
+    rig.turn();
+    CHECK(rig.net.counters().reads == clients.size());
+    CHECK(rig.handler.paths.size() <= kRequestsPerTurn + kRequestsPerRead);
+    rig.rest();
+    for (FakeClient* client : clients) CHECK(responses_in(client->read()).size() == 16);
+  }
+
+  TEST_CASE("with hardly a buffer left nobody loses what was read of him") {
+    // Half a request of each has to be kept, and there are chunks for three at a time.
+    ConnectionsRig rig({.connections_max = 4096, .places_max = 4096, .chunks_max = {3, 3, 3}});
+    refuse_all(rig);
+    std::vector<FakeClient*> clients;
+    for (int i = 0; i < 30; ++i) clients.push_back(&rig.client());
+    const std::string request = get("/");
+    for (FakeClient* client : clients) client->send(request.substr(0, 20));
+    rig.rest();
+    for (FakeClient* client : clients) client->send(request.substr(20));
+    rig.rest();
+    for (FakeClient* client : clients) {
+      CHECK_FALSE(client->was_reset());
+      CHECK(responses_in(client->read()).size() == 1);
+    }
   }
 
   TEST_CASE("a payment waits one turn whatever floods in") {

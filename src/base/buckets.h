@@ -21,6 +21,8 @@ class Buckets {
   // The first entry of the bucket, or kNone. `hash` must be well spread in its low bits.
   uint32_t first(uint64_t hash) const { return heads_[hash & mask_] - 1; }
 
+  void prefetch(uint64_t hash) const { __builtin_prefetch(&heads_[hash & mask_]); }
+
   // Puts an entry at the front of its bucket; the result goes into its `next`.
   [[nodiscard]] uint32_t push(uint64_t hash, uint32_t entry) {
     uint32_t& head = heads_[hash & mask_];

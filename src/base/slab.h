@@ -27,6 +27,7 @@ class Slab {
       return index;
     }
     if (fresh_ == cells_.capacity()) return kNone;
+    cells_.reach(fresh_);
     ++used_;
     return fresh_++;
   }

@@ -51,7 +51,10 @@ class TextArena {
     Class(uint32_t capacity, unsigned steps)
         : bytes_(size_t{capacity} * steps * kCellStep), steps_(steps) {}
     uint32_t allocate() {
-      if (free_ == kNone) return fresh_++;  // at() checks the bound
+      if (free_ == kNone) {
+        bytes_.reach((size_t{fresh_} + 1) * steps_ * kCellStep - 1);
+        return fresh_++;  // at() checks the bound
+      }
       const uint32_t cell = free_;
       std::memcpy(&free_, at(cell), sizeof free_);
       return cell;

@@ -71,6 +71,7 @@ void Desk::handle(const OrderRequest& request, Moment now) {
 void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   // The shard that parsed the request may have heard of a new item before this one.
   if (!catalog_.contains(request.item)) return refuse(request, Verdict::try_again);
+  state_.prefetch(request.user_hash, request.item);
   const SaleTerms& terms = catalog_.sale(request.item);
   const OrderHashes hashes{.user = request.user_hash, .key = state_.key_hash(request.key)};
   if (answer_known_key(request, hashes)) return;

@@ -106,16 +106,29 @@ uint32_t StreamState::find_holding(uint64_t user_hash, std::string_view user, It
   uint32_t at = by_holding_.first(bucket_of_holding(user_hash, item));
   for (; at != kNone; at = holdings_[at].next) {
     const Holding& holding = holdings_[at];
-    if (holding.user_hash == user_hash && holding.item == item && texts_.view(holding.user) == user)
-      break;
+    if (holding.item == item && is_user(holding.owner, user_hash, user)) break;
   }
   return at;
 }
 
 uint32_t StreamState::find_user(uint64_t user_hash, std::string_view user) const {
   for (uint32_t index = by_user_.first(mix(user_hash)); index != kNone; index = users_[index].next)
-    if (users_[index].hash == user_hash && texts_.view(users_[index].name) == user) return index;
+    if (is_user(index, user_hash, user)) return index;
   return kNone;
+}
+
+bool StreamState::is_user(uint32_t index, uint64_t user_hash, std::string_view user) const {
+  return users_[index].hash == user_hash && texts_.view(users_[index].name) == user;
+}
+
+void StreamState::prefetch(uint64_t user_hash, ItemId item) const {
+  by_holding_.prefetch(bucket_of_holding(user_hash, item));
+  by_user_.prefetch(mix(user_hash));
+}
+
+// Numbers rise: one above all that were given is nobody's, and needs no look-up.
+bool StreamState::is_known(OrderId id) const {
+  return id.sequence() <= sequence_max_ && find_order(id) != kNone;
 }
 
 uint32_t StreamState::find_payment(uint32_t order, std::string_view payment_id) const {
@@ -226,7 +239,7 @@ Status StreamState::reserve(const orderlog::Reserve& record, OrderHashes hashes,
   if (const char* const flaw = flaw_of(record)) return refuse(flaw, record.order);
   if (at.boot_ns < 0 || at.boot_ns > kBootNsMax)
     return refuse("an impossible moment", record.order);
-  if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
+  if (is_known(record.order)) return refuse("order number used twice", record.order);
   if (stock(record.item).pool() < record.quantity)
     return refuse("reservation of units that the stream does not hold", record.order);
   if (!has_room_for_order()) return refuse_overflow(record.order);
@@ -273,8 +286,7 @@ uint32_t StreamState::holding_for(uint64_t user_hash, std::string_view user, Ite
   CHECK(index != kNone);  // as many cells as orders, and each holding has at least one order
   Holding& holding = holdings_[index];
   const uint32_t owner = user_for(user_hash, user);
-  holding =
-      Holding{.user_hash = user_hash, .user = users_[owner].name, .owner = owner, .item = item};
+  holding = Holding{.owner = owner, .item = item};
   holding.next = by_holding_.push(bucket_of_holding(user_hash, item), index);
   return index;
 }
@@ -311,7 +323,7 @@ void StreamState::detach(uint32_t order_index) {
   if (order.older != kNone) orders_[order.older].newer = order.newer;
   if (holding.newest == order_index) holding.newest = order.older;
   if (--holding.orders == 0) {
-    by_holding_.remove(bucket_of_holding(holding.user_hash, holding.item), holding_index,
+    by_holding_.remove(bucket_of_holding(users_[owner].hash, holding.item), holding_index,
                        [&](uint32_t i) -> uint32_t& { return holdings_[i].next; });
     holdings_.release(holding_index);
   }
@@ -476,7 +488,7 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
                 [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
   if (order.key.size != 0) {
     const std::string_view key = texts_.view(order.key);
-    by_key_.remove(bucket_of_key({.user = holding.user_hash, .key = key_hash(key)}), index,
+    by_key_.remove(bucket_of_key({.user = users_[holding.owner].hash, .key = key_hash(key)}), index,
                    [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_key; });
     texts_.release(order.key);
   }
@@ -506,7 +518,7 @@ Status StreamState::apply_one(const orderlog::OrderImage& image, Lsn lsn, Moment
   if (const char* const flaw = flaw_of(image)) return refuse(flaw, record.order);
   // An answer that shows the order would wait for that record for ever.
   if (image.last_lsn > lsn) return refuse("an order changed after the snapshot", record.order);
-  if (find_order(record.order) != kNone) return refuse("order number used twice", record.order);
+  if (is_known(record.order)) return refuse("order number used twice", record.order);
   if (!has_room_for_order()) return refuse_overflow(record.order);
   const bool holds = image.state == OrderState::reserved || image.state == OrderState::paid;
   if (holds && this->stock(record.item).pool() < record.quantity)

@@ -6,8 +6,8 @@
 // Per item the stream holds, absolute and as its own log says: A units ever accepted from the ledger, R ever given back,
 // H reserved (unpaid) and P paid. Its pool, the units it may sell, is A − R − H − P, never negative.
 //
-// One order costs about 300 bytes: 120 here, 48 for the (user, item) pair, 64 for a user's first, 16–24 each for the texts,
-// 24 for its timer and 16 for hash heads. Owned by one thread.
+// One order costs about 260 bytes: 120 here, 28 for the (user, item) pair, 64 for a user's first, 16–24 each for the texts,
+// 16 for its timer and 16 for hash heads. Owned by one thread.
 #pragma once
 
 #include <algorithm>
@@ -90,9 +90,7 @@ static_assert(sizeof(User) <= 64);
 
 // What one user has to do with one item: the purchase limit is kept here, and the list of the user's orders begins here.
 struct Holding {
-  uint64_t user_hash = 0;
-  TextRef user;  // the cell of owner's name
-  uint32_t owner = kNone;
+  uint32_t owner = kNone;  // the user
   ItemId item = kNoItem;
   uint32_t units = 0;  // reserved or paid
   uint32_t orders = 0;
@@ -142,6 +140,8 @@ class StreamState {
   uint32_t find_by_key(OrderHashes hashes, std::string_view user, std::string_view key) const;
   uint32_t find_holding(uint64_t user_hash, std::string_view user, ItemId item) const;
   uint32_t find_user(uint64_t user_hash, std::string_view user) const;
+  // These look-ups are about to come: what they begin with is brought into the cache meanwhile.
+  void prefetch(uint64_t user_hash, ItemId item) const;
   uint32_t find_payment(uint32_t order, std::string_view payment_id) const;
 
   const Order& order(uint32_t index) const { return orders_[index]; }
@@ -153,7 +153,7 @@ class StreamState {
   const DecidedPayment& payment(uint32_t index) const { return payments_[index]; }
   std::string_view text(TextRef ref) const { return texts_.view(ref); }
   std::string_view user_of(const Order& order) const {
-    return texts_.view(holdings_[order.holding].user);
+    return texts_.view(users_[holdings_[order.holding].owner].name);
   }
   ItemId item_of(const Order& order) const { return holdings_[order.holding].item; }
   OrderView view(uint32_t index) const;
@@ -222,6 +222,8 @@ class StreamState {
   Status apply_one(const orderlog::PaymentImage& record, Lsn lsn, Moment at);
   Status apply_one(const orderlog::SoldImage& record, Lsn lsn, Moment at);
 
+  bool is_known(OrderId id) const;
+  bool is_user(uint32_t index, uint64_t user_hash, std::string_view user) const;
   Status refuse_overflow(OrderId id);
   ItemStock& stock_for(ItemId item);
   OrderHashes hashes_of(const orderlog::Reserve& record) const;

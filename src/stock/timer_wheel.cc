@@ -8,9 +8,10 @@ TimerWheel::TimerWheel(uint32_t timers_max, int64_t now_ns)
     : links_(timers_max), tick_(uint64_t(now_ns) >> kTickBits) {}
 
 void TimerWheel::schedule(uint32_t timer, int64_t deadline_ns) {
+  links_.reach(timer);
   CHECK(!is_scheduled(timer));
   const uint64_t tick = tick_of(deadline_ns);
-  links_[timer].tick = tick;
+  links_[timer].tick = tick & kTickMask;
   put(timer, tick);
   ++size_;
 }

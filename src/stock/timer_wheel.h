@@ -43,13 +43,14 @@ class TimerWheel {
 
  private:
   static constexpr unsigned kSlots = 1u << kSlotBits;
+  static constexpr uint64_t kTickMask = (uint64_t{1} << 48) - 1;
 
   struct Link {
     uint32_t next, prev;  // timers in the same slot, index + 1; 0: none
-    uint32_t slot;        // level * kSlots + slot + 1; 0: not scheduled
-    uint32_t reserved;
-    uint64_t tick;
+    uint64_t slot : 16;   // level * kSlots + slot + 1; 0: not scheduled
+    uint64_t tick : 48;   // 70,000 years
   };
+  static_assert(sizeof(Link) == 16);
 
   // Rounded up: a timer that fires early would take an order from a client who is still in time.
   static uint64_t tick_of(int64_t deadline_ns) {

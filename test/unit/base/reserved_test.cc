@@ -35,6 +35,26 @@ TEST_SUITE("base/reserved") {
     CHECK(resident_bytes() < before + (size_t{64} << 20));
   }
 
+  TEST_CASE("an array that is reached has memory some pages ahead and none behind its end") {
+    constexpr size_t kCells = size_t{1} << 20;  // 8 MB
+    Reserved<uint64_t> cells(kCells);
+    const size_t before = resident_bytes();
+    cells.reach(0);
+    CHECK(resident_bytes() < before + 1024 * 1024);
+    for (size_t i = 0; i < kCells; ++i) {
+      cells.reach(i);
+      if (i % 1'000 == 0) CHECK(cells[i] == 0);
+      cells[i] = i;
+    }
+    for (size_t i = 0; i < kCells; ++i) REQUIRE(cells[i] == i);
+    Reserved<char> small(10);
+    small.reach(9);
+    small[9] = 'x';
+    Reserved<char> moved(std::move(small));
+    moved.reach(9);
+    CHECK(moved[9] == 'x');
+  }
+
   TEST_CASE("a moved array keeps its cells and leaves an empty one") {
     Reserved<int> from(4);
     from[3] = 7;

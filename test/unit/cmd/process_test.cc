@@ -54,20 +54,20 @@ TEST_SUITE("cmd/process") {
   }
 
   TEST_CASE("connections are what the limit of descriptors leaves") {
-    CHECK(*connections_within(256, 2, false, 0) == 256 - 40 - 2 * 18 - 16);
-    CHECK(*connections_within(256, 2, true, 0) == 256 - 40 - 2 * 22 - 16);
+    CHECK(*connections_within(256, 2, false, 0) == 256 - 40 - 2 * 19 - 16);
+    CHECK(*connections_within(256, 2, true, 0) == 256 - 40 - 2 * 23 - 16);
     CHECK(*connections_within(1'000'000'000, 2, false, 0) == 2 * bounds::connections_max);
     CHECK(*connections_within(256, 2, false, 100) == 100);
-    CHECK(*connections_within(256, 2, false, 164) == 164);
+    CHECK(*connections_within(256, 2, false, 162) == 162);
     CHECK(
-        connections_within(256, 2, false, 165).error().message ==
-        "--connections 165: the limit of descriptors (ulimit -n) is 256, of which the server keeps "
-        "92 for itself; expected at most 164");
-    CHECK(*connections_within(108, 2, false, 0) == 16);
+        connections_within(256, 2, false, 163).error().message ==
+        "--connections 163: the limit of descriptors (ulimit -n) is 256, of which the server keeps "
+        "94 for itself; expected at most 162");
+    CHECK(*connections_within(110, 2, false, 0) == 16);
     CHECK(
-        connections_within(107, 2, false, 0).error().message ==
-        "--connections: the limit of descriptors (ulimit -n) is 107, of which the server keeps 92 "
-        "for itself; expected at least 108");
+        connections_within(109, 2, false, 0).error().message ==
+        "--connections: the limit of descriptors (ulimit -n) is 109, of which the server keeps 94 "
+        "for itself; expected at least 110");
     CHECK(!connections_within(3, 64, true, 0));
   }
 

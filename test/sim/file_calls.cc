@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "bells.h"
 #include "files.h"
 #include "real_calls.h"
 
@@ -169,8 +170,6 @@ REFUSE_PATH(int, mkstemp, path, (path), char* path)
 REFUSE_PATH(int, renameat, from, (a, from, b, to), int a, const char* from, int b, const char* to)
 REFUSE_PATH(int, unlinkat, path, (dir, path, flags), int dir, const char* path, int flags)
 REFUSE_PATH(int, mkdirat, path, (dir, path, mode), int dir, const char* path, mode_t mode)
-REFUSE_FILE(ssize_t, read, (fd, into, bytes), int fd, void* into, size_t bytes)
-REFUSE_FILE(ssize_t, write, (fd, from, bytes), int fd, const void* from, size_t bytes)
 REFUSE_FILE(ssize_t, writev, (fd, pieces, count), int fd, const struct iovec* pieces, int count)
 REFUSE_FILE(ssize_t, pwritev, (fd, pieces, count, offset), int fd, const struct iovec* pieces,
             int count, off_t offset)
@@ -179,6 +178,20 @@ REFUSE_FILE(int, sync_file_range, (fd, offset, bytes, flags), int fd, off_t offs
             unsigned flags)
 REFUSE_FILE(int, syncfs, (fd), int fd)
 REFUSE_FILE(int, dup, (fd), int fd)
+
+ssize_t __real_read(int fd, void* into, size_t bytes);
+ssize_t __wrap_read(int fd, void* into, size_t bytes) {
+  refuse_file("read", fd);
+  note_drain(fd);
+  return __real_read(fd, into, bytes);
+}
+
+ssize_t __real_write(int fd, const void* from, size_t bytes);
+ssize_t __wrap_write(int fd, const void* from, size_t bytes) {
+  refuse_file("write", fd);
+  note_ring(fd);
+  return __real_write(fd, from, bytes);
+}
 
 int __real_openat(int dir, const char* path, int flags, ...);
 int __wrap_openat(int dir, const char* path, int flags, mode_t mode) {

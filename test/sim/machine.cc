@@ -1,26 +1,52 @@
 #include "machine.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "bells.h"
 
 namespace stampede::sim {
 
-// A shard's end of a net. What a dead process writes goes nowhere.
+// A shard's end of a net. What a dead process writes goes nowhere. Its bells are descriptors of the kernel; a net in memory hears
+// them here.
 class SimMachine::LentNet final : public net::Net {
  public:
-  LentNet(world::FakeNet& net, const bool& is_cut) : net_(net), is_cut_(is_cut) {}
+  LentNet(world::FakeNet& net, const bool& is_cut, size_t& bells_heard)
+      : net_(net), is_cut_(is_cut), bells_heard_(bells_heard) {}
+  ~LentNet() override {
+    for (const Bell& bell : bells_) end_hearing(bell.socket);
+  }
 
-  std::span<const net::Event> poll(int64_t wait_ns) override { return net_.poll(wait_ns); }
+  std::span<const net::Event> poll(int64_t wait_ns) override {
+    const std::span<const net::Event> of_net = net_.poll(wait_ns);
+    events_.clear();
+    for (const Bell& bell : bells_)
+      if (is_rung(bell.socket)) events_.push_back({.token = bell.token, .readable = true});
+    bells_heard_ = events_.size();
+    if (bells_heard_ == 0) return of_net;
+    events_.insert(events_.end(), of_net.begin(), of_net.end());
+    return events_;
+  }
   void wait_for(std::span<const net::Socket> sockets, int64_t wait_ns) override {
-    net_.wait_for(sockets, wait_ns);
+    if (std::ranges::none_of(sockets, is_rung)) net_.wait_for({}, wait_ns);
   }
   net::Accepted accept(net::Socket listener) override { return net_.accept(listener); }
   bool watch(net::Socket socket, uint64_t token, net::Interest interest) override {
-    return net_.watch(socket, token, interest);
+    if (is_in_memory(socket)) return net_.watch(socket, token, interest);
+    CHECK(interest == net::Interest::read);
+    begin_hearing(socket);
+    bells_.push_back({.socket = socket, .token = token});
+    return true;
   }
   void rewatch(net::Socket socket, uint64_t token, net::Interest interest) override {
+    CHECK(is_in_memory(socket));
     net_.rewatch(socket, token, interest);
   }
-  void unwatch(net::Socket socket) override { net_.unwatch(socket); }
+  void unwatch(net::Socket socket) override {
+    if (is_in_memory(socket)) return net_.unwatch(socket);
+    end_hearing(socket);
+    std::erase_if(bells_, [socket](const Bell& bell) { return bell.socket == socket; });
+  }
   void set_rank(net::Socket socket, uint64_t token, net::Interest interest,
                 net::Rank rank) override {
     net_.set_rank(socket, token, interest, rank);
@@ -42,8 +68,17 @@ class SimMachine::LentNet final : public net::Net {
   const net::NetCounters& counters() const override { return net_.counters(); }
 
  private:
+  struct Bell {
+    net::Socket socket;
+    uint64_t token;
+  };
+  static bool is_in_memory(net::Socket socket) { return socket >= world::FakeNet::kFirstSocket; }
+
   world::FakeNet& net_;
   const bool& is_cut_;
+  size_t& bells_heard_;  // by the last poll
+  std::vector<Bell> bells_;
+  std::vector<net::Event> events_;
 };
 
 SimMachine::SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id,
@@ -79,7 +114,8 @@ void SimMachine::run_all(std::span<const std::function<void()>> tasks) {
 }
 
 std::unique_ptr<net::Net> SimMachine::make_net(net::DescriptorBudget&, net::Socket) {
-  return std::make_unique<LentNet>(*nets_.at(nets_lent_++), is_cut_);
+  const size_t shard = nets_lent_++;
+  return std::make_unique<LentNet>(*nets_.at(shard), is_cut_, bells_heard_.at(shard));
 }
 
 // The buyers' listeners first, one for each shard's net; the operators' is at the first of them.
@@ -89,6 +125,7 @@ Result<std::vector<net::Socket>> SimMachine::open_listeners(const net::Address&,
     admin_listener_ = nets_[0]->listen();
     return std::vector<net::Socket>{admin_listener_};
   }
+  bells_heard_.resize(count);
   for (unsigned i = 0; i < count; ++i) {
     nets_.push_back(std::make_unique<world::FakeNet>());
     listeners_.push_back(nets_.back()->listen());

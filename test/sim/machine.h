@@ -33,6 +33,11 @@ class SimMachine final : public node::Machine {
   [[nodiscard]] SimDisk& disk(uint32_t shard) { return *disks_[shard]; }
   [[nodiscard]] size_t disks() const { return disks_.size(); }
   [[nodiscard]] const world::FakeNet& net(uint32_t shard) const { return *nets_[shard]; }
+  // The shard's last turn found nothing and means to sleep.
+  [[nodiscard]] bool is_at_rest(uint32_t shard) const {
+    const world::FakeNet& net = *nets_[shard];
+    return net.last_wait_ns() != 0 && net.last_events() == 0 && bells_heard_[shard] == 0;
+  }
   // The power, or only the process.
   void cut() {
     is_cut_ = true;
@@ -77,7 +82,8 @@ class SimMachine final : public node::Machine {
   orderlog::ZeroedSegmentMaker segment_maker_;
   // They outlive the process: its clients still look at their ends.
   std::vector<std::unique_ptr<world::FakeNet>> nets_;
-  std::vector<SimDisk*> disks_;  // the node's, by shard
+  std::vector<size_t> bells_heard_;  // by the last poll of each
+  std::vector<SimDisk*> disks_;      // the node's, by shard
   std::vector<net::Socket> listeners_;
   net::Socket admin_listener_ = net::kNoSocket;
   size_t nets_lent_ = 0;

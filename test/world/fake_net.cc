@@ -150,19 +150,27 @@ std::span<const net::Event> FakeNet::poll(int64_t wait_ns) {
   polls_without_rest_ += wait_ns == 0;
   events_.clear();
   add_kernel_events();
-  for (const net::Rank rank : {net::Rank::first, net::Rank::second, net::Rank::usual}) {
-    for (size_t i = 0; i < ends_.size() && events_.size() < bounds::events_per_turn_max; ++i) {
-      const End& end = ends_[(first_of_poll_ + i) % ends_.size()];
-      net::Event event;
-      if (end.rank == rank && end.is_open && end.is_watched && is_ready(end, event))
-        events_.push_back(event);
-    }
-  }
+  add_events_of_ends();
   if (!ends_.empty()) first_of_poll_ = (first_of_poll_ + 1) % ends_.size();
   if (events_.empty() && clock_ != nullptr && wait_ns != 0)
     clock_->advance(wait_ns < 0 ? kSecond : wait_ns);
   counters_.events += events_.size();
   return events_;
+}
+
+// Those of the first rank first. Each end is looked at once.
+void FakeNet::add_events_of_ends() {
+  for (std::vector<net::Event>& events : of_rank_) events.clear();
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    const size_t at = first_of_poll_ + i;
+    const End& end = ends_[at < ends_.size() ? at : at - ends_.size()];
+    net::Event event;
+    if (end.is_open && end.is_watched && is_ready(end, event))
+      of_rank_[static_cast<size_t>(end.rank)].push_back(event);
+  }
+  for (const net::Rank rank : {net::Rank::first, net::Rank::second, net::Rank::usual})
+    for (const net::Event& event : of_rank_[static_cast<size_t>(rank)])
+      if (events_.size() < bounds::events_per_turn_max) events_.push_back(event);
 }
 
 // One question about all of them.

@@ -21,6 +21,7 @@
 
 #include <poll.h>
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -145,10 +146,10 @@ class FakeNet final : public net::Net {
   net::Address peer_of(net::Socket socket) override;
   const net::NetCounters& counters() const override { return counters_; }
 
- private:
   // Numbers below are descriptors of the kernel.
   static constexpr net::Socket kFirstSocket = 1 << 20;
 
+ private:
   struct End {
     enum class Kind : uint8_t { listener, connection, kernel } kind = Kind::kernel;
     FakeClient* client = nullptr;     // connection
@@ -169,6 +170,7 @@ class FakeNet final : public net::Net {
   net::Socket add_end(End end);
   bool is_ready(const End& end, net::Event& event) const;
   void add_kernel_events();
+  void add_events_of_ends();
   net::Accepted admit(End& listener);
   void forget(net::Socket socket);
 
@@ -179,6 +181,7 @@ class FakeNet final : public net::Net {
   std::vector<std::unique_ptr<FakeClient>> clients_;
   std::deque<net::Accepted::Status> script_;
   std::vector<net::Event> events_;
+  std::array<std::vector<net::Event>, 3> of_rank_;
   size_t first_of_poll_ = 0;
   size_t descriptors_max_ = SIZE_MAX;
   size_t places_max_ = SIZE_MAX;

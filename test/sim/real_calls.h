@@ -22,4 +22,5 @@ int __real_unlink(const char* path);
 int __real_mkdir(const char* path, mode_t mode);
 DIR* __real_opendir(const char* path);
 FILE* __real_fopen(const char* path, const char* mode);
+[[noreturn]] void __real__exit(int exit_code);
 }

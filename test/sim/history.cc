@@ -16,14 +16,16 @@ void History::show(const Shown& shown, bool is_new, const std::string& key, int6
       broken("one key, two orders: " + place->second + " and " + shown.id + " of " + shown.user);
     if (!is_first && is_new) broken("order " + shown.id + " was made although its key was known");
   }
-  const auto [place, is_first] = orders_.try_emplace(shown.id, Told{.id = shown.id,
-                                                                    .user = shown.user,
-                                                                    .item = shown.item,
-                                                                    .key = key,
-                                                                    .quantity = shown.quantity,
-                                                                    .state = shown.state,
-                                                                    .refund_due = shown.refund_due,
-                                                                    .told_ns = now_ns});
+  const auto [place, is_first] =
+      orders_.try_emplace(shown.id, Told{.id = shown.id,
+                                         .user = shown.user,
+                                         .item = shown.item,
+                                         .key = key,
+                                         .quantity = shown.quantity,
+                                         .state = shown.state,
+                                         .refund_due = shown.refund_due,
+                                         .told_ns = now_ns,
+                                         .made_ns = is_new ? sent_ns : 0});
   if (is_first) return;
   Told& told = place->second;
   if (is_new) broken("the id " + shown.id + " was given twice");

@@ -18,8 +18,10 @@ struct Told {
   uint32_t quantity = 0;
   std::string state;  // reserved, paid, cancelled, expired
   int64_t refund_due = 0;
-  int64_t told_ns = 0;    // when
-  bool is_wanted = true;  // the buyer means to pay
+  int64_t told_ns = 0;  // when
+  int64_t made_ns = 0;  // it was reserved at or after this moment; 0: not known
+  // Somebody asked for that; whether it was done is not known.
+  bool may_be_cancelled = false, may_be_paid = false;
 };
 
 // An order in an answer.

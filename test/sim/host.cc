@@ -98,7 +98,7 @@ bool Host::guarded(const char* what, const std::function<void()>& step) {
     return true;
   } catch (const NodeEnded& ended) {
     exit_code_ = ended.exit_code;
-    has_bug_ |= ended.is_bug;
+    if (ended.is_bug) bug_ = "a CHECK failed";
     around_.note(std::string("ended in ") + what + " with " + std::to_string(ended.exit_code));
   }
   drop(false);
@@ -195,8 +195,8 @@ void Host::finish() {
     // A write that is under way is waited for, and a process that stands still stops later.
     const bool is_held_up = plan_.has(Mishap::slow_disk) || plan_.has(Mishap::freeze);
     if (took_ns <= kStopMaxNs + (is_held_up ? 20 * kSecond : 0)) return;
-    has_bug_ = true;
-    around_.note("the stop takes longer than it may");
+    bug_ = "a stop takes longer than it may";
+    around_.note(bug_);
     return kill(false);
   }
   if (drain::Drainer* const drainer = node_->drainer(); drainer != nullptr) {
@@ -204,8 +204,28 @@ void Host::finish() {
     if (must_wait) return;
   }
   if (!guarded("the end of a stop", [this] { node_->finish(); })) return;
+  // One that was not pressed for time has given back what it had not sold.
+  if (took_ns < kStopMaxNs / 2 && pooled_units() != 0)
+    bug_ = "node " + std::to_string(number_) + " has stopped with " +
+           std::to_string(pooled_units()) + " units in its pools";
   around_.note("stopped");
   drop(false);
+}
+
+uint64_t Host::pooled_units() {
+  uint64_t units = 0;
+  for (uint32_t shard = 0; shard < shards_; ++shard)
+    for (uint32_t item = 0; item < plan_.items; ++item)
+      units += node_->shard(shard).state().stock(item).pool();
+  return units;
+}
+
+uint64_t Host::reserved_units() {
+  uint64_t units = 0;
+  for (uint32_t shard = 0; shard < shards_; ++shard)
+    for (uint32_t item = 0; item < plan_.items; ++item)
+      units += node_->shard(shard).state().stock(item).reserved;
+  return units;
 }
 
 void Host::kill(bool is_power) {

@@ -43,7 +43,9 @@ class Host {
   // Why it refused to start; empty: it did not.
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
   [[nodiscard]] int exit_code() const { return exit_code_; }
-  [[nodiscard]] bool has_bug() const { return has_bug_; }
+  // What only a bug can do, as a sentence; empty: nothing.
+  [[nodiscard]] const std::string& bug() const { return bug_; }
+  [[nodiscard]] bool has_bug() const { return !bug_.empty(); }
 
   // The number of shards at the next start.
   void set_shards(uint32_t shards) { next_shards_ = shards; }
@@ -62,6 +64,9 @@ class Host {
   void begin_stop();
   void kill(bool is_power);
 
+  // While it is there: units that its shards have leased and not sold, and those that are reserved.
+  [[nodiscard]] uint64_t pooled_units();
+  [[nodiscard]] uint64_t reserved_units();
   // Nothing of it is to be done before this moment, on the boot clock.
   [[nodiscard]] int64_t rests_until_ns() const;
 
@@ -87,7 +92,7 @@ class Host {
   uint32_t waits_ = 0;  // of this life
   std::string refusal_;
   int exit_code_ = 0;
-  bool has_bug_ = false;
+  std::string bug_;
   int64_t stop_began_ns_ = 0;
   int64_t ledger_due_ns_ = 0;  // the coordinator's next step
   shard::SharedKeys keys_;

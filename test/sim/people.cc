@@ -41,6 +41,7 @@ People::People(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
       hosts_(hosts),
       history_(history),
       truth_(truth),
+      purchases_(plan, history),
       clock_(clock),
       random_(random),
       note_(std::move(note)),
@@ -93,7 +94,8 @@ void People::take_answers(Person& person) {
 void People::hang_up(Person& person, bool is_reset) {
   if (is_reset && person.line && person.life == host_of(person).life()) person.line->end().reset();
   for (Ask& ask : person.asked)
-    if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(std::move(ask));
+    if (!ask.is_wrong && (ask.kind == Kind::order || ask.kind == Kind::pay))
+      person.unsure.push_back(std::move(ask));
   person.asked.clear();
   person.line.reset();
 }
@@ -106,6 +108,7 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
   // The provider's signature is of another time than the server's, once the wall clock was set.
   const bool is_stale =
       answer.status == 401 && ask.kind == Kind::pay && plan_.has(Mishap::wall_clock);
+  if (ask.is_wrong) return take_refusal(ask, answer);
   if (answer.status == 503 || answer.status == 429 || is_stale) {
     if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(ask);
     return;
@@ -115,6 +118,20 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
   if (answer.status == 404 && !ask.order.empty()) history_.deny(ask.order);
   if (answer.status == 200 || answer.status == 201) take_orders(ask, answer);
   if (ask.kind == Kind::order) take_order_answer(person, ask, answer);
+}
+
+// Of what must be refused: another user's order is not there, a known key is not for another order.
+void People::take_refusal(const Ask& ask, const world::Answer& answer) {
+  if (answer.status == 503 || answer.status == 429) return;
+  if (ask.kind == Kind::order) {
+    if (answer.member("code") != "key_reused")
+      history_.broken("the key " + ask.key + " of " + ask.user +
+                      " with another body was answered " + std::to_string(answer.status) + " " +
+                      answer.body);
+  } else if (answer.member("code") != "unknown_order") {
+    history_.broken(ask.user + " asked for another user's " + ask.order + " and was answered " +
+                    std::to_string(answer.status) + " " + answer.body);
+  }
 }
 
 void People::take_orders(const Ask& ask, const world::Answer& answer) {
@@ -127,6 +144,19 @@ void People::take_orders(const Ask& ask, const world::Answer& answer) {
 
 void People::take_order_answer(Person& person, const Ask& ask, const world::Answer& answer) {
   const std::string code = answer.member("code");
+  const std::string item = item_code(ask.item);
+  const Purchases::Wish wish{.user = ask.user,
+                             .item = item,
+                             .key = ask.key,
+                             .quantity = ask.quantity,
+                             .sent_ns = ask.sent_ns};
+  if (answer.status == 200 || answer.status == 201) {
+    take_made_order(ask, answer);
+    return purchases_.take_order(wish, answer.status == 201, now_ns());
+  }
+  if (code == "limit_reached") return purchases_.take_limit_reached(wish);
+  purchases_.take_refusal(wish);
+  if (code == "key_reused") history_.broken("the key " + ask.key + " of " + ask.user + " is taken");
   const bool is_sold_out = code == "sold_out";
   if (!is_sold_out && code != "not_enough") return;
   const uint32_t least = is_sold_out ? 1 : ask.quantity;
@@ -138,6 +168,15 @@ void People::take_order_answer(Person& person, const Ask& ask, const world::Answ
   }
   if (person.is_closer && is_sold_out && truth_.unsold(ask.item) == 0)
     is_sold_out_[ask.item] = true;
+}
+
+// It is what was asked for, whether it was made now or long ago.
+void People::take_made_order(const Ask& ask, const world::Answer& answer) {
+  const std::vector<Shown> orders = orders_in(answer);
+  if (orders.size() != 1 || orders[0].item != item_code(ask.item) ||
+      orders[0].quantity != ask.quantity)
+    history_.broken(ask.user + " asked for " + std::to_string(ask.quantity) + " of " +
+                    item_code(ask.item) + " and was given " + answer.body);
 }
 
 // ---- wishes ----
@@ -165,7 +204,7 @@ People::Ask People::new_order(Person& person) {
           .quantity = static_cast<uint32_t>(random_.between(1, plan_.quantity_max))};
   if (plan_.per_user_limit != 0) ask.quantity = std::min(ask.quantity, plan_.per_user_limit);
   if (!random_.chance(0.1) || person.is_closer)
-    ask.key = person.name + "." + std::to_string(++person.keys);
+    ask.key = "key-" + std::to_string(++person.keys);  // others have the same
   return ask;
 }
 
@@ -175,6 +214,39 @@ const Told* People::pick_own(const Person& person, bool is_reserved) {
     if (told.user == person.name && (!is_reserved || told.state == "reserved"))
       own.push_back(&told);
   return own.empty() ? nullptr : random_.pick(std::span<const Told*>(own));
+}
+
+// What nobody may: the orders of others, and a known key for another order.
+std::optional<People::Ask> People::pick_wrong(Person& person) {
+  const bool is_key = random_.chance(0.4);
+  const Told* const order = is_key ? pick_own(person, false) : pick_of_other(person);
+  if (order == nullptr || (is_key && order->key.empty())) return std::nullopt;
+  Ask ask{.kind = is_key                ? Kind::order
+                  : random_.chance(0.5) ? Kind::read
+                                        : Kind::cancel,
+          .item = number_of_item(order->item),
+          .quantity = order->quantity,
+          .is_wrong = true};
+  if (!is_key)
+    ask.order = order->id;
+  else
+    ask.key = order->key;
+  if (!is_key) return ask;
+  if (plan_.items > 1 && random_.chance(0.5))
+    ask.item = (ask.item + 1) % plan_.items;
+  else
+    ask.quantity = ask.quantity % plan_.quantity_max + 1;
+  if (ask.quantity == order->quantity && ask.item == number_of_item(order->item)) ++ask.quantity;
+  return ask;
+}
+
+// Of one who is served by the same node.
+const Told* People::pick_of_other(const Person& person) {
+  std::vector<const Told*> others;
+  for (const auto& [id, told] : history_.orders())
+    if (told.user != person.name && OrderId{world::order_number(id)}.node() == person.node)
+      others.push_back(&told);
+  return others.empty() ? nullptr : random_.pick(std::span<const Told*>(others));
 }
 
 // Mostly of a reservation; sometimes too late, or twice.
@@ -197,6 +269,7 @@ std::optional<People::Ask> People::choose(Person& person) {
     // Without a key nobody can ask for the same order again.
     if (again.kind == Kind::pay || !again.key.empty()) return again;
   }
+  if (random_.chance(0.05)) return pick_wrong(person);
   const uint64_t wish = random_.below(100);
   if (wish < 45) return new_order(person);
   if (wish < 65) return pick_payment(person);
@@ -260,6 +333,14 @@ void People::send(Person& person, Ask ask) {
   }
   ask.sent_ns = now_ns();
   if (ask.user.empty()) ask.user = person.name;
+  if (!ask.is_wrong && ask.kind == Kind::order)
+    purchases_.note_sent({.user = ask.user,
+                          .item = item_code(ask.item),
+                          .key = ask.key,
+                          .quantity = ask.quantity,
+                          .sent_ns = ask.sent_ns});
+  if (!ask.is_wrong && ask.kind == Kind::cancel) history_.order(ask.order).may_be_cancelled = true;
+  if (ask.kind == Kind::pay) history_.order(ask.order).may_be_paid = true;
   write(person, ask);
   person.asked.push_back(std::move(ask));
 }
@@ -305,6 +386,10 @@ int64_t People::next_ns() const {
 }
 
 // ---- the end of the sale ----
+
+void People::fall_silent() {
+  for (Person& person : persons_) person.acts_ns = INT64_MAX;
+}
 
 void People::close_sale() {
   is_closing_ = true;

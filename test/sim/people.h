@@ -1,5 +1,6 @@
 // Buyers: each wants tickets, and does what people do: asks again with the same key when he hears nothing, clicks twice,
-// pays late, pays twice, cancels, reads, lists, leaves. What each is told goes into the History.
+// pays late, pays twice, cancels, reads, lists, leaves. Some try what they may not: a known key for another order, orders of
+// others. What each is told goes into the History.
 #pragma once
 
 #include <deque>
@@ -12,6 +13,7 @@
 #include "history.h"
 #include "hosts.h"
 #include "plan.h"
+#include "purchases.h"
 #include "truth.h"
 
 namespace stampede::sim {
@@ -26,6 +28,8 @@ class People {
   // When the next of them acts or gives up, on the boot clock.
   [[nodiscard]] int64_t next_ns() const;
 
+  // From now on nobody begins anything; what was asked is waited for.
+  void fall_silent();
   // From now on nobody begins anything but what closes the sale: unsure keys are asked again until they are answered, then every
   // item is bought up and every order that its buyer wants is paid.
   void close_sale();
@@ -47,6 +51,7 @@ class People {
     std::string key;    // order; may be empty
     std::string order;  // read, cancel, pay: the id
     std::string payment;
+    bool is_wrong = false;  // it must be refused, and change nothing
     int64_t sent_ns = 0;
   };
   struct Person {
@@ -66,6 +71,8 @@ class People {
   void take_answers(Person& person);
   void take_answer(Person& person, const Ask& ask, const world::Answer& answer);
   void take_orders(const Ask& ask, const world::Answer& answer);
+  void take_refusal(const Ask& ask, const world::Answer& answer);
+  void take_made_order(const Ask& ask, const world::Answer& answer);
   void take_order_answer(Person& person, const Ask& ask, const world::Answer& answer);
   [[nodiscard]] Host& host_of(const Person& person) const { return *hosts_[person.node]; }
   void hang_up(Person& person, bool is_reset);
@@ -74,6 +81,8 @@ class People {
   std::optional<Ask> choose_closing(Person& person);
   Ask new_order(Person& person);
   std::optional<Ask> pick_payment(Person& person);
+  std::optional<Ask> pick_wrong(Person& person);
+  const Told* pick_of_other(const Person& person);
   const Told* pick_own(const Person& person, bool is_reserved);
   void send(Person& person, Ask ask);
   void write(Person& person, const Ask& ask);
@@ -85,6 +94,7 @@ class People {
   Hosts& hosts_;
   History& history_;
   Truth& truth_;
+  Purchases purchases_;
   world::FakeClock& clock_;
   Random random_;
   std::function<void(const std::string&)> note_;

@@ -82,7 +82,7 @@ Report Simulation::run() {
                  .simulated_ns = now_ns() - began_ns_};
   for (const auto& host : hosts_) {
     outcome.lives += host->life();
-    if (host->has_bug()) outcome.broken.emplace_back("a CHECK failed or a stop took too long");
+    if (host->has_bug()) outcome.broken.push_back(host->bug());
   }
   return outcome;
 }

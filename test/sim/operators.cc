@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kPatienceNs = 5 * kSecond;
 constexpr int64_t kAgainNs = 500 * kMillisecond;
+constexpr uint64_t kLeftMax = 60;  // of an item, for the end of the sale
 
 }  // namespace
 
@@ -49,10 +50,20 @@ std::optional<Operators::Wish> Operators::paused() const {
   return std::nullopt;
 }
 
+std::optional<Operators::Wish> Operators::too_many() const {
+  for (uint32_t item = 0; item < plan_.items; ++item)
+    if (const uint64_t unsold = truth_.unsold(item); unsold > kLeftMax)
+      return Wish{
+          .item = item, .what = "restock", .delta = -static_cast<int64_t>(unsold - kLeftMax / 2)};
+  return std::nullopt;
+}
+
 void Operators::choose() {
   if (is_closing_) {
     wish_ = paused();
-    return;
+    if (wish_ || !(wish_ = too_many())) return;
+    wish_->op_id = "op-" + std::to_string(++ops_);
+    return truth_.set_in_doubt(wish_->item, static_cast<uint64_t>(-wish_->delta));
   }
   if (!plan_.has(Mishap::operators)) return;
   const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Mishap::operators)];
@@ -109,7 +120,7 @@ int64_t Operators::next_ns() const {
 }
 
 bool Operators::has_closed() const {
-  return !wish_ && !line_ && !paused();
+  return !wish_ && !line_ && !paused() && !too_many();
 }
 
 }  // namespace stampede::sim

@@ -23,7 +23,7 @@ class Operators {
   void step();
   [[nodiscard]] int64_t next_ns() const;
 
-  // They finish what they have begun and resume what is paused.
+  // They finish what they have begun, resume what is paused, and take off sale what nobody would live to buy.
   void close_sale() { is_closing_ = true; }
   [[nodiscard]] bool has_closed() const;
   // Of an item: what the catalog said and every restock that was applied.
@@ -42,6 +42,7 @@ class Operators {
   void choose();
   void ask();
   [[nodiscard]] std::optional<Wish> paused() const;
+  [[nodiscard]] std::optional<Wish> too_many() const;
   [[nodiscard]] Host& host_of(const Wish& wish) const { return *hosts_[wish.node]; }
 
   const Plan& plan_;

@@ -84,15 +84,17 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   plan.shards = static_cast<uint32_t>(random.between(1, 3));
   plan.items = static_cast<uint32_t>(random.between(1, 3));
   plan.users = static_cast<uint32_t>(random.between(2, 24));
-  plan.stock =
-      static_cast<uint32_t>(random.chance(0.5) ? random.between(1, 8) : random.between(8, 60));
+  // Scarce, or so plenty that streams lease ahead of demand.
+  const uint64_t stock = random.chance(0.5) ? random.between(1, 8) : random.between(8, 60);
+  plan.stock = static_cast<uint32_t>(random.chance(0.1) ? random.between(200, 1'500) : stock);
   plan.per_user_limit = static_cast<uint32_t>(random.chance(0.5) ? random.between(1, 4) : 0);
   plan.quantity_max = static_cast<uint32_t>(random.chance(0.5) ? 1 : random.between(2, 5));
   plan.pay_window_s = static_cast<int64_t>(random.between(2, 60));
-  plan.segment_bytes = static_cast<uint32_t>(random.chance(0.8) ? 256 * 1024 : 1024 * 1024);
+  plan.segment_bytes = static_cast<uint32_t>(random.chance(0.95) ? 256 * 1024 : 1024 * 1024);
   plan.lease_max = static_cast<uint32_t>(random.chance(0.5) ? 256 : random.between(1, 8));
   plan.has_database = random.chance(0.85);
-  plan.safety_s = static_cast<int64_t>(random.between(10, 240));
+  plan.safety_s = static_cast<int64_t>(random.between(10, 120));
+  plan.quiet_s = static_cast<int64_t>(random.between(600, 4 * 3'600));
   for (size_t i = 0; i < kMishapCount; ++i) {
     const bool is_on = random.chance(0.4);
     plan.every_ns[i] =
@@ -116,7 +118,8 @@ std::string text_of(const Plan& plan) {
          std::to_string(plan.quantity_max) + ", pay within " + std::to_string(plan.pay_window_s) +
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
-         std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults);
+         std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) + ", " +
+         std::to_string(plan.quiet_s) + " s of quiet";
 }
 
 }  // namespace stampede::sim

@@ -61,6 +61,7 @@ struct Plan {
   uint32_t lease_max = 256;
   bool has_database = true;
   int64_t safety_s = 0;  // simulated length of the phase with faults
+  int64_t quiet_s = 0;   // and of the hours behind it in which nobody asks for anything
   MishapSet faults = 0;
   // Mean simulated time between two of a kind; of those that are on.
   std::array<int64_t, kMishapCount> every_ns{};

@@ -10,7 +10,10 @@ namespace {
 
 constexpr int64_t kHealingNs = 180 * kSecond;
 constexpr int64_t kReadingNs = 60 * kSecond;
+constexpr int64_t kReadingOneNs = 200 * kMillisecond;
 constexpr int64_t kStoppingNs = 15 * kSecond;
+constexpr int64_t kAwakeNs = 2 * kSecond;  // between two jumps of the quiet hours
+constexpr int64_t kJumpMaxS = 1'200;
 constexpr int64_t kRestMaxNs = kSecond;
 // A phase that takes more rounds than this spins.
 constexpr uint64_t kRoundsMax = 1'000'000;
@@ -70,6 +73,7 @@ bool Simulation::are_all_there() const {
 Report Simulation::run() {
   be_safe();
   if (!is_broken()) heal();
+  if (!is_broken()) be_quiet();
   if (!is_broken()) make_progress();
   if (!is_broken()) end_in_order();
   Report outcome{.broken = history_.broken_promises(),
@@ -111,6 +115,26 @@ void Simulation::heal() {
                       ", and there are " + std::to_string(truth_.supplied(i)) + " units");
 }
 
+// The clock jumps by minutes, past whatever the nodes mean to be woken for, as it does for a machine that stood still; between two
+// jumps they are turned for a while.
+void Simulation::be_quiet() {
+  note("quiet");
+  people_->fall_silent();
+  const int64_t end_ns = now_ns() + plan_.quiet_s * kSecond;
+  while (now_ns() < end_ns && !is_broken()) {
+    const int64_t awake_ns = now_ns() + kAwakeNs;
+    while (now_ns() < awake_ns && !is_broken()) step();
+    servers_.clock.advance(static_cast<int64_t>(random_.between(1, kJumpMaxS)) * kSecond);
+  }
+  const auto has_nothing_left = [this](const auto& host) {
+    drain::Drainer* const drainer = host->node().drainer();
+    return host->reserved_units() == 0 && host->pooled_units() == 0 &&
+           (drainer == nullptr || drainer->is_drained());
+  };
+  run_until([&] { return std::ranges::all_of(hosts_, has_nothing_left); }, kHealingNs,
+            "after hours of quiet units are reserved or leased, or rows are missing");
+}
+
 void Simulation::make_progress() {
   note("progress");
   people_->close_sale();
@@ -118,7 +142,9 @@ void Simulation::make_progress() {
                  "the sale does not end"))
     return;
   people_->read_all();
-  if (!run_until([this] { return people_->has_read_all(); }, kReadingNs, "orders are not read"))
+  const auto orders = static_cast<int64_t>(history_.orders().size());
+  if (!run_until([this] { return people_->has_read_all(); }, kReadingNs + orders * kReadingOneNs,
+                 "orders are not read"))
     return;
   if (!plan_.has_database) return;
   const auto is_drained = [](const auto& host) { return host->node().drainer()->is_drained(); };

@@ -2,6 +2,8 @@
 //
 //   safety    faults come and go; at every step no promise may be broken
 //   healing   the nodes are up, disks have room, servers answer, operators finish, sales go on
+//   quiet     hours without orders: what nobody pays expires, what nobody wants goes back to the ledger, every row is in the
+//             database
 //   progress  every unsure buyer gets his answer, everything is sold and paid, every row is in the database,
 //             every order is read again, the nodes stop in order, and their logs say the same as the database
 //
@@ -40,6 +42,7 @@ class Simulation {
  private:
   void be_safe();
   void heal();
+  void be_quiet();
   void make_progress();
   void end_in_order();
   bool run_until(const std::function<bool()>& is_done, int64_t patience_ns, const char* what);

@@ -113,9 +113,10 @@ int run_all(const std::vector<uint64_t>& seeds, MishapSet allowed, const Flags& 
   if (bad) return run_again(*bad, allowed, flags.shrinks);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   std::printf(
-      "%lu seeds from %lu in %.1f s: %.2f simulated days, %lu starts, %lu orders, %lu answers, %lu "
+      "%lu seeds up to %lu in %.1f s: %.2f simulated days, %lu starts, %lu orders, %lu answers, "
+      "%lu "
       "rounds; every promise kept\n",
-      seeds.size(), seeds.front(), took.count(), static_cast<double>(sum.simulated_ns) / 86'400e9,
+      seeds.size(), seeds.back(), took.count(), static_cast<double>(sum.simulated_ns) / 86'400e9,
       sum.lives, sum.orders, sum.answers, sum.steps);
   return 0;
 }

@@ -16,7 +16,10 @@ void Purchases::note_sent(const Wish& wish) {
 }
 
 void Purchases::take_order(const Wish& wish, bool is_new, int64_t now_ns) {
-  open_[{wish.user, wish.item}].erase(wish.key);
+  if (wish.key.empty())
+    lost_[{wish.user, wish.item}] -= wish.quantity;
+  else
+    open_[{wish.user, wish.item}].erase(wish.key);
   if (!is_new || plan_.per_user_limit == 0) return;
   const uint64_t held = held_at_least(wish, now_ns);
   if (held + wish.quantity > plan_.per_user_limit)

@@ -1,5 +1,7 @@
 #include "books.h"
 
+#include <optional>
+
 #include "../world/buyer.h"
 #include "node/data.h"
 
@@ -24,6 +26,27 @@ bool add_log(Host& host, KnownStates& known, History& history) {
   if (end) return false;
   for (const node::RestoredStream& stream : data.streams()) add_orders(*stream.state, known);
   return true;
+}
+
+std::optional<KnownStates> states_in_database(Servers& servers, History& history) {
+  Result<std::unique_ptr<drain::DatabaseReader>> reader = servers.database.open_reader();
+  if (!reader) {
+    history.broken("the database cannot be read: " + reader.error().message);
+    return std::nullopt;
+  }
+  KnownStates rows;
+  for (std::string last;;) {
+    const Result<std::vector<drain::StoredOrder>> page = (*reader)->orders_after(last, 1'000);
+    if (!page) {
+      history.broken("rows cannot be read: " + page.error().message);
+      return std::nullopt;
+    }
+    if (page->empty()) return rows;
+    for (const drain::StoredOrder& row : *page)
+      rows[world::order_number(row.order_id)] = {row.state, static_cast<uint32_t>(row.qty),
+                                                 row.refund_due};
+    last = page->back().order_id;
+  }
 }
 
 // The first order about which the two differ.
@@ -62,28 +85,33 @@ void check_acknowledged(Host& host, const std::string& behind_what, History& his
 }
 
 void compare_database(Servers& servers, const KnownStates& known, History& history) {
-  Result<std::unique_ptr<drain::DatabaseReader>> reader = servers.database.open_reader();
-  if (!reader) return history.broken("the database cannot be read: " + reader.error().message);
-  KnownStates rows;
-  for (std::string last;;) {
-    const Result<std::vector<drain::StoredOrder>> page = (*reader)->orders_after(last, 1'000);
-    if (!page) return history.broken("rows cannot be read: " + page.error().message);
-    if (page->empty()) break;
-    for (const drain::StoredOrder& row : *page)
-      rows[world::order_number(row.order_id)] = {row.state, static_cast<uint32_t>(row.qty),
-                                                 row.refund_due};
-    last = page->back().order_id;
-  }
-  if (rows != known)
-    history.broken("the database differs from the nodes: " + difference(known, rows));
+  const std::optional<KnownStates> rows = states_in_database(servers, history);
+  if (rows && *rows != known)
+    history.broken("the database differs from the nodes: " + difference(known, *rows));
 }
 
-void compare_logs(const Hosts& hosts, const KnownStates& known, History& history) {
+void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& known,
+                     History& history) {
+  const std::optional<KnownStates> rows = states_in_database(servers, history);
+  if (!rows) return;
+  const KnownStates remembered = states_in_memory(hosts);
+  for (const auto& [id, state] : known) {
+    if (remembered.contains(id)) continue;
+    const auto row = rows->find(id);
+    if (row == rows->end() || !(row->second == state))
+      history.broken("order " + std::to_string(id) + ", " + state.state +
+                     ", is forgotten and the database does not have it");
+  }
+}
+
+void compare_logs(const Hosts& hosts, const KnownStates& known, History& history,
+                  bool are_forgotten) {
   KnownStates logged;
   for (const auto& host : hosts)
     if (!add_log(*host, logged, history)) return;
   if (logged != known)
     history.broken("the logs differ from the nodes: " + difference(known, logged));
+  if (are_forgotten) return;
   for (const auto& [id, told] : history.orders()) {
     const auto found = logged.find(world::order_number(id));
     if (found == logged.end())

@@ -26,6 +26,11 @@ void check_acknowledged(Host& host, const std::string& behind_what, History& his
 // When they have drained everything.
 void compare_database(Servers& servers, const KnownStates& known, History& history);
 // When they have stopped. What clients were told last is in the logs too.
-void compare_logs(const Hosts& hosts, const KnownStates& known, History& history);
+// `are_forgotten`: an order that was acknowledged need not be in a log.
+void compare_logs(const Hosts& hosts, const KnownStates& known, History& history,
+                  bool are_forgotten);
+// Of these orders each that is in no memory any more is in the database.
+void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& known,
+                     History& history);
 
 }  // namespace stampede::sim

@@ -43,7 +43,7 @@ node::NodeSettings Host::settings() const {
   if (plan_.is_shared) settings.redis = cluster::RedisUrl{.hosts = {{"simulated", 6379}}};
   // The registry of several nodes lies in the database that they share.
   if (plan_.nodes > 1) settings.database.kind = drain::DatabaseUrl::Kind::postgres;
-  settings.retain_ms = int64_t{1'000'000} * 1000;
+  settings.retain_ms = 60'000;
   settings.lease_max = plan_.lease_max;
   settings.segment_bytes = plan_.segment_bytes;
   settings.orders_max = uint64_t{kOrdersMax} * next_shards_;

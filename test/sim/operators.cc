@@ -26,6 +26,7 @@ Operators::Operators(const Plan& plan, Hosts& hosts, History& history, Truth& tr
       note_(std::move(note)),
       acts_ns_(clock.now().boot_ns),
       is_paused_(plan.nodes, std::vector<bool>(plan.items)),
+      is_ended_(is_paused_),
       supplied_(plan.items, plan.stock) {}
 
 void Operators::step() {
@@ -50,6 +51,13 @@ std::optional<Operators::Wish> Operators::paused() const {
   return std::nullopt;
 }
 
+std::optional<Operators::Wish> Operators::not_ended() const {
+  for (uint32_t node = 0; node < plan_.nodes; ++node)
+    for (uint32_t item = 0; item < plan_.items; ++item)
+      if (!is_ended_[node][item]) return Wish{.node = node, .item = item, .what = "end"};
+  return std::nullopt;
+}
+
 std::optional<Operators::Wish> Operators::too_many() const {
   for (uint32_t item = 0; item < plan_.items; ++item)
     if (const uint64_t unsold = truth_.unsold(item); unsold > kLeftMax)
@@ -59,6 +67,10 @@ std::optional<Operators::Wish> Operators::too_many() const {
 }
 
 void Operators::choose() {
+  if (is_ending_) {
+    wish_ = not_ended();
+    return;
+  }
   if (is_closing_) {
     wish_ = paused();
     if (wish_ || !(wish_ = too_many())) return;
@@ -107,6 +119,8 @@ void Operators::take_answer() {
   if (answer.status == 200) {
     if (wish_->what == "restock")
       supplied_[wish_->item] += wish_->delta;
+    else if (wish_->what == "end")
+      is_ended_[wish_->node][wish_->item] = true;
     else
       is_paused_[wish_->node][wish_->item] = wish_->what == "pause";
   }
@@ -116,7 +130,12 @@ void Operators::take_answer() {
 
 int64_t Operators::next_ns() const {
   if (line_) return asked_ns_ + kPatienceNs + 1;
-  return wish_ || plan_.has(Mishap::operators) || !has_closed() ? acts_ns_ : INT64_MAX;
+  return wish_ || plan_.has(Mishap::operators) || !has_closed() || is_ending_ ? acts_ns_
+                                                                              : INT64_MAX;
+}
+
+bool Operators::has_ended() const {
+  return !wish_ && !line_ && !not_ended();
 }
 
 bool Operators::has_closed() const {

@@ -26,6 +26,9 @@ class Operators {
   // They finish what they have begun, resume what is paused, and take off sale what nobody would live to buy.
   void close_sale() { is_closing_ = true; }
   [[nodiscard]] bool has_closed() const;
+  // Then every item's sale is over.
+  void end_sale() { is_ending_ = true; }
+  [[nodiscard]] bool has_ended() const;
   // Of an item: what the catalog said and every restock that was applied.
   [[nodiscard]] int64_t supplied(uint32_t item) const { return supplied_[item]; }
 
@@ -33,7 +36,7 @@ class Operators {
   struct Wish {
     uint32_t node = 0;
     uint32_t item = 0;
-    std::string what;  // restock, pause, resume
+    std::string what;  // restock, pause, resume, end
     int64_t delta = 0;
     std::string op_id;
   };
@@ -43,6 +46,7 @@ class Operators {
   void ask();
   [[nodiscard]] std::optional<Wish> paused() const;
   [[nodiscard]] std::optional<Wish> too_many() const;
+  [[nodiscard]] std::optional<Wish> not_ended() const;
   [[nodiscard]] Host& host_of(const Wish& wish) const { return *hosts_[wish.node]; }
 
   const Plan& plan_;
@@ -58,9 +62,9 @@ class Operators {
   int64_t asked_ns_ = 0, acts_ns_ = 0;
   uint32_t ops_ = 0;
   // By node and item.
-  std::vector<std::vector<bool>> is_paused_;
+  std::vector<std::vector<bool>> is_paused_, is_ended_;
   std::vector<int64_t> supplied_;
-  bool is_closing_ = false;
+  bool is_closing_ = false, is_ending_ = false;
 };
 
 }  // namespace stampede::sim

@@ -106,6 +106,7 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   if (!plan.is_shared) plan.faults &= ~kMishapsOfSharing;
   // Nodes that share need the database that they share.
   plan.has_database |= plan.nodes > 1;
+  plan.forgets = plan.has_database && random.chance(0.25);
   return plan;
 }
 
@@ -119,7 +120,7 @@ std::string text_of(const Plan& plan) {
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
          std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) + ", " +
-         std::to_string(plan.quiet_s) + " s of quiet";
+         std::to_string(plan.quiet_s) + " s of quiet" + (plan.forgets ? ", forgets" : "");
 }
 
 }  // namespace stampede::sim

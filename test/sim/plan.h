@@ -60,6 +60,7 @@ struct Plan {
   uint32_t segment_bytes = 0;
   uint32_t lease_max = 256;
   bool has_database = true;
+  bool forgets = false;  // at the end the sale is over for long, and nodes forget its orders
   int64_t safety_s = 0;  // simulated length of the phase with faults
   int64_t quiet_s = 0;   // and of the hours behind it in which nobody asks for anything
   MishapSet faults = 0;

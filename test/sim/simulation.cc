@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "books.h"
-
 namespace stampede::sim {
 namespace {
 
@@ -12,7 +10,8 @@ constexpr int64_t kHealingNs = 180 * kSecond;
 constexpr int64_t kReadingNs = 60 * kSecond;
 constexpr int64_t kReadingOneNs = 200 * kMillisecond;
 constexpr int64_t kStoppingNs = 15 * kSecond;
-constexpr int64_t kAwakeNs = 2 * kSecond;  // between two jumps of the quiet hours
+constexpr int64_t kAwakeNs = kSecond;    // between two jumps of the quiet hours
+constexpr int64_t kForgettingS = 4 * 3'600;  // retention, and an hour more by two clocks
 constexpr int64_t kJumpMaxS = 1'200;
 constexpr int64_t kRestMaxNs = kSecond;
 // A phase that takes more rounds than this spins.
@@ -120,12 +119,7 @@ void Simulation::heal() {
 void Simulation::be_quiet() {
   note("quiet");
   people_->fall_silent();
-  const int64_t end_ns = now_ns() + plan_.quiet_s * kSecond;
-  while (now_ns() < end_ns && !is_broken()) {
-    const int64_t awake_ns = now_ns() + kAwakeNs;
-    while (now_ns() < awake_ns && !is_broken()) step();
-    servers_.clock.advance(static_cast<int64_t>(random_.between(1, kJumpMaxS)) * kSecond);
-  }
+  pass_hours(plan_.quiet_s);
   const auto has_nothing_left = [this](const auto& host) {
     drain::Drainer* const drainer = host->node().drainer();
     return host->reserved_units() == 0 && host->pooled_units() == 0 &&
@@ -135,8 +129,34 @@ void Simulation::be_quiet() {
             "after hours of quiet units are reserved or leased, or rows are missing");
 }
 
+void Simulation::pass_hours(int64_t seconds) {
+  const int64_t end_ns = now_ns() + seconds * kSecond;
+  while (now_ns() < end_ns && !is_broken()) {
+    const int64_t awake_ns = now_ns() + kAwakeNs;
+    while (now_ns() < awake_ns && !is_broken()) step();
+    servers_.clock.advance(static_cast<int64_t>(random_.between(1, kJumpMaxS)) * kSecond);
+  }
+}
+
+// Long behind the sale memory has no orders any more; the database has each that is gone, and none is gone while it is away.
+void Simulation::forget() {
+  operators_->end_sale();
+  if (!run_until([this] { return operators_->has_ended(); }, kHealingNs, "the sale is not ended"))
+    return;
+  note("forgetting, without the database");
+  pass_hours(kForgettingS);
+  servers_.database.set_away(false);
+  check_forgotten(hosts_, servers_, sold_, history_);
+  if (is_broken()) return;
+  note("forgetting");
+  pass_hours(kForgettingS);
+  run_until([this] { return states_in_memory(hosts_).empty(); }, kHealingNs,
+            "orders are not forgotten");
+}
+
 void Simulation::make_progress() {
   note("progress");
+  if (plan_.forgets) servers_.database.set_away(true);
   people_->close_sale();
   if (!run_until([this] { return people_->has_closed(); }, (2 * plan_.pay_window_s + 300) * kSecond,
                  "the sale does not end"))
@@ -146,7 +166,9 @@ void Simulation::make_progress() {
   if (!run_until([this] { return people_->has_read_all(); }, kReadingNs + orders * kReadingOneNs,
                  "orders are not read"))
     return;
-  if (!plan_.has_database) return;
+  sold_ = states_in_memory(hosts_);
+  if (plan_.forgets) forget();
+  if (!plan_.has_database || is_broken()) return;
   const auto is_drained = [](const auto& host) { return host->node().drainer()->is_drained(); };
   run_until([&] { return std::ranges::all_of(hosts_, is_drained); }, kHealingNs,
             "the database does not get everything");
@@ -155,12 +177,12 @@ void Simulation::make_progress() {
 void Simulation::end_in_order() {
   note("the end");
   const KnownStates known = states_in_memory(hosts_);
-  if (plan_.has_database) compare_database(servers_, known, history_);
+  if (plan_.has_database) compare_database(servers_, sold_, history_);
   are_stopping_ = true;
   for (const auto& host : hosts_) host->begin_stop();
   if (run_until([this] { return are_all(Host::State::down); }, kStoppingNs,
                 "the nodes do not stop"))
-    compare_logs(hosts_, known, history_);
+    compare_logs(hosts_, known, history_, plan_.forgets);
 }
 
 bool Simulation::run_until(const std::function<bool()>& is_done, int64_t patience_ns,

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "books.h"
 #include "hosts.h"
 #include "journal.h"
 #include "operators.h"
@@ -43,6 +44,8 @@ class Simulation {
   void be_safe();
   void heal();
   void be_quiet();
+  void pass_hours(int64_t seconds);
+  void forget();
   void make_progress();
   void end_in_order();
   bool run_until(const std::function<bool()>& is_done, int64_t patience_ns, const char* what);
@@ -70,6 +73,7 @@ class Simulation {
   std::unique_ptr<People> people_;
   std::unique_ptr<Operators> operators_;
   std::vector<int64_t> restart_ns_;  // by node, when it is down; INT64_MAX: not decided yet
+  KnownStates sold_;                 // every order at the end of the sale
   bool is_healed_ = false, are_stopping_ = false;
   uint64_t steps_ = 0;
 };

@@ -61,9 +61,9 @@ bool Host::start() {
   is_open_ = false;
   refusal_.clear();
   exit_code_ = 0;
-  machines_.push_back(std::make_unique<SimMachine>(around_.servers, files_, number_,
-                                                   BootId{number_ + 1, boots_}, random_.fork(),
-                                                   around_.pass_time));
+  machines_.push_back(std::make_unique<SimMachine>(
+      around_.servers, files_, number_, SimMachine::Boot{{number_ + 1, boots_}, booted_ns_},
+      random_.fork(), around_.pass_time));
   node_ = std::make_unique<node::Node>(settings(), machine());
   state_ = State::running;
   const bool has_started = guarded("start", [this] {
@@ -231,11 +231,14 @@ uint64_t Host::reserved_units() {
 void Host::kill(bool is_power) {
   CHECK(state_ != State::down);
   around_.note(is_power ? "power cut" : "killed");
-  if (is_power)
+  if (is_power) {
     files_.cut_power(random_);
-  else
+    ++boots_;
+    booted_ns_ = around_.servers.clock.now().boot_ns -
+                 static_cast<int64_t>(random_.between(1, 100'000)) * kMillisecond;
+  } else {
     files_.kill(random_);
-  boots_ += is_power;
+  }
   drop(is_power);
 }
 
@@ -246,7 +249,7 @@ void Host::drop(bool is_silent) {
   if (!files_.has_ended()) files_.kill(random_);
   // A writer is not taken apart in the middle of a write: to the process it is done.
   for (uint32_t i = 0; i < node_->shards_made(); ++i) {
-    (void)node_->shard(i).writer().poll(around_.servers.clock.now());
+    (void)node_->shard(i).writer().poll(machine().clock().now());
   }
   node_.reset();
   around_.servers.files.restore(files_);

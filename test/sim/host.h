@@ -87,7 +87,8 @@ class Host {
   uint32_t shards_, next_shards_;
   State state_ = State::down;
   uint64_t life_ = 0;
-  uint64_t boots_ = 1;  // of the machine
+  uint64_t boots_ = 1;     // of the machine
+  int64_t booted_ns_ = 0;  // the last time, on the world's clock
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
   std::string refusal_;

@@ -81,13 +81,14 @@ class SimMachine::LentNet final : public net::Net {
   std::vector<net::Event> events_;
 };
 
-SimMachine::SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id,
+SimMachine::SimMachine(Servers& servers, MachineFiles& files, uint32_t node, Boot boot,
                        Random random, std::function<void(std::chrono::nanoseconds)> pass_time)
     : servers_(servers),
       files_(files),
       node_(node),
       redis_(servers.redis.make_access(node)),
-      boot_id_(boot_id),
+      boot_(boot),
+      clock_(servers.clock, boot.ns),
       random_(random),
       pass_time_(std::move(pass_time)) {}
 

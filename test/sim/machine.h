@@ -17,10 +17,29 @@
 
 namespace stampede::sim {
 
+// The world's clock as a machine has it: its boot time began when it was booted last.
+class MachineClock final : public Clock {
+ public:
+  MachineClock(Clock& world, int64_t booted_ns) : world_(world), booted_ns_(booted_ns) {}
+  Moment now() override {
+    Moment moment = world_.now();
+    moment.boot_ns -= booted_ns_;
+    return moment;
+  }
+
+ private:
+  Clock& world_;
+  const int64_t booted_ns_;
+};
+
 class SimMachine final : public node::Machine {
  public:
+  struct Boot {
+    BootId id;
+    int64_t ns = 0;  // when, on the world's clock
+  };
   // `pass_time`: the process waits in the middle of a step; the world lets a moment pass.
-  SimMachine(Servers& servers, MachineFiles& files, uint32_t node, BootId boot_id, Random random,
+  SimMachine(Servers& servers, MachineFiles& files, uint32_t node, Boot boot, Random random,
              std::function<void(std::chrono::nanoseconds)> pass_time);
   ~SimMachine() override;
 
@@ -49,8 +68,8 @@ class SimMachine final : public node::Machine {
   void end_connections(bool is_silent);
 
   // ---- node::Machine
-  Clock& clock() override { return servers_.clock; }
-  BootId boot_id() override { return boot_id_; }
+  Clock& clock() override { return clock_; }
+  BootId boot_id() override { return boot_.id; }
   void pause(std::chrono::microseconds time) override { pass_time_(time); }
   void run_all(std::span<const std::function<void()>> tasks) override;
   std::unique_ptr<net::Net> make_net(net::DescriptorBudget&, net::Socket) override;
@@ -75,7 +94,8 @@ class SimMachine final : public node::Machine {
   MachineFiles& files_;
   const uint32_t node_;
   std::unique_ptr<NodeRedis> redis_;
-  BootId boot_id_;
+  const Boot boot_;
+  MachineClock clock_;
   Random random_;
   std::function<void(std::chrono::nanoseconds)> pass_time_;
   bool is_cut_ = false;

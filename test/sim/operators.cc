@@ -41,6 +41,7 @@ void Operators::step() {
   if (!wish_) return;
   // Any node does a restock that nodes share; a pause is each node's own.
   if (wish_->what == "restock") wish_->node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  if (wish_->what == "resume") truth_.set_paused(wish_->node, wish_->item, false);
   if (host_of(*wish_).is_up()) ask();
 }
 
@@ -123,6 +124,7 @@ void Operators::take_answer() {
       is_ended_[wish_->node][wish_->item] = true;
     else
       is_paused_[wish_->node][wish_->item] = wish_->what == "pause";
+    if (wish_->what == "pause") truth_.set_paused(wish_->node, wish_->item, true);
   }
   truth_.set_in_doubt(wish_->item, 0);
   wish_.reset();

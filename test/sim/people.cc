@@ -152,6 +152,8 @@ void People::take_order_answer(Person& person, const Ask& ask, const world::Answ
                              .sent_ns = ask.sent_ns};
   if (answer.status == 200 || answer.status == 201) {
     take_made_order(ask, answer);
+    if (answer.status == 201 && truth_.is_paused_since(person.node, ask.item, ask.sent_ns))
+      history_.broken(ask.user + " was given an order of " + item + ", whose sale is paused");
     return purchases_.take_order(wish, answer.status == 201, now_ns());
   }
   if (code == "limit_reached") return purchases_.take_limit_reached(wish);

@@ -8,7 +8,10 @@ namespace stampede::sim {
 
 Truth::Truth(const Plan& plan, Servers& servers, History& history)
     : plan_(plan), servers_(servers), history_(history), items_(plan.items) {
-  for (Item& item : items_) item.by_node.resize(plan.nodes);
+  for (Item& item : items_) {
+    item.by_node.resize(plan.nodes);
+    item.paused_ns.assign(plan.nodes, INT64_MAX);
+  }
 }
 
 // Of nodes that share it: as the registry has it.
@@ -55,6 +58,14 @@ void Truth::look_at_item(uint32_t number, Host& host) {
 void Truth::note_absence() {
   for (Item& item : items_)
     for (int64_t& short_ns : item.short_ns) short_ns = servers_.clock.now().boot_ns;
+}
+
+void Truth::set_paused(uint32_t node, uint32_t item, bool is_paused) {
+  items_[item].paused_ns[node] = is_paused ? servers_.clock.now().boot_ns : INT64_MAX;
+}
+
+bool Truth::is_paused_since(uint32_t node, uint32_t item, int64_t since_ns) const {
+  return items_[item].paused_ns[node] <= since_ns;
 }
 
 int64_t Truth::news_age_max_ns() const {

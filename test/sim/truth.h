@@ -21,6 +21,10 @@ class Truth {
   // An operator is adding so many units, or taking them off sale, and has not heard of it: they may be on sale or not.
   void set_in_doubt(uint32_t item, uint64_t units) { items_[item].in_doubt = units; }
 
+  // An operator knows that the item is paused on a node, or means to resume it.
+  void set_paused(uint32_t node, uint32_t item, bool is_paused);
+  [[nodiscard]] bool is_paused_since(uint32_t node, uint32_t item, int64_t since_ns) const;
+
   // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold?
   [[nodiscard]] bool was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const;
   // How old the news behind a sold_out may be. A stream that cannot report to the Redis that streams share leaves the others
@@ -41,6 +45,7 @@ class Truth {
   struct Item {
     uint64_t supplied = 0, paid = 0, unsold = 0, in_doubt = 0;
     std::vector<Held> by_node;
+    std::vector<int64_t> paused_ns;  // by node; INT64_MAX: it is not, or may not be
     // By quantity: the last moment at which fewer units than that were unsold.
     int64_t short_ns[kQuantityMax + 1] = {-1, -1, -1, -1, -1, -1};
   };

@@ -90,6 +90,21 @@ void compare_database(Servers& servers, const KnownStates& known, History& histo
     history.broken("the database differs from the nodes: " + difference(known, *rows));
 }
 
+void check_drained(Host& host, Servers& servers, History& history) {
+  if (!servers.database.open_reader()) return;
+  const std::optional<KnownStates> rows = states_in_database(servers, history);
+  if (!rows) return;
+  KnownStates known;
+  for (uint32_t i = 0; i < host.shards(); ++i) add_orders(host.node().shard(i).state(), known);
+  for (const auto& [id, row] : *rows) {
+    if (OrderId{id}.node() != host.number()) continue;
+    const auto found = known.find(id);
+    if (found == known.end() || (found->second.state == "reserved" && row.state != "reserved"))
+      history.broken("with an older copy a node starts without order " + std::to_string(id) +
+                     " as the database has it, " + row.state);
+  }
+}
+
 void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& known,
                      History& history) {
   const std::optional<KnownStates> rows = states_in_database(servers, history);

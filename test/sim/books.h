@@ -29,6 +29,8 @@ void compare_database(Servers& servers, const KnownStates& known, History& histo
 // `are_forgotten`: an order that was acknowledged need not be in a log.
 void compare_logs(const Hosts& hosts, const KnownStates& known, History& history,
                   bool are_forgotten);
+// A node that has just started has every row that the database has of it, no older; nothing is said when that does not answer.
+void check_drained(Host& host, Servers& servers, History& history);
 // Of these orders each that is in no memory any more is in the database.
 void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& known,
                      History& history);

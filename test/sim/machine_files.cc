@@ -95,20 +95,24 @@ void MachineFiles::lose_what_is_not_durable() {
   names_.for_each([&](StoredFile& file) { file.cut(random); });
 }
 
-void MachineFiles::save_copy() {
-  const std::string copy = root_ + ".copy";
-  std::filesystem::remove_all(copy);
-  std::filesystem::copy(root_, copy, std::filesystem::copy_options::recursive);
-  has_copy_ = true;
+std::string MachineFiles::directory_of_copy(Copy which) const {
+  return root_ + (which == Copy::newest ? ".copy" : ".older");
 }
 
-void MachineFiles::restore_copy() {
-  CHECK(has_copy_);
+void MachineFiles::save_copy(Copy which) {
+  const std::string copy = directory_of_copy(which);
+  std::filesystem::remove_all(copy);
+  std::filesystem::copy(root_, copy, std::filesystem::copy_options::recursive);
+  has_copy_[static_cast<size_t>(which)] = true;
+}
+
+void MachineFiles::restore_copy(Copy which) {
+  CHECK(has_copy(which));
   CHECK(!has_ended_);
   names_.forget();
   for (const auto& entry : std::filesystem::directory_iterator(root_))
     std::filesystem::remove_all(entry.path());
-  std::filesystem::copy(root_ + ".copy", root_, std::filesystem::copy_options::recursive);
+  std::filesystem::copy(directory_of_copy(which), root_, std::filesystem::copy_options::recursive);
 }
 
 // ---- what goes wrong

@@ -16,12 +16,13 @@
 // A database's files may lie in the directory too. Their calls are not seen (SQLite's library makes them itself), so they
 // are always as they are, and durable.
 //
-// Beside `root` it has `root`.graves and `root`.copy. One thread at a time (files.h locks).
+// Beside `root` it has `root`.graves, `root`.copy and `root`.older. One thread at a time (files.h locks).
 #pragma once
 
 #include <dirent.h>
 #include <sys/types.h>
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -83,9 +84,10 @@ class MachineFiles {
 
   // An operator's copy of the directory as it is, and that copy put back in its place, which is durable at once. The process
   // has ended and is restored, or saves while it runs.
-  void save_copy();
-  void restore_copy();
-  bool has_copy() const { return has_copy_; }
+  enum class Copy : uint8_t { newest, older };
+  void save_copy(Copy which = Copy::newest);
+  void restore_copy(Copy which = Copy::newest);
+  bool has_copy(Copy which = Copy::newest) const { return has_copy_[static_cast<size_t>(which)]; }
 
   // ---- what goes wrong ----
 
@@ -146,6 +148,7 @@ class MachineFiles {
   void put(const OpenFile& open, std::span<const std::byte> bytes, uint64_t offset);
   uint64_t take_room(const StoredFile& file, uint64_t end);
   bool has_room_for_a_name();
+  [[nodiscard]] std::string directory_of_copy(Copy which) const;
 
   const std::string root_;
   Faults faults_;
@@ -161,7 +164,7 @@ class MachineFiles {
   std::optional<uint64_t> cut_seed_;  // the power was cut
   size_t names_at_end_ = 0;           // changes of names that were pending
   std::vector<Undo> undo_;
-  bool has_copy_ = false;
+  std::array<bool, 2> has_copy_{};
 };
 
 }  // namespace stampede::sim

@@ -27,6 +27,7 @@ constexpr std::string_view kNames[] = {"kill",
                                        "redis_network",
                                        "registry_away",
                                        "damage",
+                                       "old_copy",
                                        "absence",
                                        "impatient",
                                        "operators"};
@@ -43,7 +44,7 @@ struct Often {
 constexpr Often kOften[] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
                             {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
                             {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
-                            {10, 120}, {10, 90}, {1, 10},  {3, 30}};
+                            {10, 120}, {10, 60}, {10, 90}, {1, 10}, {3, 30}};
 static_assert(std::size(kOften) == kMishapCount);
 
 }  // namespace

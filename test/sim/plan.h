@@ -29,6 +29,7 @@ enum class Mishap : uint8_t {
   redis_network,     // requests and answers are lost, late, or end their connection
   registry_away,     // of some nodes or all, or a change's answer is lost
   damage,            // a file of a dead node rots, and a start must notice
+  old_copy,          // a dead node's directory is an older copy, and a start must notice
   absence,           // a node that died stays away for long
   impatient,         // clients give up early and ask again
   operators,         // restocks, withdrawals, pauses

@@ -104,6 +104,8 @@ void Weather::begin(Mishap mishap) {
       return harm_registry();
     case Mishap::damage:
       return rot(host);
+    case Mishap::old_copy:
+      return bring_old_copy(host);
     case Mishap::absence:
     case Mishap::resets:
     case Mishap::slow_readers:
@@ -143,6 +145,28 @@ void Weather::rot(Host& host) {
     if (host.state() != Host::State::down) host.kill(false);
   }
   host.files().restore_copy();
+}
+
+// A start on an older copy is refused, or has everything that the database has. Then the directory is what it was. Without a
+// database that answers there is no witness.
+void Weather::bring_old_copy(Host& host) {
+  if (!is_running(host)) return;
+  using Copy = MachineFiles::Copy;
+  MachineFiles& files = host.files();
+  const std::string node = "node " + std::to_string(host.number());
+  if (!files.has_copy(Copy::older) || random_.chance(0.2)) {
+    note_(node + ": its directory is copied");
+    return files.save_copy(Copy::older);
+  }
+  host.kill(false);
+  files.save_copy();
+  files.restore_copy(Copy::older);
+  note_(node + ": an older copy of its directory");
+  if (host.start()) {
+    check_drained(host, servers_, history_);
+    host.kill(false);
+  }
+  files.restore_copy();
 }
 
 void Weather::harm_disk(Mishap mishap, Host& host) {

@@ -37,6 +37,7 @@ class Weather {
   void end(Mishap mishap);
   void end_process(Mishap mishap, Host& host);
   void rot(Host& host);
+  void bring_old_copy(Host& host);
   void harm_disk(Mishap mishap, Host& host);
   void harm_database(Mishap mishap);
   void harm_redis(Mishap mishap);

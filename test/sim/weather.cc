@@ -66,6 +66,15 @@ int64_t Weather::draw_absence_ns() {
   return static_cast<int64_t>(random_.below(3'000)) * kMillisecond;
 }
 
+// Misfortunes seldom come singly: what is on its way when one begins shows what the other does to it.
+void Weather::may_follow(Mishap mishap, int64_t within_ns) {
+  if (!plan_.has(mishap) || random_.chance(0.5)) return;
+  int64_t& begins_ns = begins_ns_[static_cast<size_t>(mishap)];
+  begins_ns = std::min(begins_ns,
+                       servers_.clock.now().boot_ns +
+                           static_cast<int64_t>(random_.below(static_cast<uint64_t>(within_ns))));
+}
+
 void Weather::lasts(Mishap mishap) {
   note_("begins: " + std::string(name_of(mishap)));
   ends_ns_[static_cast<size_t>(mishap)] =
@@ -171,15 +180,20 @@ void Weather::bring_old_copy(Host& host) {
 
 void Weather::harm_disk(Mishap mishap, Host& host) {
   MachineFiles& files = host.files();
-  if (mishap == Mishap::slow_disk)
-    return files.stall_writes(static_cast<int64_t>(random_.between(1, 8'000)) * kMillisecond);
+  if (mishap == Mishap::slow_disk) {
+    const int64_t ns = static_cast<int64_t>(random_.between(1, 8'000)) * kMillisecond;
+    may_follow(Mishap::power_cut, ns);
+    return files.stall_writes(ns);
+  }
   if (mishap == Mishap::disk_full) {
     files.fill_up(random_.chance(0.8) ? ENOSPC : EDQUOT, random_.below(1 << 20));
     return lasts(mishap);
   }
   note_("a call of node " + std::to_string(host.number()) + " to its disk will fail");
-  constexpr Call kCalls[] = {Call::open,     Call::create, Call::write,  Call::sync,
-                             Call::allocate, Call::rename, Call::remove, Call::sync_directory};
+  may_follow(Mishap::kill, 5 * kSecond);
+  constexpr Call kCalls[] = {Call::open,           Call::create,  Call::write,  Call::write,
+                             Call::write,          Call::sync,    Call::rename, Call::remove,
+                             Call::sync_directory, Call::allocate};
   const int errors[] = {EIO, ENOSPC, EIO};
   files.fail({.call = kCalls[random_.below(std::size(kCalls))],
               .skip = static_cast<uint32_t>(random_.below(6)),

@@ -44,6 +44,7 @@ class Weather {
   void fail_over();
   void harm_registry();
   void lasts(Mishap mishap);
+  void may_follow(Mishap mishap, int64_t within_ns);
   [[nodiscard]] bool is_running(const Host& host) const {
     return host.is_up() && !is_frozen_[host.number()];
   }

@@ -187,7 +187,7 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    $(BUILD)/sim $(FUZZERS)
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests "$(BUILD)/sim --runs 60" \
+	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" \
 	    $(BUILD)/e2e_tests "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
@@ -211,9 +211,9 @@ fuzz: deps-test  ## all fuzzers for SECONDS each (60), one a CPU at a time; what
 	@$(compile) $(FUZZERS)
 	@scripts/fuzz $(or $(SECONDS),60) $(FUZZERS)
 
-sim:  ## whole nodes in a simulated world with faults, one seed after the other (SEED=1 RUNS=1000)
+sim:  ## whole nodes in a simulated world with faults, seed by seed (SEED=1 RUNS=2000, JOBS=2)
 	@$(compile) $(BUILD)/sim
-	@$(BUILD)/sim --seed $(or $(SEED),1) --runs $(or $(RUNS),1000)
+	@$(BUILD)/sim $(if $(SEED),,--first test/sim/seeds.txt) --seed $(or $(SEED),1) --runs $(or $(RUNS),2000) $(if $(JOBS),--jobs $(JOBS))
 
 model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model

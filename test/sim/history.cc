@@ -16,19 +16,21 @@ void History::show(const Shown& shown, bool is_new, const std::string& key, int6
       broken("one key, two orders: " + place->second + " and " + shown.id + " of " + shown.user);
     if (!is_first && is_new) broken("order " + shown.id + " was made although its key was known");
   }
-  const auto [place, is_first] =
-      orders_.try_emplace(shown.id, Told{.id = shown.id,
-                                         .user = shown.user,
-                                         .item = shown.item,
-                                         .key = key,
-                                         .quantity = shown.quantity,
-                                         .state = shown.state,
-                                         .refund_due = shown.refund_due,
-                                         .told_ns = now_ns,
-                                         .made_ns = is_new ? sent_ns : 0});
+  const auto [place, is_first] = orders_.try_emplace(shown.id, Told{.id = shown.id,
+                                                                    .user = shown.user,
+                                                                    .item = shown.item,
+                                                                    .key = key,
+                                                                    .quantity = shown.quantity,
+                                                                    .state = shown.state,
+                                                                    .refund_due = shown.refund_due,
+                                                                    .told_ns = now_ns,
+                                                                    .made_ns = is_new ? sent_ns : 0,
+                                                                    .is_made = is_new});
   if (is_first) return;
   Told& told = place->second;
-  if (is_new) broken("the id " + shown.id + " was given twice");
+  // A list may show an order that was asked for behind it: it is made when its turn comes to be sent.
+  if (is_new && told.is_made) broken("the id " + shown.id + " was given twice");
+  told.is_made |= is_new;
   if (told.user != shown.user || told.item != shown.item || told.quantity != shown.quantity)
     broken("order " + shown.id + " is another one now");
   // What was asked before the last answer came may be older than it.

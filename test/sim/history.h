@@ -18,8 +18,9 @@ struct Told {
   uint32_t quantity = 0;
   std::string state;  // reserved, paid, cancelled, expired
   int64_t refund_due = 0;
-  int64_t told_ns = 0;  // when
-  int64_t made_ns = 0;  // it was reserved at or after this moment; 0: not known
+  int64_t told_ns = 0;   // when
+  int64_t made_ns = 0;   // it was reserved at or after this moment; 0: not known
+  bool is_made = false;  // somebody was told that his request made it
   // Somebody asked for that; whether it was done is not known.
   bool may_be_cancelled = false, may_be_paid = false;
 };

@@ -358,6 +358,7 @@ void People::write(Person& person, const Ask& ask) {
       return line.order_of(ask.user, item_code(ask.item), ask.quantity, ask.key);
     case Kind::read:
     case Kind::wait:
+      note_(ask.user + " reads " + ask.order + (ask.kind == Kind::wait ? " and waits" : ""));
       return line.read(
           ask.user, ask.order,
           ask.kind == Kind::wait ? static_cast<uint32_t>(random_.between(1, 30'000)) : 0);
@@ -369,6 +370,7 @@ void People::write(Person& person, const Ask& ask) {
       return line.pay(ask.order, ask.payment, ask.quantity * kPrice, payment_key(),
                       moment().wall_ns / kSecond);
     case Kind::list:
+      note_(ask.user + " lists " + item_code(ask.item));
       return line.request("GET", "/v1/orders?item=" + item_code(ask.item),
                           "X-User-Id: " + ask.user + "\r\n");
     case Kind::stock:

@@ -230,6 +230,8 @@ bool Simulation::turn(Host& host, bool turns_all) {
     return false;
   }
   host.files().settle_writes();
+  // As it has been until now; what is said in a turn may be true of the moment before it.
+  truth_.look(host);
   if (weather_->is_frozen(host.number())) return true;
   if (turns_all) host.step_all();
   for (uint64_t i = turns_all ? 0 : random_.between(1, 8);

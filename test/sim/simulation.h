@@ -6,6 +6,7 @@
 //             database
 //   progress  every unsure buyer gets his answer, everything is sold and paid, every row is in the database,
 //             every order is read again, the nodes stop in order, and their logs say the same as the database
+//   forgetting  in some worlds, before they stop: the sale is long over, and no order is in memory any more
 //
 // The scheduler turns one part at a time, drawn by the seed, and moves the clock when nobody has anything to do.
 #pragma once

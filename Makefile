@@ -187,8 +187,8 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    $(BUILD)/sim $(FUZZERS)
-	@scripts/run-tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" \
-	    $(BUILD)/e2e_tests "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede"
+	@scripts/run-tests --beside $(BUILD)/e2e_tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
+	    "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
 	@$(compile) $(BUILD)/unit_tests

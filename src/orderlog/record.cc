@@ -306,6 +306,8 @@ bool decode_into(R& record, RecordType type, std::span<const std::byte> payload)
     if (padding != std::byte{0}) return false;
   if constexpr (std::same_as<R, Payment>) record.outcome = type;
   if constexpr (std::same_as<R, PaymentImage>) return is_outcome(record.payment.outcome);
+  // One record has one form: an item_more that says no more than an item is never written.
+  if constexpr (std::same_as<R, Item>) return has_more(record) == (type == RecordType::item_more);
   return true;
 }
 

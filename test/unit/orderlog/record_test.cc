@@ -119,6 +119,13 @@ TEST_SUITE("orderlog/record") {
     check_round_trip(Item{.code = code, .title = title, .product = code, .enrolled = file});
   }
 
+  TEST_CASE("an item without any of those terms has one form") {
+    std::vector<std::byte> bytes = encoded(Item{.order_rate = 1});
+    REQUIRE(decode(bytes));
+    *std::find(bytes.begin(), bytes.end(), std::byte{1}) = std::byte{0};  // the only 1 is the rate
+    CHECK_FALSE(decode(bytes));
+  }
+
   TEST_CASE("a usual reservation takes 120 bytes") {
     CHECK_EQ(encoded_bytes(sample_reserve(9, "user-000000000000017")), 120);
   }

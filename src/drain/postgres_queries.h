@@ -26,7 +26,8 @@ class PostgresQueries {
   explicit PostgresQueries(Connection& connection) : connection_(connection) {}
 
   static std::string time(const char* column) {
-    return std::string("(extract(epoch FROM ") + column + ")*1000)::bigint";
+    std::string text = "(extract(epoch FROM ";
+    return text.append(column).append(")*1000)::bigint");
   }
 
   template <typename OnRow, typename... Values>

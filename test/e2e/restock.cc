@@ -13,7 +13,7 @@ namespace {
 Response restock(Http& admin, const std::string& op_id, const std::string& delta,
                  const std::string& item = "ticket") {
   return admin.post("/admin/items/" + item + "/restock",
-                    "{\"op_id\":" + quoted(op_id) + ",\"delta\":" + delta + "}");
+                    "{\"op_id\":" + json_string(op_id) + ",\"delta\":" + delta + "}");
 }
 
 TEST_SUITE("e2e/restock") {

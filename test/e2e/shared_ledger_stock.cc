@@ -13,7 +13,7 @@ using servers::PostgresServer;
 Response restock(Server& server, const std::string& op_id, int64_t delta) {
   return server.admin().post(
       "/admin/items/ticket/restock",
-      "{\"op_id\":" + quoted(op_id) + ",\"delta\":" + std::to_string(delta) + "}");
+      "{\"op_id\":" + json_string(op_id) + ",\"delta\":" + std::to_string(delta) + "}");
 }
 
 bool hears_sold_out(Server& server, const std::string& user) {

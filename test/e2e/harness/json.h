@@ -43,6 +43,6 @@ class Json {
 };
 
 // The text between quotation marks, with whatever JSON wants escaped.
-std::string quoted(std::string_view text);
+std::string json_string(std::string_view text);
 
 }  // namespace stampede::e2e

@@ -56,7 +56,7 @@ std::string time_text(int64_t seconds_from_now) {
 
 std::string item_json(const ItemSpec& item) {
   std::ostringstream out;
-  out << "{\"code\":" << quoted(item.code) << ",\"title\":\"Seat\",\"price\":" << item.price
+  out << "{\"code\":" << json_string(item.code) << ",\"title\":\"Seat\",\"price\":" << item.price
       << ",\"currency\":\"CNY\",\"stock\":" << item.stock;
   if (item.per_user_limit != 0) out << ",\"per_user_limit\":" << item.per_user_limit;
   if (item.pay_window_s != 0) out << ",\"pay_window_s\":" << item.pay_window_s;
@@ -74,7 +74,7 @@ std::string catalog(const std::vector<ItemSpec>& items) {
 }
 
 std::string order_body(const Ask& ask) {
-  return "{\"item\":" + quoted(ask.item) + ",\"qty\":" + std::to_string(ask.quantity) + "}";
+  return "{\"item\":" + json_string(ask.item) + ",\"qty\":" + std::to_string(ask.quantity) + "}";
 }
 
 std::string order_request(const Ask& ask) {
@@ -84,8 +84,8 @@ std::string order_request(const Ask& ask) {
 }
 
 std::string payment_body(const Payment& payment) {
-  return "{\"payment_id\":" + quoted(payment.id) + ",\"amount\":" + std::to_string(payment.amount) +
-         ",\"currency\":" + quoted(payment.currency) + ",\"status\":" + quoted(payment.status) +
+  return "{\"payment_id\":" + json_string(payment.id) + ",\"amount\":" + std::to_string(payment.amount) +
+         ",\"currency\":" + json_string(payment.currency) + ",\"status\":" + json_string(payment.status) +
          "}";
 }
 

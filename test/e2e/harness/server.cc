@@ -84,9 +84,10 @@ std::string order_request(const Ask& ask) {
 }
 
 std::string payment_body(const Payment& payment) {
-  return "{\"payment_id\":" + json_string(payment.id) + ",\"amount\":" + std::to_string(payment.amount) +
-         ",\"currency\":" + json_string(payment.currency) + ",\"status\":" + json_string(payment.status) +
-         "}";
+  return "{\"payment_id\":" + json_string(payment.id) +
+         ",\"amount\":" + std::to_string(payment.amount) +
+         ",\"currency\":" + json_string(payment.currency) +
+         ",\"status\":" + json_string(payment.status) + "}";
 }
 
 std::string signature(std::string_view body, int64_t seconds_from_now) {

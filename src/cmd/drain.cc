@@ -13,6 +13,7 @@
 #include "drain/drainer.h"
 #include "node/data.h"
 #include "node/drain_streams.h"
+#include "node/rejected_rows.h"
 
 namespace stampede::cmd {
 namespace {
@@ -58,7 +59,20 @@ int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
               "the database refused rows; they are in its table rejected, with the reasons");
 }
 
-int drain_directory(const std::string& dir, drain::Sink& sink) {
+// 0 when no line is left in `rejected`.
+int put_in_rejected(const node::Data& data, const drain::ItemNames& names,
+                    const drain::DatabaseUrl& url, drain::Sink& sink, int64_t now_ms) {
+  const Result<node::SettledRejects> settled = node::settle_rejects(data, names, url, sink, now_ms);
+  if (!settled) return fail(kExitFailure, settled.error().message);
+  std::printf(
+      "rejected: %zu orders put in, %zu rows refused again, %zu lines of forgotten orders\n",
+      settled->orders, settled->refused, settled->forgotten);
+  if (settled->refused == 0 && settled->forgotten == 0) return kExitOk;
+  return fail(kExitFailure, "the table rejected still has lines, with the reasons");
+}
+
+int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain::Sink& sink,
+                    bool has_rejected) {
   SystemClock clock;
   const Moment begin = clock.now();
   node::Data data(dir, node::Data::Use::offline);
@@ -78,7 +92,9 @@ int drain_directory(const std::string& dir, drain::Sink& sink) {
   Progress progress(drainer, clock, streams);
   if (!drainer.drain_now(kPatienceNs, [&] { progress.turn(); }))
     return fail(drainer.is_fenced() ? kExitLogDamaged : kExitFailure, drainer.problem());
-  return print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
+  const int drained = print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
+  if (!has_rejected) return drained;
+  return put_in_rejected(data, names, url, sink, clock.now().wall_ms());
 }
 
 }  // namespace
@@ -91,6 +107,9 @@ int drain(Arguments arguments) {
   app.add_option("--data", data_dir, "data directory of a server that does not run");
   app.add_option("--db", database,
                  "sqlite:PATH or postgres://… (default: sqlite:<data>/orders.db)");
+  bool has_rejected = false;
+  app.add_flag("--rejected", has_rejected,
+               "then also put in what the database refused before, as the log has it now");
   if (const auto exit_code = parse(app, arguments)) return *exit_code;
 
   const Result<drain::DatabaseUrl> url =
@@ -98,7 +117,7 @@ int drain(Arguments arguments) {
   if (!url) return usage_error("drain", "--db: " + url.error().message);
   const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
   if (!sink) return usage_error("drain", "--db none: expected a database to write to");
-  return drain_directory(data_dir, *sink);
+  return drain_directory(data_dir, *url, *sink, has_rejected);
 }
 
 }  // namespace stampede::cmd

@@ -17,6 +17,7 @@ void Batch::start(const StreamKey& stream, const std::optional<orderlog::Positio
   orders_.clear();
   changes_.clear();
   payments_.clear();
+  settled_rejects_.clear();
   places_.clear();
 }
 

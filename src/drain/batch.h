@@ -88,6 +88,9 @@ class Batch {
 
   void add(Lsn lsn, const orderlog::Record& record);
 
+  // The line of `rejected` with this id goes with the rows of this batch, which say what it says.
+  void settle_reject(int64_t id) { settled_rejects_.push_back(id); }
+
   // All records before `after` have been added; `wall_ns` is when the log batch in front of it was
   // made.
   void advance(const orderlog::Position& after, int64_t wall_ns);
@@ -106,6 +109,7 @@ class Batch {
   const std::vector<NewOrder>& orders() const { return orders_; }
   const std::vector<OrderChange>& changes() const { return changes_; }
   const std::vector<NewPayment>& payments() const { return payments_; }
+  const std::vector<int64_t>& settled_rejects() const { return settled_rejects_; }
 
  private:
   // What this batch already does to an order.
@@ -134,6 +138,7 @@ class Batch {
   std::vector<NewOrder> orders_;
   std::vector<OrderChange> changes_;
   std::vector<NewPayment> payments_;
+  std::vector<int64_t> settled_rejects_;
   std::unordered_map<uint64_t, Place> places_;  // by order id
 };
 

@@ -96,7 +96,8 @@ class Attempt {
     // A constraint that waits for the commit could not name its row.
     if (manner_ == Manner::by_halves && !execute("SET CONSTRAINTS ALL IMMEDIATE")) return false;
     return write(std::span(batch_.orders())) && write(std::span(batch_.changes())) &&
-           write(std::span(batch_.payments()));
+           write(std::span(batch_.payments())) &&
+           settle_rejects(connection_, batch_.settled_rejects());
   }
 
   template <typename Row>

@@ -42,6 +42,7 @@ constexpr std::string_view kOrReplacePayments = R"sql(
 constexpr char kInsertReject[] = R"sql(
   INSERT INTO rejected(node, generation, shard, lsn, order_id, reason, record, at)
   VALUES($1, $2, $3, $4, $5, $6, $7, $8))sql";
+constexpr char kDeleteRejects[] = "DELETE FROM rejected WHERE id=ANY($1::bigint[])";
 constexpr char kInsertPosition[] = R"sql(
   INSERT INTO drain_position(node, generation, shard,
                              lsn, batch_seq, segment, byte_offset, chain, updated_at)
@@ -130,6 +131,15 @@ Status write_reject(Connection& connection, const Reject& reject) {
       .add(Timestamp{reject.now_ms});
   const Result<uint64_t> written = write(connection, kInsertReject, values);
   if (!written) return written.error();
+  return Ok{};
+}
+
+Status settle_rejects(Connection& connection, std::span<const int64_t> ids) {
+  if (ids.empty()) return Ok{};
+  Parameters column;
+  column.add_column(ids, [](int64_t id) { return id; });
+  const Result<uint64_t> deleted = write(connection, kDeleteRejects, column);
+  if (!deleted) return deleted.error();
   return Ok{};
 }
 

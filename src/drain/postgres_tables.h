@@ -30,6 +30,8 @@ struct Reject {
 };
 Status write_reject(postgres::Connection& connection, const Reject& reject);
 
+Status settle_rejects(postgres::Connection& connection, std::span<const int64_t> ids);
+
 // Compare and set: false, and nothing changes, when the stored position is not the expected one.
 Result<bool> move_position(postgres::Connection& connection, const Batch& batch, int64_t now_ms);
 

@@ -159,6 +159,8 @@ int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejecte
     if (const int code = reject_if_refused(tables.insert(payment, on_conflict), payment);
         code != SQLITE_DONE)
       return code;
+  for (const int64_t id : batch.settled_rejects())
+    if (const int code = tables.settle_reject(id); code != SQLITE_DONE) return code;
   return SQLITE_DONE;
 }
 

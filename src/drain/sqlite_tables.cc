@@ -28,6 +28,7 @@ constexpr char kOrReplacePayment[] = R"sql(
 constexpr char kInsertReject[] = R"sql(
   INSERT INTO rejected(node, generation, shard, lsn, order_id, reason, record, at)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
+constexpr char kDeleteReject[] = "DELETE FROM rejected WHERE id=?1";
 constexpr char kInsertPosition[] = R"sql(
   INSERT INTO drain_position(node, generation, shard,
                              lsn, batch_seq, segment, byte_offset, chain, updated_at)
@@ -50,6 +51,7 @@ Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
       {&tables.insert_payment_, kInsertPayment},
       {&tables.replace_payment_, std::string(kInsertPayment) + kOrReplacePayment},
       {&tables.insert_reject_, kInsertReject},
+      {&tables.delete_reject_, kDeleteReject},
       {&tables.insert_position_, kInsertPosition},
       {&tables.update_position_, kUpdatePosition},
       {&tables.find_position_, kFindPosition},
@@ -105,6 +107,10 @@ int SqliteTables::reject(const StreamKey& stream, Lsn lsn, OrderId order, std::s
       .bind(stream.node, stream.generation, stream.shard, lsn, id.view(), reason, record,
             now.view())
       .run();
+}
+
+int SqliteTables::settle_reject(int64_t id) {
+  return delete_reject_.bind(id).run();
 }
 
 int SqliteTables::move_position(const Batch& batch, int64_t now_ms, bool& is_moved) {

@@ -22,6 +22,8 @@ class SqliteTables {
   int reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
              std::string_view record, int64_t now_ms);
 
+  int settle_reject(int64_t id);
+
   // Compare and set: `is_moved` is false, and nothing changes, when the stored position is not the
   // expected one.
   int move_position(const Batch& batch, int64_t now_ms, bool& is_moved);
@@ -31,7 +33,7 @@ class SqliteTables {
 
   sqlite3* handle_;  // not owned
   SqliteStatement insert_order_, replace_order_, update_order_, insert_payment_, replace_payment_,
-      insert_reject_, insert_position_, update_position_, find_position_;
+      insert_reject_, delete_reject_, insert_position_, update_position_, find_position_;
 };
 
 }  // namespace stampede::drain

@@ -80,6 +80,45 @@ TEST_SUITE("e2e/drain_offline") {
     CHECK(finished.exit_code != 0);
     CHECK(finished.err.find(scratch.path("none")) != std::string::npos);
   }
+
+  TEST_CASE("rows that were refused are put in once their cause is gone, as the log has them now") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2, .flags = {{"--db", "none"}}});
+    const std::string paid = server.buy({.user = "alice"});
+    const std::string cancelled = server.buy({.user = "bob"});
+    server.buy({.user = "carol"});
+    REQUIRE(server.pay(paid).status == 200);
+    REQUIRE(server.cancel("bob", cancelled).status == 200);
+    REQUIRE(server.terminate() == 0);
+    const std::string path = server.scratch().path("drained.db");
+    REQUIRE(run_stampede({"drain", "--data", server.data(), "--db", "sqlite:" + path}).exit_code ==
+            0);
+    // As if a trigger had been there from the start.
+    Database database(path, true);
+    REQUIRE(
+        database.execute("delete from orders; delete from payments; delete from drain_position;"
+                         "create trigger refuse before insert on orders when new.user_id<>'carol' "
+                         "begin select raise(abort, 'not him'); end"));
+    const auto put_in = [&] {
+      return run_stampede(
+          {"drain", "--data", server.data(), "--db", "sqlite:" + path, "--rejected"});
+    };
+    const Finished refused = put_in();
+    CAPTURE(refused.out + refused.err);
+    CHECK(refused.exit_code == 1);
+    CHECK(database.number("select count(*) from orders") == 1);
+    CHECK(database.number("select count(*) from rejected") > 0);
+    REQUIRE(database.execute("drop trigger refuse"));
+    const Finished taken = put_in();
+    CAPTURE(taken.out + taken.err);
+    CHECK(taken.exit_code == 0);
+    CHECK(taken.out.find("2 orders put in") != std::string::npos);
+    CHECK(database.number("select count(*) from rejected") == 0);
+    CHECK(database.number("select count(*) from orders where state='paid' and user_id='alice'") ==
+          1);
+    CHECK(database.number(
+              "select count(*) from orders where state='cancelled' and user_id='bob'") == 1);
+    CHECK(database.number("select count(*) from payments") == 1);
+  }
 }
 
 }  // namespace

@@ -204,7 +204,8 @@ test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    $(BUILD)/sim $(FUZZERS)
 	@scripts/run-tests --beside $(BUILD)/e2e_tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
-	    "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede"
+	    "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede" \
+	    "scripts/check-contract $(BUILD)/stampede"
 
 unit:  ## the unit tests alone (MODE=asan and MODE=tsan too)
 	@$(compile) $(BUILD)/unit_tests

@@ -2,38 +2,27 @@
 #include <sodium.h>
 
 #include <cstdio>
-#include <cstring>
+#include <string>
+#include <string_view>
 
 #include "base/check.h"
-#include "cmd/commands.h"
+#include "cmd/flags.h"
 #include "cmd/process.h"
 
 namespace {
 
 using namespace stampede;
 
-struct Command {
-  const char* name;
-  int (*run)(cmd::Arguments);
-  const char* summary;
-};
-
-constexpr Command kCommands[] = {
-    {"serve", cmd::serve, "sell: the server"},
-    {"load", cmd::load, "a crowd of users against a running server, and the proof of the sale"},
-    {"log", cmd::log, "inspect or verify the order log of a data directory"},
-    {"drain", cmd::drain, "replay a data directory's order log into a database, without a server"},
-    {"audit", cmd::audit, "hold order log, ledger and database against each other"},
-    {"ledger", cmd::ledger,
-     "operate a ledger that nodes share: preheat, status, rebuild, deactivate, reclaim"},
-    {"sign", cmd::sign, "mint user tickets, payment signatures and key files"},
-    {"version", cmd::version, "version, commit, compiler and linked libraries"},
-};
+constexpr cmd::Command (*kCommands[])() = {cmd::serve, cmd::load,   cmd::log,  cmd::drain,
+                                           cmd::audit, cmd::ledger, cmd::sign, cmd::version};
 
 int print_usage(std::FILE* out) {
   std::fprintf(out, "usage: stampede SUBCOMMAND [flags]\n\n");
-  for (const Command& command : kCommands)
-    std::fprintf(out, "  %-9s %s\n", command.name, command.summary);
+  for (const auto make : kCommands) {
+    const cmd::Command command = make();
+    std::fprintf(out, "  %-9s %s\n", std::string(command.last_name()).c_str(),
+                 command.summary.c_str());
+  }
   std::fprintf(
       out, "\n`stampede SUBCOMMAND --help` lists the flags. First steps: stampede serve --demo\n");
   return out == stdout ? kExitOk : kExitUsage;
@@ -47,12 +36,12 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (sodium_init() < 0) fatal(kExitFailure, "libsodium could not be initialised");
   if (argc < 2) return print_usage(stderr);
-  if (!std::strcmp(argv[1], "--help") || !std::strcmp(argv[1], "-h") ||
-      !std::strcmp(argv[1], "help"))
-    return print_usage(stdout);
-  if (!std::strcmp(argv[1], "--version")) return cmd::version({});
-  for (const Command& command : kCommands)
-    if (!std::strcmp(argv[1], command.name)) return command.run({argv + 2, argv + argc});
+  const std::string_view name = argv[1];
+  if (name == "--help" || name == "-h" || name == "help") return print_usage(stdout);
+  if (name == "--version") return cmd::version().run();
+  for (const auto make : kCommands)
+    if (cmd::Command command = make(); name == command.last_name())
+      return cmd::execute(command, {argv + 2, argv + argc});
   std::fprintf(stderr, "stampede: unknown subcommand '%s' (see stampede --help)\n", argv[1]);
   return kExitUsage;
 }

@@ -357,7 +357,7 @@ class DatabaseAudit {
         for (uint32_t at = order.first_payment; at != kNone && !is_pending(order);
              at = state.payment(at).next) {
           const std::string payment(state.text(state.payment(at).id));
-          if (!payments_seen_.contains(id_text(order.id) + " " + payment))
+          if (!payments_seen_.contains(id_text(order.id) + ' ' + payment))
             findings_.differ("order %s: payment %s in the order log, not in the database",
                              id_text(order.id).c_str(), payment.c_str());
         }
@@ -380,35 +380,7 @@ class DatabaseAudit {
   std::unordered_set<std::string> payments_seen_;  // order and payment id
 };
 
-void declare(CLI::App& app, Flags& flags) {
-  app.description(
-      "Holds order log, ledger and database against each other; exit 1 on any difference.");
-  app.add_option("--data", flags.data,
-                 "data directory, whose server may run; several times for several nodes (default: "
-                 "./stampede-data)")
-      ->type_name("DIR");
-  app.add_option(
-         "--ledger", flags.ledger,
-         "redis://…, redis+sentinel://… or redis+cluster://…: the ledger that the nodes share "
-         "(default: embedded)")
-      ->type_name("URL");
-  app.add_option("--db", flags.db,
-                 "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
-      ->type_name("URL");
-  app.add_option("--orders-max", flags.orders_max, "most orders of one shard in memory")
-      ->type_name("N");
-  app.add_option("--show", flags.differences_shown_max, "most differences that are named")
-      ->type_name("N");
-}
-
-}  // namespace
-
-int audit(Arguments arguments) {
-  Flags flags;
-  CLI::App app;
-  prepare(app, "audit");
-  declare(app, flags);
-  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+int run(Flags& flags) {
   if (flags.data.empty()) flags.data.push_back("./stampede-data");
   if (flags.data.size() > 1 && flags.ledger.empty())
     return usage_error("audit",
@@ -470,6 +442,44 @@ int audit(Arguments arguments) {
   std::printf("%" PRIu64 " difference%s\n", findings.differences,
               findings.differences == 1 ? "" : "s");
   return findings.differences == 0 ? kExitOk : kExitFailure;
+}
+
+}  // namespace
+
+Command audit() {
+  const auto flags = std::make_shared<Flags>();
+  Command command{
+      .name = "stampede audit",
+      .summary = "hold order log, ledger and database against each other",
+      .about = "Holds order log, ledger and database against each other; exit 1 on any difference.",
+      .run = [flags] { return run(*flags); }};
+  command.add(
+      "",
+      {{.name = "--data",
+        .unit = "DIR",
+        .target = &flags->data,
+        .help = "data directory, whose server may run; several times for several nodes",
+        .absent = "./stampede-data"},
+       {.name = "--ledger",
+        .unit = "URL",
+        .target = &flags->ledger,
+        .help =
+            "redis://…, redis+sentinel://… or redis+cluster://…: the ledger that the nodes share",
+        .absent = "embedded"},
+       {.name = "--db",
+        .unit = "URL",
+        .target = &flags->db,
+        .help = "database: sqlite:PATH, postgres://… or none",
+        .absent = "sqlite:<data>/orders.db"},
+       {.name = "--orders-max",
+        .unit = "N",
+        .target = &flags->orders_max,
+        .help = "most orders of one shard in memory"},
+       {.name = "--show",
+        .unit = "N",
+        .target = &flags->differences_shown_max,
+        .help = "most differences that are named"}});
+  return command;
 }
 
 }  // namespace stampede::cmd

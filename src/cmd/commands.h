@@ -1,21 +1,24 @@
-// The subcommands, one file each; main() picks one. Each takes its own arguments (without the program's and the
-// subcommand's name) and returns the exit code. Only node/ and cmd/ name concrete seams (system clock, epoll, io_uring, SQLite).
+// The subcommands, one file each; main() picks one. Only node/ and cmd/ name concrete seams (system clock, epoll, io_uring,
+// SQLite).
 #pragma once
 
 #include <span>
 
 namespace stampede::cmd {
 
+// Without the program's and the subcommand's name.
 using Arguments = std::span<char*>;
 
-int serve(Arguments arguments);
-int load(Arguments arguments);
-int log(Arguments arguments);
-int drain(Arguments arguments);
-int audit(Arguments arguments);
-int ledger(Arguments arguments);
-int sign(Arguments arguments);
-int version(Arguments arguments);
+// A subcommand's table of flags, and what it does (flags.h).
+struct Command;
+Command serve();
+Command load();
+Command log();
+Command drain();
+Command audit();
+Command ledger();
+Command sign();
+Command version();
 
 // `git describe` of the build.
 const char* version_text();

@@ -97,27 +97,43 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
   return put_in_rejected(data, names, url, sink, clock.now().wall_ms());
 }
 
-}  // namespace
-
-int drain(Arguments arguments) {
-  CLI::App app{"Replays the order log of a data directory into a database, without a server."};
-  prepare(app, "drain");
-  std::string data_dir = "./stampede-data";
-  std::string database;
-  app.add_option("--data", data_dir, "data directory of a server that does not run");
-  app.add_option("--db", database,
-                 "sqlite:PATH or postgres://… (default: sqlite:<data>/orders.db)");
+struct Flags {
+  std::string data_dir = "./stampede-data", database;
   bool has_rejected = false;
-  app.add_flag("--rejected", has_rejected,
-               "then also put in what the database refused before, as the log has it now");
-  if (const auto exit_code = parse(app, arguments)) return *exit_code;
+};
 
-  const Result<drain::DatabaseUrl> url =
-      drain::parse_database_url(database.empty() ? "sqlite:" + data_dir + "/orders.db" : database);
+int run(const Flags& flags) {
+  const Result<drain::DatabaseUrl> url = drain::parse_database_url(
+      flags.database.empty() ? "sqlite:" + flags.data_dir + "/orders.db" : flags.database);
   if (!url) return usage_error("drain", "--db: " + url.error().message);
   const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
   if (!sink) return usage_error("drain", "--db none: expected a database to write to");
-  return drain_directory(data_dir, *url, *sink, has_rejected);
+  return drain_directory(flags.data_dir, *url, *sink, flags.has_rejected);
+}
+
+}  // namespace
+
+Command drain() {
+  const auto flags = std::make_shared<Flags>();
+  Command command{
+      .name = "stampede drain",
+      .summary = "replay a data directory's order log into a database, without a server",
+      .about = "Replays the order log of a data directory into a database, without a server.",
+      .run = [flags] { return run(*flags); }};
+  command.add("", {{.name = "--data",
+                    .unit = "DIR",
+                    .target = &flags->data_dir,
+                    .help = "data directory of a server that does not run"},
+                   {.name = "--db",
+                    .unit = "URL",
+                    .target = &flags->database,
+                    .help = "sqlite:PATH or postgres://…",
+                    .absent = "sqlite:<data>/orders.db"},
+                   {.name = "--rejected",
+                    .target = &flags->has_rejected,
+                    .help = "then also put in what the database refused before, as the log has it "
+                            "now"}});
+  return command;
 }
 
 }  // namespace stampede::cmd

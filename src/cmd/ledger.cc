@@ -315,88 +315,116 @@ int reclaim(const Flags& flags) {
                             : reclaim_with_data(settings, *tools.redis, *tools.registry);
 }
 
-void declare_preheat(CLI::App& preheats, Flags& flags) {
-  preheats.add_option("--catalog", flags.catalog, "catalog JSON")->required()->type_name("FILE");
-  preheats
-      .add_option("--key-file", flags.key_file,
-                  "the nodes' secrets: for a catalog with products, whose codes are made of them")
-      ->type_name("FILE");
-  preheats.add_flag(
-      "--new-terms", flags.has_new_terms,
-      "of known items too: the nodes are told when theirs differ from this catalog's");
+// ---- flags
+
+Flag database_flag(Flags& flags, bool is_required) {
+  return {.name = "--db",
+          .unit = "URL",
+          .target = &flags.db,
+          .help = "postgres://…, the database that the nodes share",
+          .is_required = is_required};
 }
 
-void declare_reclaim(CLI::App& reclaims, Flags& flags) {
-  reclaims
-      .add_option(
-          "--data", flags.data,
-          "data directory of the node, whose server does not run; without it, its disk is lost: "
-          "what the database does not know counts as sold until the last pay deadline")
-      ->type_name("DIR");
-  reclaims
-      .add_option(
-          "--pay-window", flags.pay_window_s,
-          "longest pay window of its items, when no order in the database tells (without --data)")
-      ->type_name("SECONDS");
+Flag node_flag(Flags& flags) {
+  return {.name = "--node",
+          .unit = "N",
+          .target = &flags.node,
+          .help = "number of the node",
+          .bounds = {{0, bounds::node_max}},
+          .is_required = true};
+}
+
+Command make_command(const std::shared_ptr<Flags>& flags, const char* name, const char* summary,
+                     int (*work)(const Flags&), std::vector<Flag> own) {
+  Command command{.name = std::string("stampede ledger ") + name,
+                  .summary = summary,
+                  .run = [flags, work] { return work(*flags); }};
+  own.insert(own.begin(), {.name = "--ledger",
+                           .unit = "URL",
+                           .target = &flags->ledger,
+                           .help = "redis://…, redis+sentinel://… or redis+cluster://…",
+                           .is_required = true});
+  command.add("", std::move(own));
+  return command;
+}
+
+Command preheat_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(
+      flags, "preheat", "make items and their stock known; never changes live stock", preheat,
+      {database_flag(*flags, true),
+       {.name = "--catalog",
+        .unit = "FILE",
+        .target = &flags->catalog,
+        .help = "catalog JSON",
+        .is_required = true},
+       {.name = "--key-file",
+        .unit = "FILE",
+        .target = &flags->key_file,
+        .help = "the nodes' secrets: for a catalog with products, whose codes are made of them"},
+       {.name = "--new-terms",
+        .target = &flags->has_new_terms,
+        .help = "of known items too: the nodes are told when theirs differ from this catalog's"}});
+}
+
+Command status_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(
+      flags, "status", "epoch, members, and each item's units by node; exit 1 unless open", status,
+      {database_flag(*flags, false),
+       {.name = "--item", .unit = "CODE", .target = &flags->item, .help = "only this item"}});
+}
+
+Command rebuild_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(
+      flags, "rebuild",
+      "let the nodes build the ledger again from their order logs; all active ones must run",
+      rebuild,
+      {{.name = "--wait",
+        .unit = "SECONDS",
+        .target = &flags->wait_s,
+        .help = "how long to wait for it"}});
+}
+
+Command deactivate_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(
+      flags, "deactivate", "a node that is down no longer holds up the others; it may come back",
+      deactivate,
+      {database_flag(*flags, true),
+       node_flag(*flags),
+       {.name = "--presume-sold",
+        .target = &flags->presumes_sold,
+        .help = "also when the epoch waits for the node, and its disk is lost: all that no other "
+                "node holds counts as sold, until `reclaim` gives back what nobody paid for"}});
+}
+
+Command reclaim_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(
+      flags, "reclaim", "take a node out for good and put back on sale what it did not sell",
+      reclaim,
+      {database_flag(*flags, true),
+       node_flag(*flags),
+       {.name = "--data",
+        .unit = "DIR",
+        .target = &flags->data,
+        .help = "data directory of the node, whose server does not run; without it, its disk is "
+                "lost: what the database does not know counts as sold until the last pay deadline"},
+       {.name = "--pay-window",
+        .unit = "SECONDS",
+        .target = &flags->pay_window_s,
+        .help = "longest pay window of its items, when no order in the database tells (without "
+                "--data)"}});
 }
 
 }  // namespace
 
-int ledger(Arguments arguments) {
-  Flags flags;
-  CLI::App app{"Operates a ledger that several nodes share in a Redis."};
-  prepare(app, "ledger");
-  app.require_subcommand(1);
-  const auto add = [&](const char* name, const char* what) {
-    CLI::App* const command = app.add_subcommand(name, what);
-    command
-        ->add_option("--ledger", flags.ledger, "redis://…, redis+sentinel://… or redis+cluster://…")
-        ->required()
-        ->type_name("URL");
-    return command;
-  };
-  const auto add_database = [&](CLI::App* command, bool is_required) {
-    command->add_option("--db", flags.db, "postgres://…, the database that the nodes share")
-        ->required(is_required)
-        ->type_name("URL");
-  };
-  const auto add_node = [&](CLI::App* command) {
-    command->add_option("--node", flags.node, "number of the node, 0 to 1023")
-        ->required()
-        ->check(CLI::Range(0u, bounds::node_max))
-        ->type_name("N");
-  };
-  CLI::App* const preheats =
-      add("preheat", "make items and their stock known; never changes live stock");
-  add_database(preheats, true);
-  declare_preheat(*preheats, flags);
-  CLI::App* const states =
-      add("status", "epoch, members, and each item's units by node; exit 1 unless open");
-  add_database(states, false);
-  states->add_option("--item", flags.item, "only this item")->type_name("CODE");
-  CLI::App* const rebuilds =
-      add("rebuild",
-          "let the nodes build the ledger again from their order logs; all active ones must run");
-  rebuilds->add_option("--wait", flags.wait_s, "how long to wait for it")->type_name("SECONDS");
-  CLI::App* const deactivates =
-      add("deactivate", "a node that is down no longer holds up the others; it may come back");
-  add_database(deactivates, true);
-  add_node(deactivates);
-  deactivates->add_flag(
-      "--presume-sold", flags.presumes_sold,
-      "also when the epoch waits for the node, and its disk is lost: all that no other node holds "
-      "counts as sold, until `reclaim` gives back what nobody paid for");
-  CLI::App* const reclaims =
-      add("reclaim", "take a node out for good and put back on sale what it did not sell");
-  add_database(reclaims, true);
-  add_node(reclaims);
-  declare_reclaim(*reclaims, flags);
-  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
-  if (preheats->parsed()) return preheat(flags);
-  if (states->parsed()) return status(flags);
-  if (rebuilds->parsed()) return rebuild(flags);
-  if (deactivates->parsed()) return deactivate(flags);
-  return reclaim(flags);
+Command ledger() {
+  const auto flags = std::make_shared<Flags>();
+  return {.name = "stampede ledger",
+          .summary =
+              "operate a ledger that nodes share: preheat, status, rebuild, deactivate, "
+              "reclaim",
+          .about = "Operates a ledger that several nodes share in a Redis.",
+          .subcommands = {preheat_command(flags), status_command(flags), rebuild_command(flags),
+                          deactivate_command(flags), reclaim_command(flags)}};
 }
 
 }  // namespace stampede::cmd

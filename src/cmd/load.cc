@@ -39,6 +39,7 @@ struct Flags {
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
   bool verifies = false;
   bool shows_progress = false;
+  std::optional<uint64_t> seed;
   Plan plan;
 };
 
@@ -48,72 +49,6 @@ std::string refuse_item_code(const std::string& code) {
   bool is_code = !code.empty() && code.size() <= bounds::item_code_bytes_max &&
                  code.find_first_not_of(kLetters) == code.npos;
   return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
-}
-
-void add_crowd_flags(CLI::App& app, Flags& flags) {
-  Plan& plan = flags.plan;
-  add_number(app, "--users", plan.users, {1, 100'000'000}, "N", "distinct users");
-  app.add_option("--item", plan.item, "code of the item to buy")
-      ->check(refuse_item_code)
-      ->type_name("CODE");
-  add_number(app, "--qty", plan.quantity, {1, bounds::quantity_max}, "N", "units in each order");
-  add_number(app, "--retry-storm", plan.copies, {1, 1000}, "K",
-             "copies of his order that each user sends, over different connections");
-  add_number(app, "--retries", plan.retries_max, {0, 1'000'000}, "N",
-             "how often a user repeats a retryable answer");
-  add_number(app, "--pay", plan.pay, {0, 1}, "FRACTION",
-             "part of the buyers who pay; needs a payment key in --key-file");
-  add_number(app, "--cancel", plan.cancel, {0, 1}, "FRACTION", "part of the buyers who cancel");
-  app.add_option("--seed", plan.seed, "part of every user id, u<seed>-<n> (default: random)")
-      ->type_name("N")
-      ->default_str("");
-}
-
-void add_pace_flags(CLI::App& app, Flags& flags) {
-  Plan& plan = flags.plan;
-  add_number(app, "--rate", plan.rate, {0, 1e9}, "R",
-             "orders a second; 0: as fast as connections x pipeline allow");
-  add_number(app, "--duration", flags.duration_s, {0, 1e6}, "SECONDS",
-             "0: until every user has his answer");
-  add_number(app, "--warmup", flags.warmup_s, {0, 1e6}, "SECONDS",
-             "time in front that counts in no figure");
-  add_number(app, "--connections", plan.connections, {1, 1'000'000}, "C", "connections");
-  add_number(app, "--pipeline", plan.pipeline, {1, 1024}, "D",
-             "requests under way on one connection");
-  add_number(app, "--threads", plan.threads, {1, 64}, "N",
-             "threads, each with its part of users and connections");
-}
-
-void add_server_flags(CLI::App& app, Flags& flags) {
-  app.add_option("--url", flags.url, "public listener of the server")->type_name("URL");
-  app.add_option("--auth", flags.auth, "how users are known")
-      ->check(CLI::IsMember({"header", "ticket"}))
-      ->type_name("header|ticket");
-  app.add_option("--key-file", flags.key_file,
-                 "secrets; the first ticket key signs tickets, the first payment key payments")
-      ->type_name("FILE");
-  add_number(app, "--timeout", flags.timeout_s, {0.001, 1e6}, "SECONDS",
-             "without an answer; then the order is sent again on a new connection");
-  add_number(app, "--patience", flags.patience_s, {0, 1e6}, "SECONDS",
-             "how long to go on while the server cannot be reached");
-}
-
-void add_report_flags(CLI::App& app, Flags& flags) {
-  app.add_flag(
-      "--verify", flags.verifies,
-      "check at the end that no promise was broken, by a server that shares its stock with "
-      "no other; exit 1 if one was");
-  app.add_option("--admin", flags.admin,
-                 "operators' listener, for --verify: http://ADDR:PORT or unix:PATH")
-      ->type_name("URL");
-  app.add_option("--db", flags.db, "the server's database, for --verify")->type_name("URL");
-  app.add_option("--json", flags.json, "write the figures to this file as JSON")->type_name("FILE");
-  app.add_option("--acknowledged", flags.acknowledged,
-                 "write the acknowledged orders to this file: order id, user and what was answered "
-                 "last (reserved, paid or cancelled), between tabs")
-      ->type_name("FILE");
-  app.add_flag("--progress", flags.shows_progress,
-               "a line each second on stderr, even when it is no terminal");
 }
 
 int64_t nanoseconds(double seconds) {
@@ -137,7 +72,7 @@ Status read_keys(Flags& flags) {
 }
 
 // What the flags say, as a plan. The error names the flag.
-Status complete(Flags& flags, bool has_seed) {
+Status complete(Flags& flags) {
   Plan& plan = flags.plan;
   Result<net::Address> server = load::parse_url(flags.url);
   if (!server) return Error{"--url: " + server.error().message};
@@ -154,7 +89,7 @@ Status complete(Flags& flags, bool has_seed) {
   plan.duration_ns = flags.duration_s > 0 ? nanoseconds(flags.duration_s) + plan.warmup_ns : 0;
   plan.answer_timeout_ns = nanoseconds(flags.timeout_s);
   plan.patience_ns = nanoseconds(flags.patience_s);
-  if (!has_seed) plan.seed = std::random_device{}();
+  plan.seed = flags.seed ? *flags.seed : std::random_device{}();
   return Ok{};
 }
 
@@ -269,27 +204,164 @@ int execute(const Flags& flags, const OperatorClient& client) {
   return conclude(report, flags, status);
 }
 
-}  // namespace
-
-int load(Arguments arguments) {
-  CLI::App app(
-      "A crowd of users against a running server: with --rate on schedule whatever the answers do, "
-      "else as fast as they come; --verify holds the answers against the database and the stock.");
-  prepare(app, "load");
-  Flags flags;
-  add_crowd_flags(app, flags);
-  add_pace_flags(app, flags);
-  add_server_flags(app, flags);
-  add_report_flags(app, flags);
-  if (auto exit = parse(app, arguments)) return *exit;
-  if (Status status = complete(flags, app.count("--seed") > 0); !status)
-    return usage_error("load", status.error().message);
+int run(Flags& flags) {
+  if (Status status = complete(flags); !status) return usage_error("load", status.error().message);
   Result<net::Address> admin = load::parse_url(flags.admin);
   if (!admin) return usage_error("load", "--admin: " + admin.error().message);
   if (Status status = raise_descriptor_limit(flags.plan.connections); !status)
     return usage_error("load", status.error().message);
   count_interrupts();
   return execute(flags, OperatorClient(*admin));
+}
+
+std::vector<Flag> crowd_flags(Flags& flags) {
+  Plan& plan = flags.plan;
+  return {{.name = "--users",
+           .unit = "N",
+           .target = &plan.users,
+           .help = "distinct users",
+           .bounds = {{1, 100'000'000}}},
+          {.name = "--item",
+           .unit = "CODE",
+           .target = &plan.item,
+           .help = "code of the item to buy",
+           .refuse = refuse_item_code},
+          {.name = "--qty",
+           .unit = "N",
+           .target = &plan.quantity,
+           .help = "units in each order",
+           .bounds = {{1, bounds::quantity_max}}},
+          {.name = "--retry-storm",
+           .unit = "K",
+           .target = &plan.copies,
+           .help = "copies of his order that each user sends, over different connections",
+           .bounds = {{1, 1000}}},
+          {.name = "--retries",
+           .unit = "N",
+           .target = &plan.retries_max,
+           .help = "how often a user repeats a retryable answer",
+           .bounds = {{0, 1'000'000}}},
+          {.name = "--pay",
+           .unit = "FRACTION",
+           .target = &plan.pay,
+           .help = "part of the buyers who pay; needs a payment key in --key-file",
+           .bounds = {{0, 1}}},
+          {.name = "--cancel",
+           .unit = "FRACTION",
+           .target = &plan.cancel,
+           .help = "part of the buyers who cancel",
+           .bounds = {{0, 1}}},
+          {.name = "--seed",
+           .unit = "N",
+           .target = &flags.seed,
+           .help = "part of every user id, u<seed>-<n>",
+           .absent = "random"}};
+}
+
+std::vector<Flag> pace_flags(Flags& flags) {
+  Plan& plan = flags.plan;
+  return {{.name = "--rate",
+           .unit = "R",
+           .target = &plan.rate,
+           .help = "orders a second; 0: as fast as connections × pipeline allow",
+           .bounds = {{0, 1e9}}},
+          {.name = "--duration",
+           .unit = "SECONDS",
+           .target = &flags.duration_s,
+           .help = "how long orders are sent; 0: until every user has his answer",
+           .bounds = {{0, 1e6}}},
+          {.name = "--warmup",
+           .unit = "SECONDS",
+           .target = &flags.warmup_s,
+           .help = "time in front that counts in no figure",
+           .bounds = {{0, 1e6}}},
+          {.name = "--connections",
+           .unit = "C",
+           .target = &plan.connections,
+           .help = "connections",
+           .bounds = {{1, 1'000'000}}},
+          {.name = "--pipeline",
+           .unit = "D",
+           .target = &plan.pipeline,
+           .help = "requests under way on one connection",
+           .bounds = {{1, 1024}}},
+          {.name = "--threads",
+           .unit = "N",
+           .target = &plan.threads,
+           .help = "threads, each with its part of users and connections",
+           .bounds = {{1, 64}}}};
+}
+
+std::vector<Flag> server_flags(Flags& flags) {
+  return {{.name = "--url",
+           .unit = "URL",
+           .target = &flags.url,
+           .help = "public listener of the server"},
+          {.name = "--auth",
+           .unit = "header|ticket",
+           .target = &flags.auth,
+           .help = "how users are known",
+           .choices = {"header", "ticket"}},
+          {.name = "--key-file",
+           .unit = "FILE",
+           .target = &flags.key_file,
+           .help = "secrets; the first ticket key signs tickets, the first payment key payments"},
+          {.name = "--timeout",
+           .unit = "SECONDS",
+           .target = &flags.timeout_s,
+           .help = "without an answer; then the order is sent again on a new connection",
+           .bounds = {{0.001, 1e6}}},
+          {.name = "--patience",
+           .unit = "SECONDS",
+           .target = &flags.patience_s,
+           .help = "how long to go on while the server cannot be reached",
+           .bounds = {{0, 1e6}}}};
+}
+
+std::vector<Flag> report_flags(Flags& flags) {
+  return {{.name = "--verify",
+           .target = &flags.verifies,
+           .help = "check at the end that no promise was broken, by a server that shares its "
+                   "stock with no other; exit 1 if one was"},
+          {.name = "--admin",
+           .unit = "URL",
+           .target = &flags.admin,
+           .help = "operators' listener, for --verify: http://ADDR:PORT or unix:PATH"},
+          {.name = "--db",
+           .unit = "URL",
+           .target = &flags.db,
+           .help = "the server's database, for --verify"},
+          {.name = "--json",
+           .unit = "FILE",
+           .target = &flags.json,
+           .help = "write the figures to this file as JSON"},
+          {.name = "--acknowledged",
+           .unit = "FILE",
+           .target = &flags.acknowledged,
+           .help = "write the acknowledged orders to this file: order id, user and what was "
+                   "answered last (reserved, paid or cancelled), between tabs"},
+          {.name = "--progress",
+           .target = &flags.shows_progress,
+           .help = "a line each second on stderr, even when it is no terminal"}};
+}
+
+}  // namespace
+
+Command load() {
+  const auto flags = std::make_shared<Flags>();
+  Command command{
+      .name = "stampede load",
+      .summary = "a crowd of users against a running server, and the proof of the sale",
+      .about =
+          "A crowd of users against a running server: with --rate on schedule whatever the "
+          "answers do, else as fast as they come; --verify holds the answers against the "
+          "database and the stock.",
+      .run = [flags] { return run(*flags); }};
+  command.add("The crowd", crowd_flags(*flags));
+  command.add("Its pace", pace_flags(*flags));
+  command.add("The server", server_flags(*flags));
+  command.add("The report", report_flags(*flags));
+  return command;
 }
 
 }  // namespace stampede::cmd

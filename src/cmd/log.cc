@@ -265,46 +265,68 @@ int verify(const node::Data& data, const Flags& flags) {
   return worst;
 }
 
-void add_data_flag(CLI::App& app, Flags& flags) {
-  app.add_option("--data", flags.data, "data directory")->type_name("DIR");
-  app.add_option("--stream", flags.stream, "this stream only (default: all)")->type_name("N");
-}
-
-}  // namespace
-
-int log(Arguments arguments) {
-  CLI::App app(
-      "What the order log of a data directory holds. Only reads; works beside a running server.");
-  prepare(app, "log");
-  app.require_subcommand(1);
-  Flags flags;
-  CLI::App* const inspect_app =
-      app.add_subcommand("inspect", "print watermarks, batches or records");
-  add_data_flag(*inspect_app, flags);
-  inspect_app->add_option("--from", flags.from, "first record to print, by its number")
-      ->type_name("LSN");
-  inspect_app->add_option("--limit", flags.limit, "lines to print of each stream; 0: all")
-      ->type_name("N");
-  inspect_app
-      ->add_option("--db", flags.database, "database for `drained` (default: sqlite:DIR/orders.db)")
-      ->type_name("URL");
-  auto* const records =
-      inspect_app->add_flag("--records", flags.shows_records, "a line for each record");
-  auto* const batches =
-      inspect_app->add_flag("--batches", flags.shows_batches, "a line for each batch");
-  auto* const summary = inspect_app->add_flag("--summary", flags.shows_summary,
-                                              "watermarks and snapshots (the default)");
-  summary->excludes(records)->excludes(batches);
-  CLI::App* const verify_app =
-      app.add_subcommand("verify", "check every checksum; exit 78 and the place when one is wrong");
-  add_data_flag(*verify_app, flags);
-  if (const auto code = parse(app, arguments)) return *code;
+int run(const Flags& flags, int (*look)(const node::Data&, const Flags&)) {
   node::Data data(flags.data, node::Data::Use::reading);
   if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
   if (flags.stream && *flags.stream >= data.stream_count())
     return fail(kExitUsage,
                 "--stream: expected a number below " + std::to_string(data.stream_count()));
-  return inspect_app->parsed() ? inspect(data, flags) : verify(data, flags);
+  return look(data, flags);
+}
+
+void add_data_flags(Command& command, Flags& flags) {
+  command.add("",
+              {{.name = "--data", .unit = "DIR", .target = &flags.data, .help = "data directory"},
+               {.name = "--stream",
+                .unit = "N",
+                .target = &flags.stream,
+                .help = "this stream only",
+                .absent = "all"}});
+}
+
+void add_inspect_flags(Command& command, Flags& flags) {
+  command.add(
+      "What is printed",
+      {{.name = "--summary",
+        .target = &flags.shows_summary,
+        .help = "watermarks and snapshots (the default)",
+        .excludes = {"--records", "--batches"}},
+       {.name = "--batches", .target = &flags.shows_batches, .help = "a line for each batch"},
+       {.name = "--records", .target = &flags.shows_records, .help = "a line for each record"},
+       {.name = "--from",
+        .unit = "LSN",
+        .target = &flags.from,
+        .help = "first record to print, by its number"},
+       {.name = "--limit",
+        .unit = "N",
+        .target = &flags.limit,
+        .help = "lines to print of each stream; 0: all"},
+       {.name = "--db",
+        .unit = "URL",
+        .target = &flags.database,
+        .help = "database for `drained`",
+        .absent = "sqlite:DIR/orders.db"}});
+}
+
+}  // namespace
+
+Command log() {
+  const auto flags = std::make_shared<Flags>();
+  Command inspects{.name = "stampede log inspect",
+                   .summary = "print watermarks, batches or records",
+                   .run = [flags] { return run(*flags, inspect); }};
+  add_data_flags(inspects, *flags);
+  add_inspect_flags(inspects, *flags);
+  Command verifies{.name = "stampede log verify",
+                   .summary = "check every checksum; exit 78 and the place when one is wrong",
+                   .run = [flags] { return run(*flags, verify); }};
+  add_data_flags(verifies, *flags);
+  return {.name = "stampede log",
+          .summary = "inspect or verify the order log of a data directory",
+          .about =
+              "What the order log of a data directory holds. Only reads; works beside a running "
+              "server.",
+          .subcommands = {std::move(inspects), std::move(verifies)}};
 }
 
 }  // namespace stampede::cmd

@@ -15,11 +15,11 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
-#include "cmd/flags.h"
 #include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "cmd/inputs.h"
 #include "cmd/process.h"
+#include "cmd/serve_flags.h"
 #include "http/bytes.h"
 #include "http/names.h"
 #include "node/node.h"
@@ -30,166 +30,6 @@ namespace {
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 // timeout, sudo and some supervisors signal the process and its group as well: one wish to stop arrives as two signals.
 constexpr int64_t kOneWishNs = kSecond / 2;
-
-struct Flags {
-  std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
-                       admin = "127.0.0.1:8081";
-  bool demo = false, trust_gateway = false, accept_loss = false, sandbox = false,
-       core_dumps = false;
-  std::vector<std::string> admin_hosts, origins;
-  InputPaths inputs;
-  std::string ledger = "embedded", db, durability = "fsync", auth;
-  std::string cpus;
-  int64_t ledger_timeout_ms = 1'000;
-  uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;
-  std::string rate_address = "0", address_header, rate_user = "0", order_rate = "0";
-  double retain_hours = 24, bloom_rate = 0;
-  Units lease_max = 256;
-  size_t segment_bytes = bounds::segment_bytes_default;
-  uint64_t orders_max = 4'000'000, drain_lag_max = 20'000'000;
-};
-
-// What one address may ask, and how a gateway names it.
-void declare_addresses(CLI::App& app, Flags& flags) {
-  app.add_option(
-         "--rate-address", flags.rate_address,
-         "most requests of one address (IPv6: of one /64) in a fixed window, such as 100/1s; "
-         "payments, and reads and cancels of one's own orders, do not count; 0: no limit")
-      ->type_name("N/T");
-  add_number(app, "--connections-address", flags.connections_address, {0, 1'000'000}, "N",
-             "most connections of one address; 0: no limit");
-  app.add_option("--address-header", flags.address_header,
-                 "with --trust-gateway: the header in which the gateway names the buyer's address, "
-                 "such as X-Real-IP (default: the peer of the connection counts)")
-      ->type_name("NAME");
-}
-
-// How much one user, and all together, may ask for.
-void declare_order_limits(CLI::App& app, Flags& flags) {
-  app.add_option("--rate-user", flags.rate_user,
-                 "order requests of one user in a window, such as 20/1s; 0: no limit")
-      ->type_name("N/T");
-  add_number(app, "--open-per-user", flags.open_per_user, {0, bounds::open_per_user_max}, "N",
-             "unpaid reservations of one user over all items, up to 1000, and pauses for who lets "
-             "them expire again and again; 0: no limit");
-  app.add_option("--order-rate", flags.order_rate,
-                 "new reservations a second on this node; auto: what the database takes, measured; "
-                 "0: no limit")
-      ->type_name("N|auto");
-}
-
-// What is kept, how much of it, and what may be lost.
-void declare_limits(CLI::App& app, Flags& flags) {
-  add_number(
-      app, "--retain", flags.retain_hours, {0, 8760}, "HOURS",
-      "how long finished orders stay readable after an item's end and pay window, 0 to 8760");
-  add_number(app, "--lease-max", flags.lease_max, {1, 1'000'000}, "UNITS",
-             "most units one shard holds unsold per item, 1 to 1000000");
-  add_number(app, "--orders-max", flags.orders_max, {1000, 4'000'000'000}, "N",
-             "most orders in memory, 1000 to 4000000000; then `overloaded`");
-  app.add_option(
-         "--drain-lag-max", flags.drain_lag_max,
-         "records of one shard that the database may lag behind; then `overloaded`; 0: no bound")
-      ->type_name("N");
-  add_number(app, "--segment-bytes", flags.segment_bytes,
-             {bounds::segment_bytes_min, size_t{1} << 30}, "BYTES",
-             "size of an order log file, for a new data directory");
-  app.add_flag(
-      "--accept-loss", flags.accept_loss,
-      "start although the log has lost records that the database or a later part knows of");
-}
-
-// Where clients and operators connect.
-void declare_listeners(CLI::App& app, Flags& flags) {
-  app.add_option("--listen", flags.listen, "public listener; port 0: any free one")
-      ->type_name("ADDR:PORT|unix:PATH");
-  add_number(
-      app, "--connections", flags.connections,
-      {0, bounds::shard_count_max * bounds::connections_max}, "N",
-      "most connections in all, beside 16 of operators; 0: as many as the limit of descriptors "
-      "(ulimit -n) leaves");
-  app.add_option("--admin", flags.admin, "operators' listener")->type_name("ADDR:PORT|unix:PATH");
-  app.add_option("--admin-host", flags.admin_hosts,
-                 "further name of the operators' listener, as a proxy's; others in Host are "
-                 "refused; may be repeated")
-      ->allow_extra_args(false)
-      ->type_name("NAME");
-  app.add_option("--admin-token-file", flags.inputs.admin_token_file,
-                 "operators: lines `NAME TOKEN`, or one token; required beyond loopback or a Unix "
-                 "socket; read again on SIGHUP")
-      ->type_name("FILE");
-}
-
-// Where units and orders are kept.
-void declare_stores(CLI::App& app, Flags& flags) {
-  app.add_option("--ledger", flags.ledger,
-                 "where free units are counted: embedded, or shared with other nodes in a Redis: "
-                 "redis://[user:password@]host:port/db, redis+sentinel://h1:p1,h2:p2/master, "
-                 "redis+cluster://h1:p1,…")
-      ->type_name("URL");
-  add_number(app, "--ledger-timeout-ms", flags.ledger_timeout_ms, {10, 60'000}, "MS",
-             "how long a shared ledger may take to answer, 10 to 60000; then it counts as gone");
-  add_number(app, "--node", flags.node, {0, bounds::node_max}, "N",
-             "number of this server, 0 to 1023, unique among those that share a ledger");
-  app.add_option("--db", flags.db,
-                 "database: sqlite:PATH, postgres://… or none (default: sqlite:<data>/orders.db)")
-      ->type_name("URL");
-  app.add_option(
-         "--durability", flags.durability,
-         "an order is acknowledged when it is on stable storage (fsync) or after write (os: "
-         "survives kill -9, not power loss)")
-      ->check(CLI::IsMember({"fsync", "os"}))
-      ->type_name("fsync|os");
-}
-
-// Who may ask, and what the process itself may do.
-void declare_door(CLI::App& app, Flags& flags) {
-  app.add_option("--auth", flags.auth,
-                 "how a user is known: signed tickets, or X-User-Id from a gateway (default: "
-                 "ticket with --key-file, "
-                 "else header)")
-      ->check(CLI::IsMember({"ticket", "header"}))
-      ->type_name("ticket|header");
-  app.add_flag("--trust-gateway", flags.trust_gateway, "allow --auth header beyond loopback");
-  app.add_option("--key-file", flags.inputs.key_file,
-                 "secrets for tickets, links, payments, proofs and codes; read again on SIGHUP")
-      ->type_name("FILE");
-  add_number(app, "--bloom-fpr", flags.bloom_rate, {0, 0.5}, "RATE",
-             "false positives of a filter in front of the item codes, such as 0.01; 0: no filter");
-  app.add_flag("--sandbox", flags.sandbox,
-               "once started, refuse itself all system calls that a running server does not make");
-  app.add_flag("--core-dumps", flags.core_dumps,
-               "let a crash write a core file; it holds the keys");
-  app.add_option("--allow-origin", flags.origins,
-                 "pages of this origin, such as https://shop.example, may call the public API from "
-                 "a browser; * for all; may be repeated")
-      ->allow_extra_args(false)
-      ->type_name("ORIGIN");
-  app.add_option("--blocked", flags.inputs.blocked,
-                 "who gets no new orders: lines `user ID` and `address IP[/LEN]`; read again on "
-                 "SIGHUP")
-      ->type_name("FILE");
-  declare_order_limits(app, flags);
-  declare_addresses(app, flags);
-}
-
-void declare(CLI::App& app, Flags& flags) {
-  app.description("Sells: shards, order log, drainer, operators' listener.");
-  app.add_option("--catalog", flags.catalog, "catalog JSON: what is sold")->type_name("FILE");
-  app.add_flag("--demo", flags.demo,
-               "sell one item, `ticket`, stock 10,000, open now, instead of a catalog");
-  app.add_option("--data", flags.data, "data directory: order log, snapshots, SQLite file")
-      ->type_name("DIR");
-  declare_listeners(app, flags);
-  add_number(app, "--shards", flags.shards, {1, bounds::shard_count_max}, "N",
-             "reactor threads, 1 to 64 (default: one per CPU allowed)");
-  app.add_option("--cpus", flags.cpus,
-                 "CPUs to pin shards to, such as 0,2-5 (default: those allowed)")
-      ->type_name("LIST");
-  declare_stores(app, flags);
-  declare_door(app, flags);
-  declare_limits(app, flags);
-}
 
 Result<std::vector<int>> allowed_cpus(const std::string& list) {
   cpu_set_t set;
@@ -248,7 +88,7 @@ Result<http::OwnHosts> own_hosts(const net::Address& admin, const std::vector<st
 }
 
 // What the operators' listener asks of its clients.
-Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
+Status take_admin_access(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<http::OwnHosts> hosts = own_hosts(settings.admin, flags.admin_hosts);
   if (!hosts) return hosts.error();
   settings.admin_hosts = *hosts;
@@ -259,7 +99,7 @@ Status take_admin_access(const Flags& flags, node::NodeSettings& settings) {
 }
 
 // What one user, and all together, may ask for.
-Status take_order_limits(const Flags& flags, door::Limits& limits) {
+Status take_order_limits(const ServeFlags& flags, door::Limits& limits) {
   const std::optional<door::Rate> user = door::parse_rate(flags.rate_user);
   if (!user)
     return Error{"--rate-user: expected N/T such as 20/1s, or 0, not '" + flags.rate_user + "'"};
@@ -274,7 +114,7 @@ Status take_order_limits(const Flags& flags, door::Limits& limits) {
 }
 
 // A header that only the gateway may write; one that means something else already cannot be it.
-Status take_address_header(const Flags& flags, door::Rules& rules) {
+Status take_address_header(const ServeFlags& flags, door::Rules& rules) {
   if (flags.address_header.empty()) return Ok{};
   const std::string name = to_lower(flags.address_header);
   const auto wrong = [&](const char* why) {
@@ -292,7 +132,7 @@ Status take_address_header(const Flags& flags, door::Rules& rules) {
 }
 
 // What the door goes by until operators change it.
-Status take_rules(const Flags& flags, door::Rules& rules) {
+Status take_rules(const ServeFlags& flags, door::Rules& rules) {
   const std::optional<door::Rate> rate = door::parse_rate(flags.rate_address);
   if (!rate)
     return Error{"--rate-address " + flags.rate_address + ": expected N/T such as 100/1s, or 0"};
@@ -306,7 +146,7 @@ Status take_rules(const Flags& flags, door::Rules& rules) {
   return Ok{};
 }
 
-Status take_catalog(const Flags& flags, node::NodeSettings& settings) {
+Status take_catalog(const ServeFlags& flags, node::NodeSettings& settings) {
   if (flags.demo == !flags.catalog.empty())
     return Error{flags.demo ? "--demo and --catalog exclude each other"
                             : "--catalog FILE or --demo: say what to sell"};
@@ -324,7 +164,7 @@ Status take_catalog(const Flags& flags, node::NodeSettings& settings) {
 }
 
 // The files that are read again on SIGHUP, and how a user is known by them.
-Status take_inputs(const Flags& flags, node::NodeSettings& settings) {
+Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<Inputs> inputs = read_inputs(flags.inputs);
   if (!inputs) return inputs.error();
   settings.keys = inputs->keys;
@@ -341,7 +181,7 @@ Status take_inputs(const Flags& flags, node::NodeSettings& settings) {
 }
 
 // From flags to settings; an Error is one line that names the flag.
-Result<node::NodeSettings> settings_of(const Flags& flags) {
+Result<node::NodeSettings> settings_of(const ServeFlags& flags) {
   node::NodeSettings settings;
   if (Status catalog = take_catalog(flags, settings); !catalog) return catalog.error();
   if (flags.ledger != "embedded") {
@@ -549,14 +389,7 @@ void watch_over(node::Node& node, const sigset_t& signals, const InputPaths& inp
   }
 }
 
-}  // namespace
-
-int serve(Arguments arguments) {
-  Flags flags;
-  CLI::App app;
-  prepare(app, "serve");
-  declare(app, flags);
-  if (const std::optional<int> exit_code = parse(app, arguments)) return *exit_code;
+int run(const ServeFlags& flags) {
   const sigset_t signals = take_signals();
   if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
   Result<node::NodeSettings> settings = settings_of(flags);
@@ -586,6 +419,18 @@ int serve(Arguments arguments) {
   node.finish();
   diag::notice("stopped");
   return kExitOk;
+}
+
+}  // namespace
+
+Command serve() {
+  const auto flags = std::make_shared<ServeFlags>();
+  Command command{.name = "stampede serve",
+                  .summary = "sell: the server",
+                  .about = "Sells: shards, order log, drainer, operators' listener.",
+                  .run = [flags] { return run(*flags); }};
+  add_serve_flags(command, *flags);
+  return command;
 }
 
 }  // namespace stampede::cmd

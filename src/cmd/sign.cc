@@ -31,8 +31,8 @@
 namespace stampede::cmd {
 namespace {
 
-constexpr int64_t kTtlMax = 10LL * 365 * 24 * 3600;
-constexpr int64_t kUnixMax = 253'402'300'799;  // the end of 9999
+constexpr double kTtlMax = 10.0 * 365 * 24 * 3600;
+constexpr double kUnixMax = 253'402'300'799;  // the end of 9999
 
 struct Flags {
   std::string key_file;
@@ -109,93 +109,128 @@ int sign_payment(const Flags& flags, const door::Keys& keys) {
   return print(door::make_signature(*body, at_unix, keys.payments.front()) + "\n");
 }
 
-std::string check_user(const std::string& user) {
+std::string refuse_user(const std::string& user) {
   return door::is_user_id(user) ? "" : "expected 1 to 64 visible ASCII characters";
 }
 
-std::string check_item(const std::string& code) {
+std::string refuse_item(const std::string& code) {
   return stock::is_item_code(code) ? "" : "expected 1 to 64 characters of A-Z a-z 0-9 . _ -";
 }
 
-std::string check_product(const std::string& product) {
+std::string refuse_product(const std::string& product) {
   return stock::is_product(product) ? "" : "expected 1 to 64 visible ASCII characters";
 }
 
-void add_key_file(CLI::App& app, Flags& flags) {
-  app.add_option("--key-file", flags.key_file, "named secrets, as `sign keys` prints them")
-      ->required();
+// By the secrets of the key file.
+int run(const Flags& flags, int (*make)(const Flags&, const door::Keys&)) {
+  const Result<door::Keys> secrets = read_key_file(flags.key_file);
+  return secrets ? make(flags, *secrets) : fail("--key-file: " + secrets.error().message);
 }
 
-// Of what is given to a user for a time.
-void add_holder_flags(CLI::App& app, Flags& flags) {
-  add_key_file(app, flags);
-  app.add_option("--user", flags.user, "user id, 1 to 64 visible ASCII characters")
-      ->required()
-      ->check(check_user);
-  app.add_option("--ttl", flags.ttl_s, "seconds that it is valid")
-      ->required()
-      ->check(CLI::Range(int64_t{1}, kTtlMax))
-      ->default_str("");
+Flag key_file_flag(Flags& flags) {
+  return {.name = "--key-file",
+          .unit = "FILE",
+          .target = &flags.key_file,
+          .help = "named secrets, as `sign keys` prints them",
+          .is_required = true};
 }
 
-void add_proof_flags(CLI::App& app, Flags& flags) {
-  add_holder_flags(app, flags);
-  app.add_option("--item", flags.item, "code of the item")->required()->check(check_item);
+Flag user_flag(Flags& flags) {
+  return {.name = "--user",
+          .unit = "ID",
+          .target = &flags.user,
+          .help = "user id, 1 to 64 visible ASCII characters",
+          .is_required = true,
+          .refuse = refuse_user};
 }
 
-void add_code_flags(CLI::App& app, Flags& flags) {
-  add_key_file(app, flags);
-  app.add_option("--product", flags.product, "product that the code stands for")
-      ->required()
-      ->check(check_product);
+Flag ttl_flag(Flags& flags) {
+  return {.name = "--ttl",
+          .unit = "SECONDS",
+          .target = &flags.ttl_s,
+          .help = "how long it is valid",
+          .bounds = {{1, kTtlMax}},
+          .is_required = true};
 }
 
-void add_ticket_flags(CLI::App& app, Flags& flags) {
-  add_holder_flags(app, flags);
-  app.add_option("--key-id", flags.key_id,
-                 "ticket key that signs; the first of the file when not given");
+// Of what is printed by one of them.
+Command make_command(const std::shared_ptr<Flags>& flags, const char* name, const char* summary,
+                     int (*make)(const Flags&, const door::Keys&), std::vector<Flag> own) {
+  Command command{.name = std::string("stampede sign ") + name,
+                  .summary = summary,
+                  .run = [flags, make] { return run(*flags, make); }};
+  own.insert(own.begin(), key_file_flag(*flags));
+  command.add("", std::move(own));
+  return command;
 }
 
-void add_payment_flags(CLI::App& app, Flags& flags) {
-  add_key_file(app, flags);
-  app.add_option("--body", flags.body, "file with the exact bytes of the payment's body")
-      ->required();
-  app.add_option("--time", flags.time_unix,
-                 "seconds since 1970 that are signed; now when not given")
-      ->check(CLI::Range(int64_t{1}, kUnixMax));
+Command sign_ticket_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(flags, "ticket",
+                      "print what follows `Bearer ` in a buyer's Authorization header", sign_ticket,
+                      {user_flag(*flags),
+                       ttl_flag(*flags),
+                       {.name = "--key-id",
+                        .unit = "ID",
+                        .target = &flags->key_id,
+                        .help = "ticket key that signs",
+                        .absent = "the first of the file"}});
+}
+
+Command sign_payment_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(flags, "payment", "print the value of a payment's Stampede-Signature header",
+                      sign_payment,
+                      {{.name = "--body",
+                        .unit = "FILE",
+                        .target = &flags->body,
+                        .help = "file with the exact bytes of the payment's body",
+                        .is_required = true},
+                       {.name = "--time",
+                        .unit = "SECONDS",
+                        .target = &flags->time_unix,
+                        .help = "seconds since 1970 that are signed",
+                        .bounds = {{1, kUnixMax}},
+                        .absent = "now"}});
+}
+
+Command sign_proof_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(flags, "proof",
+                      "print the value of a Stampede-Proof header, by the newest key", sign_proof,
+                      {user_flag(*flags),
+                       ttl_flag(*flags),
+                       {.name = "--item",
+                        .unit = "CODE",
+                        .target = &flags->item,
+                        .help = "code of the item",
+                        .is_required = true,
+                        .refuse = refuse_item}});
+}
+
+Command sign_code_command(const std::shared_ptr<Flags>& flags) {
+  return make_command(flags, "code", "print the code of a product, by the newest key", sign_code,
+                      {{.name = "--product",
+                        .unit = "PRODUCT",
+                        .target = &flags->product,
+                        .help = "product that the code stands for",
+                        .is_required = true,
+                        .refuse = refuse_product}});
 }
 
 }  // namespace
 
-int sign(Arguments arguments) {
-  CLI::App app(
-      "Mints user tickets, payment signatures, proofs, opaque codes and key files, for gateways' "
-      "tests.");
-  prepare(app, "sign");
-  app.require_subcommand(1);
-  Flags flags;
-  const CLI::App* keys = app.add_subcommand(
-      "keys",
-      "print a new key file with random secrets; a file that the output goes to is made private");
-  CLI::App* ticket = app.add_subcommand(
-      "ticket", "print what follows `Bearer ` in a buyer's Authorization header");
-  CLI::App* payment =
-      app.add_subcommand("payment", "print the value of a payment's Stampede-Signature header");
-  CLI::App* proof =
-      app.add_subcommand("proof", "print the value of a Stampede-Proof header, by the newest key");
-  CLI::App* code = app.add_subcommand("code", "print the code of a product, by the newest key");
-  add_ticket_flags(*ticket, flags);
-  add_proof_flags(*proof, flags);
-  add_code_flags(*code, flags);
-  add_payment_flags(*payment, flags);
-  if (const auto exit_code = parse(app, arguments)) return *exit_code;
-
-  if (keys->parsed()) return sign_keys();
-  const Result<door::Keys> secrets = read_key_file(flags.key_file);
-  if (!secrets) return fail("--key-file: " + secrets.error().message);
-  if (proof->parsed()) return sign_proof(flags, *secrets);
-  if (code->parsed()) return sign_code(flags, *secrets);
-  return ticket->parsed() ? sign_ticket(flags, *secrets) : sign_payment(flags, *secrets);
+Command sign() {
+  const auto flags = std::make_shared<Flags>();
+  Command keys{.name = "stampede sign keys",
+               .summary =
+                   "print a new key file with random secrets; a file that the output goes to "
+                   "is made private",
+               .run = sign_keys};
+  return {.name = "stampede sign",
+          .summary = "mint user tickets, payment signatures and key files",
+          .about =
+              "Mints user tickets, payment signatures, proofs, opaque codes and key files, for "
+              "gateways' tests.",
+          .subcommands = {std::move(keys), sign_ticket_command(flags), sign_payment_command(flags),
+                          sign_proof_command(flags), sign_code_command(flags)}};
 }
 
 }  // namespace stampede::cmd

@@ -56,13 +56,7 @@ void print(const char* name, const std::string& value) {
   std::printf("%-10s %s\n", name, value.c_str());
 }
 
-}  // namespace
-
-int version(Arguments arguments) {
-  CLI::App app("Prints version, commit, compiler and linked libraries.");
-  prepare(app, "version");
-  if (const auto exit_code = parse(app, arguments)) return *exit_code;
-
+int run() {
   print("stampede", STAMPEDE_VERSION);
   print("commit", STAMPEDE_COMMIT);
   print("compiler", "g++ " __VERSION__);
@@ -75,8 +69,17 @@ int version(Arguments arguments) {
   print("libsodium", sodium_version_string());
   print("SQLite", sqlite3_libversion());
   print("libsystemd", file_of("sd_notify"));
-  print("CLI11", CLI11_VERSION);
+  print("CLI11", flag_library_version());
   return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
+}
+
+}  // namespace
+
+Command version() {
+  return {.name = "stampede version",
+          .summary = "version, commit, compiler and linked libraries",
+          .about = "Prints version, commit, compiler and linked libraries.",
+          .run = run};
 }
 
 const char* version_text() {

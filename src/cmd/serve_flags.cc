@@ -1,0 +1,242 @@
+#include "cmd/serve_flags.h"
+
+namespace stampede::cmd {
+namespace {
+
+std::vector<Flag> sale_flags(ServeFlags& flags) {
+  return {
+      {.name = "--catalog",
+       .unit = "FILE",
+       .target = &flags.catalog,
+       .help = "what is sold, JSON ([catalog](API.md#catalog)); or"},
+      {.name = "--demo",
+       .target = &flags.demo,
+       .help = "one item, `ticket`, 10,000 units, open now"},
+      {.name = "--data",
+       .unit = "DIR",
+       .target = &flags.data,
+       .help = "order log, snapshots, SQLite file; locked against a second server"},
+  };
+}
+
+std::vector<Flag> buyer_flags(ServeFlags& flags) {
+  return {
+      {.name = "--listen",
+       .unit = "ADDR:PORT|unix:PATH",
+       .target = &flags.listen,
+       .help = "public listener; `[::1]:8080` works, port 0 takes a free one; `localhost` is the "
+               "only name"},
+      {.name = "--connections",
+       .unit = "N",
+       .target = &flags.connections,
+       .help = "most connections in all, beside 16 of operators; 0: as many as the limit of "
+               "descriptors (`ulimit -n`) leaves",
+       .more = "For one more, the longest idle one is closed",
+       .bounds = {{0, bounds::shard_count_max * bounds::connections_max}}},
+      {.name = "--auth",
+       .unit = "ticket|header",
+       .target = &flags.auth,
+       .help = "how a user is known: signed tickets, or `X-User-Id` from a gateway",
+       .choices = {"ticket", "header"},
+       .absent = "`ticket` with `--key-file`, else `header`"},
+      {.name = "--trust-gateway",
+       .target = &flags.trust_gateway,
+       .help = "allow `--auth header` beyond loopback"},
+      {.name = "--key-file",
+       .unit = "FILE",
+       .target = &flags.inputs.key_file,
+       .help = "secrets for tickets, links, payments, proofs and codes; private; read again on "
+               "SIGHUP",
+       .more = "Without it no payment is accepted"},
+      {.name = "--allow-origin",
+       .unit = "ORIGIN",
+       .target = &flags.origins,
+       .help = "pages of this origin, such as `https://shop.example`, may call the public API from "
+               "a browser; `*`: all pages",
+       .more = "Without it no answer has a header for other origins. Behind the example gateway "
+               "leave it out: nginx says it"},
+      {.name = "--bloom-fpr",
+       .unit = "RATE",
+       .target = &flags.bloom_rate,
+       .help = "a filter in front of the item codes lets this share of those that nobody sells "
+               "through to the table, such as 0.01; 0: no filter",
+       .more = "It pays only where programs try codes against a catalog of a hundred thousand "
+               "items or more: there a miss costs 35 ns in place of 330, but each hit a little "
+               "more; with a thousand items 23 in place of 32 and 29 in place of 22 "
+               "([perf/results/2026-11-28-find-code.txt](perf/results/2026-11-28-find-code.txt))",
+       .bounds = {{0, 0.5}}},
+  };
+}
+
+std::vector<Flag> operator_flags(ServeFlags& flags) {
+  return {
+      {.name = "--admin",
+       .unit = "ADDR:PORT|unix:PATH",
+       .target = &flags.admin,
+       .help = "operators' listener"},
+      {.name = "--admin-token-file",
+       .unit = "FILE",
+       .target = &flags.inputs.admin_token_file,
+       .help = "[operators](#the-operators-listener): lines `NAME TOKEN`, or one token (16 "
+               "characters or more); private; read again on SIGHUP; required beyond loopback or a "
+               "Unix socket"},
+      {.name = "--admin-host",
+       .unit = "NAME",
+       .target = &flags.admin_hosts,
+       .help = "a further name of the operators' listener, such as a proxy's"},
+  };
+}
+
+// What one address may ask, how much one user, and all together.
+std::vector<Flag> limit_flags(ServeFlags& flags) {
+  return {
+      {.name = "--rate-user",
+       .unit = "N/T",
+       .target = &flags.rate_user,
+       .help = "order requests of one user in a fixed window, such as `20/1s` (`ms`, `s`, `m`, "
+               "`h`; up to 24 h); 0: no limit",
+       .more = "Exact over all connections, keys and items ([what counts](API.md#limits)); a "
+               "restart begins new windows"},
+      {.name = "--open-per-user",
+       .unit = "N",
+       .target = &flags.open_per_user,
+       .help = "unpaid reservations of one user over all items, and growing "
+               "[pauses](API.md#limits) for users who let them expire again and again; 0: no "
+               "limit, no pause",
+       .bounds = {{0, bounds::open_per_user_max}}},
+      {.name = "--order-rate",
+       .unit = "N|auto",
+       .target = &flags.order_rate,
+       .help = "new reservations a second on this node, over all shards; `auto`: what the database "
+               "takes, measured; 0: no limit",
+       .more = "`auto` is half of the rows a second that the drainer gets into the database (each "
+               "order is written twice), 5,000 until that is measured, what it was last while the "
+               "database is away, no limit with `--db none`"},
+      {.name = "--rate-address",
+       .unit = "N/T",
+       .target = &flags.rate_address,
+       .help = "most requests of one address (IPv6: of one /64) in a fixed window, such as "
+               "`100/1s`: [limits of addresses](#limits-of-addresses); 0: no limit"},
+      {.name = "--connections-address",
+       .unit = "N",
+       .target = &flags.connections_address,
+       .help = "most connections of one address; 0: no limit",
+       .more = "0, and only 0, behind `--address-header`",
+       .bounds = {{0, 1'000'000}}},
+      {.name = "--address-header",
+       .unit = "NAME",
+       .target = &flags.address_header,
+       .help = "with `--trust-gateway`: the header in which the gateway names the buyer's address, "
+               "such as `X-Real-IP`",
+       .absent = "the peer counts"},
+      {.name = "--blocked",
+       .unit = "FILE",
+       .target = &flags.inputs.blocked,
+       .help = "[who gets no new orders](#blocked-users): lines `user ID` and `address IP[/LEN]`; "
+               "private; read again on SIGHUP"},
+  };
+}
+
+// Where units and orders are kept.
+std::vector<Flag> store_flags(ServeFlags& flags) {
+  return {
+      {.name = "--db",
+       .unit = "URL",
+       .target = &flags.db,
+       .help = "`sqlite:PATH`, `postgres://user@host:port/name` or `none`",
+       .more = "Of PostgreSQL what libpq reads: several hosts, `PGPASSWORD`, `~/.pgpass`",
+       .absent = "`sqlite:<data>/orders.db`"},
+      {.name = "--durability",
+       .unit = "fsync|os",
+       .target = &flags.durability,
+       .help = "what an acknowledgement waits for: stable storage, or `write()`, which survives "
+               "kill -9 but no power cut ([README](README.md#what-an-acknowledgement-means))",
+       .choices = {"fsync", "os"}},
+      {.name = "--ledger",
+       .unit = "URL",
+       .target = &flags.ledger,
+       .help = "where free units are counted: in this process, or [shared with other "
+               "nodes](#several-nodes) in `redis://[user:password@]host:port/db`, "
+               "`redis+sentinel://h1:p1,h2:p2/master`, `redis+cluster://h1:p1,…`"},
+      {.name = "--ledger-timeout-ms",
+       .unit = "MS",
+       .target = &flags.ledger_timeout_ms,
+       .help = "how long the shared ledger may take to answer; then it counts as gone",
+       .bounds = {{10, 60'000}}},
+      {.name = "--node",
+       .unit = "N",
+       .target = &flags.node,
+       .help = "part of every order id, fixed for a data directory, unique among nodes that share "
+               "a ledger",
+       .bounds = {{0, bounds::node_max}}},
+      {.name = "--retain",
+       .unit = "HOURS",
+       .target = &flags.retain_hours,
+       .help = "how long finished orders stay readable after the item's end and pay window, and an "
+               "hour more by the machine's running clock",
+       .bounds = {{0, 8760}}},
+      {.name = "--orders-max",
+       .unit = "N",
+       .target = &flags.orders_max,
+       .help = "most orders in memory, then `overloaded`; some 300 bytes each",
+       .bounds = {{1000, 4'000'000'000}}},
+      {.name = "--drain-lag-max",
+       .unit = "N",
+       .target = &flags.drain_lag_max,
+       .help = "records of one shard that the database may be behind, then `overloaded`; 0: no "
+               "bound"},
+      {.name = "--segment-bytes",
+       .unit = "BYTES",
+       .target = &flags.segment_bytes,
+       .help = "size of a log file, for a new data directory",
+       .bounds = {{bounds::segment_bytes_min, bounds::segment_bytes_max}}},
+      {.name = "--accept-loss",
+       .target = &flags.accept_loss,
+       .help = "start although the log has lost records that the database or a later part knows of "
+               "([README](README.md#what-an-acknowledgement-means))"},
+  };
+}
+
+// The process itself.
+std::vector<Flag> process_flags(ServeFlags& flags) {
+  return {
+      {.name = "--shards",
+       .unit = "N",
+       .target = &flags.shards,
+       .help = "reactor threads",
+       .bounds = {{1, bounds::shard_count_max}},
+       .absent = "one per allowed CPU"},
+      {.name = "--cpus",
+       .unit = "LIST",
+       .target = &flags.cpus,
+       .help = "CPUs to pin shards to, `0,2-5`",
+       .absent = "those allowed"},
+      {.name = "--lease-max",
+       .unit = "UNITS",
+       .target = &flags.lease_max,
+       .help = "most units a shard leases ahead per item",
+       .bounds = {{1, 1'000'000}}},
+      {.name = "--sandbox",
+       .target = &flags.sandbox,
+       .help = "once started, a filter refuses all system calls that a running server does not "
+               "make; to start a program or a process ends it"},
+      {.name = "--core-dumps",
+       .target = &flags.core_dumps,
+       .help = "a crash may write a core file",
+       .more = "It holds the keys, so without the flag none is written and no other process of the "
+               "user may look into the memory"},
+  };
+}
+
+}  // namespace
+
+void add_serve_flags(Command& command, ServeFlags& flags) {
+  command.add("What is sold", sale_flags(flags));
+  command.add("Buyers", buyer_flags(flags));
+  command.add("Operators", operator_flags(flags));
+  command.add("Limits", limit_flags(flags));
+  command.add("Where units and orders are kept", store_flags(flags));
+  command.add("The process", process_flags(flags));
+}
+
+}  // namespace stampede::cmd

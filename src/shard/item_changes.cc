@@ -276,7 +276,7 @@ void ItemChanges::turn(Moment now) {
   for (Change& change : changes_) {
     advance(change, now);
     // Shards hear of changes in the order of their records, and of items in the order of their ids.
-    if (change.terms && change.step != Step::done) is_telling_blocked_ = true;
+    if (change.terms && change.step < Step::known) is_telling_blocked_ = true;
   }
   std::erase_if(changes_, [](const Change& change) { return change.step == Step::done; });
 }
@@ -342,7 +342,8 @@ void ItemChanges::advance(Change& change, Moment now) {
     else
       finish(change);
   }
-  if (change.step == Step::tell && tell_shards(change)) finish(change);
+  if (change.step == Step::tell && tell_shards(change)) change.step = Step::known;
+  if (change.step == Step::known && have_shards_taken_terms()) finish(change);
 }
 
 bool ItemChanges::send_withdrawal(Change& change) {
@@ -396,6 +397,12 @@ bool ItemChanges::tell_shards(Change& change) {
   process_.ring(told & ~uint64_t{1});
   if (change.untold != 0) wants_turn_ = true;
   return change.untold == 0;
+}
+
+// These and all that were told meanwhile. A shard that takes some wakes this one.
+bool ItemChanges::have_shards_taken_terms() const {
+  return std::ranges::all_of(
+      process_.terms, [](const auto& lane) { return lane->room() == bounds::control_slots; });
 }
 
 void ItemChanges::finish(Change& change) {

@@ -5,14 +5,14 @@
 // success only when the change has taken effect; so a change goes through steps, a turn or more
 // each:
 //
-//   new item     record ─▶ durable ─▶ ledger supplied ─▶ ledger has taken it ─▶ shards told ─▶ 201
-//   new terms    record ─▶ durable ─▶ shards told ─▶ 200
+//   new item     record ─▶ durable ─▶ ledger supplied ─▶ ledger has taken it ─▶ shards told ─▶ shards know ─▶ 201
+//   new terms    record ─▶ durable ─▶ shards told ─▶ shards know ─▶ 200
 //   more stock   record ─▶ durable ─▶ ledger supplied ─▶ 200
 //   less stock   ledger has taken the units off sale ─▶ record ─▶ durable ─▶ 200
 //
 // With a ledger that other nodes share, how many units there are is decided there and once for all nodes:
 //
-//   new item     ledger knows it ─▶ record ─▶ durable ─▶ shards told ─▶ 201
+//   new item     ledger knows it ─▶ record ─▶ durable ─▶ shards told ─▶ shards know ─▶ 201
 //   stock        ledger has added or taken the units ─▶ record ─▶ durable ─▶ 200
 //
 // The order is what keeps the promise. A shard that heard of a new item before its ledger has the
@@ -66,6 +66,7 @@ class ItemChanges {
     supply,     // when the lane to the ledger has room: more units
     supplied,   // the ledger has taken them
     tell,       // when the lanes to the shards have room: the terms
+    known,      // every shard has taken them
     done,
   };
   struct Change {
@@ -105,6 +106,7 @@ class ItemChanges {
   bool send_withdrawal(Change& change);
   bool send_supply(Change& change);
   bool tell_shards(Change& change);
+  bool have_shards_taken_terms() const;
   void after_sync(Change& change);
   void finish(Change& change);
 

@@ -172,10 +172,12 @@ int64_t Shard::sleep_ns() {
 
 void Shard::take_inbox() {
   mailbox_.take_answers([&](const OrderAnswer& answer) { api_.complete(answer); });
-  process_.terms[settings_.shard]->take(bounds::control_slots, [&](const stock::ItemTerms& terms) {
+  const auto take_terms = [&](const stock::ItemTerms& terms) {
     catalog_.upsert(terms);
     desk_.on_new_terms(terms.id);
-  });
+  };
+  if (process_.terms[settings_.shard]->take(bounds::control_slots, take_terms) > 0)
+    process_.ring(1);  // an operator's answer may wait for it
   mailbox_.take_requests([&](const OrderRequest& request) { desk_.handle(request, now_); });
   mailbox_.send_waiting_notices();
 }

@@ -82,7 +82,9 @@ Status PostgresRegistry::connect() {
   connection_.reset();
   Result<Connection> connection = Connection::open(url_, options_);
   if (!connection) return connection.error();
-  if (Status schema = postgres::ensure_schema(*connection); !schema) return schema;
+  const Status schema = options_.is_writer ? postgres::ensure_schema(*connection)
+                                           : postgres::check_schema(*connection);
+  if (!schema) return schema;
   connection_.emplace(std::move(*connection));
   return Ok{};
 }

@@ -35,7 +35,7 @@ bool has_next_generation(const std::string& dir, const orderlog::Manifest& manif
 // ---- open
 
 MayEnd Data::lock() {
-  if (use_ == Use::reading) return std::nullopt;
+  if (use_ == Use::reading || use_ == Use::looking) return std::nullopt;
   orderlog::LockAttempt attempt = orderlog::lock_directory(dir_);
   if (!attempt.lock)
     return ending(attempt.is_in_use   ? kExitDirInUse
@@ -47,7 +47,7 @@ MayEnd Data::lock() {
 }
 
 MayEnd Data::open_to_serve(const FreshData& fresh, Findings& findings) {
-  CHECK(use_ == Use::serving);
+  CHECK(use_ == Use::serving || use_ == Use::looking);
   if (MayEnd end = lock()) return end;
   const Result<std::optional<orderlog::Manifest>> manifest = orderlog::read_manifest(dir_);
   if (!manifest && manifest.error().is_damage) {
@@ -94,7 +94,7 @@ MayEnd Data::look_at_streams(Findings& findings) const {
 }
 
 MayEnd Data::open() {
-  CHECK(use_ != Use::serving);
+  CHECK(use_ == Use::offline || use_ == Use::reading);
   std::error_code absent;
   // Before locking, which would make the directory.
   if (!std::filesystem::exists(dir_, absent))

@@ -4,6 +4,7 @@
 //   serving      yes    is begun      no                  serve
 //   offline      yes    no            yes                 drain, ledger reclaim
 //   reading      no     no            yes                 audit, log; also beside its running server
+//   looking      no     in memory     no                  serve --check; also beside its running server
 //
 // Opening and restoring only read, whatever it is opened for: a start judges what it finds before it writes (start.h).
 // Then begin() writes the manifest, and repair() makes the ends of the logs true on the disk.
@@ -34,12 +35,12 @@ struct FreshData {
 
 class Data {
  public:
-  enum class Use : uint8_t { serving, offline, reading };
+  enum class Use : uint8_t { serving, offline, reading, looking };
 
   Data(std::string dir, Use use, Machine& machine = system_machine())
       : dir_(std::move(dir)), use_(use), machine_(machine), boot_id_(machine.boot_id()) {}
 
-  // Takes the lock and reads the manifest. For serving, what is wrong with them is in `findings` and not an Ending; a
+  // Takes the lock and reads the manifest. For serving, and for looking, what is wrong with them is in `findings` and not an Ending; a
   // fresh directory gets its manifest in memory. An Ending: the directory is in use or cannot be read.
   [[nodiscard]] MayEnd open_to_serve(const FreshData& fresh, Findings& findings);
   // For commands. An Ending also when there is no order log, or its manifest is damaged.
@@ -75,6 +76,7 @@ class Data {
   // The streams of `next`, which are on the disk, are valid from here on; the old ones are forgotten.
   [[nodiscard]] Status switch_to(const orderlog::Manifest& next);
 
+  [[nodiscard]] Use use() const { return use_; }
   [[nodiscard]] const std::string& dir() const { return dir_; }
   [[nodiscard]] const orderlog::Manifest& manifest() const { return manifest_; }
   [[nodiscard]] BootId boot_id() const { return boot_id_; }

@@ -15,11 +15,11 @@ constexpr std::chrono::microseconds kStartPause{200};
 
 }  // namespace
 
-Node::Node(NodeSettings settings, Machine& machine)
+Node::Node(NodeSettings settings, Machine& machine, Data::Use use)
     : settings_(std::move(settings)),
       machine_(machine),
       clock_(machine.clock()),
-      data_(settings_.data_dir, Data::Use::serving, machine),
+      data_(settings_.data_dir, use, machine),
       join_(make_registry()),
       descriptors_(settings_.connections_max, net::operator_connections) {}
 

@@ -39,11 +39,16 @@ namespace stampede::node {
 class Node {
  public:
   // The machine outlives the node.
-  explicit Node(NodeSettings settings, Machine& machine = system_machine());
+  explicit Node(NodeSettings settings, Machine& machine = system_machine(),
+                Data::Use use = Data::Use::serving);
   ~Node();
 
   // Everything up to the moment before the first request is taken.
   [[nodiscard]] MayEnd open();
+  // Of a node that was made for looking: whether open() would succeed, as far as that can be seen while nothing is changed. No
+  // lock is taken, no listener opened, and the shared ledger is not asked. A database that is away is an Ending here; a start
+  // goes on without it.
+  [[nodiscard]] MayEnd check();
   // Starts all threads; returns when new items are durable and the listeners answer. `is_asked_to_stop` is asked meanwhile:
   // with a full disk that may take long, and a stop must not wait for it.
   void start(const std::function<bool()>& is_asked_to_stop);
@@ -108,6 +113,7 @@ class Node {
   MayEnd write_verdict(const Verdict& verdict);
   MayEnd change_shard_count();
   MayEnd plan_items();
+  MayEnd merge_items();
   MayEnd name_products();
   MayEnd look_at_terms();
   MayEnd open_listeners();
@@ -119,6 +125,7 @@ class Node {
   MayEnd drain_before_change();
   void note_recovery(double seconds);
   std::unique_ptr<cluster::Registry> make_registry() const;
+  bool is_looking() const { return data_.use() == Data::Use::looking; }
   std::unique_ptr<Ledgers> make_ledgers();
   MayEnd make_shard(uint32_t index, uint64_t sequence_max);
   shard::ShardSettings settings_of(uint32_t index, uint32_t group_count) const;

@@ -4,6 +4,7 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "cluster/postgres_registry.h"
 #include "node/node.h"
 #include "node/products.h"
 #include "node/reshard.h"
@@ -40,6 +41,20 @@ MayEnd Node::open() {
     if (MayEnd end = go_on_after_loss()) return end;
   if (MayEnd end = make_helpers()) return end;
   return make_shards();
+}
+
+MayEnd Node::check() {
+  if (settings_.database.kind != drain::DatabaseUrl::Kind::none)
+    if (const auto positions = machine_.look_at_positions(settings_.database); !positions)
+      return ending(kExitFailure, "--db: " + positions.error().message);
+  Findings findings;
+  if (MayEnd end = look(findings)) return end;
+  const Verdict verdict = judge(findings.evidence);
+  if (verdict.course == Course::refuse) return findings.ending_of(verdict);
+  for (const std::string& line : findings.lost) notices_.note("lost: %s", line.c_str());
+  if (Status disk = orderlog::check_directory(data_.dir(), settings_.durability); !disk)
+    return ending(disk.error());
+  return merge_items();
 }
 
 // ---- look
@@ -161,25 +176,32 @@ MayEnd Node::drain_before_change() {
 std::unique_ptr<cluster::Registry> Node::make_registry() const {
   const bool is_shared = settings_.database.kind == drain::DatabaseUrl::Kind::postgres;
   if (!settings_.redis || !is_shared) return nullptr;
+  if (is_looking())
+    return std::make_unique<cluster::PostgresRegistry>(settings_.database.url,
+                                                       postgres::Options{.is_writer = false});
   return machine_.make_registry(settings_.database);
 }
 
 MayEnd Node::plan_items() {
+  if (MayEnd end = merge_items()) return end;
+  name_items(data_, item_names_);
+  for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
+  return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+}
+
+MayEnd Node::merge_items() {
   if (MayEnd end = name_products()) return end;
   Result<ItemPlan> plan = merge_catalog(data_.items(), catalog_, notices_);
   if (!plan) return ending(plan.error(), kExitUsage);
   items_ = std::move(*plan);
-  if (MayEnd end = look_at_terms()) return end;
-  name_items(data_, item_names_);
-  for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
-  return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+  return look_at_terms();
 }
 
 MayEnd Node::name_products() {
   std::span<const door::Key> keys;
   if (settings_.keys) keys = settings_.keys->codes;
   ProductCodes codes = codes_of(data_.items());
-  if (!join_.is_solo())
+  if (!join_.is_solo() && !is_looking())
     if (Status asked = add_shared_codes(settings_.catalog, keys, join_.registry(), codes); !asked)
       return ending(kExitFailure, "new products need the database that the nodes share: " +
                                       asked.error().message);

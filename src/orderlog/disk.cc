@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 #include "orderlog/files.h"
 #include "orderlog/thread_disk.h"
@@ -91,13 +92,27 @@ std::string describe(const DiskPlan& plan, const std::string& why_no_uring) {
   return text;
 }
 
+Status refuse_memory(const std::string& directory, Durability durability) {
+  if (durability != Durability::fsync || !forgets_at_power_loss(directory)) return Ok{};
+  return Error{directory +
+               " is in memory (tmpfs), where nothing survives a power cut: put --data on a disk, "
+               "or say --durability os"};
+}
+
 }  // namespace
 
+Status check_directory(const std::string& directory, Durability durability) {
+  std::filesystem::path there = std::filesystem::absolute(directory);
+  std::error_code absent;
+  while (!std::filesystem::exists(there, absent) && there.has_relative_path())
+    there = there.parent_path();
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    return errno_error("write a file in " + there.string(), errno);
+  return refuse_memory(there, durability);
+}
+
 Result<DiskPlan> plan_disk(const std::string& directory, Durability durability) {
-  if (durability == Durability::fsync && forgets_at_power_loss(directory))
-    return Error{directory +
-                 " is in memory (tmpfs), where nothing survives a power cut: put --data on a disk, "
-                 "or say --durability os"};
+  if (Status lasting = refuse_memory(directory, durability); !lasting) return lasting.error();
   const ScratchFile scratch(directory);
   if (scratch.error() != 0) return errno_error("write a file in " + directory, scratch.error());
 

@@ -60,6 +60,9 @@ struct DiskPlan {
 // promise can be kept there (a tmpfs with Durability::fsync) and what to do.
 [[nodiscard]] Result<DiskPlan> plan_disk(const std::string& directory, Durability durability);
 
+// What can be said of it without a write: it lies on a disk, and it may be written, or where it is to be made.
+[[nodiscard]] Status check_directory(const std::string& directory, Durability durability);
+
 // One for each stream.
 [[nodiscard]] Result<std::unique_ptr<Disk>> make_disk(const DiskPlan& plan);
 

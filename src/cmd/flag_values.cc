@@ -83,12 +83,16 @@ struct Setter {
 };
 
 struct Writer {
-  std::string operator()(const bool*) const { return ""; }
+  std::string operator()(const bool* target) const { return *target ? "yes" : "no"; }
   std::string operator()(const std::string* target) const { return *target; }
-  std::string operator()(const std::vector<std::string>*) const { return ""; }
+  std::string operator()(const std::vector<std::string>* target) const {
+    std::string text;
+    for (const std::string& value : *target) text += (text.empty() ? "" : ", ") + value;
+    return text;
+  }
   template <typename Number>
-  std::string operator()(const std::optional<Number>*) const {
-    return "";
+  std::string operator()(const std::optional<Number>* target) const {
+    return *target ? bound_text(static_cast<double>(**target)) : "";
   }
   template <typename Number>
   std::string operator()(const Number* target) const {
@@ -112,8 +116,21 @@ Status set(const Flag& flag, const std::string& value) {
   return std::visit(Setter{flag, value}, flag.target);
 }
 
+void clear(const Flag& flag) {
+  if (auto* const* target = std::get_if<std::vector<std::string>*>(&flag.target))
+    (*target)->clear();
+}
+
 std::string value_text(const Flag& flag) {
   return std::visit(Writer(), flag.target);
+}
+
+std::string default_text(const Flag& flag) {
+  if (!flag.absent.empty()) return flag.absent;
+  if (!flag.takes_value()) return "";
+  const std::string value = value_text(flag);
+  const bool is_number = !value.empty() && value.find_first_not_of("0123456789.,") == value.npos;
+  return value.empty() || is_number ? value : '`' + value + '`';
 }
 
 std::string bounds_text(const Flag& flag) {

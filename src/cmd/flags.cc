@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <set>
 
 #include "base/check.h"
+#include "cmd/config_file.h"
+#include "cmd/nearest.h"
 
 namespace stampede::cmd {
 namespace {
@@ -15,23 +18,32 @@ class Parser {
  public:
   explicit Parser(Command& command) { declare(command, app_); }
 
-  // An exit code: help was printed, or what is wrong.
-  std::optional<int> parse(Arguments arguments) {
-    // CLI11 takes its arguments from the back of a vector.
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  // `--help` is no error: asks_for_help() says that it was given.
+  Status parse(const std::vector<std::string>& arguments) {
     try {
-      app_.parse(std::move(reversed));
+      // CLI11 takes its arguments from the back of a vector.
+      app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::CallForHelp&) {
-      std::fputs(help_text(chosen()).c_str(), stdout);
-      return kExitOk;
+      asks_for_help_ = true;
+      return Ok{};
     } catch (const CLI::ArgumentMismatch& problem) {
       const std::string name = problem.what();
-      return refuse(name.substr(0, name.find(':')) + ": expected one value");
+      return Error{name.substr(0, name.find(':')) + ": expected one value"};
     } catch (const CLI::ParseError& problem) {
-      return refuse(problem.what());
+      std::string line = problem.what();
+      std::replace(line.begin(), line.end(), '\n', ' ');
+      return Error{line};
     }
-    if (const Status taken = take(); !taken) return refuse(taken.error().message);
-    return std::nullopt;
+    return take();
+  }
+
+  [[nodiscard]] bool asks_for_help() const { return asks_for_help_; }
+
+  // How many names of subcommands the arguments begin with.
+  [[nodiscard]] std::ptrdiff_t depth() {
+    std::ptrdiff_t depth = 0;
+    for (const CLI::App* app = innermost(); app != &app_; app = app->get_parent()) ++depth;
+    return depth;
   }
 
   // The command that was asked for: the innermost.
@@ -43,6 +55,7 @@ class Parser {
     app.allow_extras();  // complaints about them are ours
     for (const Section& section : command.sections)
       for (const Flag& flag : section.flags) options_[&flag] = declare(flag, app);
+    if (!command.subcommands.empty()) app.require_subcommand(0, 1);  // further names are arguments
     for (Command& subcommand : command.subcommands)
       declare(subcommand, *app.add_subcommand(std::string(subcommand.last_name())));
   }
@@ -51,7 +64,8 @@ class Parser {
     if (!flag.takes_value()) return app.add_flag(flag.name);
     CLI::Option* const option = app.add_option(flag.name);
     if (flag.is_repeatable())
-      option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+      option->expected(1, CLI::detail::expected_max_vector_size)
+          ->allow_extra_args(flag.is_positional());
     return option;
   }
 
@@ -61,17 +75,11 @@ class Parser {
     return app;
   }
 
-  int refuse(std::string line) {
-    std::replace(line.begin(), line.end(), '\n', ' ');
-    const char* const name = chosen().name.c_str();
-    std::fprintf(stderr, "%s: %s (see %s --help)\n", name, line.c_str(), name);
-    return kExitUsage;
-  }
-
-  // The values into the targets.
+  // The values into the targets: first those of the file, then those of the command line, which win.
   Status take() {
-    const Command& command = chosen();
+    Command& command = chosen();
     if (Status known = refuse_extras(command); !known) return known;
+    if (Status configured = take_config(command); !configured) return configured;
     for (const Section& section : command.sections)
       for (const Flag& flag : section.flags)
         if (Status taken = take(flag); !taken)
@@ -84,21 +92,70 @@ class Parser {
     if (option.count() == 0) return flag.is_required ? Status(Error{"is required"}) : Ok{};
     for (const std::string& excluded : flag.excludes)
       if (innermost()->count(excluded) > 0) return Error{"excludes " + excluded};
+    clear(flag);
     for (const std::string& value : option.results())
       if (Status put = set(flag, value); !put) return put;
     return Ok{};
   }
 
-  Status refuse_extras(const Command& command) {
-    const std::vector<std::string> extras = app_.remaining(true);
-    const bool lacks_subcommand = !command.subcommands.empty();
-    if (lacks_subcommand && extras.empty()) return Error{"expected a subcommand"};
-    if (extras.empty()) return Ok{};
-    if (extras.front().starts_with('-')) return Error{"unknown flag " + extras.front()};
-    return Error{(lacks_subcommand ? "unknown subcommand '" : "unexpected argument '") +
-                 extras.front() + "'"};
+  Status take_config(Command& command) {
+    if (command.config == nullptr || innermost()->count("--config") == 0) return Ok{};
+    const std::string path = innermost()->get_option("--config")->results().front();
+    const Result<std::vector<ConfigLine>> lines = read_config(path);
+    if (!lines) return lines.error();
+    std::set<std::string> given;
+    for (const ConfigLine& line : *lines) {
+      const bool is_first = given.insert(line.key).second;
+      if (Status taken = take(line, is_first, command); !taken)
+        return Error{line.place + ": " + line.key + ": " + taken.error().message};
+    }
+    return Ok{};
   }
 
+  Status take(const ConfigLine& line, bool is_first, Command& command) {
+    const std::string name = "--" + line.key;
+    std::vector<std::string> keys;
+    const Flag* found = nullptr;
+    for (const Section& section : command.sections) {
+      for (const Flag& flag : section.flags) {
+        if (!flag.is_line_only) keys.push_back(flag.name.substr(2));
+        if (flag.name == name) found = &flag;
+      }
+    }
+    if (found == nullptr)
+      return Error{"expected the name of a flag" + did_you_mean(line.key, keys)};
+    if (found->is_line_only) return Error{"expected on the command line alone"};
+    if (!is_first && !found->is_repeatable()) return Error{"expected once"};
+    if (innermost()->count(name) == 0)
+      command.config->places.try_emplace(name, line.place + ": " + line.key);
+    return set(*found, line.value);
+  }
+
+  Status refuse_extras(const Command& command) {
+    const std::vector<std::string> extras = app_.remaining(true);
+    std::vector<std::string> names;
+    for (const Command& subcommand : command.subcommands)
+      names.emplace_back(subcommand.last_name());
+    if (!names.empty() && extras.empty()) return Error{"expected a subcommand: " + listed(names)};
+    if (extras.empty()) return Ok{};
+    const std::string& extra = extras.front();
+    if (extra.starts_with('-')) {
+      for (const Section& section : command.sections)
+        for (const Flag& flag : section.flags) names.push_back(flag.name);
+      const std::string name = extra.substr(0, extra.find('='));
+      return Error{"unknown flag " + name + did_you_mean(name, names)};
+    }
+    if (command.subcommands.empty()) return Error{"unexpected argument '" + extra + "'"};
+    return Error{"unknown subcommand '" + extra + "'" + did_you_mean(extra, names)};
+  }
+
+  static std::string listed(const std::vector<std::string>& names) {
+    std::string list;
+    for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+    return list;
+  }
+
+  bool asks_for_help_ = false;
   CLI::App app_;
   std::map<const CLI::App*, Command*> commands_;
   std::map<const Flag*, CLI::Option*> options_;
@@ -106,10 +163,33 @@ class Parser {
 
 }  // namespace
 
+std::string ConfigFile::placed(const std::string& message) const {
+  const size_t end = message.find_first_of(": ");
+  const auto place = places.find(message.substr(0, end));
+  return place == places.end() ? message : place->second + message.substr(end);
+}
+
 int execute(Command& command, Arguments arguments) {
   Parser parser(command);
-  if (const std::optional<int> exit_code = parser.parse(arguments)) return *exit_code;
-  return parser.chosen().run();
+  const std::vector<std::string> texts(arguments.begin(), arguments.end());
+  const Status parsed = parser.parse(texts);
+  Command& chosen = parser.chosen();
+  if (!parsed) {
+    std::fprintf(stderr, "%s: %s (see %s --help)\n", chosen.name.c_str(),
+                 parsed.error().message.c_str(), chosen.name.c_str());
+    return kExitUsage;
+  }
+  if (parser.asks_for_help()) {
+    std::fputs(help_text(chosen).c_str(), stdout);
+    return kExitOk;
+  }
+  if (chosen.config != nullptr)
+    chosen.config->arguments.assign(texts.begin() + parser.depth(), texts.end());
+  return chosen.run();
+}
+
+Status read_flags(Command& command, const std::vector<std::string>& arguments) {
+  return Parser(command).parse(arguments);
 }
 
 std::string flag_library_version() {

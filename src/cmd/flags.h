@@ -1,6 +1,6 @@
 // What a subcommand takes, as a table: its flags with unit, bounds, default and words. Whatever is said about flags is made
-// from it: what is read from the command line, `--help`, and the one line on stderr, with exit 2, that names a flag and what was
-// expected. A command fills in the table and never sees the library that splits a command line (flags.cc alone does).
+// from it: what is read from the command line and from a configuration file, the one line on stderr, with exit 2, that names a
+// flag and what was expected, `--help`, the manual (manual.h), completions (completion.cc). A command fills in the table and never sees the library that splits a command line (flags.cc alone does).
 //
 //   Command drain() {
 //     const auto flags = std::make_shared<Flags>();
@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,8 @@ struct Flag {
   std::string absent = {};  // what it means to leave the flag out, where that is no value
   bool is_required = false;
   std::vector<std::string> excludes = {};  // names of flags that cannot stand beside it
+  bool is_live = false;                    // a reload takes up another value
+  bool is_line_only = false;               // not in a configuration file
   // What is wrong with a value: `expected …`; empty when nothing is.
   std::string (*refuse)(const std::string&) = nullptr;
 
@@ -61,13 +64,37 @@ struct Section {
   std::vector<Flag> flags;
 };
 
+// A line that shows what a command is for.
+struct Example {
+  std::string line, what;
+};
+
+struct ExitMeaning {
+  int code;
+  std::string means;
+};
+
+// Flags from a file, for a command that has `--config`.
+struct ConfigFile {
+  std::string path;                    // the flag's target; empty: there is none
+  std::vector<std::string> arguments;  // the command line, for reading both again
+  // Of flags that the file decides: where they stand and as what, `FILE:LINE: listen` of `--listen`.
+  std::map<std::string, std::string> places;
+
+  // A message that begins with such a flag begins with its place instead.
+  [[nodiscard]] std::string placed(const std::string& message) const;
+};
+
 struct Command {
   std::string name;        // `stampede log inspect`
   std::string summary;     // a line of the list that the command stands in
   std::string about = {};  // a sentence or two for its own help; empty: the summary
   std::vector<Section> sections = {};
   std::vector<Command> subcommands = {};  // when there are any, one is expected
-  std::function<int()> run = {};          // with all targets set; returns the exit code
+  std::vector<Example> examples = {};
+  std::vector<ExitMeaning> exits = {};  // without 0 and 2, when nothing is special about them
+  ConfigFile* config = nullptr;
+  std::function<int()> run = {};  // with all targets set; returns the exit code
 
   void add(std::string title, std::vector<Flag> flags) {
     sections.push_back({std::move(title), std::move(flags)});
@@ -82,13 +109,23 @@ struct Command {
 // that says what is wrong.
 int execute(Command& command, Arguments arguments);
 
+// The same without running it, for looking at the flags again. An error is what is wrong with them.
+[[nodiscard]] Status read_flags(Command& command, const std::vector<std::string>& arguments);
+
 // Puts a value into the flag's target, with the targets of a repeatable one behind what is there. The error says what was
 // expected, not of which flag.
 [[nodiscard]] Status set(const Flag& flag, const std::string& value);
-// What the target holds now, as it would be given; empty when it holds nothing.
+// Makes the target of a repeatable flag empty.
+void clear(const Flag& flag);
+// What the target holds now, for people; empty when it holds nothing.
 [[nodiscard]] std::string value_text(const Flag& flag);
 // `1 to 64`; empty without bounds.
 [[nodiscard]] std::string bounds_text(const Flag& flag);
+
+// Words without the marks of Markdown: `[words](link)` are words; code stays in its quotes.
+[[nodiscard]] std::string plain(std::string text);
+// Default, as it is documented: `256`, `` `./stampede-data` ``; empty when there is none.
+[[nodiscard]] std::string default_text(const Flag& flag);
 
 // What `--help` prints.
 [[nodiscard]] std::string help_text(const Command& command);

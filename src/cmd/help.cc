@@ -37,25 +37,13 @@ std::string wrapped(std::string_view text, size_t indent, size_t used) {
   return lines + '\n';
 }
 
-// Without the marks of Markdown: `[words](link)` are words; code stays in its quotes.
-std::string plain(std::string text) {
-  for (size_t at = 0; (at = text.find("](", at)) != text.npos;) {
-    const size_t open = text.rfind('[', at), close = text.find(')', at);
-    if (open == text.npos || close == text.npos) break;
-    text.erase(at, close + 1 - at).erase(open, 1);
-  }
-  return text;
-}
-
 std::string words_of(const Flag& flag) {
   std::string words = plain(flag.help);
   if (const std::string bounds = bounds_text(flag); !bounds.empty()) words += "; " + bounds;
   if (flag.is_repeatable()) words += "; may be repeated";
-  const std::string value = value_text(flag);
+  const std::string value = default_text(flag);
   if (flag.is_required)
     words += " (required)";
-  else if (!flag.absent.empty())
-    words += " (default: " + flag.absent + ")";
   else if (!value.empty())
     words += " (default: " + value + ")";
   return words;
@@ -71,6 +59,10 @@ std::string row(const std::string& left, std::string_view words) {
   return line + wrapped(words, kTextColumn, kTextColumn);
 }
 
+std::string aligned(const std::string& text, size_t columns) {
+  return std::string(columns - std::min(columns, text.size()), ' ') + text;
+}
+
 std::string usage_of(const Command& command) {
   std::string usage = "usage: " + command.name;
   if (!command.subcommands.empty()) return usage + " SUBCOMMAND [flags]\n";
@@ -82,6 +74,15 @@ std::string usage_of(const Command& command) {
 }
 
 }  // namespace
+
+std::string plain(std::string text) {
+  for (size_t at = 0; (at = text.find("](", at)) != text.npos;) {
+    const size_t open = text.rfind('[', at), close = text.find(')', at);
+    if (open == text.npos || close == text.npos) break;
+    text.erase(at, close + 1 - at).erase(open, 1);
+  }
+  return text;
+}
 
 std::string help_text(const Command& command) {
   std::string text = usage_of(command) + '\n';
@@ -95,7 +96,14 @@ std::string help_text(const Command& command) {
       text += row(flag.unit.empty() ? flag.name : flag.name + ' ' + flag.unit, words_of(flag));
   }
   if (command.sections.empty()) text += '\n';
-  return text + row("--help", "print this");
+  text += row("--help", "print this");
+  if (!command.examples.empty()) text += "\nExamples\n";
+  for (const Example& example : command.examples)
+    text += "  " + wrapped("# " + example.what, 2, 2) + "  " + example.line + '\n';
+  if (!command.exits.empty()) text += "\nExit codes\n";
+  for (const ExitMeaning& exit : command.exits)
+    text += "  " + aligned(std::to_string(exit.code), 3) + ' ' + wrapped(exit.means, 6, 6);
+  return text;
 }
 
 }  // namespace stampede::cmd

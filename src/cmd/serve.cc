@@ -15,6 +15,7 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
+#include "cluster/redis_client.h"
 #include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "cmd/inputs.h"
@@ -389,16 +390,38 @@ void watch_over(node::Node& node, const sigset_t& signals, const InputPaths& inp
   }
 }
 
-int run(const ServeFlags& flags) {
-  const sigset_t signals = take_signals();
-  if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
+Result<node::NodeSettings> complete_settings_of(const ServeFlags& flags) {
   Result<node::NodeSettings> settings = settings_of(flags);
-  if (!settings) return usage_error("serve", settings.error().message);
+  if (!settings) return settings;
   const Result<uint32_t> connections =
       connections_within(raise_descriptor_limit(), settings->shard_count,
                          settings->redis.has_value(), flags.connections);
-  if (!connections) return usage_error("serve", connections.error().message);
+  if (!connections) return connections.error();
   settings->connections_max = *connections;
+  return settings;
+}
+
+// `serve --check`: what a start would say, by looking alone.
+int check(const node::NodeSettings& settings) {
+  node::Node node(settings, node::system_machine(), node::Data::Use::looking);
+  if (const node::MayEnd ending = node.check())
+    return end_with("serve", ending->exit_code, ending->message);
+  if (settings.redis) {
+    cluster::RedisClient redis(*settings.redis, settings.ledger_timeout_ms);
+    if (Status reached = redis.connect(); !reached)
+      return end_with("serve", kExitFailure, "--ledger: " + reached.error().message);
+  }
+  for (const std::string& line : node.notices()) std::fprintf(stderr, "%s\n", line.c_str());
+  std::printf("ok\n");
+  return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
+}
+
+int run(const ServeFlags& flags) {
+  const sigset_t signals = flags.checks ? sigset_t{} : take_signals();
+  if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
+  const Result<node::NodeSettings> settings = complete_settings_of(flags);
+  if (!settings) return usage_error("serve", flags.config.placed(settings.error().message));
+  if (flags.checks) return check(*settings);
 
   node::Node node(*settings);
   if (const node::MayEnd ending = open(node)) {

@@ -5,6 +5,16 @@ namespace {
 
 std::vector<Flag> sale_flags(ServeFlags& flags) {
   return {
+      {.name = "--config",
+       .unit = "FILE",
+       .target = &flags.config.path,
+       .help = "[flags from a file](#a-configuration-file): lines `name = value`; those of the "
+               "command line win; read again on SIGHUP",
+       .is_line_only = true},
+      {.name = "--check",
+       .target = &flags.checks,
+       .help = "[say whether a start would succeed](#before-a-start), and change nothing",
+       .is_line_only = true},
       {.name = "--catalog",
        .unit = "FILE",
        .target = &flags.catalog,
@@ -32,7 +42,8 @@ std::vector<Flag> buyer_flags(ServeFlags& flags) {
        .help = "most connections in all, beside 16 of operators; 0: as many as the limit of "
                "descriptors (`ulimit -n`) leaves",
        .more = "For one more, the longest idle one is closed",
-       .bounds = {{0, bounds::shard_count_max * bounds::connections_max}}},
+       .bounds = {{0, bounds::shard_count_max * bounds::connections_max}},
+       .is_live = true},
       {.name = "--auth",
        .unit = "ticket|header",
        .target = &flags.auth,
@@ -51,7 +62,8 @@ std::vector<Flag> buyer_flags(ServeFlags& flags) {
       {.name = "--allow-origin",
        .unit = "ORIGIN",
        .target = &flags.origins,
-       .help = "pages of this origin, such as `https://shop.example`, may call the public API from "
+       .help = "pages of this origin, such as `https://shop.example`, may call the public API "
+               "from "
                "a browser; `*`: all pages",
        .more = "Without it no answer has a header for other origins. Behind the example gateway "
                "leave it out: nginx says it"},
@@ -96,33 +108,39 @@ std::vector<Flag> limit_flags(ServeFlags& flags) {
        .help = "order requests of one user in a fixed window, such as `20/1s` (`ms`, `s`, `m`, "
                "`h`; up to 24 h); 0: no limit",
        .more = "Exact over all connections, keys and items ([what counts](API.md#limits)); a "
-               "restart begins new windows"},
+               "restart begins new windows",
+       .is_live = true},
       {.name = "--open-per-user",
        .unit = "N",
        .target = &flags.open_per_user,
        .help = "unpaid reservations of one user over all items, and growing "
                "[pauses](API.md#limits) for users who let them expire again and again; 0: no "
                "limit, no pause",
-       .bounds = {{0, bounds::open_per_user_max}}},
+       .bounds = {{0, bounds::open_per_user_max}},
+       .is_live = true},
       {.name = "--order-rate",
        .unit = "N|auto",
        .target = &flags.order_rate,
-       .help = "new reservations a second on this node, over all shards; `auto`: what the database "
+       .help = "new reservations a second on this node, over all shards; `auto`: what the "
+               "database "
                "takes, measured; 0: no limit",
        .more = "`auto` is half of the rows a second that the drainer gets into the database (each "
                "order is written twice), 5,000 until that is measured, what it was last while the "
-               "database is away, no limit with `--db none`"},
+               "database is away, no limit with `--db none`",
+       .is_live = true},
       {.name = "--rate-address",
        .unit = "N/T",
        .target = &flags.rate_address,
        .help = "most requests of one address (IPv6: of one /64) in a fixed window, such as "
-               "`100/1s`: [limits of addresses](#limits-of-addresses); 0: no limit"},
+               "`100/1s`: [limits of addresses](#limits-of-addresses); 0: no limit",
+       .is_live = true},
       {.name = "--connections-address",
        .unit = "N",
        .target = &flags.connections_address,
        .help = "most connections of one address; 0: no limit",
        .more = "0, and only 0, behind `--address-header`",
-       .bounds = {{0, 1'000'000}}},
+       .bounds = {{0, 1'000'000}},
+       .is_live = true},
       {.name = "--address-header",
        .unit = "NAME",
        .target = &flags.address_header,
@@ -184,7 +202,8 @@ std::vector<Flag> store_flags(ServeFlags& flags) {
        .unit = "N",
        .target = &flags.drain_lag_max,
        .help = "records of one shard that the database may be behind, then `overloaded`; 0: no "
-               "bound"},
+               "bound",
+       .is_live = true},
       {.name = "--segment-bytes",
        .unit = "BYTES",
        .target = &flags.segment_bytes,
@@ -215,7 +234,8 @@ std::vector<Flag> process_flags(ServeFlags& flags) {
        .unit = "UNITS",
        .target = &flags.lease_max,
        .help = "most units a shard leases ahead per item",
-       .bounds = {{1, 1'000'000}}},
+       .bounds = {{1, 1'000'000}},
+       .is_live = true},
       {.name = "--sandbox",
        .target = &flags.sandbox,
        .help = "once started, a filter refuses all system calls that a running server does not "
@@ -223,14 +243,41 @@ std::vector<Flag> process_flags(ServeFlags& flags) {
       {.name = "--core-dumps",
        .target = &flags.core_dumps,
        .help = "a crash may write a core file",
-       .more = "It holds the keys, so without the flag none is written and no other process of the "
+       .more = "It holds the keys, so without the flag none is written and no other process "
+               "of the "
                "user may look into the memory"},
   };
+}
+
+std::vector<Example> examples() {
+  return {
+      {"stampede serve --demo", "something to try: one item, 10,000 units"},
+      {"stampede serve --catalog sale.json --key-file keys.json", "buyers show signed tickets"},
+      {"stampede serve --config /etc/stampede/stampede.conf --check",
+       "would it start with this configuration?"},
+      {"stampede serve --node 3 --catalog sale.json --ledger redis://redis "
+       "--db postgres://db/sale",
+       "one of several nodes that sell one stock"},
+  };
+}
+
+std::vector<ExitMeaning> exits() {
+  return {{kExitOk, "it was stopped, and stopped cleanly; with --check: a start would succeed"},
+          {kExitFailure, "it could not go on: a port in use, a database away that is needed"},
+          {kExitUsage,
+           "a wrong flag, configuration, catalog or key file; a directory of another "
+           "node, machine or version"},
+          {kExitLogWrite, "a write to the order log failed: restart"},
+          {kExitDirInUse, "another process holds the data directory"},
+          {kExitLogDamaged, "the order log is damaged, or older than what the database knows"}};
 }
 
 }  // namespace
 
 void add_serve_flags(Command& command, ServeFlags& flags) {
+  command.config = &flags.config;
+  command.examples = examples();
+  command.exits = exits();
   command.add("What is sold", sale_flags(flags));
   command.add("Buyers", buyer_flags(flags));
   command.add("Operators", operator_flags(flags));

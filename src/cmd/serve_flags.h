@@ -13,6 +13,8 @@
 namespace stampede::cmd {
 
 struct ServeFlags {
+  ConfigFile config;
+  bool checks = false;  // and does not sell
   std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
                        admin = "127.0.0.1:8081";
   bool demo = false, trust_gateway = false, accept_loss = false, sandbox = false,

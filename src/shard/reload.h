@@ -9,10 +9,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "door/keys.h"
 #include "door/operators.h"
 #include "door/rules.h"
+#include "shard/levers.h"
 
 namespace stampede::shard {
 
@@ -27,6 +29,9 @@ struct Reload {
   SharedKeys keys;
   door::SharedOperators operators;
   std::function<void(door::Rules&)> change_rules;
+  std::function<void(Levers&)> change_levers;
+  std::vector<std::string>
+      needs_restart;  // flags of the configuration that have changed and are not taken up
 };
 
 class ReloadSlot {
@@ -45,6 +50,14 @@ class ReloadSlot {
     std::shared_ptr<const Reload> taken = std::move(delivered_);
     is_full_.store(false, std::memory_order_release);
     return taken;
+  }
+
+  // What came of them, since the start.
+  std::atomic<uint64_t> succeeded{0}, failed{0};
+  std::atomic<bool> has_failed{false};  // the last one
+  void count(bool is_success) {
+    (is_success ? succeeded : failed).fetch_add(1, std::memory_order_relaxed);
+    has_failed.store(!is_success, std::memory_order_relaxed);
   }
 
   // ---- the reader ----

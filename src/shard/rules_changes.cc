@@ -92,7 +92,6 @@ void RulesChanges::set_limits(const Operator& by, std::string_view body, Moment 
   if (!admit(by.place)) return;
   Change& change = begin(by);
   change.levers = *asked;
-  change.change = [door = asked->door](door::Rules& rules) { rules.limits = door; };
   change.answer = {.body = levers_json(*asked)};
   for (const std::string& words : packed("limits ", lever_changes(before, *asked)))
     record(change, words, now);
@@ -192,6 +191,7 @@ void RulesChanges::take_reload() {
       host_.complete(place, {.refusal = Verdict::shutting_down});
     return;
   }
+  process_.reload.count(taken->problem.empty());
   if (!taken->problem.empty()) {
     for (const ReplyTo place : change.places) host_.complete(place, not_reloaded(taken->problem));
     return;
@@ -203,12 +203,32 @@ void RulesChanges::take_reload() {
   if (taken->operators) process_.operators.store(taken->operators);
   door::Rules next = *process_.rules.load();
   if (taken->change_rules) taken->change_rules(next);
+  if (taken->change_levers) take_levers(taken->change_levers, next, change);
   change.rules_number = process_.publish_rules(std::move(next));
   change.is_published = true;
   change.answer.body = "{\"reloaded\":";
   append_quoted(taken->what, change.answer.body);
-  change.answer.body += '}';
+  change.answer.body += ",\"needs_restart\":[";
+  for (const std::string& flag : taken->needs_restart) {
+    if (&flag != taken->needs_restart.data()) change.answer.body += ',';
+    append_quoted(flag, change.answer.body);
+  }
+  change.answer.body += "]}";
   changes_.push_back(std::move(change));
+}
+
+// Levers are changed as one value: those of operators that are on their way to the disk get the same change.
+void RulesChanges::take_levers(const std::function<void(Levers&)>& change_levers, door::Rules& next,
+                               Change& change) {
+  const Levers before = levers();
+  Levers after = before;
+  change_levers(after);
+  for (Change& pending : changes_)
+    if (pending.levers && !pending.is_published) change_levers(*pending.levers);
+  next.limits = after.door;
+  process_.lease_max.store(after.lease_max, std::memory_order_relaxed);
+  process_.drain_lag_max.store(after.drain_lag_max, std::memory_order_relaxed);
+  for (const std::string& words : lever_changes(before, after)) change.what += ", " + words;
 }
 
 // ---- what is told ----
@@ -262,8 +282,9 @@ void RulesChanges::publish_durable() {
   door::Rules next = *process_.rules.load();
   for (const Change& change : changes_) {
     if (!is_due(change)) continue;
-    change.change(next);
+    if (change.change) change.change(next);
     if (!change.levers) continue;
+    next.limits = change.levers->door;
     process_.lease_max.store(change.levers->lease_max, std::memory_order_relaxed);
     process_.drain_lag_max.store(change.levers->drain_lag_max, std::memory_order_relaxed);
   }

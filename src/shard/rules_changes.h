@@ -68,6 +68,8 @@ class RulesChanges {
   bool is_in_blocked_network(const BlockSubject& subject) const;
   Levers newest_levers() const;
   void take_reload();
+  void take_levers(const std::function<void(Levers&)>& change_levers, door::Rules& next,
+                   Change& change);
   void publish_durable();
   void advance(Change& change, Moment now);
 

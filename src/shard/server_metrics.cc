@@ -297,6 +297,11 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   add_answers(text, process);
   add_limits(text, process);
   if (view.catalog != nullptr) add_refusals(text, process, *view.catalog);
+  text.family("reloads_total", "counter", "Times that the files were read again.");
+  text.sample(label("result", "ok"), process.reload.succeeded.load(std::memory_order_relaxed));
+  text.sample(label("result", "failed"), process.reload.failed.load(std::memory_order_relaxed));
+  text.gauge("last_reload_succeeded", "0 when the files were wrong the last time.",
+             uint64_t{!process.reload.has_failed.load(std::memory_order_relaxed)});
   text.gauge("order_rate_measured",
              "New reservations a second that the database takes; 0: there is none.",
              uint64_t{process.order_rates.measured()});

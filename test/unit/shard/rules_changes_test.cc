@@ -248,11 +248,26 @@ TEST_SUITE("shard/rules_changes") {
     CHECK(woken == 2);
     REQUIRE(rig.process.reload.deliver(first));
     rig.settle();
-    CHECK(rig.says(kPlace, R"({"reloaded":"keys from k.json"})"));
+    CHECK(rig.says(kPlace, R"({"reloaded":"keys from k.json","needs_restart":[]})"));
     CHECK(!rig.is_answered(kOther));
     REQUIRE(rig.process.reload.deliver(reload_of(rig)));
     rig.settle();
     CHECK(rig.is_answered(kOther));
+  }
+
+  TEST_CASE("levers that were read again change those of an operator that are on their way too") {
+    OperatorsRig rig;
+    rig.rules->set_limits(rig.by(1), R"({"open_per_user":3,"lease_max":9})", rig.now);
+    const auto made = std::make_shared<Reload>();
+    made->what = "configuration";
+    made->change_levers = [](Levers& levers) { levers.lease_max = 5; };
+    REQUIRE(rig.process.reload.deliver(made));
+    rig.turn();
+    CHECK(rig.rules->levers().lease_max == 5);
+    rig.settle();
+    CHECK(rig.rules->levers().lease_max == 5);
+    CHECK(rig.rules->levers().door.open_per_user == 3);
+    CHECK(rig.process.reload.succeeded == 1);
   }
 
   TEST_CASE("a reload that found something wrong changes nothing and says what") {

@@ -1,0 +1,162 @@
+#include "cmd/reload.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/diag.h"
+#include "cmd/inputs.h"
+#include "cmd/serve_settings.h"
+
+namespace stampede::cmd {
+namespace {
+
+using shard::Levers;
+
+// What the configuration file may change while the server runs: the levers.
+struct LiveFlag {
+  std::string_view name;
+  void (*copy)(const Levers& from, Levers& to);
+};
+
+constexpr LiveFlag kLiveFlags[] = {
+    {"--rate-user", [](const Levers& from, Levers& to) { to.door.user = from.door.user; }},
+    {"--open-per-user",
+     [](const Levers& from, Levers& to) { to.door.open_per_user = from.door.open_per_user; }},
+    {"--order-rate",
+     [](const Levers& from, Levers& to) { to.door.order_rate = from.door.order_rate; }},
+    {"--rate-address", [](const Levers& from, Levers& to) { to.door.address = from.door.address; }},
+    {"--connections-address",
+     [](const Levers& from, Levers& to) {
+       to.door.connections_address = from.door.connections_address;
+     }},
+    {"--connections",
+     [](const Levers& from, Levers& to) { to.door.connections = from.door.connections; }},
+    {"--lease-max", [](const Levers& from, Levers& to) { to.lease_max = from.lease_max; }},
+    {"--drain-lag-max",
+     [](const Levers& from, Levers& to) { to.drain_lag_max = from.drain_lag_max; }},
+};
+
+// Such as `, 2 users from members.txt`.
+std::string what_of(const door::Enrolments& enrolments) {
+  std::string what;
+  for (const auto& [file, users] : enrolments)
+    what += ", " + std::to_string(users->size()) + " users from " + file;
+  return what;
+}
+
+std::string listed(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return list;
+}
+
+// Names of the flags whose values differ, in the order of the table.
+std::vector<std::string> differences(ServeFlags before, ServeFlags after) {
+  Command old_table, new_table;
+  add_serve_flags(old_table, before);
+  add_serve_flags(new_table, after);
+  std::vector<std::string> names;
+  for (size_t section = 0; section < old_table.sections.size(); ++section) {
+    const std::vector<Flag>& flags = old_table.sections[section].flags;
+    for (size_t at = 0; at < flags.size(); ++at)
+      if (value_text(flags[at]) != value_text(new_table.sections[section].flags[at]))
+        names.push_back(flags[at].name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Status Reloader::read_inputs_again(shard::Reload& made) const {
+  Result<Inputs> inputs = read_inputs(flags_.inputs);
+  if (!inputs) return inputs.error();
+  const auto enrolments = node_.read_enrolments();
+  if (!enrolments) return Error{"enrolled: " + enrolments.error().message};
+  if (inputs->keys && !node_.lack_in(*inputs->keys).empty())
+    return Error{"--key-file: " + std::string(node_.lack_in(*inputs->keys))};
+  made.what = inputs->what + what_of(**enrolments);
+  made.keys = inputs->keys;
+  made.operators = inputs->operators;
+  made.change_rules = [blocked = inputs->blocked, lists = *enrolments](door::Rules& rules) {
+    rules.blocked.file = blocked;
+    rules.enrolments = lists;
+  };
+  return Ok{};
+}
+
+// A lever that stands in the file as it did stays what operators have said since.
+Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
+  if (flags_.config.path.empty()) return Ok{};
+  ServeFlags read;
+  Command command;
+  add_serve_flags(command, read);
+  if (Status again = read_flags(command, flags_.config.arguments); !again) return again;
+  read.config.arguments = flags_.config.arguments;
+  door::Rules rules;
+  if (Status limits = take_rules(read, rules); !limits)
+    return Error{read.config.placed(limits.error().message)};
+  const Levers levers{
+      .lease_max = read.lease_max, .drain_lag_max = read.drain_lag_max, .door = rules.limits};
+  made.what += ", configuration from " + flags_.config.path;
+  std::vector<const LiveFlag*> changed;
+  for (const std::string& name : differences(flags_, read)) {
+    const auto live = std::ranges::find(kLiveFlags, name, &LiveFlag::name);
+    if (live != std::end(kLiveFlags))
+      changed.push_back(live);
+    else
+      made.needs_restart.push_back(name);
+  }
+  for (const LiveFlag* flag : changed)
+    made.what += (flag == changed[0] ? ": " : " ") + std::string(flag->name);
+  made.change_levers = [levers, changed](Levers& now) {
+    for (const LiveFlag* flag : changed) flag->copy(levers, now);
+  };
+  // What needs a restart is told again by the next reload.
+  fresh.config = read.config;
+  fresh.rate_user = read.rate_user;
+  fresh.open_per_user = read.open_per_user;
+  fresh.order_rate = read.order_rate;
+  fresh.rate_address = read.rate_address;
+  fresh.connections_address = read.connections_address;
+  fresh.connections = read.connections;
+  fresh.lease_max = read.lease_max;
+  fresh.drain_lag_max = read.drain_lag_max;
+  return Ok{};
+}
+
+Status Reloader::read(shard::Reload& made, ServeFlags& fresh) const {
+  if (Status inputs = read_inputs_again(made); !inputs) return inputs;
+  if (Status config = read_config(made, fresh); !config) return config;
+  if (made.what.starts_with(", ")) made.what.erase(0, 2);
+  if (made.what.empty()) made.what = "nothing: no file was given";
+  return Ok{};
+}
+
+// A shard 0 that does not take it for a second is on its way out or waits for a disk; the operator may send the signal again.
+bool Reloader::deliver(const shard::Reload& made) {
+  const auto delivered = std::make_shared<const shard::Reload>(made);
+  bool is_delivered = node_.deliver(delivered);
+  for (int tries = 0; tries < 1000 && !is_delivered; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    is_delivered = node_.deliver(delivered);
+  }
+  return is_delivered;
+}
+
+void Reloader::reload() {
+  shard::Reload made{.asked = node_.reloads_asked()};
+  ServeFlags fresh = flags_;
+  if (Status done = read(made, fresh); !done) made.problem = done.error().message;
+  const bool is_delivered = deliver(made);
+  if (!made.problem.empty())
+    return diag::error("SIGHUP: %s; everything stays as it was", made.problem.c_str());
+  if (!is_delivered)
+    return diag::error("SIGHUP: the last reload is still under way; everything stays as it was");
+  flags_ = fresh;
+  const std::string restart =
+      made.needs_restart.empty() ? "" : "; needs a restart: " + listed(made.needs_restart);
+  diag::notice("SIGHUP: read again: %s%s", made.what.c_str(), restart.c_str());
+}
+
+}  // namespace stampede::cmd

@@ -1,0 +1,31 @@
+// What SIGHUP and `POST /admin/reload` read again: the configuration file, keys, operators' tokens, who is blocked, lists of users.
+// All of it is read and checked before one part counts.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cmd/serve_flags.h"
+#include "node/node.h"
+
+namespace stampede::cmd {
+
+class Reloader {
+ public:
+  // `flags`: by which the node was started. It outlives this.
+  Reloader(node::Node& node, const ServeFlags& flags) : node_(node), flags_(flags) {}
+
+  // Says what came of it in one line, and answers operators who asked.
+  void reload();
+
+ private:
+  [[nodiscard]] Status read(shard::Reload& made, ServeFlags& fresh) const;
+  [[nodiscard]] Status read_inputs_again(shard::Reload& made) const;
+  [[nodiscard]] Status read_config(shard::Reload& made, ServeFlags& fresh) const;
+  [[nodiscard]] bool deliver(const shard::Reload& made);
+
+  node::Node& node_;
+  ServeFlags flags_;  // as they were read last; what needs a restart stays as it was at the start
+};
+
+}  // namespace stampede::cmd

@@ -1,0 +1,237 @@
+#include "cmd/serve_settings.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "cmd/input_file.h"
+#include "cmd/process.h"
+#include "http/bytes.h"
+#include "http/names.h"
+
+namespace stampede::cmd {
+namespace {
+
+constexpr size_t kCatalogBytesMax = size_t{1} << 30;
+
+Result<std::vector<int>> allowed_cpus(const std::string& list) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<int> allowed;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) allowed.push_back(cpu);
+  if (list.empty()) return allowed;
+  std::vector<int> cpus;
+  const char* at = list.c_str();
+  const auto wrong = [&] {
+    return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"};
+  };
+  while (*at != '\0') {
+    int first, last, used = 0;
+    if (std::sscanf(at, "%d%n", &first, &used) != 1 || first < 0) return wrong();
+    at += used;
+    last = first;
+    if (*at == '-') {
+      if (std::sscanf(at + 1, "%d%n", &last, &used) != 1 || last < first) return wrong();
+      at += used + 1;
+    }
+    for (int cpu = first; cpu <= last; ++cpu) {
+      if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
+        return Error{"--cpus: this process may not run on CPU " + std::to_string(cpu)};
+      cpus.push_back(cpu);
+    }
+    if (*at == ',')
+      ++at;
+    else if (*at != '\0')
+      return wrong();
+  }
+  return cpus;
+}
+
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
+Result<http::OwnHosts> own_hosts(const net::Address& admin, const std::vector<std::string>& names) {
+  http::OwnHosts own;
+  own.address = http::host_of(net::text_of(admin));
+  own.is_unix = admin.family == net::Address::Family::unix_path;
+  own.is_loopback = net::is_loopback(admin);
+  own.has_any_address = own.address == "0.0.0.0" || own.address == "[::]";
+  for (const std::string& name : names) {
+    if (!http::all_are(name, http::kAuthority) || !http::is_authority(name))
+      return Error{"--admin-host " + name + ": expected a host's name, such as admin.example"};
+    own.names.push_back(to_lower(http::host_of(name)));
+  }
+  return own;
+}
+
+// What the operators' listener asks of its clients.
+Status take_admin_access(const ServeFlags& flags, node::NodeSettings& settings) {
+  Result<http::OwnHosts> hosts = own_hosts(settings.admin, flags.admin_hosts);
+  if (!hosts) return hosts.error();
+  settings.admin_hosts = *hosts;
+  if (settings.operators == nullptr && !net::is_loopback(settings.admin))
+    return Error{"--admin " + flags.admin +
+                 ": beyond loopback or a Unix socket it needs --admin-token-file"};
+  return Ok{};
+}
+
+// What one user, and all together, may ask for.
+Status take_order_limits(const ServeFlags& flags, door::Limits& limits) {
+  const std::optional<door::Rate> user = door::parse_rate(flags.rate_user);
+  if (!user)
+    return Error{"--rate-user: expected N/T such as 20/1s, or 0, not '" + flags.rate_user + "'"};
+  limits.user = *user;
+  limits.open_per_user = flags.open_per_user;
+  const std::optional<door::OrderRate> order_rate = door::parse_order_rate(flags.order_rate);
+  if (!order_rate)
+    return Error{"--order-rate: expected a number up to " + std::to_string(bounds::order_rate_max) +
+                 ", auto or 0, not '" + flags.order_rate + "'"};
+  limits.order_rate = *order_rate;
+  return Ok{};
+}
+
+// A header that only the gateway may write; one that means something else already cannot be it.
+Status take_address_header(const ServeFlags& flags, door::Rules& rules) {
+  if (flags.address_header.empty()) return Ok{};
+  const std::string name = to_lower(flags.address_header);
+  const auto wrong = [&](const char* why) {
+    return Error{"--address-header " + flags.address_header + ": " + why};
+  };
+  if (!flags.trust_gateway)
+    return wrong(
+        "anybody could write it; it needs --trust-gateway, when only a gateway can connect");
+  if (!http::all_are(name, http::kToken))
+    return wrong("expected a header's name, such as X-Real-IP");
+  if (http::field_of(name) != http::Field::other)
+    return wrong("this header says something else; expected one such as X-Real-IP");
+  rules.address_header = name;
+  return Ok{};
+}
+
+Status take_catalog(const ServeFlags& flags, node::NodeSettings& settings) {
+  Result<std::vector<stock::CatalogEntry>> entries = read_catalog(flags);
+  if (!entries) return entries.error();
+  settings.catalog = std::move(*entries);
+  if (!flags.demo)
+    settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
+  return Ok{};
+}
+
+// The files that are read again on SIGHUP, and how a user is known by them.
+Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
+  Result<Inputs> inputs = read_inputs(flags.inputs);
+  if (!inputs) return inputs.error();
+  settings.keys = inputs->keys;
+  settings.operators = inputs->operators;
+  settings.rules.blocked.file = inputs->blocked;
+  settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
+  if (settings.by_ticket && settings.keys == nullptr)
+    return Error{"--auth ticket: needs --key-file"};
+  if (!settings.by_ticket && !net::is_loopback(settings.listen) && !flags.trust_gateway)
+    return Error{"--auth header on " + flags.listen +
+                 ": anybody could be any user; give --key-file for signed tickets, "
+                 "or --trust-gateway when only a gateway can connect"};
+  return Ok{};
+}
+
+// From flags to settings; an Error is one line that names the flag.
+Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags) {
+  node::NodeSettings settings;
+  if (Status catalog = take_catalog(flags, settings); !catalog) return catalog.error();
+  if (flags.ledger != "embedded") {
+    Result<cluster::RedisUrl> redis = cluster::parse_redis_url(flags.ledger);
+    if (!redis) return Error{"--ledger: " + redis.error().message};
+    settings.redis = *redis;
+  }
+  settings.ledger_timeout_ms = flags.ledger_timeout_ms;
+  Result<net::Address> listen = net::parse_address(flags.listen);
+  if (!listen) return Error{"--listen: " + listen.error().message};
+  Result<net::Address> admin = net::parse_address(flags.admin);
+  if (!admin) return Error{"--admin: " + admin.error().message};
+  Result<http::Origins> origins = http::Origins::make(flags.origins);
+  if (!origins) return Error{"--allow-origin: " + origins.error().message};
+  settings.origins = *origins;
+  Result<std::vector<int>> cpus = allowed_cpus(flags.cpus);
+  if (!cpus) return cpus.error();
+  Result<drain::DatabaseUrl> database = drain::parse_database_url(
+      flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
+  if (!database) return Error{"--db: " + database.error().message};
+  settings.database_text = drain::display_name(*database);
+  settings.listen = *listen;
+  if (Status inputs = take_inputs(flags, settings); !inputs) return inputs.error();
+  settings.admin = *admin;
+  if (Status rules = take_rules(flags, settings.rules); !rules) return rules.error();
+  if (Status access = take_admin_access(flags, settings); !access) return access.error();
+  if (flags.segment_bytes % bounds::log_block_bytes != 0)
+    return Error{"--segment-bytes: expected a multiple of " +
+                 std::to_string(bounds::log_block_bytes)};
+  settings.bloom_rate = flags.bloom_rate;
+  settings.data_dir = flags.data;
+  settings.cpus = *cpus;
+  settings.shard_count =
+      flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), bounds::shard_count_max);
+  settings.node = flags.node;
+  settings.database = *database;
+  settings.durability =
+      flags.durability == "os" ? orderlog::Durability::os : orderlog::Durability::fsync;
+  settings.retain_ms = static_cast<int64_t>(flags.retain_hours * 3600e3);
+  settings.lease_max = flags.lease_max;
+  settings.segment_bytes = flags.segment_bytes;
+  settings.orders_max = flags.orders_max;
+  settings.drain_lag_max = flags.drain_lag_max;
+  settings.accepts_loss = flags.accept_loss;
+  settings.version = version_text();
+  settings.wake_reader = [] { kill(getpid(), SIGHUP); };
+  return settings;
+}
+
+}  // namespace
+
+Status take_rules(const ServeFlags& flags, door::Rules& rules) {
+  const std::optional<door::Rate> rate = door::parse_rate(flags.rate_address);
+  if (!rate)
+    return Error{"--rate-address " + flags.rate_address + ": expected N/T such as 100/1s, or 0"};
+  rules.limits.address = *rate;
+  rules.limits.connections_address = flags.connections_address;
+  rules.limits.connections = flags.connections;
+  if (Status orders = take_order_limits(flags, rules.limits); !orders) return orders;
+  if (Status header = take_address_header(flags, rules); !header) return header;
+  if (const char* why = door::contradiction_in(rules))
+    return Error{"--address-header and --connections-address: " + std::string(why)};
+  return Ok{};
+}
+
+Result<std::vector<stock::CatalogEntry>> read_catalog(const ServeFlags& flags) {
+  if (flags.demo == !flags.catalog.empty())
+    return Error{flags.demo ? "--demo and --catalog exclude each other"
+                            : "--catalog FILE or --demo: say what to sell"};
+  if (flags.demo) return std::vector{stock::demo_entry()};
+  const Result<std::string> text = read_file(flags.catalog, kCatalogBytesMax);
+  if (!text) return Error{"--catalog: " + text.error().message};
+  Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
+  if (!entries) return Error{"--catalog: " + entries.error().message};
+  return entries;
+}
+
+Result<node::NodeSettings> settings_of(const ServeFlags& flags) {
+  Result<node::NodeSettings> settings = settings_without_connections(flags);
+  if (!settings) return settings;
+  const Result<uint32_t> connections =
+      connections_within(raise_descriptor_limit(), settings->shard_count,
+                         settings->redis.has_value(), flags.connections);
+  if (!connections) return connections.error();
+  settings->connections_max = *connections;
+  return settings;
+}
+
+}  // namespace stampede::cmd

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/clock.h"
 
 namespace stampede::postgres {
@@ -208,6 +209,12 @@ Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) 
   if (rows && !ended) return ended.error();
   if (!is_broken()) failure_ = failure;
   return rows;
+}
+
+Result<Rows> Connection::execute_alone(const char* sql) {
+  if (is_broken()) return Error{name_ + ": " + failure_.message};
+  CHECK(PQtransactionStatus(handle_.get()) == PQTRANS_IDLE);
+  return send(sql, {});
 }
 
 Result<Rows> Connection::begin(const char* begin) {

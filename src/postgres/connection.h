@@ -80,6 +80,9 @@ class Connection {
 
   // Runs one statement; $1, $2 … are `parameters`. Without a Transaction it is committed when this returns.
   Result<Rows> execute(const char* sql, const Parameters& parameters = {});
+  // The same for a statement that may stand in no transaction, such as CREATE INDEX CONCURRENTLY: without our settings, which
+  // hold for a transaction each.
+  Result<Rows> execute_alone(const char* sql);
 
   [[nodiscard]] const Failure& failure() const { return failure_; }
   // Every further statement fails: open another connection.

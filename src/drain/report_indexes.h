@@ -1,0 +1,25 @@
+// Indexes that reports need and the drainer does not. They double what a row costs the drainer, so they are made when an
+// operator asks for them (`stampede drain --indexes`), once, beside a running server:
+//
+//   orders_by_item     orders(item, state)       how much of an item is sold, paid, open
+//   orders_by_user     orders(user_id)           what a buyer has
+//   orders_by_time     orders(created_at)        what was sold when
+//   payments_by_time   payments(received_at)     what came in when
+//
+// PostgreSQL makes them CONCURRENTLY: the drainer writes on. SQLite has one writer: the drainer waits for each
+// index to be done and then catches up; the sale goes on, as it never waits for the drainer.
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "drain/database.h"
+
+namespace stampede::drain {
+
+// `on_index` is called with the name of each before it is made; those that are there already take no time. Not for
+// `none`. An error: what the database says; those that are made stay, and the call can be repeated.
+[[nodiscard]] Status make_report_indexes(const DatabaseUrl& url,
+                                         const std::function<void(std::string_view)>& on_index);
+
+}  // namespace stampede::drain

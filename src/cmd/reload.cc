@@ -85,6 +85,19 @@ Status Reloader::read_inputs_again(shard::Reload& made) const {
   return Ok{};
 }
 
+Status Reloader::read_catalog_again(shard::Reload& made) const {
+  if (flags_.demo) return Ok{};
+  Result<std::vector<stock::CatalogEntry>> entries = read_catalog(flags_);
+  if (!entries) return entries.error();
+  shard::KeyKinds needed = 0;
+  for (const stock::CatalogEntry& entry : *entries) needed |= shard::kinds_needed(entry.terms);
+  if (const std::string_view lack = shard::lack_of(made.keys.get(), needed); !lack.empty())
+    return Error{"--catalog: " + std::string(lack)};
+  made.what += ", catalog from " + flags_.catalog;
+  made.catalog = std::make_shared<const std::vector<stock::CatalogEntry>>(std::move(*entries));
+  return Ok{};
+}
+
 // A lever that stands in the file as it did stays what operators have said since.
 Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
   if (flags_.config.path.empty()) return Ok{};
@@ -127,6 +140,7 @@ Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
 
 Status Reloader::read(shard::Reload& made, ServeFlags& fresh) const {
   if (Status inputs = read_inputs_again(made); !inputs) return inputs;
+  if (Status catalog = read_catalog_again(made); !catalog) return catalog;
   if (Status config = read_config(made, fresh); !config) return config;
   if (made.what.starts_with(", ")) made.what.erase(0, 2);
   if (made.what.empty()) made.what = "nothing: no file was given";

@@ -1,4 +1,4 @@
-// What SIGHUP and `POST /admin/reload` read again: the configuration file, keys, operators' tokens, who is blocked, lists of users.
+// What SIGHUP and `POST /admin/reload` read again: the configuration file, the catalog, keys, operators' tokens, who is blocked, lists of users.
 // All of it is read and checked before one part counts.
 #pragma once
 
@@ -21,6 +21,7 @@ class Reloader {
  private:
   [[nodiscard]] Status read(shard::Reload& made, ServeFlags& fresh) const;
   [[nodiscard]] Status read_inputs_again(shard::Reload& made) const;
+  [[nodiscard]] Status read_catalog_again(shard::Reload& made) const;
   [[nodiscard]] Status read_config(shard::Reload& made, ServeFlags& fresh) const;
   [[nodiscard]] bool deliver(const shard::Reload& made);
 

@@ -18,7 +18,7 @@ std::vector<Flag> sale_flags(ServeFlags& flags) {
       {.name = "--catalog",
        .unit = "FILE",
        .target = &flags.catalog,
-       .help = "what is sold, JSON ([catalog](API.md#catalog)); or"},
+       .help = "what is sold, JSON ([catalog](API.md#catalog)); read again on SIGHUP; or"},
       {.name = "--demo",
        .target = &flags.demo,
        .help = "one item, `ticket`, 10,000 units, open now"},

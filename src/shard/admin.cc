@@ -310,6 +310,10 @@ void Admin::append_items(ItemId first, std::string& json) const {
 
 // ---- turns ----
 
+void Admin::take_catalog(SharedEntries entries, std::string_view who) {
+  changes_.take_catalog(std::move(entries), who);
+}
+
 bool Admin::turn(Moment now) {
   audits_.turn();
   changes_.turn(now);

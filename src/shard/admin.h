@@ -67,6 +67,11 @@ class Admin final : public RequestHandler, private ChangeHost {
   Lsn durable() const override { return shard_.writer().durable(); }
   void complete(ReplyTo place, TextAnswer answer) override;
   void publish(const stock::ItemTerms& terms) override;
+  void take_catalog(SharedEntries entries, std::string_view who) override;
+  [[nodiscard]] bool is_taking_catalog() const override { return changes_.is_taking_catalog(); }
+  [[nodiscard]] std::vector<std::string> left_of_catalog() const override {
+    return changes_.left_of_catalog();
+  }
 
   void answer(const AdminRoute& route, const http::Request& request, const Operator& by);
   void answer_item(const AdminRoute& route, const http::Request& request, const Operator& by);

@@ -2,10 +2,13 @@
 // durability and fill the log.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "bounds.h"
 #include "orderlog/record.h"
+#include "shard/reload.h"
 #include "shard/request_handler.h"
 #include "stock/catalog.h"
 
@@ -21,6 +24,11 @@ class ChangeHost {
   virtual void complete(ReplyTo place, TextAnswer answer) = 0;
   // To this shard's own catalog and desk.
   virtual void publish(const stock::ItemTerms& terms) = 0;
+  // Items as a catalog that was read again has them (ItemChanges::take_catalog()).
+  virtual void take_catalog(SharedEntries entries, std::string_view who) = 0;
+  [[nodiscard]] virtual bool is_taking_catalog() const = 0;
+  // Items of the last one that only a start can take up, such as `item c1: its list of users`.
+  [[nodiscard]] virtual std::vector<std::string> left_of_catalog() const = 0;
 };
 
 // Who asks, and where the answer goes.

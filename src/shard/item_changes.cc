@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "base/diag.h"
 #include "door/opaque_code.h"
 #include "shard/admin_json.h"
 #include "shard/admission.h"
 
 namespace stampede::shard {
 namespace {
+
+constexpr size_t kEntriesPerTurn = 256;  // of a catalog, looked at
+constexpr size_t kLeftNamedMax = 20;     // of those that only a start takes up
 
 TextAnswer not_enough_free(Units free) {
   return conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available",
@@ -42,6 +46,14 @@ ItemChanges::Change& ItemChanges::begin(const Operator& by, ItemId item) {
   change.item = item;
   change.who = admin_text(by.who);
   change.places.push_back(by.place);
+  return change;
+}
+
+ItemChanges::Change& ItemChanges::begin_of_catalog(ItemId item) {
+  Change& change = changes_.emplace_back();
+  change.item = item;
+  change.who = entries_who_;
+  change.is_of_catalog = true;
   return change;
 }
 
@@ -173,8 +185,11 @@ void ItemChanges::set_sale(const Operator& by, AdminKind action, ItemId item, Mo
 
 void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms,
                                std::string_view what, Moment now) {
-  if (!admit(by.place)) return;
-  Change& change = begin(by, terms.id);
+  if (admit(by.place)) record_terms(begin(by, terms.id), terms, what, now);
+}
+
+void ItemChanges::record_terms(Change& change, const stock::ItemTerms& terms, std::string_view what,
+                               Moment now) {
   if (ledger_.is_shared()) change.terms_before = stock::terms_json(state_.items()[terms.id].terms);
   host_.append(stock::record_of(terms));
   record(change, what, now);
@@ -267,11 +282,93 @@ bool ItemChanges::is_under_way(std::string_view new_code) const {
   });
 }
 
+// ---- a catalog ----
+
+void ItemChanges::take_catalog(SharedEntries entries, std::string_view who) {
+  entries_ = std::move(entries);
+  entries_who_ = admin_text(who);
+  next_entry_ = 0;
+  left_.clear();
+}
+
+bool ItemChanges::is_taking_catalog() const {
+  return entries_ || std::ranges::any_of(changes_, &Change::is_of_catalog);
+}
+
+void ItemChanges::take_entries(Moment now) {
+  if (process_.is_stopping.load(std::memory_order_acquire)) entries_ = nullptr;
+  for (size_t looked = 0; entries_ && looked < kEntriesPerTurn; ++looked) {
+    if (next_entry_ == entries_->size())
+      entries_ = nullptr;
+    else if (changes_.size() < bounds::changes_under_way_max && host_.has_room() &&
+             take_entry((*entries_)[next_entry_], now))
+      ++next_entry_;
+    else
+      break;
+  }
+  wants_turn_ = wants_turn_ || entries_;
+}
+
+// False: later.
+bool ItemChanges::take_entry(const stock::CatalogEntry& entry, Moment now) {
+  stock::ItemTerms terms = entry.terms;
+  if (!terms.product.empty()) find_product(terms);
+  if (terms.code.empty()) return leave(entry.terms, "only a start sells a new product"), true;
+  terms.catalog_sum = stock::catalog_sum_of(terms);
+  if (is_under_way(terms.code)) return false;
+  if (const ItemId item = catalog_.find(terms.code); item != kNoItem)
+    return take_known(item, terms, now), true;
+  if (!terms.enrolled.empty()) return leave(terms, "only a start reads a new list of users"), true;
+  if (state_.items().size() == bounds::item_count_max)
+    return leave(terms, "there are as many items as there can be"), true;
+  Change& change = begin_of_catalog(static_cast<ItemId>(state_.items().size()));
+  change.is_new = true;
+  change.terms = terms;
+  if (!ledger_.is_shared()) return record_new_item(change, entry.stock, 0, now), true;
+  change.step = Step::agree;
+  change.ticket = ++last_ticket_;
+  ledger_.shared->add(terms.code.view(), terms.product.view(), entry.stock, change.ticket);
+  return true;
+}
+
+void ItemChanges::take_known(ItemId item, stock::ItemTerms terms, Moment now) {
+  const stock::ItemTerms& known = state_.items()[item].terms;
+  if (terms.catalog_sum == known.catalog_sum) return;
+  if (terms.enrolled.view() != known.enrolled.view())
+    return leave(terms, "only a start reads another list of users");
+  terms.id = item;
+  terms.is_paused = known.is_paused;
+  terms.is_ended = known.is_ended;
+  record_terms(begin_of_catalog(item), terms, "catalog, new terms", now);
+}
+
+// The code that a product has since a start; none when it is not sold.
+void ItemChanges::find_product(stock::ItemTerms& terms) const {
+  const SharedKeys keys = process_.keys.load();
+  if (!keys) return;
+  for (const door::Key& key : keys->codes) {
+    const std::string code = door::opaque_code(terms.product, key);
+    const ItemId item = catalog_.find(code);
+    if (item == kNoItem || state_.items()[item].terms.product.view() != terms.product.view())
+      continue;
+    terms.code = std::string_view(code);
+    if (terms.title.empty()) terms.title = terms.code.view();
+    return;
+  }
+}
+
+void ItemChanges::leave(const stock::ItemTerms& terms, const char* why) {
+  const std::string_view name = terms.code.empty() ? terms.product.view() : terms.code.view();
+  diag::warning("item %s of the catalog is not taken up: %s", std::string(name).c_str(), why);
+  if (left_.size() < kLeftNamedMax) left_.push_back("item " + std::string(name));
+}
+
 // ---- the steps ----
 
 void ItemChanges::turn(Moment now) {
-  if (changes_.empty()) return;
+  if (!has_some()) return;
   wants_turn_ = is_supply_blocked_ = is_telling_blocked_ = false;
+  take_entries(now);
   take_answers();
   for (Change& change : changes_) {
     advance(change, now);
@@ -406,6 +503,8 @@ bool ItemChanges::have_shards_taken_terms() const {
 }
 
 void ItemChanges::finish(Change& change) {
+  if (change.is_of_catalog && change.lsn == 0)
+    leave(*change.terms, "the shared ledger has not answered");
   for (const ReplyTo place : change.places) host_.complete(place, change.answer);
   change.step = Step::done;
 }

@@ -33,6 +33,7 @@
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
 #include "shard/change_host.h"
+#include "shard/reload.h"
 #include "shard/shard.h"
 #include "stock/catalog_json.h"
 #include "stock/stream_state.h"
@@ -50,9 +51,15 @@ class ItemChanges {
   void set_sale(const Operator& by, AdminKind action, ItemId item, Moment now);
   void restock(const Operator& by, ItemId item, std::string_view body, Moment now);
 
+  // As a start would take it up: new items are sold, terms that differ from those the catalog had replace what there is, the stock
+  // of known items stays. A bounded part of it a turn; the last one that was given counts.
+  void take_catalog(SharedEntries entries, std::string_view who);
+  [[nodiscard]] bool is_taking_catalog() const;
+  [[nodiscard]] const std::vector<std::string>& left_of_catalog() const { return left_; }
+
   // Goes on with everything that can go on. Once per turn, behind the write of the log.
   void turn(Moment now);
-  bool has_some() const { return !changes_.empty(); }
+  bool has_some() const { return !changes_.empty() || entries_; }
   // Something waits for room and not for an event that wakes the shard.
   bool wants_turn() const { return wants_turn_; }
 
@@ -81,6 +88,7 @@ class ItemChanges {
     std::optional<stock::ItemTerms> terms;  // for the shards
     std::optional<Units> supplied;          // for the ledger
     Restock restock;
+    bool is_of_catalog = false;  // nobody waits for its answer
     std::string who;
     TextAnswer answer;
     std::vector<ReplyTo> places;  // the operator's and those of repeats
@@ -88,9 +96,12 @@ class ItemChanges {
 
   bool admit(ReplyTo place);
   Change& begin(const Operator& by, ItemId item);
+  Change& begin_of_catalog(ItemId item);
   void record(Change& change, std::string_view what, Moment now);
   void put_new(const Operator& by, const stock::ItemChange& change, Moment now);
   void put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now);
+  void record_terms(Change& change, const stock::ItemTerms& terms, std::string_view what,
+                    Moment now);
   void record_terms(const Operator& by, const stock::ItemTerms& terms, std::string_view what,
                     Moment now);
   void record_restock(Change& change, Moment now);
@@ -99,6 +110,11 @@ class ItemChanges {
   bool is_under_way(std::string_view new_code) const;
   std::string objection_to_new(const stock::ItemTerms& terms, const door::Keys* keys) const;
 
+  void take_entries(Moment now);
+  bool take_entry(const stock::CatalogEntry& entry, Moment now);
+  void take_known(ItemId item, stock::ItemTerms terms, Moment now);
+  void find_product(stock::ItemTerms& terms) const;
+  void leave(const stock::ItemTerms& terms, const char* why);
   void take_answers();
   void take_agreement(Change& change, const ledger::StockChange& answer);
   void record_new_item(Change& change, Units supplied, Units withdrawn, Moment now);
@@ -116,6 +132,10 @@ class ItemChanges {
   ledger::OperatorsLink ledger_;
   Process& process_;
   std::vector<Change> changes_;
+  SharedEntries entries_;  // null: none is being taken up
+  size_t next_entry_ = 0;
+  std::string entries_who_;
+  std::vector<std::string> left_;
   uint32_t last_ticket_ = 0;
   bool wants_turn_ = false;
   // Within one turn: an earlier change could not go on, so a later one may not overtake it.

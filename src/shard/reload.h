@@ -15,11 +15,15 @@
 #include "door/operators.h"
 #include "door/rules.h"
 #include "shard/levers.h"
+#include "stock/catalog_json.h"
 
 namespace stampede::shard {
 
 // Secrets that an operator may replace while the server runs; null without --key-file.
 using SharedKeys = std::shared_ptr<const door::Keys>;
+
+// The entries of a catalog, as its file has them.
+using SharedEntries = std::shared_ptr<const std::vector<stock::CatalogEntry>>;
 
 struct Reload {
   uint64_t asked = 0;   // answers this many asks of operators and all before
@@ -30,6 +34,7 @@ struct Reload {
   door::SharedOperators operators;
   std::function<void(door::Rules&)> change_rules;
   std::function<void(Levers&)> change_levers;
+  SharedEntries catalog;
   std::vector<std::string>
       needs_restart;  // flags of the configuration that have changed and are not taken up
 };

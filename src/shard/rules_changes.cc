@@ -206,15 +206,24 @@ void RulesChanges::take_reload() {
   if (taken->change_levers) take_levers(taken->change_levers, next, change);
   change.rules_number = process_.publish_rules(std::move(next));
   change.is_published = true;
-  change.answer.body = "{\"reloaded\":";
-  append_quoted(taken->what, change.answer.body);
-  change.answer.body += ",\"needs_restart\":[";
-  for (const std::string& flag : taken->needs_restart) {
-    if (&flag != taken->needs_restart.data()) change.answer.body += ',';
-    append_quoted(flag, change.answer.body);
-  }
-  change.answer.body += "]}";
+  if (taken->catalog) host_.take_catalog(taken->catalog, change.who);
+  change.reload = taken;
   changes_.push_back(std::move(change));
+}
+
+// When all of it is in force.
+std::string RulesChanges::reload_json(const Reload& taken) const {
+  std::vector<std::string> needs_restart = taken.needs_restart;
+  if (taken.catalog)
+    for (std::string& item : host_.left_of_catalog()) needs_restart.push_back(std::move(item));
+  std::string json = "{\"reloaded\":";
+  append_quoted(taken.what, json);
+  json += ",\"needs_restart\":[";
+  for (const std::string& flag : needs_restart) {
+    if (&flag != needs_restart.data()) json += ',';
+    append_quoted(flag, json);
+  }
+  return json += "]}";
 }
 
 // Levers are changed as one value: those of operators that are on their way to the disk get the same change.
@@ -298,10 +307,13 @@ void RulesChanges::publish_durable() {
 
 void RulesChanges::advance(Change& change, Moment now) {
   if (change.lsn == 0 && host_.has_room()) record(change, change.what, now);
-  if (change.lsn == 0) wants_turn_ = true;
+  const bool waits_for_items = change.reload && change.reload->catalog && host_.is_taking_catalog();
+  if (change.lsn == 0 || waits_for_items) wants_turn_ = true;
   change.is_done = change.lsn != 0 && host_.durable() >= change.lsn && change.is_published &&
                    process_.have_taken_rules(change.rules_number);
+  change.is_done = change.is_done && !waits_for_items;
   if (!change.is_done) return;
+  if (change.reload) change.answer.body = reload_json(*change.reload);
   for (const ReplyTo place : change.places) host_.complete(place, change.answer);
 }
 

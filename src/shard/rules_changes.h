@@ -49,7 +49,8 @@ class RulesChanges {
     uint64_t rules_number = 0;                 // when it is published
     std::function<void(door::Rules&)> change;  // of the rules; may be empty
     std::optional<Levers> levers;
-    std::string who, what;  // of the record that it does not have yet
+    std::shared_ptr<const Reload> reload;  // what was read again
+    std::string who, what;                 // of the record that it does not have yet
     TextAnswer answer;
     std::vector<ReplyTo> places;
   };
@@ -68,6 +69,7 @@ class RulesChanges {
   bool is_in_blocked_network(const BlockSubject& subject) const;
   Levers newest_levers() const;
   void take_reload();
+  std::string reload_json(const Reload& taken) const;
   void take_levers(const std::function<void(Levers&)>& change_levers, door::Rules& next,
                    Change& change);
   void publish_durable();

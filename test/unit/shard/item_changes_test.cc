@@ -76,6 +76,30 @@ TEST_SUITE("shard/item_changes") {
     CHECK(elsewhere > 0);
   }
 
+  TEST_CASE(
+      "a catalog that was read again is taken up a part a turn, and holds what operators said") {
+    OperatorsRig rig;
+    auto entries = std::make_shared<std::vector<stock::CatalogEntry>>();
+    for (int i = 0; i < 600; ++i) {
+      stock::CatalogEntry entry;
+      entry.terms.code = std::string_view("i" + std::to_string(i));
+      entry.stock = 5;
+      entries->push_back(entry);
+    }
+    rig.changes->take_catalog(entries, "SIGHUP");
+    rig.turn();
+    CHECK(rig.changes->is_taking_catalog());
+    CHECK(rig.state.items().size() <= bounds::changes_under_way_max);
+    for (int turns = 0; turns < 100 && rig.changes->has_some(); ++turns) rig.settle();
+    CHECK_FALSE(rig.changes->is_taking_catalog());
+    REQUIRE(rig.state.items().size() == 600);
+    CHECK(rig.state.items()[599].total() == 5);
+    const size_t acts = rig.acts.size();
+    rig.changes->take_catalog(entries, "SIGHUP");
+    for (int turns = 0; turns < 100 && rig.changes->has_some(); ++turns) rig.settle();
+    CHECK(rig.acts.size() == acts);
+  }
+
   TEST_CASE("the same new item twice at once becomes one item") {
     OperatorsRig rig;
     rig.changes->put(rig.by(kPlace), "ticket", R"({"stock":10})", rig.now);

@@ -56,6 +56,11 @@ class OperatorsRig : public ChangeHost {
     if (on_answer) on_answer();
   }
   void publish(const stock::ItemTerms& terms) override { catalog.upsert(terms); }
+  void take_catalog(SharedEntries entries, std::string_view who) override {
+    changes->take_catalog(std::move(entries), who);
+  }
+  bool is_taking_catalog() const override { return changes->is_taking_catalog(); }
+  std::vector<std::string> left_of_catalog() const override { return changes->left_of_catalog(); }
 
   Operator by(uint32_t place) const {
     return {.place = {.place = place}, .who = "127.0.0.1:40000"};

@@ -118,6 +118,8 @@ constexpr uint32_t batch_orders_max = 256;  // taken from one mailbox in one tur
 
 // Operators
 constexpr uint32_t audit_pages_max = 64;         // pages of the audit that wait for their turn
+constexpr uint32_t metrics_items_max = 100;      // with samples of their own in /metrics
+constexpr uint32_t scrapes_max = 16;             // of /metrics that wait for their turn
 constexpr uint32_t changes_under_way_max = 256;  // whose answers wait for the disk or the ledger
 constexpr uint32_t op_repeats_max = 64;          // copies of one restock that wait for its answer
 constexpr uint32_t op_ids_max = 1u

@@ -101,6 +101,11 @@ Admin::Admin(Shard& shard, const ledger::OperatorsLink& ledger, Process& process
       rules_(*this, shard.state(), process),
       audits_(ledger, shard.catalog(),
               [this](ReplyTo place, TextAnswer answer) { complete(place, std::move(answer)); }),
+      scrapes_(process,
+               [this](ReplyTo place, std::span<const ItemId> items,
+                      std::span<const stock::ItemFigures> figures) {
+                 complete(place, metrics_of(items, figures));
+               }),
       drained_boot_ns_(process.shard_count, shard.now().boot_ns) {}
 
 // ---- requests ----
@@ -131,7 +136,7 @@ void Admin::answer(const AdminRoute& route, const http::Request& request, const 
       return complete(
           by.place, {.headers = "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS\r\n", .body = "{}"});
     case AdminKind::metrics:
-      return complete(by.place, metrics());
+      return metrics(route, by.place);
     case AdminKind::status: {
       const std::optional<ItemId> first = page_start(route);
       return complete(by.place,
@@ -243,7 +248,30 @@ TextAnswer Admin::readiness() const {
   return readiness_answer(reasons_against(), warnings);
 }
 
-TextAnswer Admin::metrics() const {
+// A server that stops has shards that do not turn any more: they are not waited for.
+void Admin::metrics(const AdminRoute& route, ReplyTo place) {
+  if (process_.is_stopping.load(std::memory_order_relaxed))
+    return complete(place, metrics_of({}, {}));
+  std::vector<ItemId> items;
+  for (const http::ItemCode& code : route.items) {
+    items.push_back(shard_.catalog().find(code));
+    if (items.back() == kNoItem) return complete(place, {.refusal = Verdict::unknown_item});
+  }
+  if (route.items.empty()) items = items_to_show(process_, shard_.catalog().id_end());
+  std::ranges::sort(items);
+  items.erase(std::ranges::unique(items).begin(), items.end());
+  if (!scrapes_.ask(place, std::move(items))) complete(place, {.refusal = Verdict::overloaded});
+}
+
+TextAnswer Admin::metrics_of(std::span<const ItemId> items,
+                             std::span<const stock::ItemFigures> figures) const {
+  std::vector<stock::ItemFigures> shown(figures.begin(), figures.end());
+  // The embedded ledger's free units follow from what the shards hold; a shared one's are known by its news alone.
+  if (const LedgerStatus ledger = ledger_view_(); !ledger.is_shared)
+    for (size_t i = 0; i < shown.size(); ++i) {
+      const Units total = shard_.state().items()[items[i]].total();
+      shown[i].free = total > shown[i].held ? total - shown[i].held : 0;
+    }
   const ServerView view{.version = info_.version,
                         .ledger = info_.ledger,
                         .node = info_.node,
@@ -253,6 +281,9 @@ TextAnswer Admin::metrics() const {
                         .drain = drain_view_(),
                         .drainer_lag_ms = drainer_lag_ms(),
                         .catalog = &shard_.catalog(),
+                        .items_shown = items,
+                        .figures = shown,
+                        .constants = constants_,
                         .shared_ledger = ledger_view_()};
   return {.content_type = http::kPrometheusText,
           .headers = kNoStore,
@@ -316,6 +347,7 @@ void Admin::take_catalog(SharedEntries entries, std::string_view who) {
 
 bool Admin::turn(Moment now) {
   audits_.turn();
+  scrapes_.turn();
   changes_.turn(now);
   rules_.turn(now);
   observe_drainer(now);
@@ -325,7 +357,7 @@ bool Admin::turn(Moment now) {
     shard_.look_again_at(now.boot_ns);
   else if (changes_.wants_turn() || rules_.wants_turn())
     shard_.look_again_at(now.boot_ns + kMillisecond);
-  return changes_.has_some() || rules_.has_some() || audits_.has_some();
+  return changes_.has_some() || rules_.has_some() || audits_.has_some() || scrapes_.has_some();
 }
 
 // How long the database has been behind is not written down anywhere, but when it last was not can

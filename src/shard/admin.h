@@ -9,6 +9,7 @@
 //
 //   Connections ──handle()──▶ Admin ─┬─ reads ───────▶ answered at once (admin_json.h, server_metrics.h)
 //                                    ├─ Audits ──────▶ answered when every item of the page was counted
+//                                    ├─ Scrapes ─────▶ answered when every shard has told its items' figures
 //                                    ├─ ItemChanges ─▶ answered when durable, with the ledger and the
 //                                    │                 shards told
 //                                    └─ RulesChanges ▶ answered when durable and every shard goes by it
@@ -28,6 +29,7 @@
 #include "shard/item_changes.h"
 #include "shard/request_handler.h"
 #include "shard/rules_changes.h"
+#include "shard/scrapes.h"
 #include "shard/server_metrics.h"
 #include "shard/shard.h"
 
@@ -77,7 +79,9 @@ class Admin final : public RequestHandler, private ChangeHost {
   void answer_item(const AdminRoute& route, const http::Request& request, const Operator& by);
   void audit(const AdminRoute& route, ReplyTo place);
   TextAnswer readiness() const;
-  TextAnswer metrics() const;
+  void metrics(const AdminRoute& route, ReplyTo place);
+  TextAnswer metrics_of(std::span<const ItemId> items,
+                        std::span<const stock::ItemFigures> figures) const;
   TextAnswer status(ItemId first) const;
   void append_items(ItemId first, std::string& json) const;
   // The first item of a page; nullopt: `after` names an unknown one.
@@ -96,6 +100,8 @@ class Admin final : public RequestHandler, private ChangeHost {
   ItemChanges changes_;
   RulesChanges rules_;
   Audits audits_;
+  Scrapes scrapes_;
+  const ProcessConstants constants_ = read_process_constants();
   std::vector<int64_t> drained_boot_ns_;  // per stream: when it was last seen without a lag
   int64_t observed_boot_ns_ = 0;
 };

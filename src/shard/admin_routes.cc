@@ -68,7 +68,23 @@ void take_page(std::string_view query, AdminRoute& route) {
   route.subject.text = address.is_present ? address.value.view() : user.value.view();
 }
 
+// As Prometheus writes a list: item=a&item=b.
+void take_items(std::string_view query, AdminRoute& route) {
+  while (!query.empty()) {
+    const std::string_view one = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(one.size() + 1, query.size()));
+    http::Parameter item;
+    if (http::find_parameter(one, "item", item) != nullptr ||
+        (item.is_present && item.value.empty()))
+      return refuse(route, Verdict::bad_request, "each item is one item's code");
+    if (item.is_present) route.items.push_back(item.value);
+  }
+  if (route.items.size() > bounds::metrics_items_max)
+    refuse(route, Verdict::bad_request, "at most 100 items have samples of their own");
+}
+
 void take_parameters(std::string_view query, AdminRoute& route) {
+  if (route.kind == AdminKind::metrics) return take_items(query, route);
   if (route.kind == AdminKind::list_blocked) return take_page(query, route);
   if (route.kind != AdminKind::audit && route.kind != AdminKind::status) return;
   route.after = parameter(query, "after", route);

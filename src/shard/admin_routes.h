@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/text.h"
@@ -22,7 +23,7 @@ namespace stampede::shard {
 enum class AdminKind : uint8_t {
   health,           // GET /healthz
   readiness,        // GET /readyz
-  metrics,          // GET /metrics
+  metrics,          // GET /metrics?item=CODE&item=CODE…
   status,           // GET /admin/status?after=CODE
   audit,            // GET /admin/audit?after=CODE, ?item=CODE
   read_limits,      // GET /admin/limits
@@ -48,8 +49,9 @@ struct BlockSubject {
 
 struct AdminRoute {
   AdminKind kind = AdminKind::health;
-  http::ItemCode item;   // of the path, or of the parameter `item`; empty: none
-  http::ItemCode after;  // of the parameter `after`; empty: from the first item
+  http::ItemCode item;                // of the path, or of the parameter `item`; empty: none
+  std::vector<http::ItemCode> items;  // metrics: of the parameters `item`; empty: the busiest
+  http::ItemCode after;               // of the parameter `after`; empty: from the first item
   BlockSubject subject;  // of the path; list_blocked: the one that the page stands behind, or empty
   Verdict refusal =
       Verdict::ok;  // why the request is refused, with the message and the methods that are allowed

@@ -10,6 +10,7 @@
 
 #include "base/histogram.h"
 #include "order.h"
+#include "stock/busiest_items.h"
 #include "stock/refusals.h"
 
 namespace stampede::shard {
@@ -47,7 +48,11 @@ struct Metrics {
   Counter user_counts_forgotten;  // of the windows of --rate-user
   Counter new_orders_refused;     // the verdict that refuses them now; 0 when none does
 
-  stock::Refusals refusals;  // of orders, by item and reason
+  stock::Refusals refusals;           // of orders, by item and reason
+  stock::BusiestItems busiest_items;  // by units leased
+
+  // Payments that were decided, by outcome (stock/desk.h).
+  Counter paid, late_paid, refund_due, payments_rejected, payments_failed;
 
   // Order log and turns
   Counter log_writes, log_bytes, segments_ready;

@@ -20,8 +20,9 @@ std::string text_of(double value, std::chars_format format = std::chars_format::
 
 }  // namespace
 
-void MetricsText::family(std::string_view name, std::string_view type, std::string_view help) {
-  family_ = "stampede_";
+void MetricsText::family(std::string_view name, std::string_view type, std::string_view help,
+                         std::string_view prefix) {
+  family_ = prefix;
   family_ += name;
   text_.append("# HELP ").append(family_).append(" ").append(help);
   text_.append("\n# TYPE ").append(family_).append(" ").append(type).append("\n");

@@ -26,7 +26,8 @@ namespace stampede::shard {
 // Appends families to a text. The family's name stands without the prefix.
 class MetricsText {
  public:
-  void family(std::string_view name, std::string_view type, std::string_view help);
+  void family(std::string_view name, std::string_view type, std::string_view help,
+              std::string_view prefix = "stampede_");
   // Samples of the last family. `labels` as they stand between the braces; may be empty.
   void sample(std::string_view labels, uint64_t value);
   void sample(std::string_view labels, double value);

@@ -5,7 +5,7 @@
 namespace stampede::shard {
 
 Process::Process(uint32_t shards, uint64_t secret)
-    : shard_count(shards), orders(shards), ledger(shards), addresses(secret) {
+    : shard_count(shards), orders(shards), ledger(shards), item_survey(shards), addresses(secret) {
   CHECK(shards >= 1);
   CHECK(shards <= bounds::shard_count_max);
   for (uint32_t i = 0; i < shards; ++i) {

@@ -15,6 +15,7 @@
 #include "ledger/embedded.h"
 #include "net/doorbell.h"
 #include "orderlog/marks.h"
+#include "shard/item_survey.h"
 #include "shard/mailbox.h"
 #include "shard/metrics.h"
 #include "shard/public_api.h"
@@ -37,6 +38,9 @@ struct Process {
   std::vector<std::unique_ptr<net::Doorbell>> doorbells;
   std::vector<std::unique_ptr<Metrics>> metrics;
   std::vector<std::unique_ptr<orderlog::Marks>> marks;
+
+  // Of /metrics, to every shard.
+  ItemSurvey item_survey;
 
   // Stored with release by the thread that waits for signals; ring_all() then wakes the shards.
   std::atomic<bool> is_stopping{false};

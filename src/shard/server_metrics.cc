@@ -1,8 +1,5 @@
 #include "shard/server_metrics.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
-
 #include "http/response.h"
 #include "shard/metrics_text.h"
 
@@ -144,6 +141,73 @@ void add_refusals(MetricsText& text, const Process& process, const stock::Catalo
     }
 }
 
+struct ItemFamily {
+  std::string_view type, name, help;
+  Units (*read)(const stock::ItemFigures&);
+};
+using Figures = stock::ItemFigures;
+
+constexpr ItemFamily kItemFamilies[] = {
+    {"gauge", "item_free_units", "Units that anybody may still lease.",
+     [](const Figures& item) { return item.free; }},
+    {"gauge", "item_leased_units", "Units that shards of this node hold unsold.",
+     [](const Figures& item) { return item.leased; }},
+    {"gauge", "item_reserved_units", "Units of reservations that are not paid yet.",
+     [](const Figures& item) { return item.reserved; }},
+    {"gauge", "item_paid_units", "Units that are paid for.",
+     [](const Figures& item) { return item.paid; }},
+    {"gauge", "item_waiting_units", "Units that waiting requests ask for.",
+     [](const Figures& item) { return item.waiting; }},
+    {"counter", "item_sold_units_total", "Units taken by orders, paid for later or not.",
+     [](const Figures& item) { return item.events.sold; }},
+    {"counter", "item_cancelled_units_total",
+     "Units that came back because their order was cancelled.",
+     [](const Figures& item) { return item.events.cancelled; }},
+    {"counter", "item_expired_units_total", "Units that came back because nobody paid in time.",
+     [](const Figures& item) { return item.events.expired; }},
+};
+
+// Of the hundred items that have leased most units, or of those that the scrape names (scrapes.h).
+void add_items(MetricsText& text, const ServerView& view) {
+  std::vector<std::string> labels;
+  for (const ItemId item : view.items_shown)
+    labels.push_back(label("item", view.catalog->code(item)));
+  for (const ItemFamily& family : kItemFamilies) {
+    text.family(family.name, family.type, family.help);
+    for (size_t i = 0; i < labels.size(); ++i) text.sample(labels[i], family.read(view.figures[i]));
+  }
+}
+
+struct PaymentOutcome {
+  std::string_view name;
+  Counter Metrics::*counter;
+  bool is_refund_due;  // the money must go back
+};
+constexpr PaymentOutcome kPaymentOutcomes[] = {
+    {"paid", &Metrics::paid, false},
+    {"late_paid", &Metrics::late_paid, false},
+    {"refund_due", &Metrics::refund_due, true},
+    {"payment_rejected", &Metrics::payments_rejected, true},
+    {"failed", &Metrics::payments_failed, false},
+};
+
+void add_payments(MetricsText& text, const Process& process) {
+  uint64_t refunds_due = 0;
+  text.family(
+      "payments_total", "counter",
+      "Payments by outcome: paid, late_paid (behind the expiry, units were taken again), "
+      "refund_due (no units, or the "
+      "order is paid or cancelled), payment_rejected (wrong amount or currency), failed (the "
+      "provider says so).");
+  for (const PaymentOutcome& outcome : kPaymentOutcomes) {
+    uint64_t sum = 0;
+    for (const auto& metrics : process.metrics) sum += ((*metrics).*outcome.counter).get();
+    text.sample(label("outcome", outcome.name), sum);
+    if (outcome.is_refund_due) refunds_due += sum;
+  }
+  text.counter("refunds_due_total", "Payments whose money must go back.", refunds_due);
+}
+
 void add_watermarks(MetricsText& text, const Process& process) {
   per_shard(text, process, "gauge", "appended_records", "Records appended to the order log.",
             [&](uint32_t shard) { return process.marks[shard]->appended.get(); });
@@ -238,10 +302,6 @@ void add_memory(MetricsText& text) {
     text.gauge("mapped_bytes", "Bytes of address space behind them.", uint64_t{value});
 }
 
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + time.tv_usec * 1e-6;
-}
-
 void add_process(MetricsText& text, const ServerView& view) {
   text.family("build_info", "gauge", "What runs here.");
   text.sample(label("version", view.version) + "," + label("ledger", view.ledger) + "," +
@@ -251,16 +311,11 @@ void add_process(MetricsText& text, const ServerView& view) {
   text.gauge("items", "Items known.", view.items);
   text.gauge("start_time_seconds", "When the server started, since 1970.",
              static_cast<double>(view.started_wall_ms) / 1e3);
-  rusage usage{};
-  if (getrusage(RUSAGE_SELF, &usage) == 0) {
-    text.family("cpu_seconds_total", "counter", "Processor time of all threads.");
-    text.sample("", seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-  }
-  // Since Linux 6.2 the directory's size is the number of open descriptors; counting a hundred
-  // thousand entries would hold up the shard.
-  struct stat directory {};
-  if (stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0)
-    text.gauge("open_files", "Open file descriptors.", static_cast<uint64_t>(directory.st_size));
+  // These three stand under process_* too; here as they always were.
+  text.family("cpu_seconds_total", "counter", "Processor time of all threads.");
+  text.sample("", cpu_seconds());
+  if (const uint64_t open = open_fds(); open > 0)
+    text.gauge("open_files", "Open file descriptors.", open);
 }
 
 }  // namespace
@@ -302,6 +357,8 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   text.sample(label("result", "failed"), process.reload.failed.load(std::memory_order_relaxed));
   text.gauge("last_reload_succeeded", "0 when the files were wrong the last time.",
              uint64_t{!process.reload.has_failed.load(std::memory_order_relaxed)});
+  add_items(text, view);
+  add_payments(text, process);
   text.gauge("order_rate_measured",
              "New reservations a second that the database takes; 0: there is none.",
              uint64_t{process.order_rates.measured()});
@@ -311,6 +368,7 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   add_drainer(text, process, view);
   add_ledger(text, view.shared_ledger);
   add_memory(text);
+  add_process_metrics(text, view.constants);
   return text.take();
 }
 

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "shard/process_metrics.h"
 #include "shard/shard.h"
 
 namespace stampede::shard {
@@ -46,7 +48,11 @@ struct ServerView {
   uint64_t items = 0;
   DrainStatus drain;
   int64_t drainer_lag_ms = 0;
-  const stock::Catalog* catalog = nullptr;  // names the items whose refusals are shown
+  const stock::Catalog* catalog = nullptr;  // names the items that are shown
+  // Of some items, by their place in both; `free` is what the ledger has.
+  std::span<const ItemId> items_shown;
+  std::span<const stock::ItemFigures> figures;
+  ProcessConstants constants;
   LedgerStatus shared_ledger;
 };
 

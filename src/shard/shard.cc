@@ -272,6 +272,9 @@ void Shard::pull_levers() {
     process_.rules_taken[settings_.shard]->store(number, std::memory_order_release);
     process_.ring(1);  // an operator's answer may wait for it
   }
+  if (process_.item_survey.answer(settings_.shard, item_survey_,
+                                  [&](ItemId item) { return desk_.figures(item); }))
+    process_.ring(1);
   desk_.leases().set_lease_max(process_.lease_max.load(std::memory_order_relaxed));
   // Before the requests of this turn are read: they are the first that are refused.
   if (!stop_.has_begun() && process_.is_stopping.load(std::memory_order_acquire)) go_on_with_stop();
@@ -305,6 +308,12 @@ void Shard::publish() {
   metrics_.users_known.set(state_.users());
   metrics_.user_counts_forgotten.set(desk_.user_counts_forgotten());
   metrics_.requests_waiting.set(desk_.waiting());
+  metrics_.paid.set(stats.paid);
+  metrics_.late_paid.set(stats.late_paid);
+  metrics_.refund_due.set(stats.refund_due);
+  metrics_.payments_rejected.set(stats.payments_rejected);
+  metrics_.payments_failed.set(stats.payments_failed);
+  metrics_.busiest_items.look(state_.stocks());
   metrics_.waits.set(stats.waits);
   metrics_.waits_timed_out.set(stats.waits_timed_out);
   metrics_.answers_held.set(desk_.held());

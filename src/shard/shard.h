@@ -155,6 +155,7 @@ class Shard final : private stock::Journal,
   std::vector<LedgerAsk> asks_;
   uint64_t keys_number_ = 0;
   uint64_t rules_number_ = 0;
+  uint64_t item_survey_ = 0;  // the last one that was answered
   int64_t published_ns_ = 0;
   int64_t write_started_ns_ = 0;
   Lsn write_first_lsn_ = 0;

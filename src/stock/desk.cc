@@ -291,6 +291,7 @@ void Desk::reserve(const OrderRequest& request, OrderHashes hashes, const SaleTe
   const Lsn lsn = stock::commit(journal_, state_, record, hashes, now);
   const uint32_t index = state_.find_order(id);
   wheel_.schedule(index, state_.order(index).deadline_boot_ns);
+  events_[request.item].sold += request.quantity;
   leases_.on_sold(request.item, now);
   OrderAnswer answer = answer_to(request, Verdict::created);
   answer.has_order = true;
@@ -444,6 +445,7 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
   }
   if (!journal_.has_room_for_change()) return refuse(request, no_room_verdict());
   commit(orderlog::Cancel{.order = request.order, .at_ms = now.wall_ms()}, now);
+  events_[state_.item_of(state_.order(index))].cancelled += state_.order(index).quantity;
   wheel_.cancel(index);
   tell_watchers(index, now);
   answer_with_order(request, Verdict::ok, index);
@@ -455,8 +457,10 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
 void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
   const uint32_t index = state_.find_order(request.order);
   if (index == kNone) return refuse(request, Verdict::unknown_order);
-  if (request.payment_status == PaymentStatus::failed)
+  if (request.payment_status == PaymentStatus::failed) {
+    ++stats_.payments_failed;
     return answer_with_order(request, Verdict::ok, index);
+  }
   // Decided once: a redelivery gets the same answer and changes nothing.
   if (const uint32_t known = state_.find_payment(index, request.payment); known != kNone) {
     const bool was_rejected = state_.payment(known).outcome == RecordType::payment_rejected;
@@ -505,11 +509,45 @@ void Desk::decide_payment(const OrderRequest& request, uint32_t index, RecordTyp
                            .received_ms = now.wall_ms(),
                            .payment_id = request.payment},
          now);
+  count_payment(outcome);
+  const ItemId item = state_.item_of(state_.order(index));
   if (outcome == RecordType::paid) wheel_.cancel(index);
-  if (outcome == RecordType::late_paid) leases_.ask_about(state_.item_of(state_.order(index)));
+  if (outcome == RecordType::late_paid) {
+    events_[item].sold += state_.order(index).quantity;
+    leases_.ask_about(item);
+  }
   tell_watchers(index, now);
   answer_with_order(
       request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
+}
+
+void Desk::count_payment(RecordType outcome) {
+  switch (outcome) {
+    case RecordType::paid:
+      ++stats_.paid;
+      return;
+    case RecordType::late_paid:
+      ++stats_.late_paid;
+      return;
+    case RecordType::refund_due:
+      ++stats_.refund_due;
+      return;
+    default:
+      ++stats_.payments_rejected;
+  }
+}
+
+ItemFigures Desk::figures(ItemId item) const {
+  const ItemStock& stock = state_.stock(item);
+  const Leases::LastNews news = leases_.last_news(item);
+  return {.held = stock.accepted - stock.returned,
+          .leased = stock.pool(),
+          .reserved = stock.reserved,
+          .paid = stock.paid,
+          .waiting = lines_.units(item),
+          .events = events_[item],
+          .free = news.free,
+          .news_boot_ns = news.at_boot_ns};
 }
 
 // ---- time ----
@@ -532,6 +570,7 @@ void Desk::expire_due(Moment now) {
     CHECK(order.state == OrderState::reserved);
     commit(orderlog::Expire{.order = order.id, .at_ms = now.wall_ms()}, now);
     ++stats_.orders_expired;
+    events_[state_.item_of(order)].expired += order.quantity;
     tell_watchers(index, now);
     after_units_came_back(state_.item_of(order), now);
   }

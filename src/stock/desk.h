@@ -27,10 +27,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/reserved.h"
 #include "base/ring.h"
 #include "order.h"
 #include "orderlog/record.h"
 #include "stock/catalog.h"
+#include "stock/item_figures.h"
 #include "stock/journal.h"
 #include "stock/leases.h"
 #include "stock/lines.h"
@@ -68,6 +70,12 @@ struct DeskStats {
   uint64_t orders_forgotten = 0;
   uint64_t waits = 0;  // requests that had to wait for units
   uint64_t waits_timed_out = 0;
+  // Payments that were decided, by outcome.
+  uint64_t paid = 0;
+  uint64_t late_paid = 0;          // units were taken again
+  uint64_t refund_due = 0;         // they could not be, or it was not the first one
+  uint64_t payments_rejected = 0;  // the wrong amount or currency
+  uint64_t payments_failed = 0;    // the provider said so
 };
 
 class Desk final {
@@ -110,6 +118,7 @@ class Desk final {
   int64_t quiet_until_ns() const;
   bool is_idle() const { return held_.empty() && lines_.size() == 0; }
   const DeskStats& stats() const { return stats_; }
+  [[nodiscard]] ItemFigures figures(ItemId item) const;
   const StreamState& state() const { return state_; }
   uint32_t waiting() const { return lines_.size(); }
   uint32_t held() const { return held_.size(); }
@@ -158,6 +167,7 @@ class Desk final {
   void pay_late(const OrderRequest& request, uint32_t index, Moment now, bool has_waited);
   void decide_payment(const OrderRequest& request, uint32_t index, orderlog::RecordType outcome,
                       Moment now);
+  void count_payment(orderlog::RecordType outcome);
 
   Leases::Supply supply_of(ItemId item, Quantity quantity, Moment now, bool has_waited) const;
   void refuse_for_lack_of_units(const OrderRequest& request, Moment now);
@@ -208,6 +218,7 @@ class Desk final {
   int64_t next_forget_ns_ = 0;
   SteadyWall wall_;  // forgetting is for good
   DeskStats stats_;
+  Reserved<ItemEvents> events_{bounds::item_count_max};
 };
 
 }  // namespace stampede::stock

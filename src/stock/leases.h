@@ -66,6 +66,14 @@ class Leases {
     bool is_news_coming = false;  // the ledger can be asked
   };
   [[nodiscard]] Glance glance(ItemId item, Moment now);
+  // Free units by the last news, and when it came; 0: never.
+  struct LastNews {
+    Units free = 0;
+    int64_t at_boot_ns = 0;
+  };
+  [[nodiscard]] LastNews last_news(ItemId item) const {
+    return {.free = at(item).free, .at_boot_ns = at(item).news_boot_ns};
+  }
 
   // ---- what the desk reports ----
 

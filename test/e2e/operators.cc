@@ -63,7 +63,7 @@ TEST_SUITE("e2e/operators") {
     for (std::string line; std::getline(lines, line);) {
       CAPTURE(line);
       if (line.empty() || line.rfind("# HELP ", 0) == 0 || line.rfind("# TYPE ", 0) == 0) continue;
-      CHECK(line.rfind("stampede_", 0) == 0);
+      CHECK((line.starts_with("stampede_") || line.starts_with("process_")));
       size_t space = line.rfind(' ');
       REQUIRE(space != std::string::npos);
       char* end = nullptr;

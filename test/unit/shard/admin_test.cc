@@ -56,6 +56,49 @@ TEST_SUITE("shard/admin") {
                          "limit=\"user\"} 2") != std::string::npos);
   }
 
+  TEST_CASE("the units of an item are shown as all shards together have them") {
+    Rig rig(2);
+    const std::string paid = rig.world.user_at(0), open = rig.world.user_at(1);
+    for (const std::string& user : {paid, open}) {
+      Buyer& buyer = rig.world.connect(0);
+      buyer.order(user, 2);
+      REQUIRE(rig.world.await_answer(buyer).status == 201);
+    }
+    const std::string text = rig.ask("GET", "/metrics").body;
+    const auto value = [&](std::string_view name) {
+      const std::string sample = "\nstampede_item_" + std::string(name) + "{item=\"ticket\"} ";
+      const size_t at = text.find(sample);
+      REQUIRE(at != std::string::npos);
+      return std::stoul(text.substr(at + sample.size()));
+    };
+    CHECK(value("reserved_units") == 4);
+    CHECK(value("sold_units_total") == 4);
+    CHECK(value("paid_units") == 0);
+    CHECK(value("free_units") + value("leased_units") == 6);
+    CHECK(value("expired_units_total") == 0);
+  }
+
+  TEST_CASE("a scrape names the items that it wants") {
+    Rig rig;
+    CHECK(rig.ask("GET", "/metrics?item=ticket")
+              .body.find("stampede_item_free_units{item=\"ticket\"}") != std::string::npos);
+    CHECK(rig.ask("GET", "/metrics?item=ticket&item=nothing").status == 404);
+    CHECK(rig.ask("GET", "/metrics?item=").status == 400);
+  }
+
+  TEST_CASE("scrapes that come together are answered one after the other") {
+    Rig rig(2);
+    Buyer& other = rig.world.connect_operator();
+    for (int i = 0; i < 3; ++i) {
+      rig.buyer.request("GET", "/metrics");
+      other.request("GET", "/metrics");
+    }
+    for (int i = 0; i < 3; ++i) {
+      CHECK(rig.world.await_answer(rig.buyer).status == 200);
+      CHECK(rig.world.await_answer(other).status == 200);
+    }
+  }
+
   TEST_CASE("what is not there or not allowed is refused") {
     Rig rig;
     CHECK(rig.ask("GET", "/v1/time").status == 404);

@@ -5,11 +5,15 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
+
+#include "base/diag.h"
 
 namespace stampede {
 
 void check_failed(const char* condition, const char* file, int line) {
-  std::fprintf(stderr, "stampede: bug: %s does not hold at %s:%d\n", condition, file, line);
+  diag::last_words(std::string("bug: ") + condition + " does not hold at " + file + ":" +
+                   std::to_string(line));
   std::abort();
 }
 
@@ -19,7 +23,7 @@ void fatal(ExitCode code, const char* format, ...) {
   va_start(args, format);
   std::vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  std::fprintf(stderr, "stampede: fatal: %s\n", text);
+  diag::last_words(std::string("fatal: ") + text);
   // Not exit(): other threads still run, and nothing may be flushed or answered any more.
   _exit(code);
 }

@@ -246,23 +246,30 @@ CoordinatorStatus Coordinator::status() const {
   return status_;
 }
 
-// Publishes the state for status(), and warns once of a problem and once of its end.
+// Publishes the state for status(), and tells once of a problem, of its end, of an epoch, and of another Redis.
 void Coordinator::publish(const std::string& problem) {
-  std::string before;
+  const CoordinatorStatus before = status();
+  CoordinatorStatus next = before;
+  next.problem = problem;
+  next.server = servers_in_use();
+  next.epoch = 0;
+  for (const Group& group : groups_) next.epoch = std::max(next.epoch, group.open);
+  next.is_open = problem.empty() && next.epoch != 0;
+  if (problem.empty()) next.missing.clear();
   {
     const std::lock_guard lock(mutex_);
-    before = std::exchange(status_.problem, problem);
-    status_.server = servers_in_use();
-    status_.epoch = 0;
-    for (const Group& group : groups_) status_.epoch = std::max(status_.epoch, group.open);
-    status_.is_open = problem.empty() && status_.epoch != 0;
-    if (problem.empty()) status_.missing.clear();
+    status_ = next;
   }
-  if (!problem.empty() && before.empty())
+  // With a problem some masters of a Redis Cluster may be missing from it.
+  if (next.is_open && !told_server_.empty() && next.server != told_server_)
+    diag::notice("ledger: Redis is at %s now, and was at %s", next.server.c_str(),
+                 told_server_.c_str());
+  if (next.is_open) told_server_ = next.server;
+  if (!problem.empty() && before.problem.empty())
     diag::warning("ledger: %s; what is leased sells on, more is not granted", problem.c_str());
-  else if (problem.empty() && !before.empty())
-    diag::notice("ledger: epoch %lu is open at %s", static_cast<unsigned long>(joined_),
-                 servers_in_use().c_str());
+  else if (next.is_open && (!before.problem.empty() || next.epoch != before.epoch))
+    diag::line(diag::Level::notice, {{"epoch", next.epoch}}, "ledger: epoch %lu is open at %s",
+               static_cast<unsigned long>(next.epoch), next.server.c_str());
 }
 
 bool Coordinator::fail(const std::string& problem) {

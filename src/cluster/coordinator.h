@@ -228,6 +228,7 @@ class Coordinator {
   std::optional<Promising> promising_;
   std::optional<Beginning> beginning_;
   uint64_t entered_ = 0, joined_ = 0;
+  std::string told_server_;
   uint32_t stream_count_;  // of all nodes
   uint64_t refused_ =
       0;  // an epoch that this node cannot join: the registry refuses it, or Redis has lost a part of it

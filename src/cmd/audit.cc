@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/progress.h"
 #include "base/time_text.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
@@ -418,6 +419,7 @@ int run(Flags& flags) {
   std::deque<node::Data> nodes;
   for (const std::string& dir : flags.data) {
     node::Data& data = nodes.emplace_back(dir, node::Data::Use::reading);
+    const ProgressLines lines(data.progress());
     node::MayEnd end = data.open();
     if (!end) end = data.restore(cells);
     if (end) return fail(Error{end->message}, end->exit_code);

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/progress.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
@@ -22,34 +23,10 @@ namespace {
 using drain::Drainer;
 
 constexpr int64_t kPatienceNs = 10 * kSecond;  // without a row written
-constexpr int64_t kProgressNs = kSecond;       // between two lines
 
 int fail(int code, const std::string& message) {
   return end_with("drain", code, message);
 }
-
-// A line a second for whoever waits.
-class Progress {
- public:
-  Progress(const Drainer& drainer, Clock& clock, const node::DrainStreams& streams)
-      : drainer_(drainer), clock_(clock), streams_(streams), printed_ns_(clock.now().boot_ns) {}
-
-  void turn() {
-    const int64_t now_ns = clock_.now().boot_ns;
-    if (now_ns - printed_ns_ < kProgressNs) return;
-    printed_ns_ = now_ns;
-    const std::string problem = drainer_.problem();
-    std::fprintf(stderr, "stampede drain: %lu records written, %lu to go%s%s\n",
-                 drainer_.stats().records.load(), streams_.records_left(),
-                 problem.empty() ? "" : "; waiting: ", problem.c_str());
-  }
-
- private:
-  const Drainer& drainer_;
-  Clock& clock_;
-  const node::DrainStreams& streams_;
-  int64_t printed_ns_;
-};
 
 int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
   std::printf("records %lu, rows %lu, rejected %lu, seconds %.3f\n", stats.records.load(),
@@ -77,6 +54,7 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
   SystemClock clock;
   const Moment begin = clock.now();
   node::Data data(dir, node::Data::Use::offline);
+  const ProgressLines lines(data.progress());
   if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
   if (const node::MayEnd end = data.restore()) return fail(end->exit_code, end->message);
   for (const node::RestoredStream& stream : data.streams())
@@ -90,8 +68,9 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
   const Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == Drainer::Agreement::contradicts)
     return fail(kExitLogDamaged, finding.message);
-  Progress progress(drainer, clock, streams);
-  if (!drainer.drain_now(kPatienceNs, [&] { progress.turn(); }))
+  data.progress().begin("writing rows", streams.records_left());
+  if (!drainer.drain_now(kPatienceNs,
+                         [&] { data.progress().set_done(drainer.stats().records.load()); }))
     return fail(drainer.is_fenced() ? kExitLogDamaged : kExitFailure, drainer.problem());
   const int drained = print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
   if (!has_rejected) return drained;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "base/diag.h"
 #include "cmd/config_file.h"
 #include "cmd/nearest.h"
 
@@ -197,7 +198,10 @@ std::string flag_library_version() {
 }
 
 int end_with(const std::string& subcommand, int exit_code, const std::string& message) {
-  std::fprintf(stderr, "stampede %s: %s\n", subcommand.c_str(), message.c_str());
+  if (diag::is_json())
+    diag::error("%s: %s", subcommand.c_str(), message.c_str());
+  else
+    std::fprintf(stderr, "stampede %s: %s\n", subcommand.c_str(), message.c_str());
   return exit_code;
 }
 

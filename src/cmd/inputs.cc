@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "base/words.h"
 #include "cmd/input_file.h"
 
 namespace stampede::cmd {
@@ -16,10 +17,6 @@ Error of_flag(const char* flag, const Error& error) {
 
 void say(Inputs& inputs, const std::string& words, const std::string& path) {
   inputs.what += (inputs.what.empty() ? "" : ", ") + words + " from " + path;
-}
-
-std::string counted(size_t count, const char* one) {
-  return std::to_string(count) + ' ' + one + (count == 1 ? "" : "s");
 }
 
 Status read_keys(const std::string& path, Inputs& inputs) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "cmd/inputs.h"
 #include "cmd/serve_settings.h"
 
@@ -41,7 +42,7 @@ constexpr LiveFlag kLiveFlags[] = {
 std::string what_of(const door::Enrolments& enrolments) {
   std::string what;
   for (const auto& [file, users] : enrolments)
-    what += ", " + std::to_string(users->size()) + " users from " + file;
+    what += ", " + counted(users->size(), "user") + " from " + file;
   return what;
 }
 

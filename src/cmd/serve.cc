@@ -11,7 +11,9 @@
 #include <thread>
 
 #include "base/diag.h"
+#include "base/progress.h"
 #include "base/thread.h"
+#include "base/words.h"
 #include "cluster/redis_client.h"
 #include "cmd/hardening.h"
 #include "cmd/process.h"
@@ -43,22 +45,20 @@ bool is_for_everybody(const stock::ItemTerms& terms) {
 }
 
 void print_start(const node::Node& node, const node::NodeSettings& settings) {
-  for (const std::string& line : node.notices()) std::printf("%s\n", line.c_str());
+  for (const std::string& line : node.notices()) diag::start_line(line);
   const std::string ledger = settings.redis ? ", ledger " + cluster::text_of(*settings.redis) : "";
-  std::printf("%zu item%s, %u shard%s, data in %s, database %s%s\n", settings.catalog.size(),
-              settings.catalog.size() == 1 ? "" : "s", settings.shard_count,
-              settings.shard_count == 1 ? "" : "s", settings.data_dir.c_str(),
-              settings.database_text.c_str(), ledger.c_str());
-  const std::string url = url_of(node.listen_address());
-  std::printf("listening on %s\nadmin on %s\n", url.c_str(), url_of(node.admin_address()).c_str());
+  diag::start_line(counted(settings.catalog.size(), "item") + ", " +
+                   counted(settings.shard_count, "shard") + ", data in " + settings.data_dir +
+                   ", database " + settings.database_text + ledger);
+  diag::start_line("listening on " + url_of(node.listen_address()));
+  diag::start_line("admin on " + url_of(node.admin_address()));
   if (!settings.by_ticket && !settings.catalog.empty() &&
       is_for_everybody(settings.catalog[0].terms))
-    std::printf(
-        "buy one: curl --json '{\"item\":\"%s\",\"qty\":1}' -H 'X-User-Id: alice' %s/v1/orders\n",
-        std::string(settings.catalog[0].terms.code.view()).c_str(),
-        curl_target_of(node.listen_address()).c_str());
-  std::printf("ready\n");
-  std::fflush(stdout);
+    diag::start_line("buy one: curl --json '{\"item\":\"" +
+                     std::string(settings.catalog[0].terms.code.view()) +
+                     "\",\"qty\":1}' -H 'X-User-Id: alice' " +
+                     curl_target_of(node.listen_address()) + "/v1/orders");
+  diag::start_line("ready");
 }
 
 // A stop was asked for while the server started.
@@ -105,6 +105,7 @@ void announce_stop() {
 
 node::MayEnd open(node::Node& node) {
   const EndWhileOpening ends_early;
+  const ProgressLines lines(node.progress());
   return node.open();
 }
 
@@ -117,6 +118,7 @@ void watch_over(node::Node& node, const sigset_t& signals, Reloader& reloader, b
     const timespec wait = {.tv_sec = is_stopping ? 0 : 1, .tv_nsec = is_stopping ? 2'000'000 : 0};
     const int signal = sigtimedwait(&signals, nullptr, &wait);
     if (signal == SIGHUP) reloader.reload();
+    if (signal == SIGUSR1) node.reopen_access_log();
     if (signal == SIGTERM || signal == SIGINT) {
       const int64_t now_ns = clock.now().boot_ns;
       if (is_stopping && now_ns - asked_ns < kOneWishNs) continue;
@@ -133,6 +135,7 @@ void watch_over(node::Node& node, const sigset_t& signals, Reloader& reloader, b
     if (const int64_t now_ns = clock.now().boot_ns; now_ns - housekeeping_ns >= kSecond) {
       housekeeping_ns = now_ns;
       node.release_segments();
+      diag::tell_left_out();
       if (node.is_alive()) sd_notify(0, "WATCHDOG=1");
     }
   }
@@ -154,6 +157,7 @@ int check(const node::NodeSettings& settings) {
 }
 
 int run(const ServeFlags& flags) {
+  diag::configure(*diag::parse_level(flags.log_level), *diag::parse_format(flags.log_format));
   const sigset_t signals = flags.checks ? sigset_t{} : take_signals();
   if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
   const Result<node::NodeSettings> settings = settings_of(flags);

@@ -99,6 +99,33 @@ std::vector<Flag> operator_flags(ServeFlags& flags) {
   };
 }
 
+// What is written down of its life.
+std::vector<Flag> log_flags(ServeFlags& flags) {
+  return {
+      {.name = "--log-level",
+       .unit = "LEVEL",
+       .target = &flags.log_level,
+       .help = "lines of this level and of graver ones are printed: `error`, `warn`, `info`, "
+               "`debug`",
+       .more = "The lines of a start come in any case",
+       .choices = {"error", "warn", "info", "debug"}},
+      {.name = "--log-format",
+       .unit = "text|json",
+       .target = &flags.log_format,
+       .help = "[lines](#lines) as text, or one JSON object each",
+       .choices = {"text", "json"}},
+      {.name = "--access-log",
+       .unit = "FILE",
+       .target = &flags.access_log,
+       .help = "[one line a request](#the-access-log) goes into this file; SIGUSR1 opens it again"},
+      {.name = "--access-log-sample",
+       .unit = "N",
+       .target = &flags.access_sample,
+       .help = "with `--access-log`: a line of every so many requests of a shard",
+       .bounds = {{1, 1'000'000}}},
+  };
+}
+
 // What one address may ask, how much one user, and all together.
 std::vector<Flag> limit_flags(ServeFlags& flags) {
   return {
@@ -281,6 +308,7 @@ void add_serve_flags(Command& command, ServeFlags& flags) {
   command.add("What is sold", sale_flags(flags));
   command.add("Buyers", buyer_flags(flags));
   command.add("Operators", operator_flags(flags));
+  command.add("What is written down", log_flags(flags));
   command.add("Limits", limit_flags(flags));
   command.add("Where units and orders are kept", store_flags(flags));
   command.add("The process", process_flags(flags));

@@ -190,6 +190,8 @@ Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags)
   settings.orders_max = flags.orders_max;
   settings.drain_lag_max = flags.drain_lag_max;
   settings.accepts_loss = flags.accept_loss;
+  settings.access_log = flags.access_log;
+  settings.access_sample = flags.access_sample;
   settings.version = version_text();
   settings.wake_reader = [] { kill(getpid(), SIGHUP); };
   return settings;

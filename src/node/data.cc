@@ -119,7 +119,8 @@ RestoreInput Data::input_of(uint32_t stream, const Restoring& how) const {
       .wall_ns = machine_.clock().now().wall_ns,
       .witnesses = how.witnesses.empty() ? std::vector<orderlog::Witness>{} : how.witnesses[stream],
       .is_read_only = true,
-      .accepts_loss = how.accepts_loss};
+      .accepts_loss = how.accepts_loss,
+      .progress = &progress_};
 }
 
 Result<RestoredStream> Data::restore_one(uint32_t stream, const Restoring& how) const {
@@ -145,7 +146,9 @@ MayEnd Data::restore_all(const Restoring& how) {
   std::vector<std::function<void()>> tasks;
   for (uint32_t i = 0; i < stream_count(); ++i)
     tasks.emplace_back([&, i] { restored[i] = restore_one(i, how); });
+  progress_.begin("reading the order log");
   machine_.run_all(tasks);
+  progress_.end();
   streams_.clear();
   for (Result<RestoredStream>& stream : restored) {
     if (!stream) return ending(stream.error());

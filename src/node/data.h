@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "node/ending.h"
 #include "node/findings.h"
 #include "node/machine.h"
@@ -45,6 +46,10 @@ class Data {
   [[nodiscard]] MayEnd open_to_serve(const FreshData& fresh, Findings& findings);
   // For commands. An Ending also when there is no order log, or its manifest is damaged.
   [[nodiscard]] MayEnd open();
+
+  // Of restore(), and of whatever else the owner does with the directory.
+  [[nodiscard]] Progress& progress() { return progress_; }
+  [[nodiscard]] const Progress& progress() const { return progress_; }
 
   // How streams are restored. `witnesses` by stream, or none. `order_cells`: room for so many orders a stream; 0: for all
   // that there are.
@@ -120,6 +125,7 @@ class Data {
   orderlog::Manifest manifest_;
   bool is_fresh_ = false;
   std::vector<RestoredStream> streams_;
+  mutable Progress progress_;  // parts that change nothing tell of it, too
 };
 
 }  // namespace stampede::node

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/words.h"
+
 namespace stampede::node {
 namespace {
 
@@ -45,8 +47,8 @@ Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
     plan.new_supplies.push_back({.item = std::string(terms.code.view()), .supplied = entry.stock});
   }
   if (known_entries < known.size())
-    notices.note("%zu items of this data directory are not in the catalog; they stay as they are",
-                 known.size() - known_entries);
+    notices.note("not in the catalog, and left as it was: %s of this data directory",
+                 counted(known.size() - known_entries, "item").c_str());
   return plan;
 }
 

@@ -32,6 +32,11 @@ Result<std::vector<net::Socket>> SystemMachine::open_listeners(const net::Addres
   return net::open_listeners(address, count);
 }
 
+std::unique_ptr<StartAnswers> SystemMachine::answer_while_starting(const net::Address& address,
+                                                                   const Progress& progress) {
+  return StartAnswers::open(address, progress);
+}
+
 Result<orderlog::DiskPlan> SystemMachine::plan_disk(const std::string& directory,
                                                     orderlog::Durability durability) {
   return orderlog::plan_disk(directory, durability);

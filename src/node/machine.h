@@ -16,6 +16,7 @@
 #include "drain/database.h"
 #include "net/descriptor_budget.h"
 #include "net/net.h"
+#include "node/start_answers.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
 
@@ -41,6 +42,10 @@ class Machine {
   // As net::open_listeners().
   virtual Result<std::vector<net::Socket>> open_listeners(const net::Address& address,
                                                           unsigned count) = 0;
+
+  // Answers probes of the operators' listener while the start goes on, until what it returns ends; null: nobody does.
+  virtual std::unique_ptr<StartAnswers> answer_while_starting(const net::Address& address,
+                                                              const Progress& progress) = 0;
 
   // ---- disk
   virtual Result<orderlog::DiskPlan> plan_disk(const std::string& directory,
@@ -70,6 +75,8 @@ class SystemMachine final : public Machine {
   std::unique_ptr<net::Net> make_net(net::DescriptorBudget& budget, net::Socket preferred) override;
   Result<std::vector<net::Socket>> open_listeners(const net::Address& address,
                                                   unsigned count) override;
+  std::unique_ptr<StartAnswers> answer_while_starting(const net::Address& address,
+                                                      const Progress& progress) override;
   Result<orderlog::DiskPlan> plan_disk(const std::string& directory,
                                        orderlog::Durability durability) override;
   Result<std::unique_ptr<orderlog::Disk>> make_disk(const orderlog::DiskPlan& plan) override;

@@ -71,6 +71,10 @@ class Node {
 
   // Any thread.
   void replace_keys(shard::SharedKeys keys);
+  // The access log's file is opened again by its name.
+  void reopen_access_log() {
+    if (process_->access_log) process_->access_log->reopen();
+  }
   // What was read again, for shard 0 to put in force; false: it has not taken the last one yet.
   [[nodiscard]] bool deliver(std::shared_ptr<const shard::Reload> reload);
   // How often operators have asked for it.
@@ -92,6 +96,9 @@ class Node {
 
   // After has_stopped(): joins the shards, lets the drainer finish, stops the helpers.
   void finish();
+
+  // Of open().
+  [[nodiscard]] const Progress& progress() const { return data_.progress(); }
 
   [[nodiscard]] net::Address listen_address() const;
   [[nodiscard]] net::Address admin_address() const;
@@ -147,6 +154,7 @@ class Node {
   Clock& clock_;
   Notices notices_;
   Data data_;
+  std::unique_ptr<StartAnswers> start_answers_;  // from the look into the logs to the listeners
   Join join_;
   orderlog::DiskPlan disk_plan_;
   std::vector<stock::CatalogEntry> catalog_;  // of the settings, each entry with its code

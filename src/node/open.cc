@@ -4,6 +4,7 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "base/words.h"
 #include "cluster/postgres_registry.h"
 #include "node/node.h"
 #include "node/products.h"
@@ -79,6 +80,8 @@ MayEnd Node::look(Findings& findings) {
 }
 
 MayEnd Node::restore(Findings& findings) {
+  if (!is_looking())
+    start_answers_ = machine_.answer_while_starting(settings_.admin, data_.progress());
   const DatabaseWitness database(machine_, settings_.database);
   const int64_t began_ns = clock_.now().boot_ns;
   if (MayEnd end = data_.restore({.witnesses = database.of_streams(data_),
@@ -114,8 +117,8 @@ void Node::note_recovery(double seconds) {
       notices_.note("%s", stream.report.message.c_str());
   }
   if (records > 0)
-    notices_.note("recovered %lu records in %.3f s: %lu orders in memory", (unsigned long)records,
-                  seconds, (unsigned long)orders);
+    notices_.note("recovered %s in %.3f s: %s in memory", counted(records, "record").c_str(),
+                  seconds, counted(orders, "order").c_str());
 }
 
 // ---- write
@@ -139,15 +142,20 @@ MayEnd Node::write_verdict(const Verdict& verdict) {
 // The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
 // nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
 MayEnd Node::change_shard_count() {
-  notices_.note("the data was written by %u shards and is now dealt out to %u",
-                data_.stream_count(), settings_.shard_count);
+  notices_.note("the data was written by %s and is now dealt out to %u",
+                counted(data_.stream_count(), "shard").c_str(), settings_.shard_count);
   if (MayEnd end = drain_before_change()) return end;
   orderlog::Manifest next = orderlog::next_generation(data_.manifest(), settings_.shard_count);
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (RestoredStream& stream : data_.streams()) states.push_back(std::move(stream.state));
   const uint32_t cells = order_cells(next.shard_count);
-  if (Status dealt = reshard(states, data_.dir(), next, cells, data_.boot_id()); !dealt)
-    return ending(dealt.error());
+  uint64_t orders = 0;
+  for (const auto& state : states) orders += state->orders_live();
+  data_.progress().begin("dealing the orders out to the shards", orders);
+  const Status dealt =
+      reshard(states, data_.dir(), next, cells, data_.boot_id(), &data_.progress());
+  data_.progress().end();
+  if (!dealt) return ending(dealt.error());
   states.clear();
   if (Status switched = data_.switch_to(next); !switched) return ending(switched.error());
   return data_.restore(cells);
@@ -161,8 +169,13 @@ MayEnd Node::drain_before_change() {
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);
+  data_.progress().begin("writing rows before the number of shards changes",
+                         streams.records_left());
   if (finding.agreement == drain::Drainer::Agreement::agrees)
-    (void)drainer.drain_now(kDrainPatienceNs, {}, [this] { machine_.pause(kDrainPause); });
+    (void)drainer.drain_now(
+        kDrainPatienceNs, [&] { data_.progress().set_done(drainer.stats().records.load()); },
+        [this] { machine_.pause(kDrainPause); });
+  data_.progress().end();
   if (drainer.is_drained()) return std::nullopt;
   return ending(kExitFailure,
                 "the number of shards cannot change before the database has everything: " +
@@ -228,11 +241,13 @@ MayEnd Node::look_at_terms() {
   if (!read) return ending(Error{"enrolled: " + read.error().message}, kExitUsage);
   enrolments_ = std::move(*read);
   for (const auto& [file, users] : *enrolments_)
-    notices_.note("%s: %zu users, %zu KB", file.c_str(), users->size(), users->bytes() / 1024);
+    notices_.note("%s: %s, %zu KiB", file.c_str(), counted(users->size(), "user").c_str(),
+                  users->bytes() / 1024);
   return std::nullopt;
 }
 
 MayEnd Node::open_listeners() {
+  start_answers_.reset();
   Result<std::vector<net::Socket>> opened =
       machine_.open_listeners(settings_.listen, settings_.shard_count);
   if (!opened) return ending(opened.error());
@@ -248,6 +263,12 @@ MayEnd Node::reconcile_database() {
   process_ = std::make_unique<shard::Process>(
       settings_.shard_count, keyed_hash(data_.manifest().hash_key, kAddressSecret));
   process_->has_database = sink_ != nullptr;
+  if (!settings_.access_log.empty()) {
+    auto log = shard::AccessLog::open(settings_.access_log, settings_.shard_count);
+    if (!log) return ending(kExitUsage, "--access-log: " + log.error().message);
+    process_->access_log = std::move(*log);
+    process_->access_sample = settings_.access_sample;
+  }
   if (sink_ == nullptr) return std::nullopt;
   std::vector<orderlog::Marks*> marks;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
@@ -282,9 +303,8 @@ MayEnd Node::go_on_after_loss() {
   sequence_floor_ = newest + bounds::sequence_gap_after_loss;
   pause_all(data_.items(), items_);
   notices_.note(
-      "%zu items are paused: compare with `stampede audit`, withdraw what was lost with a restock, "
-      "then resume",
-      items_.changed.size());
+      "%s: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
+      counted(items_.changed.size(), "item is paused", "items are paused").c_str());
   return std::nullopt;
 }
 
@@ -353,7 +373,7 @@ MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
   ledger::Ledger& ledger = ledgers_->add(net);
   parts->catalog = make_catalog();
   if (index == 0 && parts->catalog->filter_bytes() > 0)
-    notices_.note("filter over codes: %zu KB a shard", parts->catalog->filter_bytes() / 1024);
+    notices_.note("filter over codes: %zu KiB a shard", parts->catalog->filter_bytes() / 1024);
   parts->shard = std::make_unique<shard::Shard>(
       settings_of(index, ledger.group_count()), *process_, clock_, net, *parts->disk,
       *parts->writer, *segments_[index], ledger, *stream.state, *parts->catalog, sequence_max);

@@ -9,7 +9,8 @@ namespace stampede::node {
 using namespace orderlog;
 
 Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
-               const std::string& data_dir, Manifest& next, uint32_t orders_max, BootId boot_id) {
+               const std::string& data_dir, Manifest& next, uint32_t orders_max, BootId boot_id,
+               Progress* progress) {
   std::vector<std::unique_ptr<stock::StreamState>> states;
   for (uint32_t shard = 0; shard < next.shard_count; ++shard)
     states.push_back(std::make_unique<stock::StreamState>(next.hash_key, orders_max));
@@ -37,6 +38,7 @@ Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_state
         return status;
     }
     for (const uint32_t index : orders_by_id(*old)) {
+      if (progress != nullptr) progress->add(1);
       const stock::Order& order = old->order(index);
       stock::StreamState& to = *states[shard_of_slot(order.id.slot(), next.shard_count)];
       if (order.holds_units())

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "orderlog/directory.h"
 #include "stock/stream_state.h"
 
@@ -16,6 +17,6 @@ namespace stampede::node {
 // forgotten paid orders stay sold on stream 0. The caller switches the manifest afterwards.
 [[nodiscard]] Status reshard(const std::vector<std::unique_ptr<stock::StreamState>>& old_states,
                              const std::string& data_dir, orderlog::Manifest& next,
-                             uint32_t orders_max, BootId boot_id);
+                             uint32_t orders_max, BootId boot_id, Progress* progress = nullptr);
 
 }  // namespace stampede::node

@@ -1,5 +1,7 @@
 #include "node/restore.h"
 
+#include <algorithm>
+
 #include "base/diag.h"
 
 namespace stampede::node {
@@ -61,6 +63,16 @@ Result<NewestSnapshot> read_one(const RestoreInput& input, uint32_t segment) {
   return NewestSnapshot{.state = std::move(state), .facts = *head, .segment = segment};
 }
 
+// The segments that will be read, as the files are: the last one is rarely full.
+void announce(const RestoreInput& input, const Position& start) {
+  if (input.progress == nullptr) return;
+  const Result<SegmentList> list = list_segments(input.files);
+  if (!list) return;  // recovery will say so
+  const auto count = std::ranges::count_if(
+      list->segments, [&](uint32_t segment) { return segment >= start.segment; });
+  input.progress->grow(static_cast<uint64_t>(count) * input.files.segment_bytes);
+}
+
 RestoredStream damaged(std::unique_ptr<stock::StreamState> state, const std::string& message) {
   return {.state = std::move(state),
           .report = {.outcome = RecoveryOutcome::damaged, .message = message}};
@@ -108,8 +120,11 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
                                .is_read_only = input.is_read_only,
                                .accepts_loss = input.accepts_loss,
                                .wall_ns = input.wall_ns};
+  announce(input, snapshot->facts.position);
   Result<RecoveryReport> report =
       recover(recovery, [&](Lsn lsn, const Record& record, const Batch& batch) {
+        if (input.progress != nullptr && lsn == batch.header().first_lsn)
+          input.progress->add(kHeaderBytes + batch.header().body_bytes);
         return apply_recovered(input, state, record, lsn, moment_of(batch.header(), input.boot_id));
       });
   if (!report) return report.error();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/progress.h"
 #include "node/start.h"
 #include "orderlog/recovery.h"
 #include "orderlog/snapshot.h"
@@ -22,6 +23,7 @@ struct RestoreInput {
   std::vector<orderlog::Witness> witnesses;  // of records of this stream
   bool is_read_only = false;
   bool accepts_loss = false;
+  Progress* progress = nullptr;  // told of bytes of the log; null: nobody looks
 };
 
 struct RestoredStream {

@@ -46,6 +46,8 @@ struct NodeSettings {
   bool accepts_loss = false;
   door::Rules rules;  // until operators change them
   shard::SharedKeys keys;
+  std::string access_log;             // its file; empty: none
+  uint32_t access_sample = 1;         // a line of every so many requests
   std::string version;                // of this build, for the operators
   std::function<void()> wake_reader;  // an operator asks for what SIGHUP does
 };

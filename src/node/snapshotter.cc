@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "node/restore.h"
 #include "node/state_records.h"
 #include "orderlog/reader.h"
@@ -48,6 +49,7 @@ void Snapshotter::on_segment_closed(uint32_t stream, uint32_t segment) {
 }
 
 Status Snapshotter::make_if_due(uint32_t stream, uint32_t segment) {
+  diag::debug("shard %u has filled segment %u of its log", stream, segment);
   const RestoreInput input{.files = files_[stream],
                            .hash_key = hash_key_,
                            .orders_max = orders_max_,
@@ -86,6 +88,8 @@ Status Snapshotter::make(const RestoreInput& input, uint32_t segment) {
   facts.boot_id = boot_id_;
   if (Result<uint64_t> written = write_snapshot(state, input.files, facts); !written)
     return written.error();
+  diag::debug("shard %u has a snapshot of its log up to segment %u: %s", input.files.stream,
+              segment, counted(state.orders_live(), "order").c_str());
   return Ok{};
 }
 

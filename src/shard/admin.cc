@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/diag.h"
 #include "http/fields.h"
 #include "shard/admin_json.h"
 #include "stock/sale_state.h"
@@ -217,20 +218,8 @@ std::vector<std::string> Admin::reasons_against() const {
   if (running < process_.shard_count)
     reasons.push_back(std::to_string(running) + " of " + std::to_string(process_.shard_count) +
                       " shards are running");
-  const uint64_t lag_max = process_.drain_lag_max.load(std::memory_order_relaxed);
-  for (uint32_t shard = 0; shard < process_.shard_count; ++shard) {
-    const Metrics& metrics = *process_.metrics[shard];
-    const std::string name = "shard " + std::to_string(shard) + ": ";
-    const uint64_t lag = lag_records_of(process_, shard);
-    if (lag_max != 0 && lag > lag_max)
-      reasons.push_back(name + "the database is " + std::to_string(lag) +
-                        " records behind, so new orders are refused");
-    if (metrics.segments_ready.get() == 0)
-      reasons.push_back(name +
-                        "no log segment is ready (is the disk full?), so new orders are refused");
-    if (metrics.orders_max.get() != 0 && metrics.orders_live.get() >= metrics.orders_max.get())
-      reasons.push_back(name + "memory holds --orders-max orders, so new orders are refused");
-  }
+  for (ReachedLimit& reached : reached_limits(process_))
+    reasons.push_back(std::move(reached.words));
   return reasons;
 }
 
@@ -351,6 +340,7 @@ bool Admin::turn(Moment now) {
   changes_.turn(now);
   rules_.turn(now);
   observe_drainer(now);
+  limit_watch_.look(now);
   const orderlog::Writer& writer = shard_.writer();
   // A record of this turn stands behind the turn's write: the next turn writes it.
   if (!writer.is_idle() && !writer.is_writing() && !writer.is_blocked())
@@ -388,11 +378,25 @@ int64_t Admin::drainer_lag_ms() const {
 // ---- ChangeHost ----
 
 Lsn Admin::append(const orderlog::Record& record) {
+  if (const auto* const act = std::get_if<orderlog::Admin>(&record)) tell_act(*act);
   const Lsn lsn = shard_.append(record);
   // What was decided here must follow from the state: anything else would not survive a restart
   // either.
   CHECK(bool(shard_.state().apply(record, lsn, shard_.now())));
   return lsn;
+}
+
+// Every operator's act is a record, so here each leaves its line; but of what is read again its reader tells more
+// (cmd/reload.h).
+void Admin::tell_act(const orderlog::Admin& act) const {
+  if (act.what.starts_with("reload ")) return;
+  const auto& items = shard_.state().items();
+  const std::string item =
+      act.item < items.size() ? std::string(items[act.item].terms.code.view()) : std::string();
+  const std::string words = std::string(act.who) + ": " + std::string(act.what) +
+                            (item.empty() ? "" : " (item " + item + ")");
+  diag::line(diag::Level::notice, {{"who", act.who}, {"what", act.what}, {"item", item}}, "%s",
+             words.c_str());
 }
 
 bool Admin::has_room() const {

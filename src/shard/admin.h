@@ -27,6 +27,7 @@
 #include "shard/admin_routes.h"
 #include "shard/audits.h"
 #include "shard/item_changes.h"
+#include "shard/limit_watch.h"
 #include "shard/request_handler.h"
 #include "shard/rules_changes.h"
 #include "shard/scrapes.h"
@@ -89,6 +90,7 @@ class Admin final : public RequestHandler, private ChangeHost {
   std::optional<std::string> operator_of(const http::Request& request) const;
   void answer_blocked(const AdminRoute& route, const Operator& by);
   std::vector<std::string> reasons_against() const;
+  void tell_act(const orderlog::Admin& act) const;
   void observe_drainer(Moment now);
   int64_t drainer_lag_ms() const;
 
@@ -101,6 +103,7 @@ class Admin final : public RequestHandler, private ChangeHost {
   RulesChanges rules_;
   Audits audits_;
   Scrapes scrapes_;
+  LimitWatch limit_watch_{process_};
   const ProcessConstants constants_ = read_process_constants();
   std::vector<int64_t> drained_boot_ns_;  // per stream: when it was last seen without a lag
   int64_t observed_boot_ns_ = 0;

@@ -209,6 +209,9 @@ void Connections::release_connection(uint32_t index) {
   while (connection.line.count > 0) {
     const ReplyTo first = places_.reply_to(connection.line.first);
     if (places_.is_waiting(first)) connection.service.handler->abandon(first);
+    const Place& place = places_[first.place];
+    if (place.access != kNone && place.state != Place::State::sending)
+      access_->end_unanswered(place.access, now_);
     places_.pop(connection.line);
   }
   connection.input.clear(book_.buffers());
@@ -399,6 +402,8 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
   ++connection.requests;
   hurry_last(connection);
   const uint32_t place = places_.add(connection.line, index, request);
+  if (access_ != nullptr) [[unlikely]]
+    places_[place].access = access_->begin(request, connection.service.is_public, now_);
   update_idle(index);
   set_deadline(index, Connection::Waiting::answer, 0);
   if (!request.keep_alive || connection.requests == bounds::requests_per_connection_max) {
@@ -499,9 +504,12 @@ void Connections::render_line(uint32_t index) {
       place.wants_turn = false;
       return connection.service.handler->take_turn(places_.reply_to(first));
     }
+    const size_t unsent = connection.output.bytes();
     const Rendered rendered = render(connection, first);
     if (rendered == Rendered::nothing) return starve(index);
     count_answer(connection, place, first);
+    if (place.access != kNone) [[unlikely]]
+      log_access(place, first, connection.output.bytes() - unsent, rendered);
     if (rendered == Rendered::whole) {
       places_.pop(connection.line);
       continue;
@@ -573,6 +581,12 @@ void Connections::count_answer(const Connection& connection, const Place& place,
     metrics_.limited[static_cast<unsigned>(place.answer.limit)].add();
   if (!place.is_text && verdict == Verdict::created)
     metrics_.acked_ns.record(now_.boot_ns - place.answer.received_boot_ns);
+}
+
+void Connections::log_access(const Place& place, uint32_t index, size_t bytes, Rendered rendered) {
+  const TextAnswer* const text = place.is_text ? &places_.text(index) : nullptr;
+  if (rendered == Rendered::head) bytes += text->content().size();
+  access_->end(place.access, place, text, bytes, now_);
 }
 
 // ---- waiting for room ----

@@ -36,6 +36,7 @@
 // Belongs to its shard's thread.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@
 #include "http/parser.h"
 #include "http/response.h"
 #include "net/net.h"
+#include "shard/access_log.h"
 #include "shard/idle_line.h"
 #include "shard/listeners.h"
 #include "shard/metrics.h"
@@ -79,6 +81,8 @@ class Connections {
 
   // Where connections of one address are counted, beside those of other shards; must outlive this.
   void count_addresses_in(door::AddressTable& addresses) { addresses_ = &addresses; }
+  // Before there are requests; null: there is no access log.
+  void log_accesses_in(std::unique_ptr<AccessTrace> access) { access_ = std::move(access); }
   // Connections that are open stay, whatever the new limits are.
   void set_limits(const door::Limits& limits);
 
@@ -120,6 +124,11 @@ class Connections {
   void rank(const ReplyTo& place, net::Rank rank);
   // The same as a limit of addresses sees it.
   const door::Address& address_of(const ReplyTo& place);
+  // Who asks, for the access log; the place must be waiting.
+  void note_user(const ReplyTo& place, const UserText& user) {
+    if (const uint32_t cell = places_[place.place].access; cell != kNone) [[unlikely]]
+      access_->set_user(cell, user);
+  }
   void note_unnamed_address() { metrics_.addresses_unnamed.add(); }
   // Bytes of answers that wait to be written: what a handler looks at before it makes another large one.
   size_t text_bytes() const { return places_.text_bytes(); }
@@ -210,6 +219,7 @@ class Connections {
   Rendered render(Connection& connection, uint32_t place);
   Rendered render_text(Connection& connection, const Place& place, const TextAnswer& text);
   void count_answer(const Connection& connection, const Place& place, uint32_t index);
+  void log_access(const Place& place, uint32_t index, size_t bytes, Rendered rendered);
 
   void mark_dirty(uint32_t index);
   void stall(uint32_t index);
@@ -270,6 +280,7 @@ class Connections {
   bool is_stopping_ = false;
   int64_t stop_until_ns_ = INT64_MAX;
   uint32_t stop_cursor_ = 0;  // connections below it have been asked for what had arrived
+  std::unique_ptr<AccessTrace> access_;
   std::vector<char> read_scratch_;
   std::vector<char> body_scratch_;
 };

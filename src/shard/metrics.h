@@ -37,6 +37,7 @@ struct Metrics {
   Counter addresses_unnamed;
   Counter bytes_read, bytes_written;
   Counter output_buffers_bytes;
+  Counter access_lines_dropped;  // of the access log
 
   // Orders
   Counter orders_live, orders_max, orders_expired, orders_forgotten;

@@ -20,6 +20,7 @@ uint32_t Places::add(Line& line, uint32_t connection, const http::Request& reque
   place.wants_turn = false;
   place.wants_hurry = false;
   place.origin = 0;
+  place.access = kNone;
   if (line.count++ == 0)
     line.first = index;
   else

@@ -30,6 +30,7 @@ struct Place {
   bool wants_turn;               // to be told when it is first
   bool wants_hurry;              // to be told when it is no longer last
   http::Origins::Number origin;  // of the page that asks
+  uint32_t access;               // cell of the access log; kNone: it gets no line
   OrderAnswer answer;
 };
 

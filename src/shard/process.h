@@ -15,6 +15,7 @@
 #include "ledger/embedded.h"
 #include "net/doorbell.h"
 #include "orderlog/marks.h"
+#include "shard/access_log.h"
 #include "shard/item_survey.h"
 #include "shard/mailbox.h"
 #include "shard/metrics.h"
@@ -39,6 +40,9 @@ struct Process {
   std::vector<std::unique_ptr<Metrics>> metrics;
   std::vector<std::unique_ptr<orderlog::Marks>> marks;
 
+  // Null: there is none. One line of every access_sample requests.
+  std::unique_ptr<AccessLog> access_log;
+  uint32_t access_sample = 1;
   // Of /metrics, to every shard.
   ItemSurvey item_survey;
 

@@ -186,6 +186,7 @@ PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderReq
 PublicApi::Objection PublicApi::take_owner(const http::Request& request, OrderRequest& order,
                                            const ReplyTo& place) {
   const Objection no = take_user(request, order);
+  if (!no) connections_.note_user(place, order.user);
   connections_.rank(place, no ? net::Rank::usual : net::Rank::second);
   return no;
 }
@@ -223,6 +224,7 @@ PublicApi::Objection PublicApi::create(const http::Request& request, const Reply
   OrderRequest order;
   order.kind = RequestKind::create;
   if (Objection no = open_door(request, order)) return no;
+  connections_.note_user(place, order.user);
   if (Objection no = object_to_rate(order, over_ms)) return no;
   submit(order, place);
   return std::nullopt;

@@ -68,6 +68,10 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
   desk_.release(writer_.durable());
   connections_.count_addresses_in(process.addresses);
   api_.count_addresses_in(process.addresses);
+  if (process.access_log != nullptr)
+    connections_.log_accesses_in(
+        std::make_unique<AccessTrace>(process.access_log->lane(settings.shard), metrics_,
+                                      process.access_sample, settings.connections.places_max));
 }
 
 void Shard::run() {

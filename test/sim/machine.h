@@ -74,6 +74,10 @@ class SimMachine final : public node::Machine {
   void run_all(std::span<const std::function<void()>> tasks) override;
   std::unique_ptr<net::Net> make_net(net::DescriptorBudget&, net::Socket) override;
   Result<std::vector<net::Socket>> open_listeners(const net::Address&, unsigned count) override;
+  std::unique_ptr<node::StartAnswers> answer_while_starting(const net::Address&,
+                                                            const Progress&) override {
+    return nullptr;
+  }
   Result<orderlog::DiskPlan> plan_disk(const std::string&, orderlog::Durability) override;
   Result<std::unique_ptr<orderlog::Disk>> make_disk(const orderlog::DiskPlan&) override;
   orderlog::SegmentMaker& segment_maker() override { return segment_maker_; }

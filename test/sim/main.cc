@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/diag.h"
 #include "cmd/commands.h"
 #include "run.h"
 #include "workers.h"
@@ -144,6 +145,8 @@ int run(const Flags& flags) {
 }  // namespace stampede::sim
 
 int main(int argc, char** argv) {
+  // Operators' acts and epochs would drown what the simulator itself has to say.
+  stampede::diag::configure(stampede::diag::Level::warning, stampede::diag::Format::text);
   stampede::sim::Flags flags;
   CLI::App app(
       "A simulated world in which the promises are tried: whole nodes in one thread, driven by "

@@ -28,7 +28,7 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::s
     const size_t equals = line.find('=');
     const std::string_view key = without_spaces(line.substr(0, equals));
     if (equals == line.npos || key.empty())
-      return Error{place + ": expected `name = value`, not '" + printable(line) + "'"};
+      return Error{place + ": expected `name = value`"};  // the line may hold a password
     lines.push_back({printable(key), std::string(without_spaces(line.substr(equals + 1))), place});
   }
   return lines;

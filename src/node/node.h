@@ -127,6 +127,7 @@ class Node {
   MayEnd reconcile_database();
   MayEnd go_on_after_loss();
   MayEnd make_helpers();
+  void remove_old_generations();
   MayEnd make_shards();
 
   MayEnd drain_before_change();

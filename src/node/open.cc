@@ -41,6 +41,7 @@ MayEnd Node::open() {
   if (has_lost_)
     if (MayEnd end = go_on_after_loss()) return end;
   if (MayEnd end = make_helpers()) return end;
+  if (verdict.course != Course::deal_out_anew) remove_old_generations();
   return make_shards();
 }
 
@@ -341,6 +342,17 @@ MayEnd Node::make_helpers() {
   for (const RestoredStream& stream : data_.streams()) ends.push_back(stream.report.end);
   if (Status noted = data_.note_log_ends(ends); !noted) return ending(noted.error());
   return std::nullopt;
+}
+
+// A start has recovered the present generation from the disk: the earlier ones have served.
+void Node::remove_old_generations() {
+  const Result<uint32_t> removed =
+      orderlog::remove_generations_before(data_.dir(), data_.manifest());
+  if (!removed)
+    diag::warning("%s; the logs of earlier numbers of shards stay",
+                  removed.error().message.c_str());
+  else if (*removed > 0)
+    notices_.note("removed the logs of %u earlier numbers of shards", *removed);
 }
 
 std::unique_ptr<Ledgers> Node::make_ledgers() {

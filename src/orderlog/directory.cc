@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 
@@ -97,6 +98,30 @@ Result<std::vector<StreamDir>> stream_dirs(const std::string& data_dir, uint32_t
     }
   }
   return dirs;
+}
+
+Status remove_directory(const std::string& path) {
+  if (::rmdir(path.c_str()) == 0) return Ok{};
+  return Error{"remove " + path + ": " + std::strerror(errno)};
+}
+
+// A generation's directory with its streams and their files; what is not ours keeps it from being removed.
+Status remove_streams(const std::string& generation_dir) {
+  const Result<std::vector<std::string>> streams = list_directory(generation_dir);
+  if (!streams) return streams.error();
+  for (const std::string& s : *streams) {
+    if (!numbered(s, 's')) continue;
+    const std::string dir = generation_dir + "/" + s;
+    const Result<std::vector<std::string>> names = list_directory(dir);
+    if (!names) return names.error();
+    for (const std::string& name : *names) {
+      const std::string file = dir + "/" + name;
+      if (name != "." && name != ".." && ::unlink(file.c_str()) != 0)
+        return Error{"remove " + file + ": " + std::strerror(errno)};
+    }
+    if (Status gone = remove_directory(dir); !gone) return gone;
+  }
+  return remove_directory(generation_dir);
 }
 
 // The lines of a manifest by key, with what is wrong about them.
@@ -433,6 +458,24 @@ Status check_new(const std::string& data_dir) {
   const std::string database = data_dir + "/orders.db";
   if (::access(database.c_str(), F_OK) == 0) return Error{lost + database, true};
   return Ok{};
+}
+
+Result<uint32_t> remove_generations_before(const std::string& data_dir, const Manifest& manifest) {
+  const std::string log = data_dir + "/log";
+  const Result<std::vector<std::string>> generations = list_directory(log);
+  if (!generations) return generations.error();
+  uint32_t removed = 0;
+  Status all = Ok{};
+  for (const std::string& g : *generations) {
+    const std::optional<uint32_t> generation = numbered(g, 'g');
+    if (!generation || *generation >= manifest.generation) continue;
+    if (Status gone = remove_streams(log + "/" + g); gone)
+      ++removed;
+    else
+      all = gone;
+  }
+  if (!all) return all.error();
+  return removed;
 }
 
 std::string this_machine_id() {

@@ -97,6 +97,11 @@ void note_log_end(KnownStream& known, const Position& end);
 // The same for a directory without a manifest: it holds no log.
 [[nodiscard]] Status check_new(const std::string& data_dir);
 
+// Removes the streams of generations before the manifest's, which nothing reads any more; the manifest is durable. Returns the
+// generations that are gone. After an error or a crash in the midst of it, the next call goes on.
+[[nodiscard]] Result<uint32_t> remove_generations_before(const std::string& data_dir,
+                                                         const Manifest& manifest);
+
 // /etc/machine-id, or empty.
 [[nodiscard]] std::string this_machine_id();
 

@@ -2,6 +2,9 @@
 // somebody else's.
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "harness/rush.h"
 #include "harness/server.h"
 
@@ -52,6 +55,33 @@ TEST_SUITE("e2e/another_shard_count") {
   }
   TEST_CASE("orders move after kill -9") {
     move({1, 5, 2}, true);
+  }
+
+  TEST_CASE(
+      "the logs of earlier numbers of shards are removed by the start behind the one that moved") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
+    const std::string order = server.buy({.user = "alice"});
+    const auto has = [&](const char* generation) {
+      return std::filesystem::exists(server.data() + "/log/" + generation);
+    };
+    for (const int shards : {3, 1}) {
+      server.options().shards = shards;
+      server.restart();
+    }
+    CHECK((has("g1") && has("g2") && has("g3")));
+    // A file that is not ours is in the way: nothing is lost, and the server sells.
+    std::ofstream(server.data() + "/log/g2/notes.txt") << "mine";
+    server.restart();
+    CHECK(server.state_of("alice", order) == "reserved");
+    CHECK(has("g2/notes.txt"));
+    CHECK_FALSE(has("g2/s0"));
+    CHECK_FALSE(has("g1"));
+    std::filesystem::remove(server.data() + "/log/g2/notes.txt");
+    server.kill9();
+    server.start();
+    CHECK_FALSE(has("g2"));
+    CHECK(has("g3"));
+    CHECK(server.state_of("alice", order) == "reserved");
   }
 
   TEST_CASE("what was not yet in the database arrives there after the move") {

@@ -5,7 +5,7 @@
 //
 // A shard never waits for the file. Between a request and its answer a cell holds what is known of it; the whole goes as a plain
 // value through the shard's lane to one thread, which renders and writes. A lane that is full drops the line and counts it. Without
-// a log a request costs one comparison.
+// a log an accepted order costs 17 of its 13,600 instructions for it (callgrind).
 //
 //   shard ── AccessTrace: begin() … end() ──lane──▶ AccessLog's thread ──write──▶ file
 #pragma once

@@ -17,6 +17,8 @@ Command load();
 Command log();
 Command drain();
 Command audit();
+Command backup();
+Command restore();
 Command ledger();
 Command sign();
 Command version();

@@ -15,13 +15,12 @@
 #include "orderlog/record_text.h"
 #include "orderlog/recovery.h"
 #include "orderlog/snapshot.h"
+#include "orderlog/verification.h"
 
 namespace stampede::cmd {
 namespace {
 
 using namespace orderlog;
-
-constexpr int kAttemptsMax = 10;  // when segments are used again while we read them
 
 enum class Show { summary, batches, records };
 
@@ -45,32 +44,7 @@ std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) 
   return streams;
 }
 
-// Where reading can begin: a snapshot knows what the oldest segment continues; without one, its own
-// first batch says so.
-Result<Position> start_of(const StreamFiles& files) {
-  const Result<SegmentList> list = list_segments(files);
-  if (!list) return list.error();
-  const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
-  if (!snapshots) return snapshots.error();
-  if (snapshots->empty() && files.known.begins_with_snapshot)
-    return Error{snapshot_path(files, 1) + " is missing", true};
-  for (const uint32_t segment : *snapshots) {
-    if (list->segments.empty() || segment != list->segments.front()) continue;
-    if (const Result<SnapshotFacts> facts = read_snapshot_facts(files, segment))
-      return facts->position;
-  }
-  return oldest_position(files);
-}
-
 // ---- inspect ----
-
-// A batch that was under way when it was looked at, and whose successor was written by the time the
-// rest was scanned, looks like damage. On a second look it is whole.
-bool is_sound_by_now(const StreamFiles& files, const Position& position) {
-  Reader reader(files, position);
-  const Result<Reader::Found> found = reader.look();
-  return found && found->batch;
-}
 
 using Drained = std::map<uint32_t, Lsn>;  // by stream
 
@@ -180,88 +154,25 @@ int inspect(const node::Data& data, const Flags& flags) {
 
 // ---- verify ----
 
-// Every snapshot, byte by byte; and where each says that the log goes on.
-Result<std::map<uint32_t, Position>> verify_snapshots(const StreamFiles& files) {
-  const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
-  if (!snapshots) return snapshots.error();
-  std::map<uint32_t, Position> positions;
-  for (const uint32_t segment : *snapshots) {
-    const auto facts = read_snapshot(files, segment, [](const Record&) -> Status { return Ok{}; });
-    if (facts) {
-      positions[segment] = facts->position;
-      continue;
-    }
-    // The server removes old ones.
-    const Result<std::vector<uint32_t>> now = list_snapshots(files);
-    if (!now) return now.error();
-    if (std::find(now->begin(), now->end(), segment) != now->end()) return facts.error();
-  }
-  return positions;
-}
-
-RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots) {
-  return [&](Lsn lsn, const Record&, const Batch& batch) -> Status {
-    if (lsn != batch.first_lsn() || batch.offset() != 0) return Ok{};
-    const auto found = snapshots.find(batch.segment());
-    const bool agrees =
-        found == snapshots.end() ||
-        (found->second.next_lsn == lsn && found->second.batch_seq == batch.batch_seq() &&
-         found->second.prev_chain == batch.header().prev_chain);
-    if (agrees) return Ok{};
-    return Error{"the snapshot of the segments below does not end here"};
-  };
-}
-
-uint32_t oldest_segment(const StreamFiles& files) {
-  const Result<SegmentList> list = list_segments(files);
-  return list && !list->segments.empty() ? list->segments.front() : 0;
-}
-
-Result<RecoveryReport> verify_once(const StreamFiles& files,
-                                   const std::map<uint32_t, Position>& snapshots) {
-  const Result<Position> start = start_of(files);
-  if (!start) return start.error();
-  Result<RecoveryReport> report =
-      recover({.files = files, .start = *start, .is_read_only = true}, compare_with(snapshots));
-  if (report && report->outcome == RecoveryOutcome::damaged && is_sound_by_now(files, report->end))
-    report->outcome = RecoveryOutcome::clean;
-  return report;
-}
-
-// Again while segments are used again under our eyes: then the oldest one is another by now.
-Result<RecoveryReport> verify_segments(const StreamFiles& files,
-                                       const std::map<uint32_t, Position>& snapshots) {
-  for (int attempt = 1;; ++attempt) {
-    const uint32_t oldest_before = oldest_segment(files);
-    Result<RecoveryReport> report = verify_once(files, snapshots);
-    const bool is_sound = report && report->outcome != RecoveryOutcome::damaged;
-    if (is_sound || attempt == kAttemptsMax || oldest_segment(files) == oldest_before)
-      return report;
-  }
-}
-
-int verify_stream(const StreamFiles& files) {
-  const auto snapshots = verify_snapshots(files);
-  if (!snapshots) return fail(kExitLogDamaged, snapshots.error().message);
-  const Result<RecoveryReport> report = verify_segments(files, *snapshots);
-  if (!report) return fail(exit_code_of(report.error()), report.error().message);
-  if (report->outcome == RecoveryOutcome::damaged)
-    return fail(kExitLogDamaged, "stream " + std::to_string(files.stream) + ": " + report->message);
+int print_verified(const StreamFiles& files) {
+  const Result<Verified> verified = verify_stream(files);
+  if (!verified) return fail(exit_code_of(verified.error()), verified.error().message);
+  const RecoveryReport& log = verified->log;
   std::printf(
       "stream %u: %lu records in %lu batches are sound, up to record %lu in segment %u; %zu "
       "snapshots\n",
-      files.stream, report->records, report->batches, report->end.next_lsn - 1, report->end.segment,
-      snapshots->size());
-  if (report->outcome == RecoveryOutcome::torn)
+      files.stream, log.records, log.batches, log.end.next_lsn - 1, log.end.segment,
+      verified->snapshots);
+  if (log.outcome == RecoveryOutcome::torn)
     std::printf("stream %u: the last write did not end and was not acknowledged: %s\n",
-                files.stream, report->message.c_str());
+                files.stream, log.message.c_str());
   return kExitOk;
 }
 
 int verify(const node::Data& data, const Flags& flags) {
   int worst = kExitOk;
   for (const StreamFiles& files : streams_of(data, flags))
-    worst = std::max(worst, verify_stream(files));
+    worst = std::max(worst, print_verified(files));
   return worst;
 }
 

@@ -91,8 +91,8 @@ Command stampede() {
           .about =
               "A flash-sale order server. `stampede SUBCOMMAND --help` lists the flags. First "
               "steps: stampede serve --demo",
-          .subcommands = {serve(), load(), log(), drain(), audit(), ledger(), sign(), version(),
-                          help(), man(), completion()}};
+          .subcommands = {serve(), load(), log(), drain(), audit(), backup(), restore(), ledger(),
+                          sign(), version(), help(), man(), completion()}};
 }
 
 }  // namespace stampede::cmd

@@ -1,5 +1,7 @@
 #include "drain/sqlite_connection.h"
 
+#include <filesystem>
+
 namespace stampede::drain {
 
 int SqliteStatement::run() {
@@ -31,6 +33,20 @@ Result<SqliteStatement> SqliteConnection::prepare(const char* sql) {
       SQLITE_OK)
     return error();
   return SqliteStatement(statement);
+}
+
+std::string read_only_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool is_special = c == '?' || c == '#' || c == '%';
+    if (is_special)
+      uri += c == '?' ? "%3f" : c == '#' ? "%23" : "%25";
+    else
+      uri += c;
+  }
+  std::error_code absent;
+  const bool has_wal = std::filesystem::exists(path + "-wal", absent);
+  return has_wal ? uri : uri + "?immutable=1";
 }
 
 }  // namespace stampede::drain

@@ -90,4 +90,9 @@ class SqliteConnection {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
+// How an existing database is opened for reading (SQLITE_OPEN_URI): as a URI, in which some characters mean something. Without
+// a log of changes beside it the file is all there is, and `immutable` keeps SQLite from making the files that a reader of a
+// live database needs.
+[[nodiscard]] std::string read_only_uri(const std::string& path);
+
 }  // namespace stampede::drain

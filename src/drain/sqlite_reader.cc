@@ -26,29 +26,13 @@ class SqliteReader final : public TableReader<SqliteQueries> {
   }
 };
 
-// As a URI, in which these three characters mean something. Without a log of changes beside it the file is all there is, and
-// `immutable` keeps SQLite from making the files that a reader of a live database needs.
-std::string uri_of(const std::string& path) {
-  std::string uri = "file:";
-  for (const char c : path) {
-    const bool is_special = c == '?' || c == '#' || c == '%';
-    if (is_special)
-      uri += c == '?' ? "%3f" : c == '#' ? "%23" : "%25";
-    else
-      uri += c;
-  }
-  std::error_code absent;
-  const bool has_wal = std::filesystem::exists(path + "-wal", absent);
-  return has_wal ? uri : uri + "?immutable=1";
-}
-
 }  // namespace
 
 Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path) {
   std::error_code absent;
   if (!std::filesystem::exists(path, absent)) return std::vector<StreamPosition>{};
-  Result<SqliteConnection> connection =
-      SqliteConnection::open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+  Result<SqliteConnection> connection = SqliteConnection::open(
+      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
   if (!connection) return connection.error();
   {
     Result<SqliteStatement> tables =
@@ -61,8 +45,8 @@ Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& 
 
 Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path, uint32_t node,
                                                       size_t count_max) {
-  Result<SqliteConnection> connection =
-      SqliteConnection::open(uri_of(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+  Result<SqliteConnection> connection = SqliteConnection::open(
+      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
   if (!connection) return connection.error();
   return read_outermost_orders(SqliteQueries(*connection), node, count_max);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/time_text.h"
+
 namespace stampede::node {
 namespace {
 
@@ -75,6 +77,10 @@ MayEnd Data::open_to_serve(const FreshData& fresh, Findings& findings) {
   if (manifest_.is_loss_pending) {
     findings.evidence.directory = Directory::after_loss;
     findings.say(Reason::loss_pending, "a loss that an earlier start accepted");
+    if (manifest_.copied_ms != 0)
+      findings.lost.push_back("what was acknowledged since " +
+                              std::string(TimeText(manifest_.copied_ms).view()) +
+                              ", when this copy of the data directory was made");
   }
   if (manifest_.node == fresh.node) return look_at_streams(findings);
   const std::string owner = std::to_string(manifest_.node);
@@ -246,6 +252,7 @@ Status Data::note_log_ends(const std::vector<orderlog::Position>& ends) {
 }
 
 Status Data::end_loss() {
+  manifest_.copied_ms = 0;
   if (!std::exchange(manifest_.is_loss_pending, false)) return Ok{};
   return orderlog::write_manifest(dir_, manifest_);
 }

@@ -16,6 +16,7 @@
 #include <map>
 
 #include "base/hex.h"
+#include "base/time_text.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -269,6 +270,7 @@ std::string to_text(const Manifest& manifest) {
   if (has_sums) {
     line("stream_uuid", text_of(manifest.stream_uuid));
     if (manifest.is_loss_pending) line("is_loss_pending", "1");
+    if (manifest.copied_ms != 0) line("copied_ms", std::to_string(manifest.copied_ms));
     for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
       line(stream_key(stream), known_text(manifest.streams[stream]));
   }
@@ -300,6 +302,7 @@ std::string take_machine(Lines& lines, bool has_sums) {
 void take_streams(Lines& lines, Manifest& manifest) {
   manifest.stream_uuid = lines.hex<Uuid>("stream_uuid");
   manifest.is_loss_pending = lines.optional_number<uint32_t>("is_loss_pending", 1) == 1;
+  manifest.copied_ms = lines.optional_number<int64_t>("copied_ms", kTimeTextMax);
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
     const std::string key = stream_key(stream);
     const std::optional<KnownStream> known = known_stream_of(lines.optional_text(key));
@@ -401,6 +404,15 @@ Manifest next_generation(const Manifest& manifest, uint32_t shard_count) {
   randombytes_buf(next.stream_uuid.data(), next.stream_uuid.size());
   next.streams.assign(shard_count, {.begins_with_snapshot = true});
   return next;
+}
+
+Manifest manifest_of_copy(const Manifest& original, int64_t now_ms) {
+  Manifest copy = original;
+  copy.is_loss_pending = true;
+  copy.copied_ms = now_ms;
+  // Version 1 could not say so. What it assumed of its streams holds: it is written anew once they have been read.
+  copy.format_version = kManifestVersion;
+  return copy;
 }
 
 void note_log_end(KnownStream& known, const Position& end) {

@@ -67,6 +67,9 @@ struct Manifest {
   // A start with --accept-loss has cut the log, and what follows from it (items paused, a gap in the numbers of orders) is
   // not yet part of the log: the next start goes on with it.
   bool is_loss_pending = false;
+  // When this directory was copied from another (ms since 1970 UTC; 0: it was not): what that one acknowledged since is not in
+  // it. Such a copy has a loss pending from the beginning.
+  int64_t copied_ms = 0;
   std::vector<KnownStream> streams;  // by stream; version 1: nothing is known
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
@@ -78,6 +81,9 @@ struct Manifest {
 // The manifest for another number of shards: the next generation, whose streams begin with snapshots that are still to be
 // written and noted.
 [[nodiscard]] Manifest next_generation(const Manifest& manifest, uint32_t shard_count);
+
+// The manifest of a copy that is made now. How far its streams reach is still to be noted.
+[[nodiscard]] Manifest manifest_of_copy(const Manifest& original, int64_t now_ms);
 
 // Notes how far a stream's log reaches; its files are there from now on.
 void note_log_end(KnownStream& known, const Position& end);

@@ -79,6 +79,10 @@ void Reader::skip(const Batch& batch) {
   position_ = batch.position_after();
 }
 
+std::span<const std::byte> Reader::bytes_of(const Batch& batch) const {
+  return buffered().first(sealed_bytes(batch.header().body_bytes));
+}
+
 std::span<const std::byte> Reader::block() const {
   return buffered().first(bounds::log_block_bytes);
 }

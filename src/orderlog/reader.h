@@ -82,6 +82,8 @@ class Reader {
   [[nodiscard]] Result<Found> look();
   // Steps over the batch that look() found.
   void skip(const Batch& batch);
+  // All bytes of the batch that look() found, as they lie in the file; stay until the next call.
+  std::span<const std::byte> bytes_of(const Batch& batch) const;
   // The block at position(), after a look() that found a flaw other than no_room.
   std::span<const std::byte> block() const;
 

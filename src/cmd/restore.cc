@@ -1,0 +1,192 @@
+// `stampede restore`: a backup becomes a data directory again, for a disk that was lost.
+//
+// What the lost directory acknowledged since the backup was made is not in it. Who can know of it is asked first (the database
+// of --db, the ledger of --ledger), and the next start asks again. Where nobody knows more, that start still goes on as behind
+// a loss: all items paused, and no order's number given that a lost order may have.
+#include <filesystem>
+#include <string>
+
+#include "base/time_text.h"
+#include "cluster/inspection.h"
+#include "cluster/redis_client.h"
+#include "cluster/redis_url.h"
+#include "cmd/copy_progress.h"
+#include "cmd/flags.h"
+#include "node/copy.h"
+#include "node/data.h"
+#include "node/witness.h"
+#include "orderlog/directory.h"
+
+namespace stampede::cmd {
+namespace {
+
+constexpr int64_t kRedisTimeoutMs = 5'000;
+
+struct Flags {
+  std::string from, data = "./stampede-data", database, ledger;
+  bool accepts_loss = false;
+};
+
+int fail(const node::Ending& end) {
+  return end_with("restore", end.exit_code, end.message);
+}
+
+// Nothing is put over orders, whatever they are.
+node::MayEnd check_place(const std::string& dir) {
+  std::error_code absent;
+  const std::string way_on = ": move it away, or give another --data";
+  if (std::filesystem::exists(dir + "/manifest", absent))
+    return node::ending(kExitUsage, "--data " + dir + " holds an order log" + way_on);
+  if (const Status empty = orderlog::check_new(dir); !empty)
+    return node::ending(kExitUsage, empty.error().message + way_on);
+  return std::nullopt;
+}
+
+// What a start from this backup would find in the database.
+node::MayEnd ask_database(const Flags& flags, node::Data& backup) {
+  if (flags.database.empty()) return backup.restore();
+  const Result<drain::DatabaseUrl> url = drain::parse_database_url(flags.database);
+  if (!url) return node::ending(kExitUsage, "--db: " + url.error().message);
+  const node::DatabaseWitness database(node::system_machine(), *url);
+  node::Findings findings;
+  if (node::MayEnd end = backup.restore({.witnesses = database.of_streams(backup)}, findings))
+    return end;
+  database.compare(backup, findings);
+  findings.evidence.directory = node::Directory::after_loss;
+  findings.evidence.accepts_loss = flags.accepts_loss;
+  const node::Verdict verdict = node::judge(findings.evidence);
+  if (verdict.course != node::Course::refuse) return std::nullopt;
+  node::Ending end = findings.ending_of(verdict);
+  if (node::loss_in(findings.evidence) == verdict.reason)
+    end.message += "; --accept-loss restores the backup all the same, and its start needs it too";
+  return end;
+}
+
+// The backup's counters of an item in one stream; zeros for a stream or an item that it does not know.
+stock::ItemStock stock_of(const node::Data& backup, const std::string& stream,
+                          std::string_view code) {
+  const orderlog::Manifest& manifest = backup.manifest();
+  for (uint32_t shard = 0; shard < backup.stream_count(); ++shard) {
+    const std::string name = std::to_string(manifest.node) + "." +
+                             std::to_string(manifest.generation) + "." + std::to_string(shard);
+    if (name != stream) continue;
+    for (const stock::RegisteredItem& item : backup.items())
+      if (item.terms.code.view() == code)
+        return backup.streams()[shard].state->stock(item.terms.id);
+  }
+  return {};
+}
+
+// What the node was granted since the backup was made it may have sold, and nobody but the lost log knows.
+node::MayEnd hold_against(const node::Data& backup, const cluster::ItemCounters& item) {
+  const uint32_t node = backup.manifest().node;
+  for (const cluster::StreamCounters& stream : item.streams) {
+    if (stream.node != node) continue;
+    const stock::ItemStock known = stock_of(backup, stream.stream, item.item);
+    const bool is_known = stream.granted <= static_cast<int64_t>(known.accepted) &&
+                          stream.returned <= static_cast<int64_t>(known.returned);
+    if (is_known) continue;
+    return node::ending(
+        kExitLogDamaged,
+        "item " + item.item + ": the ledger has granted " + std::to_string(stream.granted) +
+            " units to stream " + stream.stream + " and got " + std::to_string(stream.returned) +
+            " back, the backup knows of " + std::to_string(known.accepted) + " and " +
+            std::to_string(known.returned) + ": take the node out with `stampede ledger reclaim " +
+            "--node " + std::to_string(node) + "`, and start an empty --data as another --node");
+  }
+  return std::nullopt;
+}
+
+// A ledger that is empty or waits for its members knows nothing; the node's promise holds against it (cluster/).
+node::MayEnd ask_ledger(const Flags& flags, const node::Data& backup) {
+  if (flags.ledger.empty() || flags.ledger == "embedded") return std::nullopt;
+  const Result<cluster::RedisUrl> url = cluster::parse_redis_url(flags.ledger);
+  if (!url) return node::ending(kExitUsage, "--ledger: " + url.error().message);
+  cluster::RedisClient redis(*url, kRedisTimeoutMs);
+  if (Status connected = redis.connect(); !connected) return node::ending(connected.error());
+  const Result<cluster::EpochView> view = cluster::look_at_epoch(redis);
+  if (!view) return node::ending(view.error());
+  if (view->state != cluster::EpochView::State::open) return std::nullopt;
+  const Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(redis, view->epoch);
+  if (!items) return node::ending(items.error());
+  for (const cluster::ItemCounters& item : *items)
+    if (node::MayEnd end = hold_against(backup, item)) return end;
+  return std::nullopt;
+}
+
+void print_way_on(const Flags& flags, const node::CopyReport& report) {
+  std::printf("%s: %lu orders and %lu items in %lu records, as of %s\n", flags.data.c_str(),
+              report.orders, report.items, report.records,
+              std::string(TimeText(report.made_ms).view()).c_str());
+  if (!report.other_machine.empty())
+    std::printf("it was machine %s's: nothing may sell from the original any more\n",
+                report.other_machine.c_str());
+  std::printf(
+      "what was acknowledged since is not in it: `stampede serve%s` pauses every item; compare "
+      "with `stampede audit`, withdraw what was sold since with a restock, then resume\n",
+      flags.accepts_loss ? " --accept-loss" : "");
+}
+
+int run(const Flags& flags) {
+  if (const node::MayEnd end = check_place(flags.data)) return fail(*end);
+  std::error_code absent;
+  if (!std::filesystem::exists(flags.from + "/manifest", absent))
+    return usage_error("restore",
+                       "--from " + flags.from + ": there is no backup, as it has no manifest");
+  node::Data backup(flags.from, node::Data::Use::reading);
+  if (const node::MayEnd end = backup.open()) return fail(*end);
+  if (const node::MayEnd end = ask_database(flags, backup)) return fail(*end);
+  if (const node::MayEnd end = ask_ledger(flags, backup)) return fail(*end);
+  const orderlog::LockAttempt attempt = orderlog::lock_directory(flags.data);
+  if (!attempt.lock)
+    return fail(node::ending(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message));
+  if (const node::MayEnd end = check_place(flags.data)) return fail(*end);
+  CopyProgress progress("restore");
+  node::CopyReport report;
+  const node::CopyOrder order{
+      .from = flags.from, .to = flags.data, .is_for_use = true, .progress = [&](uint64_t bytes) {
+        progress.add(bytes);
+      }};
+  if (const node::MayEnd end = node::copy_directory(node::system_machine(), order, report))
+    return fail(*end);
+  print_way_on(flags, report);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command restore() {
+  const auto flags = std::make_shared<Flags>();
+  Command command{
+      .name = "stampede restore",
+      .summary = "make a data directory of a backup",
+      .about = "Makes a data directory of a backup, for a disk that was lost.",
+      .exits = {{kExitFailure, "a file could not be written, or the database does not answer"},
+                {kExitDirInUse, "another process holds the data directory"},
+                {kExitLogDamaged, "the backup is damaged, or somebody knows more than it"}},
+      .run = [flags] { return run(*flags); }};
+  command.add("", {{.name = "--from",
+                    .unit = "DIR",
+                    .target = &flags->from,
+                    .help = "the backup",
+                    .is_required = true},
+                   {.name = "--data",
+                    .unit = "DIR",
+                    .target = &flags->data,
+                    .help = "the data directory, which holds nothing yet"}});
+  command.add("Who may know more than the backup",
+              {{.name = "--db",
+                .unit = "URL",
+                .target = &flags->database,
+                .help = "the server's database, if it is not in the data directory"},
+               {.name = "--ledger",
+                .unit = "URL",
+                .target = &flags->ledger,
+                .help = "the ledger that the nodes share"},
+               {.name = "--accept-loss",
+                .target = &flags->accepts_loss,
+                .help = "restore although the database knows more"}});
+  return command;
+}
+
+}  // namespace stampede::cmd

@@ -1,0 +1,32 @@
+// Is every byte of a stream what was written? All snapshots, all segments that are there, and that they belong together.
+//
+// Only reads, and works beside the server that writes: what is being written while it looks is not there yet, and what is
+// used again meanwhile is looked for anew.
+#pragma once
+
+#include "base/result.h"
+#include "orderlog/files.h"
+#include "orderlog/marks.h"
+#include "orderlog/recovery.h"
+
+namespace stampede::orderlog {
+
+// The oldest that is there; 0: none.
+[[nodiscard]] uint32_t oldest_segment(const StreamFiles& files);
+
+// Where reading all that is there can begin: a snapshot knows what the oldest segment continues; without one, its own
+// first batch says so.
+[[nodiscard]] Result<Position> start_of(const StreamFiles& files);
+
+// A batch that was under way when it was looked at, and whose successor was written by the time the rest was scanned,
+// looks like damage. On a second look it is whole.
+[[nodiscard]] bool is_sound_by_now(const StreamFiles& files, const Position& position);
+
+struct Verified {
+  RecoveryReport log;  // clean or torn
+  size_t snapshots = 0;
+};
+// An Error that is damage names the place.
+[[nodiscard]] Result<Verified> verify_stream(const StreamFiles& files);
+
+}  // namespace stampede::orderlog

@@ -49,7 +49,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards planted fuzz perf tidy deps deps-test clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards planted fuzz perf tidy deps deps-test install uninstall deb clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -270,6 +270,23 @@ deps:  ## install the Debian packages that building and running need
 
 deps-test:
 	@scripts/deps test
+
+# PREFIX is where it will stand, DESTDIR what is put in front of it while it is installed.
+PREFIX ?= /usr/local
+install uninstall: export DESTDIR := $(DESTDIR)
+install uninstall: export PREFIX := $(PREFIX)
+
+install:  ## put the binary, units and examples below PREFIX (/usr/local); OPERATE.md goes on from there
+	@$(compile) $(BUILD)/stampede
+	@scripts/install install $(BUILD)/stampede
+
+uninstall:  ## remove exactly what `make install` put there
+	@scripts/install uninstall $(BUILD)/stampede
+
+deb:  ## a Debian package in build/deb
+	@scripts/deps deb
+	@$(compile) $(BUILD)/stampede
+	@scripts/make-deb $(BUILD)/stampede
 
 clean:  ## remove everything that was built
 	rm -rf build

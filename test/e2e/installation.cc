@@ -1,0 +1,54 @@
+// `make install` puts files into their places and `make uninstall` removes exactly these; the unit that it installs is one
+// that systemd accepts.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "harness/binary.h"
+
+namespace stampede::e2e {
+namespace {
+
+namespace fs = std::filesystem;
+
+Finished install(const std::string& action, const std::string& destination,
+                 const std::string& prefix) {
+  return run({"env", "DESTDIR=" + destination, "PREFIX=" + prefix, source_path("scripts/install"),
+              action, stampede_path()});
+}
+
+TEST_SUITE("e2e/installation") {
+  TEST_CASE("what was installed runs from its place and is removed without a trace") {
+    const Scratch scratch;
+    const std::string bin = scratch.path("usr/bin"), mine = scratch.path("usr/share/stampede/mine");
+    const Finished installed = install("install", scratch.path(), "/usr");
+    REQUIRE_MESSAGE(installed.exit_code == 0, installed.err);
+    CHECK(run({bin + "/stampede", "version"}).exit_code == 0);
+    CHECK(read_file(scratch.path("usr/lib/systemd/system/stampede.service"))
+              .find("ExecStart=/usr/bin/stampede serve") != std::string::npos);
+    CHECK(run({scratch.path("usr/share/stampede/nginx-cluster"), "127.0.0.1:80", "127.0.0.1:8080"})
+              .exit_code == 0);
+    write_file(mine, "");
+    REQUIRE(install("uninstall", scratch.path(), "/usr").exit_code == 0);
+    CHECK(files_below(scratch.path(), "") == std::vector<std::string>{mine});
+    CHECK(install("mend", scratch.path(), "/usr").exit_code == 2);
+  }
+
+  TEST_CASE("systemd accepts the units") {
+    if (!is_installed("systemd-analyze")) {
+      MESSAGE("no systemd-analyze: skipped");
+      return;
+    }
+    const Scratch scratch;
+    REQUIRE(install("install", "", scratch.path()).exit_code == 0);
+    const std::string units = scratch.path("lib/systemd/system");
+    const Finished verified =
+        run({"systemd-analyze", "verify", "--man=no", units + "/stampede.service"});
+    CAPTURE(verified.err);
+    CHECK(verified.exit_code == 0);
+    CHECK(verified.err.find("stampede") == std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace stampede::e2e

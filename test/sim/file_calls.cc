@@ -133,6 +133,12 @@ int __wrap_mkdir(const char* path, mode_t mode) {
       [&] { return __real_mkdir(path, mode); });
 }
 
+int __wrap_rmdir(const char* path) {
+  return on_path(
+      path, [&](MachineFiles& machine) { return machine.remove_directory(path); },
+      [&] { return __real_rmdir(path); });
+}
+
 DIR* __wrap_opendir(const char* path) {
   return on_path(
       path, [&](MachineFiles& machine) { return machine.list(path); },
@@ -162,7 +168,6 @@ FILE* __wrap_fopen(const char* path, const char* mode) {
 
 REFUSE_PATH(int, creat, path, (path, mode), const char* path, mode_t mode)
 REFUSE_PATH(int, truncate, path, (path, size), const char* path, off_t size)
-REFUSE_PATH(int, rmdir, path, (path), const char* path)
 REFUSE_PATH(int, remove, path, (path), const char* path)
 REFUSE_PATH(int, link, from, (from, to), const char* from, const char* to)
 REFUSE_PATH(int, symlink, to, (from, to), const char* from, const char* to)

@@ -151,6 +151,20 @@ TEST_CASE("a new name may be lost until its directory is synced") {
   CHECK(synced == std::set<std::string>{"new"});
 }
 
+TEST_CASE("a removed directory may be back, and its files only with it") {
+  const auto found = outcomes([](Rig& rig) {
+    CHECK(::mkdir(rig.path("dir").c_str(), 0755) == 0);
+    rig.make("dir/file", kOld);
+    CHECK(orderlog::sync_directory(rig.root));
+    CHECK(::unlink(rig.path("dir/file").c_str()) == 0);
+    CHECK(::rmdir(rig.path("dir").c_str()) == 0);
+    rig.cut_power();
+    if (rig.has("dir/file")) CHECK(rig.text("dir/file") == kOld);
+    return std::string(rig.has("dir/file") ? "all" : rig.has("dir") ? "dir" : "gone");
+  });
+  CHECK(found == std::set<std::string>{"all", "dir", "gone"});
+}
+
 TEST_CASE("a removed file may be back with its bytes") {
   const auto found = outcomes([](Rig& rig) {
     rig.make("file", kOld);

@@ -285,6 +285,12 @@ int MachineFiles::make_directory(const std::string& path, mode_t mode) {
   return 0;
 }
 
+int MachineFiles::remove_directory(const std::string& path) {
+  const Outcome met = faults_.meet(Call::remove, FileKind::directory);
+  const int error = met.error != 0 ? met.error : names_.remove_directory(path);
+  return error == 0 ? 0 : failed(error);
+}
+
 DIR* MachineFiles::list(const std::string& path) {
   const Outcome met = faults_.meet(Call::list, FileKind::directory);
   if (met.error == 0) return __real_opendir(path.c_str());

@@ -127,6 +127,7 @@ class MachineFiles {
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
   int make_directory(const std::string& path, mode_t mode);
+  int remove_directory(const std::string& path);
   DIR* list(const std::string& path);
 
  private:

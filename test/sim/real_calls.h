@@ -19,6 +19,7 @@ int __real_ftruncate(int fd, off_t size);
 int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
 int __real_rename(const char* from, const char* to);
 int __real_unlink(const char* path);
+int __real_rmdir(const char* path);
 int __real_mkdir(const char* path, mode_t mode);
 DIR* __real_opendir(const char* path);
 FILE* __real_fopen(const char* path, const char* mode);

@@ -66,6 +66,12 @@ int StoredNames::remove(const std::string& path) {
   return 0;
 }
 
+int StoredNames::remove_directory(const std::string& path) {
+  if (__real_rmdir(path.c_str()) != 0) return errno;
+  changes_.push_back({.kind = Kind::remove_directory, .from = path});
+  return 0;
+}
+
 std::string StoredNames::bury(const StoredFilePtr& file) {
   std::string grave = graves_ + "/" + std::to_string(++graves_made_);
   CHECK(__real_rename(file->path().c_str(), grave.c_str()) == 0);
@@ -137,6 +143,9 @@ void StoredNames::take_back(const Change& change) {
       break;
     case Kind::remove:
       exhume(change, change.from);
+      break;
+    case Kind::remove_directory:
+      CHECK(__real_mkdir(change.from.c_str(), 0755) == 0);
       break;
   }
 }

@@ -38,6 +38,7 @@ class StoredNames {
   // 0 or errno.
   int rename(const std::string& from, const std::string& to);
   int remove(const std::string& path);
+  int remove_directory(const std::string& path);
 
   void sync_directory(const std::string& dir);
   void sync_file(const StoredFile& file);
@@ -55,7 +56,7 @@ class StoredNames {
   void forget();
 
  private:
-  enum class Kind : uint8_t { create, make_directory, rename, remove };
+  enum class Kind : uint8_t { create, make_directory, rename, remove, remove_directory };
   struct Change {
     Kind kind;
     std::string from, to;     // to: of a rename

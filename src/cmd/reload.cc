@@ -8,6 +8,7 @@
 #include "base/words.h"
 #include "cmd/inputs.h"
 #include "cmd/serve_settings.h"
+#include "cmd/service.h"
 
 namespace stampede::cmd {
 namespace {
@@ -160,18 +161,23 @@ bool Reloader::deliver(const shard::Reload& made) {
 }
 
 void Reloader::reload() {
+  tell_reloading();
   shard::Reload made{.asked = node_.reloads_asked()};
   ServeFlags fresh = flags_;
   if (Status done = read(made, fresh); !done) made.problem = done.error().message;
   const bool is_delivered = deliver(made);
-  if (!made.problem.empty())
-    return diag::error("SIGHUP: %s; everything stays as it was", made.problem.c_str());
-  if (!is_delivered)
-    return diag::error("SIGHUP: the last reload is still under way; everything stays as it was");
+  if (made.problem.empty() && !is_delivered) made.problem = "the last reload is still under way";
+  if (!made.problem.empty()) {
+    const std::string outcome = made.problem + "; everything stays as it was";
+    diag::error("SIGHUP: %s", outcome.c_str());
+    return tell_reloaded(outcome);
+  }
   flags_ = fresh;
   const std::string restart =
       made.needs_restart.empty() ? "" : "; needs a restart: " + listed(made.needs_restart);
-  diag::notice("SIGHUP: read again: %s%s", made.what.c_str(), restart.c_str());
+  const std::string outcome = "read again: " + made.what + restart;
+  diag::notice("SIGHUP: %s", outcome.c_str());
+  tell_reloaded(outcome);
 }
 
 }  // namespace stampede::cmd

@@ -1,7 +1,6 @@
 // `stampede serve`: flags, signals, and what the operator reads while it starts and stops. The server itself is put
 // together in node/node.cc.
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,6 +19,7 @@
 #include "cmd/reload.h"
 #include "cmd/serve_flags.h"
 #include "cmd/serve_settings.h"
+#include "cmd/service.h"
 #include "node/node.h"
 
 namespace stampede::cmd {
@@ -74,7 +74,7 @@ bool has_stop_signal() {
 // long, and nothing has been sold. What has been written by then is what a crash would leave, and the next start takes it up.
 class EndWhileOpening {
  public:
-  EndWhileOpening() = default;
+  explicit EndWhileOpening(const node::Node& node) : node_(node) {}
   EndWhileOpening(const EndWhileOpening&) = delete;
   ~EndWhileOpening() {
     is_open_.store(true, std::memory_order_release);
@@ -82,29 +82,39 @@ class EndWhileOpening {
   }
 
  private:
-  void watch() const {
+  void watch() {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
     const timespec wait = {.tv_sec = 0, .tv_nsec = 10'000'000};
-    while (!is_open_.load(std::memory_order_acquire)) {
+    for (int waits = 1; !is_open_.load(std::memory_order_acquire); ++waits) {
+      if (waits % 100 == 0) tell_progress();
       if (sigtimedwait(&signals, nullptr, &wait) <= 0) continue;
       diag::notice("stopped before anything was sold");
       _exit(kExitOk);
     }
   }
 
+  void tell_progress() {
+    const std::optional<Progress::Look> look = node_.progress().look();
+    if (!look) return;
+    const double before = std::exchange(percent_, look->percent);
+    tell_starting(text_of(*look), percent_ != before);
+  }
+
+  const node::Node& node_;
+  double percent_ = 0;
   std::atomic<bool> is_open_{false};
   std::thread thread_ = start_thread("signals", [this] { watch(); });
 };
 
 void announce_stop() {
-  sd_notify(0, "STOPPING=1");
+  tell_stopping();
   diag::notice("stopping: finishing what is under way");
 }
 
 node::MayEnd open(node::Node& node) {
-  const EndWhileOpening ends_early;
+  const EndWhileOpening ends_early(node);
   const ProgressLines lines(node.progress());
   return node.open();
 }
@@ -136,7 +146,7 @@ void watch_over(node::Node& node, const sigset_t& signals, Reloader& reloader, b
       housekeeping_ns = now_ns;
       node.release_segments();
       diag::tell_left_out();
-      if (node.is_alive()) sd_notify(0, "WATCHDOG=1");
+      if (node.is_alive()) tell_alive();
     }
   }
 }
@@ -177,7 +187,7 @@ int run(const ServeFlags& flags) {
     announce_stop();
   } else {
     print_start(node, *settings);
-    sd_notify(0, "READY=1");
+    tell_ready();
   }
   Reloader reloader(node, flags);
   watch_over(node, signals, reloader, is_stopping);

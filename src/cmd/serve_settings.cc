@@ -10,8 +10,10 @@
 
 #include "cmd/input_file.h"
 #include "cmd/process.h"
+#include "cmd/service.h"
 #include "http/bytes.h"
 #include "http/names.h"
+#include "net/listener.h"
 
 namespace stampede::cmd {
 namespace {
@@ -144,6 +146,21 @@ Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
   return Ok{};
 }
 
+// Where to listen: what systemd has opened takes the place of a flag.
+Status take_listeners(const ServeFlags& flags, node::NodeSettings& settings) {
+  const Result<PassedSockets> passed = take_passed_sockets();
+  if (!passed) return passed.error();
+  Result<net::Address> listen = net::parse_address(flags.listen);
+  if (!listen) return Error{"--listen: " + listen.error().message};
+  Result<net::Address> admin = net::parse_address(flags.admin);
+  if (!admin) return Error{"--admin: " + admin.error().message};
+  settings.listen_socket = passed->listen;
+  settings.admin_socket = passed->admin;
+  settings.listen = passed->listen ? net::address_of(*passed->listen) : *listen;
+  settings.admin = passed->admin ? net::address_of(*passed->admin) : *admin;
+  return Ok{};
+}
+
 // From flags to settings; an Error is one line that names the flag.
 Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags) {
   node::NodeSettings settings;
@@ -154,10 +171,7 @@ Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags)
     settings.redis = *redis;
   }
   settings.ledger_timeout_ms = flags.ledger_timeout_ms;
-  Result<net::Address> listen = net::parse_address(flags.listen);
-  if (!listen) return Error{"--listen: " + listen.error().message};
-  Result<net::Address> admin = net::parse_address(flags.admin);
-  if (!admin) return Error{"--admin: " + admin.error().message};
+  if (Status listeners = take_listeners(flags, settings); !listeners) return listeners.error();
   Result<http::Origins> origins = http::Origins::make(flags.origins);
   if (!origins) return Error{"--allow-origin: " + origins.error().message};
   settings.origins = *origins;
@@ -167,9 +181,7 @@ Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags)
       flags.db.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.db);
   if (!database) return Error{"--db: " + database.error().message};
   settings.database_text = drain::display_name(*database);
-  settings.listen = *listen;
   if (Status inputs = take_inputs(flags, settings); !inputs) return inputs.error();
-  settings.admin = *admin;
   if (Status rules = take_rules(flags, settings.rules); !rules) return rules.error();
   if (Status access = take_admin_access(flags, settings); !access) return access.error();
   if (flags.segment_bytes % bounds::log_block_bytes != 0)

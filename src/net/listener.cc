@@ -110,7 +110,7 @@ Result<Socket> open_unix(const Address& address) {
 }
 
 // A Unix socket has one queue of clients, which all shards take from: whichever is awake first. (SO_REUSEPORT is for
-// TCP.) A client wakes every idle shard; one that finds nobody has lost a microsecond.
+// TCP sockets that we open ourselves.) A client wakes every idle shard; one that finds nobody has lost a microsecond.
 Result<Socket> share(Socket listener, const Address& address) {
   const int copy = ::fcntl(listener, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) return cannot("share", address, errno);
@@ -158,6 +158,16 @@ Result<Socket> adopt_listener(Socket socket) {
   if (is_tcp && !set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1))
     return Error{name + ": " + std::strerror(errno)};
   return socket;
+}
+
+Result<std::vector<Socket>> share_listener(Socket listener, unsigned count) {
+  std::vector<Socket> listeners = {listener};
+  while (listeners.size() < count) {
+    const Result<Socket> copy = share(listener, address_of(listener));
+    if (!copy) return copy.error();
+    listeners.push_back(*copy);
+  }
+  return listeners;
 }
 
 Address address_of(Socket listener) {

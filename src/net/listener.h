@@ -24,6 +24,10 @@ Result<std::vector<Socket>> open_listeners(const Address& address, unsigned coun
 // listens for a stream.
 Result<Socket> adopt_listener(Socket socket);
 
+// `count` descriptors of one listener, itself the first: whoever accepts takes from its one queue. Such a listener is its
+// opener's, and so is the file of a Unix socket.
+Result<std::vector<Socket>> share_listener(Socket listener, unsigned count);
+
 // Where a listener is bound, with the port that the kernel chose.
 [[nodiscard]] Address address_of(Socket listener);
 

@@ -203,8 +203,8 @@ void Node::finish() {
     diag::notice(
         "the database does not have everything yet; the next start, or `stampede drain`, goes on");
   keeper_->stop();
-  net::remove_socket_file(settings_.listen);
-  net::remove_socket_file(settings_.admin);
+  if (!settings_.listen_socket) net::remove_socket_file(settings_.listen);
+  if (!settings_.admin_socket) net::remove_socket_file(settings_.admin);
 }
 
 net::Address Node::listen_address() const {

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/words.h"
 #include "cluster/postgres_registry.h"
+#include "net/listener.h"
 #include "node/node.h"
 #include "node/products.h"
 #include "node/reshard.h"
@@ -81,7 +82,8 @@ MayEnd Node::look(Findings& findings) {
 }
 
 MayEnd Node::restore(Findings& findings) {
-  if (!is_looking())
+  // Clients of a listener that somebody else has opened wait in its queue.
+  if (!is_looking() && !settings_.admin_socket)
     start_answers_ = machine_.answer_while_starting(settings_.admin, data_.progress());
   const DatabaseWitness database(machine_, settings_.database);
   const int64_t began_ns = clock_.now().boot_ns;
@@ -249,11 +251,15 @@ MayEnd Node::look_at_terms() {
 
 MayEnd Node::open_listeners() {
   start_answers_.reset();
+  const auto open = [&](const net::Address& address, std::optional<net::Socket> passed,
+                        uint32_t count) {
+    return passed ? net::share_listener(*passed, count) : machine_.open_listeners(address, count);
+  };
   Result<std::vector<net::Socket>> opened =
-      machine_.open_listeners(settings_.listen, settings_.shard_count);
+      open(settings_.listen, settings_.listen_socket, settings_.shard_count);
   if (!opened) return ending(opened.error());
   listeners_ = *opened;
-  opened = machine_.open_listeners(settings_.admin, 1);
+  opened = open(settings_.admin, settings_.admin_socket, 1);
   if (!opened) return ending(opened.error());
   admin_listeners_ = *opened;
   return std::nullopt;

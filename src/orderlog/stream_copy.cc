@@ -13,8 +13,8 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr int kAttemptsMax = 10;  // when the server overtakes the copy
-constexpr size_t kPieceBytes = 1024 * 1024;
+constexpr int kCopiesMax = 10;  // when the server overtakes the copy
+constexpr size_t kCopiedPieceBytes = 1024 * 1024;
 
 Result<File> create_file(const std::string& path) {
   File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -49,7 +49,7 @@ Result<bool> is_there(const StreamFiles& files, uint32_t snapshot) {
 }  // namespace
 
 Status StreamCopy::copy_up_to(const Cut& cut) {
-  for (int attempt = 1; attempt <= kAttemptsMax; ++attempt) {
+  for (int attempt = 1; attempt <= kCopiesMax; ++attempt) {
     const uint32_t oldest_before = oldest_segment(from_);
     if (!is_begun_) {
       const Status begun = begin();
@@ -109,7 +109,7 @@ Status StreamCopy::copy_snapshot(uint32_t segment) {
   if (!*in) return Error{from + " is missing", true};
   const Result<File> out = create_file(to);
   if (!out) return out.error();
-  const AlignedBuffer piece(kPieceBytes);
+  const AlignedBuffer piece(kCopiedPieceBytes);
   for (uint64_t done = 0;;) {
     const Result<size_t> bytes = read_at(**in, done, piece.bytes(), from);
     if (!bytes) return bytes.error();

@@ -248,8 +248,8 @@ perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc meas
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/find_code $(BUILD)/order_limits $(BUILD)/block_list
 
 # A folder is one translation unit of clang-tidy, which so reads the system's headers once a folder: 5 CPU minutes instead of 13.
-# Files of these folders define the same names for themselves (a command's Flags, a database's SQL) and are read one by one.
-TIDY_SINGLY := cmd drain
+# Files of this folder define the same names for themselves (a command's Flags) and are read one by one.
+TIDY_SINGLY := cmd
 TIDY_UNITS  := src/main $(filter $(addprefix src/,$(addsuffix /%,$(TIDY_SINGLY))),$(LIB_SRCS:.cc=)) \
                $(sort $(patsubst %/,%,$(dir $(filter-out $(addprefix src/,$(addsuffix /%,$(TIDY_SINGLY))),$(LIB_SRCS)))))
 

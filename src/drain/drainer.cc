@@ -20,7 +20,7 @@ Lsn drained_lsn(const std::optional<orderlog::Position>& position) {
   return position ? position->next_lsn - 1 : 0;
 }
 
-std::string text_of(const StreamKey& stream) {
+std::string words_of(const StreamKey& stream) {
   return "shard " + std::to_string(stream.shard) + " (node " + std::to_string(stream.node) +
          ", generation " + std::to_string(stream.generation) + ")";
 }
@@ -72,7 +72,7 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
     if (finding.agreement != Agreement::agrees) return finding;
     // Another process has written rows of this stream that this log does not have (yet): a copy of the directory runs.
     if (drained_lsn(tail.position) > tail.stream.marks->durable.get())
-      return {Agreement::contradicts, text_of(tail.stream.key) + ": the database has record " +
+      return {Agreement::contradicts, words_of(tail.stream.key) + ": the database has record " +
                                           std::to_string(drained_lsn(tail.position)) +
                                           ", and this log ends with " +
                                           std::to_string(tail.stream.marks->durable.get()) +
@@ -140,7 +140,7 @@ void Drainer::end_completion(Tail& tail) {
                     to = std::to_string(drained_lsn(tail.position));
   tail.older.reset();
   add(stats_.completions, 1);
-  const std::string stream = text_of(tail.stream.key);
+  const std::string stream = words_of(tail.stream.key);
   diag::notice("%s: the database is completed, and goes on from record %s", stream.c_str(),
                to.c_str());
   note_gap(tail,
@@ -216,7 +216,7 @@ Drainer::Step Drainer::drain(Tail& tail) {
   batch_.start(tail.stream.key, tail.position);
   while (batch_.records() < bounds::drain_records_per_transaction) {
     const Result<bool> read = tail.stream.source->read(durable, batch_);
-    if (!read) return block(text_of(tail.stream.key) + ": " + read.error().message);
+    if (!read) return block(words_of(tail.stream.key) + ": " + read.error().message);
     if (!*read) break;
   }
   if (batch_.records() == 0) return Step::idle;
@@ -243,9 +243,9 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
         batch_.add(0, record);
         return Ok{};
       });
-  if (!end) return block(text_of(tail.stream.key) + ": " + end.error().message);
+  if (!end) return block(words_of(tail.stream.key) + ": " + end.error().message);
   if (!*end)
-    return block(text_of(tail.stream.key) +
+    return block(words_of(tail.stream.key) +
                  ": the first segments of the order log are gone and there is no " +
                  "snapshot, so a new database cannot be built");
   batch_.advance(**end, 0);
@@ -296,7 +296,7 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
   if (rejected > 0)
     diag::warning(
         "%s: the database refused %zu rows; they are in the table rejected, with the reasons",
-        text_of(tail.stream.key).c_str(), rejected);
+        words_of(tail.stream.key).c_str(), rejected);
 }
 
 void Drainer::measure(int64_t began_boot_ns) {

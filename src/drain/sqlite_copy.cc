@@ -8,7 +8,7 @@
 namespace stampede::drain {
 namespace {
 
-constexpr int kBusyWaitMs = 5'000;
+constexpr int kCopyWaitMs = 5'000;
 constexpr int kPagesAtOnce = 1024;
 constexpr uint64_t kPageBytes = 4096;  // for the progress; SQLite's default
 
@@ -45,7 +45,7 @@ Status check_pages(SqliteConnection& copy, const std::string& from) {
 Status copy_sqlite(const std::string& from, const std::string& to,
                    const std::function<void(uint64_t bytes)>& progress) {
   Result<SqliteConnection> source = SqliteConnection::open(
-      read_only_uri(from), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+      read_only_uri(from), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kCopyWaitMs);
   if (!source) return source.error();
   // One transaction: otherwise the copy would begin anew whenever somebody writes. It begins with its first read.
   if (const int code = source->execute("BEGIN; SELECT 1 FROM sqlite_schema"); code != SQLITE_OK) {
@@ -53,7 +53,7 @@ Status copy_sqlite(const std::string& from, const std::string& to,
     return Error{from + ": " + source->message(), is_damage};
   }
   Result<SqliteConnection> copy =
-      SqliteConnection::open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kBusyWaitMs);
+      SqliteConnection::open(to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, kCopyWaitMs);
   if (!copy) return copy.error();
   if (copy->execute("PRAGMA synchronous = FULL") != SQLITE_OK) return copy->error();
   if (Status copied = copy_pages(*source, *copy, progress); !copied) return copied;

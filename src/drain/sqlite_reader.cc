@@ -10,7 +10,7 @@ namespace stampede::drain {
 namespace {
 
 // Checkers are commands, and an operator waits for their end anyway; they can afford to wait for a lock.
-constexpr int kBusyWaitMs = 5'000;
+constexpr int kReadWaitMs = 5'000;
 
 class SqliteReader final : public TableReader<SqliteQueries> {
  public:
@@ -32,7 +32,7 @@ Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& 
   std::error_code absent;
   if (!std::filesystem::exists(path, absent)) return std::vector<StreamPosition>{};
   Result<SqliteConnection> connection = SqliteConnection::open(
-      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
   if (!connection) return connection.error();
   {
     Result<SqliteStatement> tables =
@@ -46,14 +46,14 @@ Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& 
 Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path, uint32_t node,
                                                       size_t count_max) {
   Result<SqliteConnection> connection = SqliteConnection::open(
-      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kBusyWaitMs);
+      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
   if (!connection) return connection.error();
   return read_outermost_orders(SqliteQueries(*connection), node, count_max);
 }
 
 Result<std::unique_ptr<DatabaseReader>> open_sqlite_reader(const std::string& path) {
   Result<SqliteConnection> connection =
-      SqliteConnection::open(path, SQLITE_OPEN_READONLY, kBusyWaitMs);
+      SqliteConnection::open(path, SQLITE_OPEN_READONLY, kReadWaitMs);
   if (!connection) return connection.error();
   if (Status schema = check_schema(*connection); !schema) return schema.error();
   std::unique_ptr<DatabaseReader> reader = std::make_unique<SqliteReader>(std::move(*connection));

@@ -25,19 +25,19 @@ constexpr char kInsertPayment[] = R"sql(
 constexpr char kOrReplacePayment[] = R"sql(
   ON CONFLICT(order_id, payment_id) DO UPDATE SET
     amount=?3, currency=?4, outcome=?5, received_at=?6)sql";
-constexpr char kInsertReject[] = R"sql(
+constexpr char kAddReject[] = R"sql(
   INSERT INTO rejected(node, generation, shard, lsn, order_id, reason, record, at)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
 constexpr char kDeleteReject[] = "DELETE FROM rejected WHERE id=?1";
-constexpr char kInsertPosition[] = R"sql(
+constexpr char kAddPosition[] = R"sql(
   INSERT INTO drain_position(node, generation, shard,
                              lsn, batch_seq, segment, byte_offset, chain, updated_at)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING)sql";
-constexpr char kUpdatePosition[] = R"sql(
+constexpr char kMovePosition[] = R"sql(
   UPDATE drain_position
   SET lsn=?4, batch_seq=?5, segment=?6, byte_offset=?7, chain=?8, updated_at=?9
   WHERE node=?1 AND generation=?2 AND shard=?3 AND lsn=?10 AND chain=?11)sql";
-constexpr char kFindPosition[] = R"sql(
+constexpr char kReadPosition[] = R"sql(
   SELECT 1 FROM drain_position WHERE node=?1 AND generation=?2 AND shard=?3)sql";
 
 }  // namespace
@@ -50,11 +50,11 @@ Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
       {&tables.update_order_, kUpdateOrder},
       {&tables.insert_payment_, kInsertPayment},
       {&tables.replace_payment_, std::string(kInsertPayment) + kOrReplacePayment},
-      {&tables.insert_reject_, kInsertReject},
+      {&tables.insert_reject_, kAddReject},
       {&tables.delete_reject_, kDeleteReject},
-      {&tables.insert_position_, kInsertPosition},
-      {&tables.update_position_, kUpdatePosition},
-      {&tables.find_position_, kFindPosition},
+      {&tables.insert_position_, kAddPosition},
+      {&tables.update_position_, kMovePosition},
+      {&tables.find_position_, kReadPosition},
   };
   for (const auto& [statement, sql] : statements) {
     Result<SqliteStatement> prepared = connection.prepare(sql.c_str());

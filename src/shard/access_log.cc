@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <cerrno>
 #include <chrono>
@@ -35,7 +36,7 @@ Text<AccessEntry::kTargetMax> target_of(const http::Request& request) {
     size += request.query.copy(target + size, sizeof target - size);
   }
   const bool is_cut = path.size() + request.query.size() + !request.query.empty() > sizeof target;
-  if (is_cut) std::memcpy(target + sizeof target - 3, "...", 3);
+  if (is_cut) std::fill_n(target + sizeof target - 3, 3, '.');
   return std::string_view(target, size);
 }
 

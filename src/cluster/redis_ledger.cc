@@ -290,7 +290,7 @@ void RedisLedger::on_answer(Script script, uint32_t group, uint64_t number,
   const std::string_view status(reply.element[0]->str, reply.element[0]->len);
   if (script == Script::read_items) {
     // In an epoch that is over there is no answer about these units; the deadline repeats the question.
-    if (is_audit_sent_ && number == audit_attempt_ && status == "OK") finish_audit(&reply);
+    if (is_audit_sent_ && number == audit_attempt_ && status == "OK") take_audit(reply);
     return;
   }
   Answer& answer = groups_[group].answer;

@@ -149,6 +149,7 @@ class RedisLedger final : public ledger::Ledger, private ScriptLink::Owner {
   void start_audit(ledger::Client& client, Moment now);
   void send_audit(ledger::Client& client, Moment now);
   bool is_audit_at(const Master& master) const;
+  void take_audit(const redisReply& answer);
   void finish_audit(const redisReply* answer);
   void repeat_audit(Moment now);
   AuditLine audit_line(const AuditedItem& audited, const redisReply& hash) const;
@@ -189,6 +190,8 @@ class RedisLedger final : public ledger::Ledger, private ScriptLink::Owner {
   uint32_t audit_attempt_ = 0;  // an answer to an earlier one is of a moment that has passed
   uint32_t counts_awaited_ = 0;
   bool is_audit_sent_ = false;
+  std::optional<ItemId>
+      lost_in_audit_;  // Redis did not know it, and streams of this node hold units of it
   int64_t audit_deadline_ns_ = 0;  // of the attempt
   int64_t audit_give_up_ns_ = 0;   // of all attempts
   std::vector<ledger::AuditResult> audit_results_;

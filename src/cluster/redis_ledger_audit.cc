@@ -46,6 +46,9 @@ bool RedisLedger::audit(ItemId item, uint32_t ticket) {
 
 void RedisLedger::start_audit(ledger::Client& client, Moment now) {
   if (audits_waiting_.empty() && audits_.empty()) return;
+  if (const auto lost = std::exchange(lost_in_audit_, std::nullopt);
+      lost && groups_[audit_group_].is_up())
+    lose_item(groups_[audit_group_], *lost, client);
   const bool is_late = now.boot_ns >= audit_deadline_ns_;
   if (!audits_.empty()) {
     if (counts_awaited_ == 0 && !is_audit_sent_ && !is_late) return send_audit(client, now);
@@ -143,6 +146,18 @@ void RedisLedger::repeat_audit(Moment now) {
   counts_awaited_ = 0;
   is_audit_sent_ = false;
   audit_deadline_ns_ = now.boot_ns + kHoldNs / 4;
+}
+
+// When all is sold nobody asks Redis for units: then an audit is what notices that an item's key is gone. The deadline repeats
+// it, and the next epoch has the item again.
+void RedisLedger::take_audit(const redisReply& answer) {
+  const bool is_whole = answer.elements == audits_.size() + 1;
+  for (size_t i = 0; is_whole && i < audits_.size(); ++i) {
+    const bool is_held = std::ranges::any_of(
+        audits_[i].counts, [](const StreamCount& count) { return count.accepted > 0; });
+    if (is_held && answer.element[i + 1]->elements == 0) lost_in_audit_ = audits_[i].item;
+  }
+  if (!lost_in_audit_) finish_audit(&answer);
 }
 
 // Null: Redis did not answer in time.

@@ -68,14 +68,24 @@ TEST_SUITE("e2e/shared_ledger_redis_forgets") {
     INFO("seed " << seed());
     Cluster cluster({.catalog = catalog({{.stock = kStock}}), .flags = {{"--lease-max", "8"}}});
     BackgroundRush rush(cluster, crowd(kStock + 40));
-    // While units are free: a node notices when it asks for some.
-    rush.await_answers(random_between(1, kStock / 2));
+    rush.await_answers(random_between(1, kStock));
     RedisServer& redis = cluster.redis();
     for (const auto& key : redis.command({"KEYS", "stampede:*:i:*"}).elements)
       redis.command({"DEL", key.text});
     std::vector<Outcome> outcomes = rush.finish();
     append(outcomes, cluster.rush(crowd(kStock, "rest")));
     cluster.check_sold_out(outcomes, kStock);
+  }
+
+  TEST_CASE("an audit notices counters that are deleted when all is sold, and they come back") {
+    Cluster cluster({.catalog = catalog({{.stock = kStock}})});
+    const std::vector<Outcome> outcomes = cluster.rush(crowd(kStock + 40));
+    cluster.check_sold_out(outcomes, kStock);
+    RedisServer& redis = cluster.redis();
+    for (const auto& key : redis.command({"KEYS", "stampede:*:i:*"}).elements)
+      redis.command({"DEL", key.text});
+    cluster.check_sold_out(outcomes, kStock);
+    CHECK_FALSE(redis.command({"KEYS", "stampede:*:i:*"}).elements.empty());
   }
 
   TEST_CASE("rebuild in the middle of a rush changes no unit") {

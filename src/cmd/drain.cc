@@ -95,6 +95,8 @@ int run(const Flags& flags) {
   if (!url) return usage_error("drain", "--db: " + url.error().message);
   const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
   if (!sink) return usage_error("drain", "--db none: expected a database to write to");
+  if (flags.wants_indexes && flags.has_rejected)
+    return usage_error("drain", "--indexes and --rejected exclude each other: use one of them");
   if (flags.wants_indexes) return make_indexes(*url);
   return drain_directory(flags.data_dir, *url, *sink, flags.has_rejected);
 }

@@ -15,28 +15,42 @@ namespace {
 
 using shard::Levers;
 
-// What the configuration file may change while the server runs: the levers.
+template <auto kMember>
+void keep(const ServeFlags& from, ServeFlags& to) {
+  to.*kMember = from.*kMember;
+}
+
+// What the configuration file may change while the server runs: the levers, and the flag that says one.
 struct LiveFlag {
   std::string_view name;
   void (*copy)(const Levers& from, Levers& to);
+  void (*keep)(const ServeFlags& from, ServeFlags& to);
 };
 
 constexpr LiveFlag kLiveFlags[] = {
-    {"--rate-user", [](const Levers& from, Levers& to) { to.door.user = from.door.user; }},
+    {"--rate-user", [](const Levers& from, Levers& to) { to.door.user = from.door.user; },
+     keep<&ServeFlags::rate_user>},
     {"--open-per-user",
-     [](const Levers& from, Levers& to) { to.door.open_per_user = from.door.open_per_user; }},
+     [](const Levers& from, Levers& to) { to.door.open_per_user = from.door.open_per_user; },
+     keep<&ServeFlags::open_per_user>},
     {"--order-rate",
-     [](const Levers& from, Levers& to) { to.door.order_rate = from.door.order_rate; }},
-    {"--rate-address", [](const Levers& from, Levers& to) { to.door.address = from.door.address; }},
+     [](const Levers& from, Levers& to) { to.door.order_rate = from.door.order_rate; },
+     keep<&ServeFlags::order_rate>},
+    {"--rate-address", [](const Levers& from, Levers& to) { to.door.address = from.door.address; },
+     keep<&ServeFlags::rate_address>},
     {"--connections-address",
      [](const Levers& from, Levers& to) {
        to.door.connections_address = from.door.connections_address;
-     }},
+     },
+     keep<&ServeFlags::connections_address>},
     {"--connections",
-     [](const Levers& from, Levers& to) { to.door.connections = from.door.connections; }},
-    {"--lease-max", [](const Levers& from, Levers& to) { to.lease_max = from.lease_max; }},
+     [](const Levers& from, Levers& to) { to.door.connections = from.door.connections; },
+     keep<&ServeFlags::connections>},
+    {"--lease-max", [](const Levers& from, Levers& to) { to.lease_max = from.lease_max; },
+     keep<&ServeFlags::lease_max>},
     {"--drain-lag-max",
-     [](const Levers& from, Levers& to) { to.drain_lag_max = from.drain_lag_max; }},
+     [](const Levers& from, Levers& to) { to.drain_lag_max = from.drain_lag_max; },
+     keep<&ServeFlags::drain_lag_max>},
 };
 
 // Such as `, 2 users from members.txt`.
@@ -129,14 +143,7 @@ Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
   };
   // What needs a restart is told again by the next reload.
   fresh.config = read.config;
-  fresh.rate_user = read.rate_user;
-  fresh.open_per_user = read.open_per_user;
-  fresh.order_rate = read.order_rate;
-  fresh.rate_address = read.rate_address;
-  fresh.connections_address = read.connections_address;
-  fresh.connections = read.connections;
-  fresh.lease_max = read.lease_max;
-  fresh.drain_lag_max = read.drain_lag_max;
+  for (const LiveFlag& flag : kLiveFlags) flag.keep(read, fresh);
   return Ok{};
 }
 

@@ -205,6 +205,38 @@ TEST_SUITE("drain/sink") {
     CHECK(now.rejects[0].at == "2026-12-01T00:01:00.000Z");
   }
 
+  TEST_CASE_TEMPLATE("a line of rejected goes with the rows that settle it, and with nothing else",
+                     Database, SqliteDatabase, PostgresDatabase) {
+    SinkFixture<Database> f;
+    f.connect();
+    f.database.refuse({"orders", "length(new.user_id) > 10", "user_id too long"});
+    REQUIRE(f.write({reserve(1, "far-too-long-a-name"), reserve(2, "too-long-as-well")}).rejected ==
+            2);
+    const std::vector<StoredReject> before = f.contents().rejects;
+    const auto settle = [&](const char* user) {
+      f.batch.start_rebuild(kStream, f.position);
+      f.batch.add(1, orderlog::OrderImage{.reserve = reserve(1, user)});
+      f.batch.settle_reject(before[0].id);
+      return f.sink->write(f.batch, kNowMs);
+    };
+    // Refused again: a new line in the old one's place.
+    CHECK(settle("still-too-long").rejected == 1);
+    Contents now = f.contents();
+    REQUIRE(now.rejects.size() == 2);
+    CHECK(now.rejects[0].id == before[1].id);
+    CHECK(contains(now.rejects[1].record, "user_id=still-too-long"));
+    CHECK(now.orders.empty());
+    // Nothing is taken away by a batch that is not written.
+    f.batch.start_rebuild(kStream, std::nullopt);
+    f.batch.settle_reject(before[1].id);
+    CHECK(f.sink->write(f.batch, kNowMs).outcome == Outcome::conflict);
+    CHECK(f.contents().rejects.size() == 2);
+    CHECK(settle("short").rejected == 0);
+    now = f.contents();
+    CHECK(now.rejects.size() == 2);  // its line was the one that is gone already
+    CHECK(now.orders.size() == 1);
+  }
+
   TEST_CASE_TEMPLATE("an order id that is already there is set aside and the first row stays",
                      Database, SqliteDatabase, PostgresDatabase) {
     SinkFixture<Database> f;

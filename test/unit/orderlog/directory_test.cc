@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 namespace stampede::orderlog {
@@ -173,6 +174,27 @@ TEST_SUITE("orderlog/directory") {
     CHECK(next.log_uuid == first.log_uuid);
     CHECK(stream_files("d", next, 0).log_uuid != stream_files("d", first, 0).log_uuid);
     CHECK(stream_files("d", first, 0).log_uuid == first.log_uuid);
+  }
+
+  TEST_CASE("generations before the manifest's are removed, and what is not ours keeps its place") {
+    const ScratchDir dir;
+    const Manifest first = new_manifest(0, 2, 1 << 20), second = next_generation(first, 3),
+                   third = next_generation(second, 1), fourth = next_generation(third, 1);
+    for (const Manifest& manifest : {first, second, fourth, third})
+      REQUIRE(write_manifest(dir.path(), manifest));
+    const auto has = [&](const std::string& place) {
+      return std::filesystem::exists(dir.path() + "/log/" + place);
+    };
+    std::ofstream(dir.path() + "/log/g2/s1/0000000001.log") << "records";
+    std::ofstream(dir.path() + "/log/g1/notes") << "mine";
+    const Result<uint32_t> hindered = remove_generations_before(dir.path(), third);
+    REQUIRE_FALSE(hindered);
+    CHECK(contains(hindered.error().message, "/log/g1"));
+    CHECK((has("g1/notes") && !has("g1/s0") && !has("g2") && has("g3/s0") && has("g4/s0")));
+    std::filesystem::remove(dir.path() + "/log/g1/notes");
+    CHECK(*remove_generations_before(dir.path(), third) == 1);
+    CHECK((!has("g1") && has("g3/s0") && has("g4/s0")));
+    CHECK(*remove_generations_before(dir.path(), third) == 0);
   }
 
   TEST_CASE("streams that the manifest does not name and streams that are gone are damage") {

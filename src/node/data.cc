@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/time_text.h"
+#include "orderlog/verification.h"
 
 namespace stampede::node {
 namespace {
@@ -129,7 +130,19 @@ RestoreInput Data::input_of(uint32_t stream, const Restoring& how) const {
       .progress = &progress_};
 }
 
+// Beside the server that writes: what was under way when it was read, and whose successor was there a moment later, looks like
+// damage.
 Result<RestoredStream> Data::restore_one(uint32_t stream, const Restoring& how) const {
+  Result<RestoredStream> restored = restore_as_read(stream, how);
+  const bool may_be_written = use_ == Use::looking || use_ == Use::reading;
+  if (restored && may_be_written &&
+      restored->report.outcome == orderlog::RecoveryOutcome::damaged &&
+      orderlog::is_sound_by_now(files(stream), restored->report.end))
+    restored->report.outcome = orderlog::RecoveryOutcome::clean;
+  return restored;
+}
+
+Result<RestoredStream> Data::restore_as_read(uint32_t stream, const Restoring& how) const {
   RestoreInput input = input_of(stream, how);
   // How far the log reached is what is lost.
   if (how.accepts_loss) input.files.known.last_lsn = input.files.known.chain = 0;
@@ -237,8 +250,9 @@ Status Data::begin(const Beginning& beginning) {
   return orderlog::write_manifest(dir_, manifest_);
 }
 
-Status Data::note_log_ends(const std::vector<orderlog::Position>& ends) {
+Status Data::note_log_ends(const std::vector<orderlog::Position>& ends, bool is_at_rest) {
   CHECK(ends.size() == stream_count());
+  manifest_.is_at_rest = is_at_rest;
   manifest_.format_version = orderlog::kManifestVersion;
   for (uint32_t i = 0; i < stream_count(); ++i) {
     orderlog::KnownStream& known = manifest_.streams[i];
@@ -266,6 +280,8 @@ uint64_t Data::sequence_max() const {
 
 Status Data::repair() {
   CHECK(lock_.has_value());
+  if (std::exchange(manifest_.is_at_rest, false))
+    if (Status written = orderlog::write_manifest(dir_, manifest_); !written) return written;
   for (uint32_t i = 0; i < stream_count(); ++i) {
     const orderlog::RecoveryInput input{
         .files = files(i), .start = streams_[i].start, .wall_ns = machine_.clock().now().wall_ns};

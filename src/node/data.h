@@ -75,7 +75,9 @@ class Data {
   // Cuts off what was found torn, keeps it beside, and makes the rest durable.
   [[nodiscard]] Status repair();
   // How far each log reaches, by stream: once nothing can prevent the start any more, and again at the end.
-  [[nodiscard]] Status note_log_ends(const std::vector<orderlog::Position>& ends);
+  // `is_at_rest`: nothing is appended any more, and everything that was is durable.
+  [[nodiscard]] Status note_log_ends(const std::vector<orderlog::Position>& ends,
+                                     bool is_at_rest = false);
   // What follows from a loss is durable.
   [[nodiscard]] Status end_loss();
   // The streams of `next`, which are on the disk, are valid from here on; the old ones are forgotten.
@@ -112,6 +114,7 @@ class Data {
   MayEnd lock();
   RestoreInput input_of(uint32_t stream, const Restoring& how) const;
   Result<RestoredStream> restore_one(uint32_t stream, const Restoring& how) const;
+  Result<RestoredStream> restore_as_read(uint32_t stream, const Restoring& how) const;
   MayEnd restore_all(const Restoring& how);
   MayEnd restore_damaged(const Restoring& how, Findings& findings);
   MayEnd look_at_streams(Findings& findings) const;

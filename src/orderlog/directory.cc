@@ -271,6 +271,7 @@ std::string to_text(const Manifest& manifest) {
     line("stream_uuid", text_of(manifest.stream_uuid));
     if (manifest.is_loss_pending) line("is_loss_pending", "1");
     if (manifest.copied_ms != 0) line("copied_ms", std::to_string(manifest.copied_ms));
+    if (manifest.is_at_rest) line("is_at_rest", "1");
     for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
       line(stream_key(stream), known_text(manifest.streams[stream]));
   }
@@ -303,6 +304,7 @@ void take_streams(Lines& lines, Manifest& manifest) {
   manifest.stream_uuid = lines.hex<Uuid>("stream_uuid");
   manifest.is_loss_pending = lines.optional_number<uint32_t>("is_loss_pending", 1) == 1;
   manifest.copied_ms = lines.optional_number<int64_t>("copied_ms", kTimeTextMax);
+  manifest.is_at_rest = lines.optional_number<uint32_t>("is_at_rest", 1) == 1;
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
     const std::string key = stream_key(stream);
     const std::optional<KnownStream> known = known_stream_of(lines.optional_text(key));
@@ -401,6 +403,7 @@ Manifest next_generation(const Manifest& manifest, uint32_t shard_count) {
   next.format_version = kManifestVersion;
   next.shard_count = shard_count;
   next.generation += 1;
+  next.is_at_rest = false;
   randombytes_buf(next.stream_uuid.data(), next.stream_uuid.size());
   next.streams.assign(shard_count, {.begins_with_snapshot = true});
   return next;
@@ -410,6 +413,7 @@ Manifest manifest_of_copy(const Manifest& original, int64_t now_ms) {
   Manifest copy = original;
   copy.is_loss_pending = true;
   copy.copied_ms = now_ms;
+  copy.is_at_rest = false;  // it was read while it was written
   // Version 1 could not say so. What it assumed of its streams holds: it is written anew once they have been read.
   copy.format_version = kManifestVersion;
   return copy;
@@ -498,6 +502,8 @@ std::string this_machine_id() {
 }
 
 StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest, uint32_t stream) {
+  KnownStream known = manifest.streams[stream];
+  known.is_at_rest = manifest.is_at_rest;
   return {.dir = data_dir + "/log/g" + std::to_string(manifest.generation) + "/s" +
                  std::to_string(stream),
           .log_uuid = manifest.stream_uuid,
@@ -505,7 +511,7 @@ StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest, 
           .stream_count = manifest.shard_count,
           .node = manifest.node,
           .segment_bytes = manifest.segment_bytes,
-          .known = manifest.streams[stream],
+          .known = known,
           .known_from = "manifest " + manifest_path(data_dir)};
 }
 

@@ -70,6 +70,9 @@ struct Manifest {
   // When this directory was copied from another (ms since 1970 UTC; 0: it was not): what that one acknowledged since is not in
   // it. Such a copy has a loss pending from the beginning.
   int64_t copied_ms = 0;
+  // The last process to write has stopped in order: each log ends where it is known to end, and nothing was ever written behind it.
+  // Taken back, durably, before anything is written again.
+  bool is_at_rest = false;
   std::vector<KnownStream> streams;  // by stream; version 1: nothing is known
 
   friend bool operator==(const Manifest&, const Manifest&) = default;

@@ -29,6 +29,7 @@ struct KnownStream {
   uint64_t first_snapshot_sum = 0;  // of snapshot 1, when it begins with one; 0: not known
   Lsn last_lsn = 0;                 // its log has held this record
   uint64_t chain = 0;  // and this was the chain value of the batch that ended with it; 0: not known
+  bool is_at_rest = false;  // nothing was ever written behind it
   friend bool operator==(const KnownStream&, const KnownStream&) = default;
 };
 

@@ -127,7 +127,8 @@ class Run {
     const Expected end{files_.log_uuid, files_.stream, report_.end};
     const auto after = std::upper_bound(segments_.begin(), segments_.end(), report_.end.segment);
     const std::vector<uint32_t> later(after, segments_.end());
-    const Result<Tail> tail = scan_tail(files_, end, later);
+    const Result<Tail> tail =
+        is_known_end() ? scan_heads(files_, end, later) : scan_tail(files_, end, later);
     if (!tail) return tail.error();
 
     const Witness* const witness = find_witness();
@@ -174,6 +175,13 @@ class Run {
   bool is_of_another_history(const Batch& batch) const {
     const KnownStream& known = files_.known;
     return known.chain != 0 && batch.last_lsn() == known.last_lsn && batch.chain() != known.chain;
+  }
+
+  // A former use of the file, unless it was all read, looks like remains: it is looked at more closely.
+  bool is_known_end() const {
+    const KnownStream& known = files_.known;
+    return known.is_at_rest && known.chain != 0 && found_.flaw == Flaw::blank &&
+           report_.end.prev_chain == known.chain && report_.last_lsn == known.last_lsn;
   }
 
   const Witness* find_witness() const {

@@ -17,6 +17,10 @@
 //   n sound in every sum, but not     damaged             damaged              damaged
 //     what can follow n − 1
 //
+// Whether something later is there takes reading all that was ever made ready for the log, hundreds of megabytes. When the last
+// process stopped in order and the log ends exactly where the manifest says that it ended (is_at_rest), nothing was ever written
+// behind that place; then only the first block of each later segment is read, for a file of another log.
+//
 // Other logs treat the first bad byte as the end, and drop acknowledged data silently when a byte
 // in the middle rots (SQLite, PostgreSQL, Kafka, Redis with aof-load-truncated); a ledger must
 // refuse (as etcd and TigerBeetle do).

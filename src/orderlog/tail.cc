@@ -16,16 +16,17 @@ namespace {
 
 constexpr size_t kPieceBytes = 1024 * 1024;
 
-// Calls visit(offset, bytes) for the blocks of a segment from `offset` on, in pieces.
+// Calls visit(offset, bytes) for the blocks of a segment from `offset` to `end`, in pieces.
 template <typename Visit>
-Status for_each_piece(const StreamFiles& files, uint32_t segment, uint64_t offset, Visit&& visit) {
+Status for_each_piece(const StreamFiles& files, uint32_t segment, uint64_t offset, uint64_t end,
+                      Visit&& visit) {
   const std::string path = files.segment_path(segment);
   Result<std::optional<File>> opened = open_for_reading(path, files.is_direct);
   if (!opened) return opened.error();
   if (!*opened) return Error{path + " is missing", true};
   const AlignedBuffer buffer(kPieceBytes);
-  while (offset < files.segment_bytes) {
-    const size_t bytes = std::min<size_t>(kPieceBytes, files.segment_bytes - offset);
+  while (offset < end) {
+    const size_t bytes = std::min<size_t>(kPieceBytes, end - offset);
     const Result<size_t> read = read_at(**opened, offset, buffer.bytes().first(bytes), path);
     if (!read) return read.error();
     if (*read != bytes)
@@ -55,6 +56,20 @@ void scan_piece(uint32_t segment, uint64_t offset, std::span<const std::byte> by
   }
 }
 
+// The first `bytes` of each.
+Status scan_segments(const StreamFiles& files, const Expected& end,
+                     const std::vector<uint32_t>& segments, uint64_t bytes, Tail& tail) {
+  for (const uint32_t segment : segments) {
+    const Status scanned =
+        for_each_piece(files, segment, 0, bytes, [&](uint64_t offset, auto piece) -> Status {
+          scan_piece(segment, offset, piece, end, tail);
+          return Ok{};
+        });
+    if (!scanned) return scanned;
+  }
+  return Ok{};
+}
+
 size_t bytes_to_last_nonzero(std::span<const std::byte> bytes) {
   size_t size = bytes.size();
   while (size > 0 &&
@@ -81,7 +96,7 @@ Status copy_tail(const StreamFiles& files, const Position& end, uint64_t bytes,
   Result<File> copy = open_for_writing(path, O_CREAT | O_EXCL);
   if (!copy) return copy.error();
   const Status copied = for_each_piece(
-      files, end.segment, end.offset,
+      files, end.segment, end.offset, files.segment_bytes,
       [&](uint64_t offset, std::span<const std::byte> piece) -> Status {
         const uint64_t done = offset - end.offset;
         if (done >= bytes) return Ok{};
@@ -109,8 +124,8 @@ Result<Tail> scan_tail(const StreamFiles& files, const Expected& end,
   Tail tail;
   const uint32_t segment = end.position.segment;
   const uint64_t first = end.position.offset;
-  Status scanned =
-      for_each_piece(files, segment, first, [&](uint64_t offset, auto piece) -> Status {
+  Status scanned = for_each_piece(
+      files, segment, first, files.segment_bytes, [&](uint64_t offset, auto piece) -> Status {
         if (const size_t used = bytes_to_last_nonzero(piece); used > 0)
           tail.bytes = offset - first + used;
         const size_t skipped =
@@ -118,14 +133,17 @@ Result<Tail> scan_tail(const StreamFiles& files, const Expected& end,
         scan_piece(segment, offset + skipped, piece.subspan(skipped), end, tail);
         return Ok{};
       });
-  for (const uint32_t later : later_segments) {
-    if (!scanned) break;
-    scanned = for_each_piece(files, later, 0, [&](uint64_t offset, auto piece) -> Status {
-      scan_piece(later, offset, piece, end, tail);
-      return Ok{};
-    });
-  }
+  if (scanned) scanned = scan_segments(files, end, later_segments, files.segment_bytes, tail);
   if (!scanned) return scanned.error();
+  return tail;
+}
+
+Result<Tail> scan_heads(const StreamFiles& files, const Expected& end,
+                        const std::vector<uint32_t>& later_segments) {
+  Tail tail;
+  if (Status scanned = scan_segments(files, end, later_segments, bounds::log_block_bytes, tail);
+      !scanned)
+    return scanned.error();
   return tail;
 }
 

@@ -32,6 +32,10 @@ struct Tail {
 [[nodiscard]] Result<Tail> scan_tail(const StreamFiles& files, const Expected& end,
                                      const std::vector<uint32_t>& later_segments);
 
+// Looks only at the first block of each of these segments, where its first batch begins.
+[[nodiscard]] Result<Tail> scan_heads(const StreamFiles& files, const Expected& end,
+                                      const std::vector<uint32_t>& later_segments);
+
 // Copies `bytes` from the position on into <segment>.torn-TIME, then writes zeros up to the end of
 // the segment, durably. Returns the copy's path.
 [[nodiscard]] Result<std::string> cut_tail(const StreamFiles& files, const Position& end,

@@ -154,6 +154,32 @@ TEST_SUITE("node/data") {
     CHECK(judge(look().evidence).course == Course::go_on);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a log is at rest from an orderly stop until somebody may write again") {
+    make();
+    const auto is_at_rest = [&] { return (*read_manifest(dir))->is_at_rest; };
+    CHECK_FALSE(is_at_rest());
+    {
+      Data data(dir, Data::Use::serving);
+      Findings findings;
+      REQUIRE_FALSE(data.open_to_serve(kFresh, findings));
+      REQUIRE(bool(data.note_log_ends({{}, {}}, true)));
+    }
+    CHECK(is_at_rest());
+    look();
+    CHECK(is_at_rest());
+    {
+      Data data(dir, Data::Use::serving);
+      Findings findings;
+      REQUIRE_FALSE(data.open_to_serve(kFresh, findings));
+      REQUIRE(bool(data.repair()));  // of two streams without a log, but before their first write
+      CHECK_FALSE(is_at_rest());
+      REQUIRE(bool(data.note_log_ends({{}, {}}, true)));
+      CHECK(is_at_rest());
+      REQUIRE(bool(data.note_log_ends({{}, {}})));
+      CHECK_FALSE(is_at_rest());
+    }
+  }
+
   TEST_CASE_FIXTURE(Fixture, "the boot counter rises durably and only when it is asked to") {
     make();
     for (const uint64_t boot : {1, 2}) {

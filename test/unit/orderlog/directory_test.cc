@@ -35,6 +35,7 @@ Manifest known_manifest() {
   manifest.boot = 12;
   manifest.is_loss_pending = true;
   manifest.copied_ms = 1'795'959'385'582;
+  manifest.is_at_rest = true;
   manifest.machine_id = this_machine_id();
   manifest.streams[0].first_snapshot_sum = 0x0123456789abcdef;
   note_log_end(manifest.streams[0], {.next_lsn = 900, .prev_chain = 0xfedcba9876543210});

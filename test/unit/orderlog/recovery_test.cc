@@ -1,5 +1,6 @@
 #include "orderlog/recovery.h"
 
+#include "orderlog/directory.h"
 #include "orderlog/snapshot.h"
 #include "rig.h"
 
@@ -413,6 +414,46 @@ TEST_SUITE("orderlog/recovery") {
     std::filesystem::copy_file(other.segment_path(1), fixture.files.segment_path(2),
                                std::filesystem::copy_options::overwrite_existing);
     CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+  }
+
+  TEST_CASE("nothing is looked for behind an end that is known and all of it behind another") {
+    Fixture fixture(3);
+    // What a batch later than the end looks like; nobody can have written it behind an orderly stop.
+    const ScratchDir elsewhere;
+    const StreamFiles longer = small_files(elsewhere.path());
+    const WrittenLog more = write_log(longer, 5);
+    REQUIRE(more.batches[4].segment == 1);
+    const std::string bytes = read_file(longer.segment_path(1));
+    fixture.damage().put(more.batches[4].offset + bounds::log_block_bytes,
+                         bytes.substr(more.batches[4].offset, bounds::log_block_bytes));
+    CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+    note_log_end(fixture.files.known, fixture.log.end);
+    CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+    fixture.files.known.is_at_rest = true;
+    CHECK(fixture.recover().outcome == RecoveryOutcome::clean);
+    SUBCASE("a witness has seen more") {
+      CHECK(fixture.recover(true, {{"database", fixture.log.end.next_lsn}}).outcome ==
+            RecoveryOutcome::damaged);
+    }
+    SUBCASE("the log goes on behind it") {
+      note_log_end(fixture.files.known, fixture.log.batches[2]);
+      CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+    }
+    SUBCASE("it ends with another batch") {
+      fixture.files.known.chain ^= 1;
+      CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+    }
+    SUBCASE("the next segment is of another log") {
+      StreamFiles other = fixture.files;
+      other.stream = 2;
+      other.known = {};
+      const ScratchDir others;
+      other.dir = others.path();
+      write_log(other, 2);
+      std::filesystem::copy_file(other.segment_path(1), fixture.files.segment_path(2),
+                                 std::filesystem::copy_options::overwrite_existing);
+      CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
+    }
   }
 
   TEST_CASE("a log of a newer version is refused as such") {

@@ -69,11 +69,11 @@ Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards, bool 
 }
 
 sigset_t take_signals() {
-  for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR2}) handle(number, SIG_IGN);
+  for (const int number : {SIGPIPE, SIGXFSZ}) handle(number, SIG_IGN);
   handle(SIGBUS, end_by_bus_error);
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
   CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
   return signals;
 }

@@ -22,9 +22,8 @@ void fill_standard_descriptors();
 [[nodiscard]] Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards,
                                                   bool has_redis, uint32_t wanted);
 
-// Blocks SIGTERM, SIGINT and SIGHUP for this thread and all that it will start, and returns them, to be waited for.
-// SIGUSR1 and SIGUSR2 (of log rotation) are ignored, and those that say by signal what a call says too: SIGPIPE and
-// SIGXFSZ (a file as long as ulimit -f allows). SIGBUS, an I/O error or a full disk under a file that SQLite has
+// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 for this thread and all that it will start, and returns them, to be waited
+// for. Those that say by signal what a call says too are ignored: SIGPIPE and SIGXFSZ (a file as long as ulimit -f allows). SIGBUS, an I/O error or a full disk under a file that SQLite has
 // mapped, ends the process with a line and exit 1.
 [[nodiscard]] sigset_t take_signals();
 

@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "base/words.h"
 #include "cluster/redis_client.h"
+#include "cmd/hand_over.h"
 #include "cmd/hardening.h"
 #include "cmd/process.h"
 #include "cmd/reload.h"
@@ -27,6 +28,7 @@ namespace {
 
 // timeout, sudo and some supervisors signal the process and its group as well: one wish to stop arrives as two signals.
 constexpr int64_t kOneWishNs = kSecond / 2;
+constexpr int kLooksMax = 5;  // of `serve --check`
 
 std::string url_of(const net::Address& address) {
   const std::string text = net::text_of(address);
@@ -44,12 +46,20 @@ bool is_for_everybody(const stock::ItemTerms& terms) {
   return !terms.has_hidden_link && terms.product.empty() && terms.enrolled.empty();
 }
 
+// The pause, as its clients saw it.
+std::string took_over(const net::PassedSockets& passed) {
+  const int64_t pause_ms = (SystemClock().now().boot_ns - passed.since_ns) / kMillisecond;
+  return "took over " + counted(passed.connections.size(), "connection") +
+         "; nobody was answered for " + std::to_string(pause_ms) + " ms";
+}
+
 void print_start(const node::Node& node, const node::NodeSettings& settings) {
   for (const std::string& line : node.notices()) diag::start_line(line);
   const std::string ledger = settings.redis ? ", ledger " + cluster::text_of(*settings.redis) : "";
   diag::start_line(counted(settings.catalog.size(), "item") + ", " +
                    counted(settings.shard_count, "shard") + ", data in " + settings.data_dir +
                    ", database " + settings.database_text + ledger);
+  if (settings.passed.since_ns != 0) diag::start_line(took_over(settings.passed));
   diag::start_line("listening on " + url_of(node.listen_address()));
   diag::start_line("admin on " + url_of(node.admin_address()));
   if (!settings.by_ticket && !settings.catalog.empty() &&
@@ -119,49 +129,126 @@ node::MayEnd open(node::Node& node) {
   return node.open();
 }
 
-// Waits for signals, once a second doing what no shard has time for. Returns when all shards have stopped.
-void watch_over(node::Node& node, const sigset_t& signals, Reloader& reloader, bool is_stopping) {
-  int64_t housekeeping_ns = 0;
-  SystemClock clock;
-  int64_t asked_ns = clock.now().boot_ns;  // to stop, when it is stopping
-  while (!node.has_stopped()) {
-    const timespec wait = {.tv_sec = is_stopping ? 0 : 1, .tv_nsec = is_stopping ? 2'000'000 : 0};
-    const int signal = sigtimedwait(&signals, nullptr, &wait);
-    if (signal == SIGHUP) reloader.reload();
-    if (signal == SIGUSR1) node.reopen_access_log();
-    if (signal == SIGTERM || signal == SIGINT) {
-      const int64_t now_ns = clock.now().boot_ns;
-      if (is_stopping && now_ns - asked_ns < kOneWishNs) continue;
-      if (is_stopping) {
-        diag::warning(
-            "second signal: leaving at once; acknowledged orders are safe in the order log");
-        _exit(kExitFailure);
-      }
-      is_stopping = true;
-      asked_ns = now_ns;
-      announce_stop();
-      node.begin_stop();
-    }
-    if (const int64_t now_ns = clock.now().boot_ns; now_ns - housekeeping_ns >= kSecond) {
-      housekeeping_ns = now_ns;
-      node.release_segments();
-      diag::tell_left_out();
-      if (node.is_alive()) tell_alive();
+// The running server: waits for signals, and once a second does what no shard has time for.
+class Watch {
+ public:
+  Watch(node::Node& node, const sigset_t& signals, Reloader& reloader, const ServeFlags& flags,
+        bool is_stopping)
+      : node_(node),
+        signals_(signals),
+        reloader_(reloader),
+        flags_(flags),
+        is_stopping_(is_stopping),
+        asked_ns_(clock_.now().boot_ns) {}
+
+  // Returns when all shards have stopped.
+  void run() {
+    while (!node_.has_stopped()) {
+      take_signal();
+      if (hand_over_.is_checking()) look_at_check();
+      keep_house();
     }
   }
-}
+
+  // Behind run() and Node::finish(): the process becomes another binary's when it was asked to.
+  void leave() {
+    if (!hands_over_) return;
+    const Error error = hand_over_.leave_to_it(node_.left());
+    fatal(kExitFailure, "stopped, and nobody took over: %s", error.message.c_str());
+  }
+
+ private:
+  void take_signal() {
+    const bool is_awaiting = is_stopping_ || hand_over_.is_checking();
+    const timespec wait = {.tv_sec = is_awaiting ? 0 : 1, .tv_nsec = is_awaiting ? 2'000'000 : 0};
+    const int signal = sigtimedwait(&signals_, nullptr, &wait);
+    if (signal == SIGHUP) reloader_.reload();
+    if (signal == SIGUSR1) node_.reopen_access_log();
+    if (signal == SIGUSR2) ask_successor();
+    if (signal == SIGTERM || signal == SIGINT) stop();
+  }
+
+  void stop() {
+    const int64_t now_ns = clock_.now().boot_ns;
+    if (is_stopping_ && now_ns - asked_ns_ < kOneWishNs) return;
+    if (is_stopping_) {
+      diag::warning(
+          "second signal: leaving at once; acknowledged orders are safe in the order log");
+      _exit(kExitFailure);
+    }
+    is_stopping_ = true;
+    asked_ns_ = now_ns;
+    announce_stop();
+    node_.begin_stop();
+  }
+
+  void ask_successor() {
+    if (is_stopping_) return;
+    const Status asked = flags_.sandbox
+                             ? Status(Error{"--sandbox lets no program be started; sockets of "
+                                            "systemd keep clients waiting over a restart"})
+                             : hand_over_.begin_check();
+    if (!asked) refuse_hand_over(asked.error());
+  }
+
+  void look_at_check() {
+    const Result<HandOver::Answer> answer = hand_over_.look();
+    if (!answer) return refuse_hand_over(answer.error());
+    if (*answer == HandOver::Answer::none || is_stopping_) return;
+    if (Status begun = node_.begin_hand_over(); !begun) return refuse_hand_over(begun.error());
+    is_stopping_ = hands_over_ = true;
+    asked_ns_ = clock_.now().boot_ns;
+    tell_reloading();
+    diag::notice("handing over to the binary at the same path: clients wait");
+  }
+
+  static void refuse_hand_over(const Error& why) {
+    diag::warning("not handed over, selling goes on: %s", why.message.c_str());
+  }
+
+  void keep_house() {
+    const int64_t now_ns = clock_.now().boot_ns;
+    if (now_ns - housekeeping_ns_ < kSecond) return;
+    housekeeping_ns_ = now_ns;
+    node_.release_segments();
+    diag::tell_left_out();
+    if (node_.is_alive()) tell_alive();
+  }
+
+  SystemClock clock_;
+  node::Node& node_;
+  const sigset_t& signals_;
+  Reloader& reloader_;
+  const ServeFlags& flags_;
+  HandOver hand_over_;
+  bool hands_over_ = false;
+  bool is_stopping_;
+  int64_t asked_ns_;  // to stop, when it is stopping
+  int64_t housekeeping_ns_ = 0;
+};
 
 // `serve --check`: what a start would say, by looking alone.
+//
+// A server that runs in the directory writes on meanwhile: segments and snapshots that were there a moment ago are not, or look
+// torn. What is found twice in the same words is so.
 int check(const node::NodeSettings& settings) {
-  node::Node node(settings, node::system_machine(), node::Data::Use::looking);
-  if (const node::MayEnd ending = node.check())
-    return end_with("serve", ending->exit_code, ending->message);
+  std::vector<std::string> notices;
+  std::string complaint;
+  for (int look = 0; look < kLooksMax; ++look) {
+    node::Node node(settings, node::system_machine(), node::Data::Use::looking);
+    const node::MayEnd ending = node.check();
+    notices = node.notices();
+    if (!ending) break;
+    const bool is_so = ending->message == std::exchange(complaint, ending->message);
+    if (is_so || look + 1 == kLooksMax)
+      return end_with("serve", ending->exit_code, ending->message);
+  }
   if (settings.redis) {
     cluster::RedisClient redis(*settings.redis, settings.ledger_timeout_ms);
     if (Status reached = redis.connect(); !reached)
       return end_with("serve", kExitFailure, "--ledger: " + reached.error().message);
   }
-  for (const std::string& line : node.notices()) std::fprintf(stderr, "%s\n", line.c_str());
+  for (const std::string& line : notices) std::fprintf(stderr, "%s\n", line.c_str());
   std::printf("ok\n");
   return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
 }
@@ -190,8 +277,10 @@ int run(const ServeFlags& flags) {
     tell_ready();
   }
   Reloader reloader(node, flags);
-  watch_over(node, signals, reloader, is_stopping);
+  Watch watch(node, signals, reloader, flags, is_stopping);
+  watch.run();
   node.finish();
+  watch.leave();
   diag::notice("stopped");
   return kExitOk;
 }
@@ -202,7 +291,10 @@ Command serve() {
   const auto flags = std::make_shared<ServeFlags>();
   Command command{.name = "stampede serve",
                   .summary = "sell: the server",
-                  .about = "Sells: shards, order log, drainer, operators' listener.",
+                  .about =
+                      "Sells: shards, order log, drainer, operators' listener. SIGTERM stops it; "
+                      "SIGHUP reads again what can change while it sells, SIGUSR1 opens the access "
+                      "log again, SIGUSR2 puts the binary that lies at its path in its place.",
                   .run = [flags] { return run(*flags); }};
   add_serve_flags(command, *flags);
   return command;

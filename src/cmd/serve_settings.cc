@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cmd/hand_over.h"
 #include "cmd/input_file.h"
 #include "cmd/process.h"
 #include "cmd/service.h"
@@ -148,16 +149,16 @@ Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
 
 // Where to listen: what systemd has opened takes the place of a flag.
 Status take_listeners(const ServeFlags& flags, node::NodeSettings& settings) {
-  const Result<PassedSockets> passed = take_passed_sockets();
+  Result<net::PassedSockets> passed = take_sockets_of_predecessor();
+  if (passed && passed->listen.empty()) passed = take_sockets_of_units();
   if (!passed) return passed.error();
   Result<net::Address> listen = net::parse_address(flags.listen);
   if (!listen) return Error{"--listen: " + listen.error().message};
   Result<net::Address> admin = net::parse_address(flags.admin);
   if (!admin) return Error{"--admin: " + admin.error().message};
-  settings.listen_socket = passed->listen;
-  settings.admin_socket = passed->admin;
-  settings.listen = passed->listen ? net::address_of(*passed->listen) : *listen;
-  settings.admin = passed->admin ? net::address_of(*passed->admin) : *admin;
+  settings.listen = passed->listen.empty() ? *listen : net::address_of(passed->listen[0]);
+  settings.admin = passed->admin.empty() ? *admin : net::address_of(passed->admin[0]);
+  settings.passed = std::move(*passed);
   return Ok{};
 }
 

@@ -29,28 +29,28 @@ std::vector<std::string> take_names(char** names, int count) {
   return taken;
 }
 
-std::optional<net::Socket>* place_of(PassedSockets& passed, std::string_view name) {
+std::vector<net::Socket>* place_of(net::PassedSockets& passed, std::string_view name) {
   if (name == kNames[0]) return &passed.listen;
   return name == kNames[1] ? &passed.admin : nullptr;
 }
 
 }  // namespace
 
-Result<PassedSockets> take_passed_sockets() {
+Result<net::PassedSockets> take_sockets_of_units() {
   char** raw_names = nullptr;
   const int count = sd_listen_fds_with_names(1, &raw_names);
   if (count < 0) return Error{std::string("LISTEN_FDS: ") + std::strerror(-count)};
   const std::vector<std::string> names = take_names(raw_names, count);
-  PassedSockets passed;
+  net::PassedSockets passed;
   for (int i = 0; i < count; ++i) {
     const std::string name = names[i] == kNoName && i < 2 ? kNames[i] : names[i];
-    std::optional<net::Socket>* const place = place_of(passed, name);
-    if (place == nullptr || place->has_value())
+    std::vector<net::Socket>* const place = place_of(passed, name);
+    if (place == nullptr || !place->empty())
       return Error{"LISTEN_FDS: a socket '" + name +
                    "': expected at most one with FileDescriptorName=listen and one with admin"};
     const Result<net::Socket> socket = net::adopt_listener(SD_LISTEN_FDS_START + i);
     if (!socket) return Error{"LISTEN_FDS: " + socket.error().message};
-    *place = *socket;
+    place->push_back(*socket);
   }
   return passed;
 }

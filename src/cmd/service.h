@@ -3,20 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "base/result.h"
-#include "net/net.h"
+#include "net/passed_sockets.h"
 
 namespace stampede::cmd {
 
 // Listeners of socket units, by FileDescriptorName= `listen` and `admin`; without names the first is the public one. A socket
 // of another name, or one that does not listen for streams, is an Error. Once, before anything else opens a file.
-struct PassedSockets {
-  std::optional<net::Socket> listen, admin;
-};
-[[nodiscard]] Result<PassedSockets> take_passed_sockets();
+[[nodiscard]] Result<net::PassedSockets> take_sockets_of_units();
 
 // Once a second while the data is opened: how far it is; with `goes_on` the start is given another minute.
 void tell_starting(const std::string& how_far, bool goes_on);

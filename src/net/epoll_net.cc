@@ -186,13 +186,18 @@ void EpollNet::wait_for(std::span<const Socket> sockets, int64_t wait_ns) {
 Accepted EpollNet::accept(Socket listener) {
   if (reserve_ < 0) reserve_ = open_reserve();
   const Accepted accepted = accept_once(listener);
-  if (accepted.status == Accepted::Status::accepted) return count(take_place(listener, accepted));
+  if (accepted.status == Accepted::Status::accepted)
+    return count(take_place(accepted, listener == preferred_));
   if (accepted.status != Accepted::Status::exhausted) return count(accepted);
   return count(accept_with_reserve(listener));
 }
 
-Accepted EpollNet::take_place(Socket listener, Accepted accepted) {
-  if (budget_ != nullptr && !budget_->take(listener == preferred_)) {
+Accepted EpollNet::adopt(Socket socket, bool is_preferred) {
+  return count(take_place({Accepted::Status::accepted, socket}, is_preferred));
+}
+
+Accepted EpollNet::take_place(Accepted accepted, bool is_preferred) {
+  if (budget_ != nullptr && !budget_->take(is_preferred)) {
     budget_->take_beyond();
     accepted.is_beyond = true;
   }

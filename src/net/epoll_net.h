@@ -40,6 +40,7 @@ class EpollNet final : public Net {
   std::span<const Event> poll(int64_t wait_ns) override;
   void wait_for(std::span<const Socket> sockets, int64_t wait_ns) override;
   Accepted accept(Socket listener) override;
+  Accepted adopt(Socket socket, bool is_preferred) override;
   [[nodiscard]] bool watch(Socket socket, uint64_t token, Interest interest) override;
   void rewatch(Socket socket, uint64_t token, Interest interest) override;
   void unwatch(Socket socket) override;
@@ -67,7 +68,7 @@ class EpollNet final : public Net {
   size_t take_ranked();
   int wait_for_events(int64_t wait_ns);
   Accepted accept_with_reserve(Socket listener);
-  Accepted take_place(Socket listener, Accepted accepted);
+  Accepted take_place(Accepted accepted, bool is_preferred);
   Accepted count(Accepted accepted);
   Io count_read(ssize_t bytes);
   Io count_write(ssize_t bytes, size_t asked);

@@ -160,14 +160,30 @@ Result<Socket> adopt_listener(Socket socket) {
   return socket;
 }
 
-Result<std::vector<Socket>> share_listener(Socket listener, unsigned count) {
-  std::vector<Socket> listeners = {listener};
+Result<std::vector<Socket>> share_listeners(std::vector<Socket> listeners, unsigned count) {
+  const size_t own = listeners.size();
+  CHECK(own > 0);
   while (listeners.size() < count) {
+    const Socket listener = listeners[listeners.size() % own];
     const Result<Socket> copy = share(listener, address_of(listener));
     if (!copy) return copy.error();
     listeners.push_back(*copy);
   }
   return listeners;
+}
+
+Result<std::vector<Socket>> keep_listeners(const std::vector<Socket>& listeners) {
+  std::vector<Socket> kept;
+  for (const Socket listener : listeners) {
+    const Result<Socket> copy = share(listener, address_of(listener));
+    if (copy) {
+      kept.push_back(*copy);
+      continue;
+    }
+    for (const Socket open : kept) ::close(open);
+    return copy.error();
+  }
+  return kept;
 }
 
 Address address_of(Socket listener) {

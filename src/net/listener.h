@@ -24,9 +24,11 @@ Result<std::vector<Socket>> open_listeners(const Address& address, unsigned coun
 // listens for a stream.
 Result<Socket> adopt_listener(Socket socket);
 
-// `count` descriptors of one listener, itself the first: whoever accepts takes from its one queue. Such a listener is its
-// opener's, and so is the file of a Unix socket.
-Result<std::vector<Socket>> share_listener(Socket listener, unsigned count);
+// Descriptors of listeners that somebody else has opened, at least `count`, themselves the first: whoever accepts takes from the
+// queue of one of them. Such a listener is its opener's, and so is the file of a Unix socket.
+Result<std::vector<Socket>> share_listeners(std::vector<Socket> listeners, unsigned count);
+// Further descriptors of the same listeners, which keep them open when these are closed.
+Result<std::vector<Socket>> keep_listeners(const std::vector<Socket>& listeners);
 
 // Where a listener is bound, with the port that the kernel chose.
 [[nodiscard]] Address address_of(Socket listener);

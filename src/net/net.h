@@ -102,6 +102,9 @@ class Net {
 
   // Non-blocking, close-on-exec, without Nagle's delay. Not watched yet.
   virtual Accepted accept(Socket listener) = 0;
+  // The same of a connection that another process has accepted and passed on; `is_preferred`: of the listener whose clients
+  // get in when all others' places are taken.
+  virtual Accepted adopt(Socket socket, bool is_preferred) = 0;
 
   // Events of `socket` carry `token`. False when the kernel has no room for another watch; nothing
   // changed then.

@@ -11,6 +11,8 @@ namespace stampede::node {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+// Clients wait, and the process that takes this one's place drains the rest.
+constexpr int64_t kDrainAtHandOverNs = 50 * kMillisecond;
 constexpr std::chrono::microseconds kStartPause{200};
 
 }  // namespace
@@ -96,15 +98,27 @@ void Node::make_admin() {
   shard0.set_turn_hook([this](Moment now) { return admin_->turn(now); });
 }
 
+// There are more listeners than shards when a server with more of them was here before.
 void Node::add_listeners() {
-  for (uint32_t i = 0; i < settings_.shard_count; ++i)
-    parts_[i]->shard->add_listener(listeners_[i]);
+  for (size_t i = 0; i < listeners_.size(); ++i)
+    parts_[i % settings_.shard_count]->shard->add_listener(listeners_[i]);
   make_admin();
+}
+
+void Node::adopt_connections() {
+  uint32_t next = 0;
+  for (const net::PassedConnection& passed : settings_.passed.connections) {
+    if (passed.is_public)
+      parts_[next++ % settings_.shard_count]->shard->adopt(passed);
+    else
+      parts_[0]->shard->connections().adopt(passed, {.handler = admin_.get(), .is_public = false});
+  }
 }
 
 void Node::start(const std::function<bool()>& is_asked_to_stop) {
   keeper_->go_on();
   add_listeners();
+  adopt_connections();
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     threads_.push_back(start_thread("a shard", [this, i] { run_shard(i); }));
   while (process_->shards_running.load() < settings_.shard_count) {
@@ -162,6 +176,17 @@ void Node::begin_stop() {
   process_->ring_all();
 }
 
+Status Node::begin_hand_over() {
+  Result<std::vector<net::Socket>> listen = net::keep_listeners(listeners_);
+  if (!listen) return listen.error();
+  Result<std::vector<net::Socket>> admin = net::keep_listeners(admin_listeners_);
+  if (!admin) return admin.error();
+  left_ = {.listen = *listen, .admin = *admin, .since_ns = clock_.now().boot_ns};
+  process_->passes_on.store(true, std::memory_order_relaxed);
+  begin_stop();
+  return Ok{};
+}
+
 bool Node::has_stopped() const {
   return process_->has_stopped();
 }
@@ -191,20 +216,28 @@ void Node::release_segments() {
 void Node::finish() {
   for (std::thread& thread : threads_) thread.join();
   std::vector<orderlog::Position> ends;
+  bool is_at_rest = true;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     const orderlog::Writer& writer = *parts_[i]->writer;
+    is_at_rest = is_at_rest && writer.is_idle();
     ends.push_back(writer.is_idle() ? writer.position() : data_.streams()[i].report.end);
   }
-  if (Status noted = data_.note_log_ends(ends); !noted)
+  if (Status noted = data_.note_log_ends(ends, is_at_rest); !noted)
     diag::warning("%s; the manifest does not know how far the log reaches",
                   noted.error().message.c_str());
   ledgers_->stop();
-  if (drainer_ && !drainer_->stop(clock_.now().boot_ns + kDrainAtStopNs))
+  const bool passes_on = process_->passes_on.load(std::memory_order_relaxed);
+  const int64_t drain_ns = passes_on ? kDrainAtHandOverNs : kDrainAtStopNs;
+  if (drainer_ && !drainer_->stop(clock_.now().boot_ns + drain_ns) && !passes_on)
     diag::notice(
         "the database does not have everything yet; the next start, or `stampede drain`, goes on");
+  if (passes_on) {
+    for (const std::unique_ptr<Parts>& parts : parts_) parts->shard->pass_on(left_.connections);
+    return;  // a snapshot under way may take seconds: it goes with the process, as in a crash
+  }
   keeper_->stop();
-  if (!settings_.listen_socket) net::remove_socket_file(settings_.listen);
-  if (!settings_.admin_socket) net::remove_socket_file(settings_.admin);
+  if (settings_.passed.listen.empty()) net::remove_socket_file(settings_.listen);
+  if (settings_.passed.admin.empty()) net::remove_socket_file(settings_.admin);
 }
 
 net::Address Node::listen_address() const {

@@ -88,6 +88,10 @@ class Node {
     return shard::lack_of(&keys, process_->keys_needed.load());
   }
   void begin_stop();
+  // A stop that keeps listeners and connections open for a process that takes this one's place; an Error: nothing has begun.
+  [[nodiscard]] Status begin_hand_over();
+  // Behind finish() after it.
+  [[nodiscard]] const net::PassedSockets& left() const { return left_; }
   [[nodiscard]] bool has_stopped() const;
   // Whether every shard has turned since the last call: what the service manager's watchdog asks.
   [[nodiscard]] bool is_alive();
@@ -143,6 +147,7 @@ class Node {
   void make_admin();
   [[nodiscard]] bool is_stopping() const;
   void add_listeners();
+  void adopt_connections();
   void log_before_turning(uint32_t index);
   void run_shard(uint32_t index);
   void note_started();
@@ -179,6 +184,7 @@ class Node {
   std::vector<std::unique_ptr<Parts>> parts_;  // by shard
   std::unique_ptr<shard::Admin> admin_;
   std::vector<net::Socket> listeners_, admin_listeners_;
+  net::PassedSockets left_;
   std::vector<std::thread> threads_;
   std::atomic<bool> items_are_durable_{false};
   std::vector<uint64_t> turns_seen_;

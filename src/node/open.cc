@@ -83,7 +83,7 @@ MayEnd Node::look(Findings& findings) {
 
 MayEnd Node::restore(Findings& findings) {
   // Clients of a listener that somebody else has opened wait in its queue.
-  if (!is_looking() && !settings_.admin_socket)
+  if (!is_looking() && settings_.passed.admin.empty())
     start_answers_ = machine_.answer_while_starting(settings_.admin, data_.progress());
   const DatabaseWitness database(machine_, settings_.database);
   const int64_t began_ns = clock_.now().boot_ns;
@@ -251,15 +251,16 @@ MayEnd Node::look_at_terms() {
 
 MayEnd Node::open_listeners() {
   start_answers_.reset();
-  const auto open = [&](const net::Address& address, std::optional<net::Socket> passed,
+  const auto open = [&](const net::Address& address, const std::vector<net::Socket>& passed,
                         uint32_t count) {
-    return passed ? net::share_listener(*passed, count) : machine_.open_listeners(address, count);
+    return passed.empty() ? machine_.open_listeners(address, count)
+                          : net::share_listeners(passed, count);
   };
   Result<std::vector<net::Socket>> opened =
-      open(settings_.listen, settings_.listen_socket, settings_.shard_count);
+      open(settings_.listen, settings_.passed.listen, settings_.shard_count);
   if (!opened) return ending(opened.error());
   listeners_ = *opened;
-  opened = open(settings_.admin, settings_.admin_socket, 1);
+  opened = open(settings_.admin, settings_.passed.admin, 1);
   if (!opened) return ending(opened.error());
   admin_listeners_ = *opened;
   return std::nullopt;

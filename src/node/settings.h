@@ -12,7 +12,7 @@
 #include "http/origins.h"
 #include "http/own_hosts.h"
 #include "net/address.h"
-#include "net/net.h"
+#include "net/passed_sockets.h"
 #include "orderlog/disk.h"
 #include "shard/shard.h"
 #include "stock/catalog_json.h"
@@ -25,10 +25,10 @@ struct NodeSettings {
   std::string catalog_dir = ".";  // what names of files in it count from
   double bloom_rate = 0;          // of the filter over codes; 0: none
   net::Address listen, admin;
-  std::optional<net::Socket> listen_socket, admin_socket;  // that somebody else has opened there
-  http::Origins origins;                                   // of pages that may read public answers
-  door::SharedOperators operators;                         // null: whoever reaches the listener
-  door::SharedBlockList blocked;                           // of the file; null: there is none
+  net::PassedSockets passed;        // opened there by somebody else
+  http::Origins origins;            // of pages that may read public answers
+  door::SharedOperators operators;  // null: whoever reaches the listener
+  door::SharedBlockList blocked;    // of the file; null: there is none
   http::OwnHosts admin_hosts;
   uint32_t connections_max = 0;  // in all, beside those kept for operators
   uint32_t shard_count = 1;

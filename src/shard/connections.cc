@@ -18,6 +18,7 @@ static_assert(http::response_bytes_max + kCopiedBodyMax <=
               net::chunk_capacity(net::ChunkSize::medium));
 // Then clients that take no answers are left behind.
 constexpr int64_t kStopPatienceNs = 3 * kSecond;
+constexpr int64_t kPassPatienceNs = 100 * kMillisecond;
 constexpr int64_t kGiveBackEveryNs = kSecond;
 constexpr int64_t kGiveBackAgainNs = 10 * kMillisecond;
 constexpr unsigned kEvictionLooks = 4;
@@ -132,10 +133,14 @@ bool Connections::evict_one() {
   return false;
 }
 
-void Connections::open_connection(const net::Accepted& accepted, const Service& service) {
+// kNone: it is gone already.
+uint32_t Connections::open_connection(const net::Accepted& accepted, const Service& service) {
   const net::Socket socket = accepted.socket;
   const bool needs_place = accepted.is_beyond || connections_.is_full();
-  if (needs_place && !evict_one()) return shed(socket);
+  if (needs_place && !evict_one()) {
+    shed(socket);
+    return kNone;
+  }
   const uint32_t index = connections_.allocate();
   CHECK(index != kNone);
   Connection& connection = connections_[index];
@@ -147,13 +152,24 @@ void Connections::open_connection(const net::Accepted& accepted, const Service& 
   connection.is_open = true;
   if (!net_.watch(socket, token_of(index, serial), net::Interest::read)) {
     metrics_.connections_shed.add();
-    return close_connection(index);
+    close_connection(index);
+    return kNone;
   }
   metrics_.connections_accepted.add();
   metrics_.connections_open.set(connections_.used());
   set_deadline(index, Connection::Waiting::head, bounds::head_deadline_ms);
   update_idle(index);
   admit_address(index);
+  return connection.is_open ? index : kNone;
+}
+
+void Connections::adopt(const net::PassedConnection& passed, const Service& service) {
+  const uint32_t index = open_connection(net_.adopt(passed.socket, !service.is_public), service);
+  if (index == kNone) return;
+  if (passed.input.empty())
+    set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
+  else if (keep(index, passed.input))
+    resume(index);
 }
 
 // Counted here and not where it is accepted, so that a refusal finds a connection to be told on.
@@ -334,7 +350,7 @@ bool Connections::may_decide(const Connection& connection) const {
 
 // As far as the connection itself is concerned; a place must be free, too.
 bool Connections::has_room_for_request(const Connection& connection) const {
-  return !connection.is_closing && connection.line.count < bounds::pipelined_max &&
+  return !connection.is_closing && !passes_on_ && connection.line.count < bounds::pipelined_max &&
          connection.output.bytes() < bounds::output_bytes_max;
 }
 
@@ -774,8 +790,8 @@ void Connections::after_last_answer(uint32_t index) {
     if (connection.waiting != Connection::Waiting::idle &&
         connection.waiting != Connection::Waiting::head)
       set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
-  } else if (connection.waiting == Connection::Waiting::answer ||
-             connection.waiting == Connection::Waiting::write) {
+  } else if (!passes_on_ && (connection.waiting == Connection::Waiting::answer ||
+                             connection.waiting == Connection::Waiting::write)) {
     // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
     resume(index);
   }
@@ -870,8 +886,8 @@ bool Connections::has_work() const {
 }
 
 int64_t Connections::quiet_until_ns() const {
-  return std::min(
-      {deadlines_.quiet_until_ns(), listeners_.quiet_until_ns(), stop_until_ns_, give_back_ns_});
+  return std::min({deadlines_.quiet_until_ns(), listeners_.quiet_until_ns(), stop_until_ns_,
+                   pass_until_ns_, give_back_ns_});
 }
 
 // ---- the end ----
@@ -881,11 +897,13 @@ void Connections::close_all() {
     if (connections_[index].is_open) close_connection(index);
 }
 
-void Connections::begin_stop(Moment now) {
+void Connections::begin_stop(Moment now, bool passes_on) {
   CHECK(!is_stopping_);
   now_ = now;
   is_stopping_ = true;
+  passes_on_ = passes_on;
   stop_until_ns_ = now.boot_ns + kStopPatienceNs;
+  if (passes_on) pass_until_ns_ = now.boot_ns + kPassPatienceNs;
   listeners_.close_all();
 }
 
@@ -894,17 +912,54 @@ bool Connections::is_drained() const {
          book_.unsent() == 0;
 }
 
+// Those that owe answers, and with `with_waiting` also those whose answers are not there yet.
+void Connections::leave_behind(bool with_waiting) {
+  for (uint32_t index = 0; index < connections_.touched(); ++index) {
+    const Connection& connection = connections_[index];
+    if (!connection.is_open) continue;
+    if (has_unsent(connection) || (with_waiting && connection.line.count > 0))
+      close_connection(index);
+  }
+}
+
+void Connections::pass_on(std::vector<net::PassedConnection>& sockets) {
+  leave_behind(true);
+  for (uint32_t index = 0; index < connections_.touched(); ++index) {
+    Connection& connection = connections_[index];
+    if (!connection.is_open) continue;
+    if (connection.is_closing) {
+      close_connection(index);
+      continue;
+    }
+    const std::span<const char> input = connection.input.kept();
+    sockets.push_back({.socket = connection.socket,
+                       .is_public = connection.service.is_public,
+                       .input = std::string(input.begin(), input.end())});
+    net_.unwatch(connection.socket);
+    release_connection(index);
+  }
+}
+
 // No more is taken of anybody, some connections a turn: a hundred thousand reads in one would stand still for 0.1 s.
 void Connections::stop_some() {
+  if (now_.boot_ns >= pass_until_ns_) {
+    pass_until_ns_ = INT64_MAX;
+    leave_behind(false);
+  }
   if (now_.boot_ns >= stop_until_ns_) {
     stop_until_ns_ = INT64_MAX;
     stop_cursor_ = connections_.touched();
-    return close_all();
+    return passes_on_ ? leave_behind(true) : close_all();
   }
   for (uint32_t budget = bounds::events_per_turn_max;
        budget > 0 && stop_cursor_ < connections_.touched(); --budget, ++stop_cursor_) {
     Connection& connection = connections_[stop_cursor_];
     if (!connection.is_open) continue;
+    if (passes_on_) {
+      hurry_last(connection);
+      update_interest(stop_cursor_);
+      continue;
+    }
     // A request that has arrived is answered: with the truth that the server stops.
     read_some(stop_cursor_);
     if (!connection.is_open) continue;

@@ -33,6 +33,10 @@
 // connections are closed, so is_drained() becomes true whatever clients do, as long as pass_time() is called by
 // quiet_until_ns(). close_all() does it at once.
 //
+// A server whose place is taken by another process stops otherwise: nothing more is read, what was decided is answered, and
+// behind is_drained() pass_on() gives the connections away, with what had been read of them; the other process adopts them, and no
+// client notices. A client that reads no answers within kPassPatienceNs is left behind.
+//
 // Belongs to its shard's thread.
 #pragma once
 
@@ -47,6 +51,7 @@
 #include "http/parser.h"
 #include "http/response.h"
 #include "net/net.h"
+#include "net/passed_sockets.h"
 #include "shard/access_log.h"
 #include "shard/idle_line.h"
 #include "shard/listeners.h"
@@ -86,6 +91,8 @@ class Connections {
   // Connections that are open stay, whatever the new limits are.
   void set_limits(const door::Limits& limits);
 
+  // A connection of a server that was here before; owns the socket from here on. Before the first turn.
+  void adopt(const net::PassedConnection& passed, const Service& service);
   // Owns the socket from here on.
   void add_listener(net::Socket socket, const Service& service) { listeners_.add(socket, service); }
 
@@ -135,9 +142,11 @@ class Connections {
 
   // ---- the end ----
 
-  void begin_stop(Moment now);
+  void begin_stop(Moment now, bool passes_on = false);
   bool is_drained() const;
   void close_all();
+  // Every connection leaves: those on which nothing is owed into `sockets`, the others are closed.
+  void pass_on(std::vector<net::PassedConnection>& sockets);
 
   uint32_t open() const { return connections_.used(); }
   const net::BufferPool& buffers() const { return book_.buffers(); }
@@ -189,7 +198,7 @@ class Connections {
   enum class Sent : uint8_t { all, blocked, postponed, gone };
   enum class Rendered : uint8_t { whole, head, nothing };
 
-  void open_connection(const net::Accepted& accepted, const Service& service);
+  uint32_t open_connection(const net::Accepted& accepted, const Service& service);
   bool evict_one();
   void shed(net::Socket socket);
   void admit_address(uint32_t index);
@@ -246,6 +255,7 @@ class Connections {
   void on_deadline(uint32_t index);
   void give_back_buffers();
   void stop_some();
+  void leave_behind(bool with_waiting);
 
   ConnectionsSettings settings_;
   net::Net& net_;
@@ -278,6 +288,8 @@ class Connections {
   int64_t give_back_ns_;             // when idle buffers are looked at again
 
   bool is_stopping_ = false;
+  bool passes_on_ = false;
+  int64_t pass_until_ns_ = INT64_MAX;  // who reads nothing is waited for
   int64_t stop_until_ns_ = INT64_MAX;
   uint32_t stop_cursor_ = 0;  // connections below it have been asked for what had arrived
   std::unique_ptr<AccessTrace> access_;

@@ -48,6 +48,8 @@ struct Process {
 
   // Stored with release by the thread that waits for signals; ring_all() then wakes the shards.
   std::atomic<bool> is_stopping{false};
+  // Stored before it: connections are kept for a process that takes this one's place.
+  std::atomic<bool> passes_on{false};
   StopCounts stop_counts;
   std::atomic<uint32_t> shards_running{0};
   // Behind this many undrained records of one stream, new orders are refused; 0: never (no database).

@@ -368,7 +368,7 @@ void Shard::go_on_with_stop() {
   if (next != stop_.phase()) {
     if (next == StopPhase::finishing) {
       desk_.refuse_new_orders(Verdict::shutting_down);
-      connections_.begin_stop(now_);
+      connections_.begin_stop(now_, process_.passes_on.load(std::memory_order_relaxed));
     }
     if (next == StopPhase::sealed) seal();
     if (stop_.enter(next, now_)) process_.ring_all();

@@ -48,6 +48,15 @@ class Shard final : private stock::Journal,
   Connections& connections() { return mine(connections_); }
   // A listener for buyers.
   void add_listener(net::Socket socket) { connections().add_listener(socket, {.handler = &api_}); }
+  // A buyer's connection of a server that was here before.
+  void adopt(const net::PassedConnection& passed) {
+    connections().adopt(passed, {.handler = &api_});
+  }
+  // Its thread has left: its connections, for the process that takes this one's place.
+  void pass_on(std::vector<net::PassedConnection>& sockets) {
+    owner_.release();
+    connections().pass_on(sockets);
+  }
   stock::Desk& desk() { return mine(desk_); }
   orderlog::Writer& writer() { return mine(writer_); }
   stock::StreamState& state() { return mine(state_); }

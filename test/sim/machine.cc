@@ -31,6 +31,9 @@ class SimMachine::LentNet final : public net::Net {
     if (std::ranges::none_of(sockets, is_rung)) net_.wait_for({}, wait_ns);
   }
   net::Accepted accept(net::Socket listener) override { return net_.accept(listener); }
+  net::Accepted adopt(net::Socket socket, bool is_preferred) override {
+    return net_.adopt(socket, is_preferred);
+  }
   bool watch(net::Socket socket, uint64_t token, net::Interest interest) override {
     if (is_in_memory(socket)) return net_.watch(socket, token, interest);
     CHECK(interest == net::Interest::read);

@@ -269,6 +269,12 @@ Accepted FakeNet::accept(Socket listener) {
   return accepted;
 }
 
+// It is a socket of this net already: passed on within the world.
+Accepted FakeNet::adopt(Socket socket, bool) {
+  open_end(socket, End::Kind::connection);
+  return {Accepted::Status::accepted, socket, open_sockets() > places_max_};
+}
+
 Accepted FakeNet::admit(End& listener) {
   const bool is_full = open_sockets() >= descriptors_max_;
   if (is_full && !has_reserve_) return {Accepted::Status::exhausted};

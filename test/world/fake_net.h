@@ -132,6 +132,7 @@ class FakeNet final : public net::Net {
   std::span<const net::Event> poll(int64_t wait_ns) override;
   void wait_for(std::span<const net::Socket> sockets, int64_t wait_ns) override;
   net::Accepted accept(net::Socket listener) override;
+  net::Accepted adopt(net::Socket socket, bool is_preferred) override;
   [[nodiscard]] bool watch(net::Socket socket, uint64_t token, net::Interest interest) override;
   void rewatch(net::Socket socket, uint64_t token, net::Interest interest) override;
   void unwatch(net::Socket socket) override;

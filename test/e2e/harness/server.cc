@@ -141,7 +141,7 @@ Arguments Server::command() const {
                                            {"--key-file", scratch_.path("keys.json")}};
   for (const std::string& name : options_.without) flags.erase(name);
   for (const auto& [name, value] : options_.flags) flags[name] = value;
-  Arguments command{stampede_path(), "serve"};
+  Arguments command{options_.binary.empty() ? stampede_path() : options_.binary, "serve"};
   for (const auto& [name, value] : flags) {
     command.push_back(name);
     if (!value.empty()) command.push_back(value);

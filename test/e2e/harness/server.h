@@ -62,6 +62,7 @@ struct ServerOptions {
       flags;                         // "" as value: a flag without one; they replace the defaults
   std::vector<std::string> without;  // defaults to leave out
   std::string data;                  // empty: `data` in the scratch directory
+  std::string binary;                // empty: the one under test
   std::function<void()> prepare;     // in the child before exec: system calls only
   bool starts = true;                // with the object
 };

@@ -583,6 +583,82 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.connections.is_drained());
   }
 
+  TEST_CASE(
+      "a server that leaves passes on whatever owes nothing and another one goes on with it") {
+    ConnectionsRig rig;
+    FakeClient& idle = rig.client();
+    FakeClient& half = rig.client();
+    half.send("GET /half HT");
+    FakeClient& owed = rig.client();
+    owed.send(get("/owed") + get("/behind").substr(0, 9));
+    FakeClient& waiting = rig.client();
+    waiting.send(get("/waiting"));
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 2);
+    const auto owed_place = rig.handler.places[0];
+    rig.connections.begin_stop(rig.clock.now(), true);
+    idle.send(get("/late"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == 2);  // nothing more is taken
+    CHECK(!rig.connections.is_drained());
+    rig.connections.complete(owed_place, text("1"));
+    rig.connections.complete(rig.handler.places[1], text("2"));
+    rig.rest();
+    CHECK(rig.connections.is_drained());
+    std::vector<net::PassedConnection> sockets;
+    rig.connections.pass_on(sockets);
+    CHECK(rig.connections.open() == 0);
+    REQUIRE(sockets.size() == 4);
+
+    Connections next({.connections_max = 16, .places_max = 16}, rig.net, rig.metrics,
+                     rig.clock.now());
+    KeepingHandler handler;
+    handler.answer = [&](const http::Request& request, ReplyTo place) {
+      next.complete(place, text("\"" + std::string(request.path) + "\""));
+    };
+    for (const net::PassedConnection& socket : sockets) next.adopt(socket, {.handler = &handler});
+    half.send("TP/1.1\r\nHost: a\r\n\r\n");
+    owed.send(get("/behind").substr(9));
+    for (int turn = 0; turn < 4; ++turn) {
+      const std::span<const net::Event> events = rig.net.poll(0);
+      next.pass_time(rig.clock.now());
+      for (const net::Event& event : events) next.on_event(event, rig.clock.now());
+      next.read();
+      next.flush();
+    }
+    CHECK(responses_in(idle.read()).at(0).body == "\"/late\"");
+    CHECK(responses_in(half.read()).at(0).body == "\"/half\"");
+    const std::vector<Response> both = responses_in(owed.read());
+    REQUIRE(both.size() == 2);
+    CHECK(both[0].body == "1");
+    CHECK(both[1].body == "\"/behind\"");
+    CHECK(responses_in(waiting.read()).at(0).body == "2");
+    CHECK(next.open() == 4);
+    next.close_all();
+  }
+
+  TEST_CASE("who leaves waits for answers but not for clients that read nothing") {
+    ConnectionsRig rig;
+    answer_with(rig, kLarge);
+    FakeClient& greedy = rig.client();
+    greedy.set_window(1'000);
+    greedy.send(get("/"));
+    rig.rest();
+    rig.handler.answer = nullptr;
+    FakeClient& waiting = rig.client();
+    waiting.send(get("/"));
+    rig.rest();
+    rig.connections.begin_stop(rig.clock.now(), true);
+    rig.pass(99 * kMillisecond);
+    CHECK(greedy.is_open_at_server());
+    rig.pass(2 * kMillisecond);
+    CHECK(!greedy.is_open_at_server());
+    CHECK(waiting.is_open_at_server());
+    CHECK(!rig.connections.is_drained());
+    rig.pass(3 * kSecond);
+    CHECK(rig.connections.is_drained());
+  }
+
   TEST_CASE("many connections are stopped some a turn") {
     ConnectionsRig rig;
     for (int i = 0; i < 2'000; ++i) rig.net.connect(rig.listener);

@@ -1,0 +1,55 @@
+// Another binary takes a running server's place (SIGUSR2), and no client is refused or reset:
+//
+//   this binary                                       the one that lies at its path now
+//   serve --check, by the other one, while it sells ─▶ ok
+//   stops: what was decided is answered, nothing is read any more
+//   listeners and connections stay open over execve ─▶ the same process, started with the same arguments
+//                                                      the log is read, connections go on where they were
+//
+// Clients wait in the kernel's queues meanwhile. A check that fails leaves everything as it is. From execve(2) on it is a start
+// like any other: one that is refused ends the process.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "net/passed_sockets.h"
+
+namespace stampede::cmd {
+
+// What a server that was here before has left; nothing, if there was none. Once.
+[[nodiscard]] Result<net::PassedSockets> take_sockets_of_predecessor();
+
+class HandOver {
+ public:
+  // Where the binary lies and what it was started with, as they are now: later a new one lies there.
+  HandOver();
+  ~HandOver();
+  HandOver(const HandOver&) = delete;
+
+  // Asks the binary whether it would start; nothing happens when it is being asked already.
+  [[nodiscard]] Status begin_check();
+  [[nodiscard]] bool is_checking() const { return child_ > 0; }
+  // While it is asked, some times a second: `go_on` when it would start; an Error is its complaint, and it is over.
+  enum class Answer : uint8_t { none, go_on };
+  [[nodiscard]] Result<Answer> look();
+
+  // The process is the other binary's now. Returns only when that fails.
+  [[nodiscard]] Error leave_to_it(const net::PassedSockets& sockets);
+
+ private:
+  std::string complaint() const;
+  void end_check();
+
+  std::string binary_;
+  std::vector<std::string> arguments_;
+  pid_t child_ = 0;
+  int output_ = -1;         // a file in memory: what the check prints
+  int64_t give_up_ns_ = 0;  // boot clock
+};
+
+}  // namespace stampede::cmd

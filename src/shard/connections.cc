@@ -342,10 +342,9 @@ void Connections::take_input(uint32_t index, std::span<const char> bytes) {
   mark_dirty(index);
 }
 
-// A share of this turn is left for it.
+// A share of this turn is left for it. Those of better rank are read before anybody has used it up.
 bool Connections::may_decide(const Connection& connection) const {
-  return turn_budget_ > 0 || connection.rank != net::Rank::usual || !connection.service.is_public ||
-         is_stopping_;
+  return turn_budget_ > 0 || !connection.service.is_public || is_stopping_;
 }
 
 // As far as the connection itself is concerned; a place must be free, too.

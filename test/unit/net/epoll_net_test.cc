@@ -13,7 +13,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -308,6 +310,44 @@ TEST_SUITE("net/epoll_net") {
     net.unwatch(second.server.get());
     REQUIRE(net.watch(second.server.get(), 32, Interest::read));
     CHECK(net.poll(kPatienceNs)[0].token == 32);
+  }
+
+  TEST_CASE(
+      "a socket of a better rank is told of in the first poll however many others are ready") {
+    EpollNet net;
+    std::vector<Connection> usual;
+    for (uint32_t i = 0; i < bounds::events_per_turn_max + 8; ++i) {
+      usual.push_back(make_connection(net));
+      REQUIRE(net.watch(usual.back().server.get(), 1, Interest::read));
+      send_all(usual.back().client.get(), "x");
+    }
+    Connection payer = make_connection(net);
+    REQUIRE(net.watch(payer.server.get(), 2, Interest::read));
+    net.set_rank(payer.server.get(), 2, Interest::read, Rank::first);
+    send_all(payer.client.get(), "x");
+    CHECK(net.poll(kPatienceNs)[0].token == 2);
+  }
+
+  TEST_CASE("what comes to a socket of a better rank while the net sleeps is told at once") {
+    EpollNet net;
+    Connection connection = make_connection(net);
+    REQUIRE(net.watch(connection.server.get(), 1, Interest::read));
+    net.set_rank(connection.server.get(), 1, Interest::read, Rank::first);
+    const std::string state_file = "/proc/self/task/" + std::to_string(::gettid()) + "/stat";
+    std::thread client([&] {
+      const auto sleeps = [&] {
+        std::ifstream file(state_file);
+        std::string line;
+        std::getline(file, line);
+        const size_t name_end = line.rfind(") ");
+        return name_end != std::string::npos && line[name_end + 2] == 'S';
+      };
+      while (!sleeps()) std::this_thread::yield();
+      send_all(connection.client.get(), "x");
+    });
+    const std::span<const Event> events = net.poll(-1);
+    CHECK(events.size() == 1);
+    client.join();
   }
 
   TEST_CASE("a socket of a better rank ends a sleep and one that is closed is forgotten") {

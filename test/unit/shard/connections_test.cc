@@ -637,6 +637,19 @@ TEST_SUITE("shard/connections") {
     next.close_all();
   }
 
+  TEST_CASE("a whole request that another server had read is answered") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    std::vector<net::PassedConnection> sockets;
+    rig.connections.pass_on(sockets);
+    REQUIRE(sockets.size() == 1);
+    sockets[0].input = get("/whole") + get("/next");
+    rig.connections.adopt(sockets[0], {.handler = &rig.handler});
+    rig.rest();
+    CHECK(responses_in(client.read()).size() == 2);
+  }
+
   TEST_CASE("who leaves waits for answers but not for clients that read nothing") {
     ConnectionsRig rig;
     answer_with(rig, kLarge);
@@ -648,6 +661,14 @@ TEST_SUITE("shard/connections") {
     FakeClient& waiting = rig.client();
     waiting.send(get("/"));
     rig.rest();
+    SUBCASE("at once") {
+      rig.connections.begin_stop(rig.clock.now(), true);
+      std::vector<net::PassedConnection> sockets;
+      rig.connections.pass_on(sockets);
+      CHECK(sockets.empty());
+      CHECK(rig.connections.open() == 0);
+      return;
+    }
     rig.connections.begin_stop(rig.clock.now(), true);
     rig.pass(99 * kMillisecond);
     CHECK(greedy.is_open_at_server());

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "base/progress.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_client.h"
@@ -71,8 +72,21 @@ std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& to
 
 // ---- preheat ----
 
+// Calls part(slice) for some items after the other, so that a catalog of hundreds of thousands is no single statement. Each slice
+// is safe to repeat, and so is the whole. Ends with the first that fails.
+template <typename Item, typename Part>
+Status in_slices(std::span<const Item> items, Progress& progress, Part&& part) {
+  constexpr size_t kSliceItems = 1000;
+  for (size_t at = 0; at < items.size(); at += kSliceItems) {
+    const std::span<const Item> slice = items.subspan(at, std::min(kSliceItems, items.size() - at));
+    if (Status done = part(slice); !done) return done;
+    progress.add(slice.size());
+  }
+  return Ok{};
+}
+
 Status supply_open_epoch(cluster::ScriptCaller& redis, cluster::Registry& registry,
-                         const std::vector<cluster::Supply>& supplies) {
+                         const std::vector<cluster::Supply>& supplies, Progress& progress) {
   if (Status status = redis.connect(); !status) return status;
   Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
@@ -86,13 +100,14 @@ Status supply_open_epoch(cluster::ScriptCaller& redis, cluster::Registry& regist
     std::printf("no node is in the epoch of this Redis: the next begins with these items\n");
     return Ok{};
   }
-  if (Status sent = cluster::supply(redis, view->epoch, supplies); !sent)
-    return Error{sent.error().message + ": run preheat again"};
-  return Ok{};
+  return in_slices(std::span(supplies), progress, [&](std::span<const cluster::Supply> slice) {
+    const Status sent = cluster::supply(redis, view->epoch, {slice.begin(), slice.end()});
+    return sent ? sent : Status(Error{sent.error().message + ": run preheat again"});
+  });
 }
 
 // Items without any get the catalog's, with which the nodes compare theirs; others only when it was asked for.
-Status leave_terms(cluster::Registry& registry, const std::vector<stock::CatalogEntry>& entries,
+Status leave_terms(cluster::Registry& registry, std::span<const stock::CatalogEntry> entries,
                    bool replaces) {
   std::vector<cluster::TermsOffer> offers;
   std::vector<std::string> items;
@@ -129,6 +144,27 @@ Status name_products(const Flags& flags, cluster::Registry& registry,
   return node::give_codes(entries, std::move(codes), keys.codes);
 }
 
+// `standing`: what stands in the registry of the items that were wanted, in their order.
+Status make_known(const Tools& tools, const Flags& flags,
+                  const std::vector<stock::CatalogEntry>& entries,
+                  const std::vector<cluster::Supply>& wanted,
+                  std::vector<cluster::Supply>& standing, Progress& progress) {
+  const Status added =
+      in_slices(std::span(wanted), progress, [&](std::span<const cluster::Supply> slice) -> Status {
+        const Result<std::vector<cluster::Supply>> stands = tools.registry->add_items(slice);
+        if (!stands) return stands.error();
+        standing.insert(standing.end(), stands->begin(), stands->end());
+        return Ok{};
+      });
+  if (!added) return added;
+  const Status left =
+      in_slices(std::span(entries), progress, [&](std::span<const stock::CatalogEntry> slice) {
+        return leave_terms(*tools.registry, slice, flags.has_new_terms);
+      });
+  if (!left) return left;
+  return supply_open_epoch(*tools.redis, *tools.registry, standing, progress);
+}
+
 int preheat(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
@@ -146,11 +182,18 @@ int preheat(const Flags& flags) {
   std::vector<cluster::Supply> wanted;
   for (const stock::CatalogEntry& entry : *entries)
     wanted.push_back({.item = std::string(entry.terms.code.view()), .supplied = entry.stock});
-  Result<std::vector<cluster::Supply>> standing = tools.registry->add_items(wanted);
-  if (!standing) return fail(standing.error());
+  Progress progress;
+  progress.begin("making items known", 3 * wanted.size());
+  std::vector<cluster::Supply> standing;
+  Status done = Ok{};
+  {
+    const ProgressLines lines(progress);
+    done = make_known(tools, flags, *entries, wanted, standing, progress);
+  }
+  if (!done) return fail(done.error());
   size_t new_items = 0;
   for (size_t i = 0; i < wanted.size(); ++i) {
-    const Units total = (*standing)[i].supplied - (*standing)[i].withdrawn;
+    const Units total = standing[i].supplied - standing[i].withdrawn;
     if (!known.contains(wanted[i].item))
       ++new_items;
     else if (total != wanted[i].supplied)
@@ -158,10 +201,6 @@ int preheat(const Flags& flags) {
                   " (POST /admin/items/%s/restock changes it)\n",
                   wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
   }
-  if (Status status = leave_terms(*tools.registry, *entries, flags.has_new_terms); !status)
-    return fail(status.error());
-  if (Status status = supply_open_epoch(*tools.redis, *tools.registry, *standing); !status)
-    return fail(status.error());
   std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
   return kExitOk;
 }

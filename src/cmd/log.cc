@@ -154,8 +154,8 @@ int inspect(const node::Data& data, const Flags& flags) {
 
 // ---- verify ----
 
-int print_verified(const StreamFiles& files) {
-  const Result<Verified> verified = verify_stream(files);
+int print_verified(const StreamFiles& files, Progress& progress) {
+  const Result<Verified> verified = verify_stream(files, &progress);
   if (!verified) return fail(exit_code_of(verified.error()), verified.error().message);
   const RecoveryReport& log = verified->log;
   std::printf(
@@ -171,8 +171,11 @@ int print_verified(const StreamFiles& files) {
 
 int verify(const node::Data& data, const Flags& flags) {
   int worst = kExitOk;
+  Progress progress;
+  progress.begin("reading the order log");
+  const ProgressLines lines(progress);
   for (const StreamFiles& files : streams_of(data, flags))
-    worst = std::max(worst, print_verified(files));
+    worst = std::max(worst, print_verified(files, progress));
   return worst;
 }
 

@@ -31,8 +31,10 @@ Result<std::map<uint32_t, Position>> verify_snapshots(const StreamFiles& files) 
   return positions;
 }
 
-RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots) {
-  return [&](Lsn lsn, const Record&, const Batch& batch) -> Status {
+RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots, Progress* progress) {
+  return [&snapshots, progress](Lsn lsn, const Record&, const Batch& batch) -> Status {
+    if (progress != nullptr && lsn == batch.first_lsn())
+      progress->add(kHeaderBytes + batch.header().body_bytes);
     if (lsn != batch.first_lsn() || batch.offset() != 0) return Ok{};
     const auto found = snapshots.find(batch.segment());
     const bool agrees =
@@ -45,11 +47,12 @@ RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots) {
 }
 
 Result<RecoveryReport> verify_once(const StreamFiles& files,
-                                   const std::map<uint32_t, Position>& snapshots) {
+                                   const std::map<uint32_t, Position>& snapshots,
+                                   Progress* progress) {
   const Result<Position> start = start_of(files);
   if (!start) return start.error();
-  Result<RecoveryReport> report =
-      recover({.files = files, .start = *start, .is_read_only = true}, compare_with(snapshots));
+  Result<RecoveryReport> report = recover({.files = files, .start = *start, .is_read_only = true},
+                                          compare_with(snapshots, progress));
   if (report && report->outcome == RecoveryOutcome::damaged && is_sound_by_now(files, report->end))
     report->outcome = RecoveryOutcome::clean;
   return report;
@@ -57,10 +60,11 @@ Result<RecoveryReport> verify_once(const StreamFiles& files,
 
 // Again while segments are used again under our eyes: then the oldest one is another by now.
 Result<RecoveryReport> verify_segments(const StreamFiles& files,
-                                       const std::map<uint32_t, Position>& snapshots) {
+                                       const std::map<uint32_t, Position>& snapshots,
+                                       Progress* progress) {
   for (int attempt = 1;; ++attempt) {
     const uint32_t oldest_before = oldest_segment(files);
-    Result<RecoveryReport> report = verify_once(files, snapshots);
+    Result<RecoveryReport> report = verify_once(files, snapshots, progress);
     const bool is_sound = report && report->outcome != RecoveryOutcome::damaged;
     if (is_sound || attempt == kAttemptsMax || oldest_segment(files) == oldest_before)
       return report;
@@ -95,10 +99,12 @@ bool is_sound_by_now(const StreamFiles& files, const Position& position) {
   return found && found->batch;
 }
 
-Result<Verified> verify_stream(const StreamFiles& files) {
+Result<Verified> verify_stream(const StreamFiles& files, Progress* progress) {
+  if (const Result<SegmentList> list = list_segments(files); list && progress != nullptr)
+    progress->grow(list->segments.size() * files.segment_bytes);
   const auto snapshots = verify_snapshots(files);
   if (!snapshots) return snapshots.error();
-  const Result<RecoveryReport> report = verify_segments(files, *snapshots);
+  const Result<RecoveryReport> report = verify_segments(files, *snapshots, progress);
   if (!report) return report.error();
   if (report->outcome == RecoveryOutcome::damaged)
     return Error{"stream " + std::to_string(files.stream) + ": " + report->message, true};

@@ -4,6 +4,7 @@
 // used again meanwhile is looked for anew.
 #pragma once
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "orderlog/files.h"
 #include "orderlog/marks.h"
@@ -26,7 +27,8 @@ struct Verified {
   RecoveryReport log;  // clean or torn
   size_t snapshots = 0;
 };
-// An Error that is damage names the place.
-[[nodiscard]] Result<Verified> verify_stream(const StreamFiles& files);
+// An Error that is damage names the place. `progress`, which may be null, is told of bytes: segments count whole.
+[[nodiscard]] Result<Verified> verify_stream(const StreamFiles& files,
+                                             Progress* progress = nullptr);
 
 }  // namespace stampede::orderlog

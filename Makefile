@@ -16,7 +16,7 @@ FLAGS_tsan    := -O1 -fsanitize=thread
 MALLOC_release := -ljemalloc
 MALLOC_debug   := -ljemalloc
 
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION  := $(shell scripts/version)
 COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # WERROR=1: no warning passes. The targets that test set it; a build with another compiler only shows what that one warns of.
 CXXFLAGS += $(if $(WERROR),-Werror) -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \

@@ -98,7 +98,10 @@ class EndWhileOpening {
     for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
     const timespec wait = {.tv_sec = 0, .tv_nsec = 10'000'000};
     for (int waits = 1; !is_open_.load(std::memory_order_acquire); ++waits) {
-      if (waits % 100 == 0) tell_progress();
+      if (waits % 100 == 0) {
+        tell_progress();
+        tell_alive();  // behind a hand-over the watchdog goes on from the server before
+      }
       if (sigtimedwait(&signals, nullptr, &wait) <= 0) continue;
       diag::notice("stopped before anything was sold");
       _exit(kExitOk);

@@ -233,6 +233,7 @@ void Node::finish() {
         "the database does not have everything yet; the next start, or `stampede drain`, goes on");
   if (passes_on) {
     for (const std::unique_ptr<Parts>& parts : parts_) parts->shard->pass_on(left_.connections);
+    process_->access_log.reset();  // writes the last lines
     return;  // a snapshot under way may take seconds: it goes with the process, as in a crash
   }
   keeper_->stop();

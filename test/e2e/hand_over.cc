@@ -119,7 +119,11 @@ TEST_SUITE("e2e/hand_over") {
   }
 
   TEST_CASE("whatever a connection is in the middle of it goes on") {
-    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
+    const Scratch scratch;
+    const std::string access_log = scratch.path("access.log");
+    Server server({.catalog = catalog({{.stock = 100}}),
+                   .shards = 2,
+                   .flags = {{"--access-log", access_log}}});
     Http idle = server.client(), half = server.client(), operators_half(server.admin_address());
     REQUIRE(idle.get("/v1/time").status == 200);
     const std::string order = order_request({.user = "half"});
@@ -137,6 +141,7 @@ TEST_SUITE("e2e/hand_over") {
     REQUIRE(wait_until([&] { return server.metric("stampede_watchers") == 1; }));
     const std::string pause = hand_over(server);
     CHECK(poll.receive().status == 200);
+    CHECK(read_file(access_log).find(id + "?wait_ms=20000") != std::string::npos);
     CHECK(half.send(order.substr(order.size() / 2)));
     CHECK(half.receive().status == 201);
     CHECK(operators_half.send(question.substr(5)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/diag.h"
+#include "orderlog/preview.h"
 
 namespace stampede::node {
 
@@ -21,12 +22,12 @@ std::unique_ptr<stock::StreamState> empty_state(const RestoreInput& input) {
 
 // A user's orders are in the one stream that the hash of the user names. An order elsewhere would not be found: its
 // limit and its key would not count.
-Status check_home(const RestoreInput& input, const Reserve& record) {
+Status check_home(const RestoreInput& input, const Reserve& record, uint64_t user_hash) {
   const StreamFiles& files = input.files;
   if (files.stream_count == 0) return Ok{};
   const uint32_t slot = record.order.slot();
   if (record.order.node() != files.node) return Error{"an order of another node", true};
-  if (slot != slot_of(keyed_hash(input.hash_key, record.user)))
+  if (slot != slot_of(user_hash))
     return Error{
         "an order whose user is not at home here: hash_key in the manifest is not the log's", true};
   if (shard_of_slot(slot, files.stream_count) != files.stream)
@@ -40,8 +41,45 @@ Status apply_recovered(const RestoreInput& input, stock::StreamState& state, con
   const auto* const image = std::get_if<OrderImage>(&record);
   const auto* const reserve = image != nullptr ? &image->reserve : std::get_if<Reserve>(&record);
   if (reserve != nullptr)
-    if (Status home = check_home(input, *reserve); !home) return home;
+    if (Status home = check_home(input, *reserve, state.user_hash(reserve->user)); !home)
+      return home;
   return state.apply(record, lsn, at);
+}
+
+// Reservations of the log, most of what there is to apply: each waits for two or three lines of memory that nobody has used
+// lately, unless they are asked for some records ahead.
+class ReservesAhead {
+ public:
+  explicit ReservesAhead(const stock::StreamState& state) : state_(state) {}
+
+  void preview(Lsn lsn, const Record& record) {
+    const auto* const reserve = std::get_if<Reserve>(&record);
+    if (reserve == nullptr) return;
+    const uint64_t user_hash = state_.user_hash(reserve->user);
+    hashes_[lsn % kPreviewRecords] = user_hash;
+    state_.prefetch(user_hash, reserve->item);
+  }
+  // Of a reservation that was previewed, and none more than kPreviewRecords behind it.
+  uint64_t user_hash(Lsn lsn) const { return hashes_[lsn % kPreviewRecords]; }
+
+ private:
+  const stock::StreamState& state_;
+  std::array<uint64_t, kPreviewRecords> hashes_{};
+};
+
+Status apply_logged(const RestoreInput& input, stock::StreamState& state,
+                    const ReservesAhead& ahead, const Record& record, Lsn lsn, Moment at) {
+  const auto* const reserve = std::get_if<Reserve>(&record);
+  if (reserve == nullptr) return apply_recovered(input, state, record, lsn, at);
+  const uint64_t user_hash = ahead.user_hash(lsn);
+  if (Status home = check_home(input, *reserve, user_hash); !home) return home;
+  return state.apply(*reserve, {.user = user_hash, .key = state.key_hash(reserve->key)}, lsn, at);
+}
+
+void preview_image(const stock::StreamState& state, const Record& record) {
+  const auto* const image = std::get_if<OrderImage>(&record);
+  if (image == nullptr) return;
+  state.prefetch(state.user_hash(image->reserve.user), image->reserve.item);
 }
 
 Result<NewestSnapshot> read_one(const RestoreInput& input, uint32_t segment) {
@@ -53,10 +91,12 @@ Result<NewestSnapshot> read_one(const RestoreInput& input, uint32_t segment) {
     return Error{snapshot_path(input.files, 1) + " is not the one that the manifest names", true};
   auto state = empty_state(input);
   const Moment at = image_moment(head->boot_id, input.boot_id);
-  const Result<SnapshotFacts> facts =
-      read_snapshot(input.files, segment, [&](const Record& record) {
+  const Result<SnapshotFacts> facts = read_snapshot(
+      input.files, segment,
+      [&](const Record& record) {
         return apply_recovered(input, *state, record, head->position.next_lsn - 1, at);
-      });
+      },
+      [&](const Record& record) { preview_image(*state, record); });
   if (!facts && !state->has_overflowed()) return facts.error();
   if (Status raised = state->apply(SequenceFloor{head->sequence_max}, 0, at); !raised)
     return Error{snapshot_path(input.files, segment) + ": " + raised.error().message, true};
@@ -114,19 +154,22 @@ Result<RestoredStream> restore_stream(const RestoreInput& input) {
   if (state.has_overflowed())
     return damaged(std::move(snapshot->state),
                    "the snapshot holds more orders than there is room for");
-  const RecoveryInput recovery{.files = input.files,
-                               .start = snapshot->facts.position,
-                               .witnesses = input.witnesses,
-                               .is_read_only = input.is_read_only,
-                               .accepts_loss = input.accepts_loss,
-                               .wall_ns = input.wall_ns};
+  ReservesAhead ahead(state);
+  const RecoveryInput recovery{
+      .files = input.files,
+      .start = snapshot->facts.position,
+      .witnesses = input.witnesses,
+      .is_read_only = input.is_read_only,
+      .accepts_loss = input.accepts_loss,
+      .wall_ns = input.wall_ns,
+      .preview = [&](Lsn lsn, const Record& record) { ahead.preview(lsn, record); }};
   announce(input, snapshot->facts.position);
-  Result<RecoveryReport> report =
-      recover(recovery, [&](Lsn lsn, const Record& record, const Batch& batch) {
-        if (input.progress != nullptr && lsn == batch.header().first_lsn)
-          input.progress->add(kHeaderBytes + batch.header().body_bytes);
-        return apply_recovered(input, state, record, lsn, moment_of(batch.header(), input.boot_id));
-      });
+  Result<RecoveryReport> report = recover(recovery, [&](Lsn lsn, const Record& record,
+                                                        const Batch& batch) {
+    if (input.progress != nullptr && lsn == batch.header().first_lsn)
+      input.progress->add(kHeaderBytes + batch.header().body_bytes);
+    return apply_logged(input, state, ahead, record, lsn, moment_of(batch.header(), input.boot_id));
+  });
   if (!report) return report.error();
   // The log behind an older snapshot is gone: the newer one is what was damaged.
   const bool is_passed_over = !snapshot->problem.empty();

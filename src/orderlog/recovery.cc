@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "orderlog/preview.h"
 #include "orderlog/tail.h"
 
 namespace stampede::orderlog {
@@ -113,13 +114,17 @@ class Run {
   }
 
   Status visit_batch(const Batch& batch) {
-    Status status = Ok{};
-    batch.for_each([&](Lsn lsn, const Record& record) {
-      if (!status) return;
-      status = visit_(lsn, record, batch);
-      if (!status) status = Error{"record " + std::to_string(lsn) + ": " + status.error().message};
+    records_.clear();
+    batch.for_each([&](Lsn, const Record& record) { records_.push_back(record); });
+    const Lsn first = batch.first_lsn();
+    const auto show = [&](size_t i) {
+      if (input_.preview) input_.preview(first + i, records_[i]);
+    };
+    return visit_with_preview(records_, show, [&](size_t i) -> Status {
+      const Status visited = visit_(first + i, records_[i], batch);
+      if (visited) return visited;
+      return Error{"record " + std::to_string(first + i) + ": " + visited.error().message};
     });
-    return status;
   }
 
   Status judge_end() {
@@ -213,6 +218,7 @@ class Run {
   Reader reader_;
   std::vector<uint32_t> segments_;
   Reader::Found found_;
+  std::vector<Record> records_;  // of one batch, with texts that lie in it
   RecoveryReport report_;
 };
 

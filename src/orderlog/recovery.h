@@ -46,6 +46,9 @@ struct Witness {
   Lsn lsn = 0;
 };
 
+// Called for each record some records before the visitor is (preview.h).
+using RecordPreview = std::function<void(Lsn lsn, const Record& record)>;
+
 struct RecoveryInput {
   StreamFiles files;
   Position start;  // the beginning, or where a snapshot ends
@@ -53,6 +56,7 @@ struct RecoveryInput {
   bool is_read_only = false;  // report only; what would be cut stays as it is
   bool accepts_loss = false;  // cut also what is damaged: the operator has said so
   int64_t wall_ns = 0;        // now; names what is cut off
+  RecordPreview preview;      // may be empty
 };
 
 enum class RecoveryOutcome : uint8_t {

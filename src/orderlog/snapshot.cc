@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "orderlog/format.h"
+#include "orderlog/preview.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -86,13 +87,13 @@ class Scan {
     return header_;
   }
 
-  Status read_batches(const SnapshotVisitor& visit) {
+  Status read_batches(const SnapshotVisitor& visit, const SnapshotPreview& preview) {
     uint64_t records = 0;
     for (uint64_t i = 0; i < header_.batch_count; ++i) {
       const Result<BatchHeader> batch = read_batch();
       if (!batch) return batch.error();
       records += batch->record_count;
-      if (Status visited = visit_records(*batch, visit); !visited) return visited;
+      if (Status visited = visit_records(*batch, visit, preview); !visited) return visited;
     }
     if (next_.prev_chain != header_.last_chain || records != header_.record_count)
       return damage("it does not end as its header says");
@@ -122,15 +123,22 @@ class Scan {
     return *header;
   }
 
-  Status visit_records(const BatchHeader& header, const SnapshotVisitor& visit) {
+  Status visit_records(const BatchHeader& header, const SnapshotVisitor& visit,
+                       const SnapshotPreview& preview) {
+    records_.clear();
     std::span<const std::byte> rest = buffer_.bytes().subspan(kHeaderBytes, header.body_bytes);
     while (!rest.empty()) {
       const std::optional<Decoded> decoded = decode(rest);
       CHECK(decoded.has_value());
-      if (Status visited = visit(decoded->record); !visited) return damage(visited.error().message);
+      records_.push_back(decoded->record);
       rest = rest.subspan(decoded->bytes);
     }
-    return Ok{};
+    const auto show = [&](size_t i) {
+      if (preview) preview(records_[i]);
+    };
+    const Status visited =
+        visit_with_preview(records_, show, [&](size_t i) { return visit(records_[i]); });
+    return visited ? visited : Status(damage(visited.error().message));
   }
 
   Status read(uint64_t offset, size_t bytes) {
@@ -150,6 +158,7 @@ class Scan {
   File file_;
   Position next_;
   AlignedBuffer buffer_;
+  std::vector<Record> records_;  // of one batch, with texts that lie in it
 };
 
 SnapshotFacts facts_of(const SnapshotHeader& header) {
@@ -266,11 +275,11 @@ Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files) {
 }
 
 Result<SnapshotFacts> read_snapshot(const StreamFiles& files, uint32_t segment,
-                                    const SnapshotVisitor& visit) {
+                                    const SnapshotVisitor& visit, const SnapshotPreview& preview) {
   Scan scan(files, segment);
   const Result<SnapshotHeader> header = scan.read_header();
   if (!header) return header.error();
-  if (Status read = scan.read_batches(visit); !read) return read.error();
+  if (Status read = scan.read_batches(visit, preview); !read) return read.error();
   return facts_of(*header);
 }
 

@@ -73,8 +73,11 @@ class SnapshotWriter {
 // Visits every record. Records are visited before the last byte is checked: after an error (damage,
 // or the visitor's), throw away what was built and take the next older snapshot.
 using SnapshotVisitor = std::function<Status(const Record& record)>;
+// Called for each record some records before the visitor is (preview.h); may be empty.
+using SnapshotPreview = std::function<void(const Record& record)>;
 [[nodiscard]] Result<SnapshotFacts> read_snapshot(const StreamFiles& files, uint32_t segment,
-                                                  const SnapshotVisitor& visit);
+                                                  const SnapshotVisitor& visit,
+                                                  const SnapshotPreview& preview = {});
 // Only what it says of itself, checked by its own sum.
 [[nodiscard]] Result<SnapshotFacts> read_snapshot_facts(const StreamFiles& files, uint32_t segment);
 

@@ -1,6 +1,7 @@
 #include "orderlog/recovery.h"
 
 #include "orderlog/directory.h"
+#include "orderlog/preview.h"
 #include "orderlog/snapshot.h"
 #include "rig.h"
 
@@ -454,6 +455,23 @@ TEST_SUITE("orderlog/recovery") {
                                  std::filesystem::copy_options::overwrite_existing);
       CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
     }
+  }
+
+  TEST_CASE("every record is shown once before its visit and not too long before") {
+    Fixture fixture(3, 50);
+    Lsn shown = 0, visited = 0;
+    const RecoveryInput input{.files = fixture.files,
+                              .is_read_only = true,
+                              .preview = [&](Lsn lsn, const Record&) { CHECK(lsn == ++shown); }};
+    const auto report = recover(input, [&](Lsn lsn, const Record&, const Batch&) -> Status {
+      CHECK(lsn == ++visited);
+      CHECK(shown >= visited);
+      CHECK(shown < visited + kPreviewRecords);
+      return Ok{};
+    });
+    REQUIRE(bool(report));
+    CHECK(visited == 150);
+    CHECK(shown == 150);
   }
 
   TEST_CASE("a log of a newer version is refused as such") {

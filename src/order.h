@@ -128,15 +128,19 @@ struct ReplyTo {
   uint32_t serial = 0;
 };
 
-enum class RequestKind : uint8_t { create, read, watch, list, cancel, pay };
+enum class RequestKind : uint8_t { create, link, read, watch, list, cancel, pay };
+// Decided at the home shard of the user; all others at that of the order.
+[[nodiscard]] constexpr bool is_by_user(RequestKind kind) {
+  return kind == RequestKind::create || kind == RequestKind::link || kind == RequestKind::list;
+}
 
-// What the shard that parsed a request asks of the home shard of the user (create, list) or of the order (the rest).
+// What the shard that parsed a request asks of the home shard of the user (create, link, list) or of the order (the rest).
 struct OrderRequest {
   RequestKind kind = RequestKind::create;
   ReplyTo reply_to;
   int64_t received_boot_ns = 0;  // for stage latencies
   uint64_t user_hash = 0;        // keyed hash of `user`
-  ItemId item = kNoItem;         // create, list
+  ItemId item = kNoItem;         // create, link, list
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
   uint64_t body_hash = 0;  // create with a key: of item and quantity
@@ -169,7 +173,7 @@ struct OrderAnswer {
   uint32_t retry_after_ms = 0;  // 0: waiting does not help
   int64_t received_boot_ns = 0;
   int64_t reserved_boot_ns = 0;  // created
-  OrderView order;
+  OrderView order;               // link: only its user and item
 };
 
 }  // namespace stampede

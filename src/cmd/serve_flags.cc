@@ -132,8 +132,8 @@ std::vector<Flag> limit_flags(ServeFlags& flags) {
       {.name = "--rate-user",
        .unit = "N/T",
        .target = &flags.rate_user,
-       .help = "order requests of one user in a fixed window, such as `20/1s` (`ms`, `s`, `m`, "
-               "`h`; up to 24 h); 0: no limit",
+       .help = "order requests of one user, and those for links, in a fixed window, such as "
+               "`20/1s` (`ms`, `s`, `m`, `h`; up to 24 h); 0: no limit",
        .more = "Exact over all connections, keys and items ([what counts](API.md#limits)); a "
                "restart begins new windows",
        .is_live = true},

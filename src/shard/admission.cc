@@ -52,16 +52,18 @@ Verdict Admission::may_have_link(const OrderRequest& asked, std::string_view pro
   if (terms.has_proof && !door::verify_proof(proof, asked.user, catalog.code(asked.item),
                                              proofs_of(keys), now.wall_ns / kSecond))
     return Verdict::bad_proof;
-  if (!is_enrolled(asked)) return Verdict::not_enrolled;
-  // No start and no change of keys lets it come to this.
-  return links_of(keys).empty() ? Verdict::try_again : Verdict::ok;
+  return is_enrolled(asked) ? Verdict::ok : Verdict::not_enrolled;
 }
 
-std::string Admission::link_json(const OrderRequest& asked) const {
+bool Admission::has_link_keys() const {
+  return !links_of(keys).empty();
+}
+
+std::string Admission::link_json(std::string_view user, ItemId item) const {
   const int64_t expires_unix = door::link_expiry(now.wall_ns / kSecond);
   std::array<char, door::kLinkBytesMax> room;
-  const std::string_view link = door::mint_link(asked.user, catalog.code(asked.item), expires_unix,
-                                                *door::newest(links_of(keys)), room);
+  const std::string_view link =
+      door::mint_link(user, catalog.code(item), expires_unix, *door::newest(links_of(keys)), room);
   return "{\"link\":\"" + std::string(link) +
          "\",\"expires_at\":" + time_json(expires_unix * 1000) + "}";
 }

@@ -28,8 +28,9 @@ struct Admission {
 
   // Whether the user may have the link of this hidden sale now; otherwise why not.
   [[nodiscard]] Verdict may_have_link(const OrderRequest& asked, std::string_view proof) const;
-  // After Verdict::ok: {"link":"…","expires_at":"…"}.
-  [[nodiscard]] std::string link_json(const OrderRequest& asked) const;
+  [[nodiscard]] bool has_link_keys() const;
+  // With such keys: {"link":"…","expires_at":"…"}.
+  [[nodiscard]] std::string link_json(std::string_view user, ItemId item) const;
 
  private:
   bool is_enrolled(const OrderRequest& order) const;

@@ -2,7 +2,7 @@
 // consumer.
 //
 //   shard i ── urgent  (read, list, cancel, pay) ──▶ shard j     taken first, so that a rush of new orders
-//           ── creates (new orders) ───────────────▶             does not hold up a payment
+//           ── creates (new orders, links) ────────▶             does not hold up a payment
 //           ◀───────────────────── answers ────────
 //
 // A request takes a credit that stands for the place of its answer; no credit means "overloaded", said before any unit is
@@ -87,7 +87,9 @@ class Mailbox {
   uint64_t take_touched() { return std::exchange(touched_, 0); }
 
  private:
-  static bool is_urgent(RequestKind kind) { return kind != RequestKind::create; }
+  static bool is_urgent(RequestKind kind) {
+    return kind != RequestKind::create && kind != RequestKind::link;
+  }
   void take_back_credit(uint32_t from, const OrderAnswer& answer);
 
   ThreadOwner owner_;

@@ -288,7 +288,7 @@ PublicApi::Objection PublicApi::pay(const http::Request& request, const http::Ro
 
 // An order has its node in its id.
 bool PublicApi::is_foreign(const OrderRequest& order) const {
-  return order.kind != RequestKind::create && order.order.node() != settings_.node;
+  return !is_by_user(order.kind) && order.order.node() != settings_.node;
 }
 
 void PublicApi::submit(OrderRequest& order, const ReplyTo& place) {
@@ -342,18 +342,19 @@ PublicApi::Objection PublicApi::answer_items(const http::Request& request, const
   return std::nullopt;
 }
 
-// Given to a user only while the sale is open, and kept nowhere: the order brings it back.
+// Given to a user only while the sale is open, and kept nowhere: the order brings it back. What stands against it is said
+// here, as with an order; a request that may have the link is counted at the user's home shard.
 PublicApi::Objection PublicApi::make_link(const http::Request& request, const http::Route& route,
                                           const ReplyTo& place) {
   OrderRequest asked;
+  asked.kind = RequestKind::link;
   if (Objection no = take_item(route.item_code, asked)) return no;
   if (!catalog_.sale(asked.item).has_hidden_link)
     return Refusal{.verdict = Verdict::not_found, .reason = "this item is sold without a link"};
   if (Objection no = take_user(request, asked)) return no;
   const Verdict verdict = admission().may_have_link(asked, request.proof);
   if (verdict == Verdict::ok) {
-    connections_.complete(place, TextAnswer{.headers = "Cache-Control: no-store\r\n",
-                                            .body = admission().link_json(asked)});
+    submit(asked, place);
     return std::nullopt;
   }
   OrderAnswer refusal;
@@ -363,6 +364,16 @@ PublicApi::Objection PublicApi::make_link(const http::Request& request, const ht
   refusal.starts_at_ms = catalog_.sale(asked.item).starts_ms;
   connections_.complete(refusal);
   return std::nullopt;
+}
+
+// The home shard has counted the request.
+void PublicApi::give_link(const OrderAnswer& counted) {
+  // No start and no change of keys lets it come to this while such an item is sold.
+  if (!admission().has_link_keys())
+    return connections_.refuse(counted.reply_to, {.verdict = Verdict::try_again});
+  connections_.complete(counted.reply_to, TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                                                     .body = admission().link_json(
+                                                         counted.order.user, counted.order.item)});
 }
 
 void PublicApi::answer_time(const ReplyTo& place) {
@@ -379,6 +390,8 @@ void PublicApi::complete(const OrderAnswer& answer) {
   switch (answer.kind) {
     case RequestKind::list:
       return lists_.take(answer);
+    case RequestKind::link:
+      return answer.verdict == Verdict::ok ? give_link(answer) : connections_.complete(answer);
     case RequestKind::watch:
       if (!answer.is_watching) {
         polls_.forget(answer.reply_to.place);

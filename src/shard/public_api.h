@@ -100,6 +100,7 @@ class PublicApi final : public RequestHandler {
   Objection answer_item(const http::Request& request, const http::Route& route,
                         const ReplyTo& place);
   Objection make_link(const http::Request& request, const http::Route& route, const ReplyTo& place);
+  void give_link(const OrderAnswer& counted);
   void answer_time(const ReplyTo& place);
 
   void submit(OrderRequest& order, const ReplyTo& place);

@@ -247,8 +247,8 @@ void Shard::deliver(const OrderAnswer& answer) {
 }
 
 bool Shard::submit(const OrderRequest& request) {
-  const bool is_by_user = request.kind == RequestKind::create || request.kind == RequestKind::list;
-  const uint32_t slot = is_by_user ? slot_of(request.user_hash) : request.order.slot();
+  const uint32_t slot =
+      is_by_user(request.kind) ? slot_of(request.user_hash) : request.order.slot();
   const uint32_t home = shard_of_slot(slot, process_.shard_count);
   if (home != settings_.shard) {
     metrics_.requests_forwarded.add();

@@ -54,6 +54,8 @@ void Desk::handle(const OrderRequest& request, Moment now) {
   switch (request.kind) {
     case RequestKind::create:
       return create(request, now, false);
+    case RequestKind::link:
+      return count_link(request, now);
     case RequestKind::read:
     case RequestKind::watch:
       return read(request, now);
@@ -176,6 +178,15 @@ Desk::MaybeReached Desk::reach_user_rate(const OrderRequest& request, Moment now
       user_windows_.count(request.user_hash, limits_.user_requests, limits_.user_window_ms, now);
   if (wait_ns == 0) return std::nullopt;
   return Reached{.limit = Limit::user, .wait_ns = wait_ns};
+}
+
+// Whoever asks for the link of a hidden sale wants an order of it: the request counts like one.
+void Desk::count_link(const OrderRequest& request, Moment now) {
+  if (MaybeReached limit = reach_user_rate(request, now, false)) return refuse(request, *limit);
+  OrderAnswer answer = answer_to(request, Verdict::ok);
+  answer.order.item = request.item;
+  answer.order.user = request.user;
+  emit(answer, 0);
 }
 
 // Unpaid reservations, and the pause behind those that expired. A reservation that makes room by expiring lapses itself.

@@ -147,6 +147,7 @@ class Desk final {
   bool answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms);
   Verdict sale_verdict(const SaleTerms& terms, Moment now) const;
   bool takes_orders_of(const OrderRequest& request) const;
+  void count_link(const OrderRequest& request, Moment now);
   MaybeReached reach_user_rate(const OrderRequest& request, Moment now, bool has_waited);
   MaybeReached reach_open_limit(const OrderRequest& request, const SaleTerms& terms, Moment now);
   MaybeReached reach_order_rate(const OrderRequest& request, const SaleTerms& terms, Moment now,

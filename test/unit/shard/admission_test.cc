@@ -170,6 +170,37 @@ TEST_SUITE("shard/admission") {
     CHECK(world.order(1, user, given.member("link")).status == 201);
   }
 
+  TEST_CASE("whoever may have a link is counted once like an order whatever shard was asked") {
+    Hidden world(true);
+    const auto limit = [&](uint32_t requests) {
+      door::Rules rules = *world.process().rules.load();
+      rules.limits.user = {.requests = requests, .window_ms = 60'000};
+      (void)world.process().publish_rules(std::move(rules));
+    };
+    limit(4);
+    for (uint32_t home = 0; home < 2; ++home) {
+      const std::string user = world.user_at(home), proof = world.proof_of(user);
+      for (int i = 0; i < 10; ++i)
+        CHECK(code_of(world.ask_link(i % 2, user)) == "403 bad_proof");  // not counted
+      std::string link;
+      for (uint32_t i = 0; i < 3; ++i) {
+        const Answer given = world.ask_link(i % 2, user, proof);
+        REQUIRE(given.status == 200);
+        link = given.member("link");
+      }
+      CHECK(world.order(0, user, link, "Idempotency-Key: k\r\n").status == 201);
+      for (uint32_t shard = 0; shard < 2; ++shard) {
+        const Answer refused = world.ask_link(shard, user, proof);
+        CHECK(code_of(refused) == "429 rate_limited");
+        CHECK(refused.member("limit") == "user");
+        CHECK(refused.body.find("\"retry_after_ms\":") != std::string::npos);
+      }
+      CHECK(world.order(1, user, "", "Idempotency-Key: k\r\n").status == 200);  // a winner
+    }
+    const std::string third = world.user_at(0);
+    CHECK(world.ask_link(1, third, world.proof_of(third)).status == 200);
+  }
+
   TEST_CASE("a blocked user gets neither a link nor an order") {
     Hidden world;
     const std::string user = world.user_at(1);

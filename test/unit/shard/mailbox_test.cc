@@ -42,6 +42,7 @@ TEST_SUITE("shard/mailbox") {
     uint32_t sent = 0;
     while (here.send(1, request_of(RequestKind::create, sent))) ++sent;
     CHECK(sent == bounds::order_credits);
+    CHECK_FALSE(here.send(1, request_of(RequestKind::link, sent)));  // who wants a new order, too
     CHECK(here.send(1, request_of(RequestKind::pay, 7)));  // payments have credits of their own
     bool is_first = true;
     there.take_requests([&](const OrderRequest& request) {

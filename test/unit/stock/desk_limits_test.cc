@@ -86,6 +86,20 @@ TEST_SUITE("stock/desk_limits") {
     CHECK(f.buy("u2").verdict == Verdict::created);
   }
 
+  TEST_CASE("asking for a link counts like an order and the wait is true") {
+    Fixture f(100);
+    f.desk->set_limits({.user_requests = 2, .user_window_ms = 60'000});
+    OrderRequest link = f.create("u1");
+    link.kind = RequestKind::link;
+    const OrderAnswer counted = f.ask(link);
+    CHECK(counted.verdict == Verdict::ok);
+    CHECK(std::string_view(counted.order.user) == "u1");
+    CHECK(counted.order.item == 0);
+    CHECK(f.buy("u1").verdict == Verdict::created);
+    CHECK(is_limited(f.ask(link), Limit::user));
+    check_true_wait(f, f.create("u1"), Limit::user);
+  }
+
   TEST_CASE("the wait of a user over the rate is true") {
     for (int i = 0; i < 20; ++i) {
       Fixture f(100);

@@ -371,10 +371,8 @@ Result<std::unordered_map<std::string, std::string>> PostgresRegistry::terms(
   });
 }
 
-Result<std::unordered_map<std::string, std::string>> PostgresRegistry::codes_of(
-    std::span<const std::string> products) {
-  using Answer = std::unordered_map<std::string, std::string>;
-  return run<Answer>(Access::read, [&]() -> Result<Answer> {
+Result<Registry::SoldCodes> PostgresRegistry::codes_of(std::span<const std::string> products) {
+  return run<SoldCodes>(Access::read, [&]() -> Result<SoldCodes> {
     Parameters asked;
     asked.add_column(products,
                      [](const std::string& product) { return std::string_view(product); });
@@ -383,7 +381,7 @@ Result<std::unordered_map<std::string, std::string>> PostgresRegistry::codes_of(
         "WHERE terms <> '' AND terms::json->>'product' = ANY($1::text[])",
         asked);
     if (!rows) return rows.error();
-    Answer answer;
+    SoldCodes answer;
     for (size_t row = 0; row < rows->size(); ++row)
       answer.emplace(rows->text(row, 0), rows->text(row, 1));
     return answer;

@@ -26,8 +26,7 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<Supply>> supplies() override;
   Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string> items) override;
-  Result<std::unordered_map<std::string, std::string>> codes_of(
-      std::span<const std::string> products) override;
+  Result<SoldCodes> codes_of(std::span<const std::string> products) override;
   Result<size_t> change_terms(std::span<const TermsChange> changes) override;
   Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t node, uint64_t epoch) override;

@@ -90,9 +90,10 @@ class Registry {
   // The terms of those items that are known, by code; empty: no node has written any. See terms.h.
   virtual Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string> items) = 0;
-  // The codes under which those of the products are sold that a node has written terms of, by product.
-  virtual Result<std::unordered_map<std::string, std::string>> codes_of(
-      std::span<const std::string> products) = 0;
+  // The codes under which those of the products are sold that a node has written terms of, by product. Two of one product
+  // were given by nodes with different keys.
+  using SoldCodes = std::unordered_multimap<std::string, std::string>;
+  virtual Result<SoldCodes> codes_of(std::span<const std::string> products) = 0;
   // Returns how many were made: a change whose `from` is not what the registry has (any more) is left out.
   virtual Result<size_t> change_terms(std::span<const TermsChange> changes) = 0;
 

@@ -19,10 +19,7 @@ class SoloRegistry final : public Registry {
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override { return supplies_; }
-  Result<std::unordered_map<std::string, std::string>> codes_of(
-      std::span<const std::string>) override {
-    return std::unordered_map<std::string, std::string>();
-  }
+  Result<SoldCodes> codes_of(std::span<const std::string>) override { return SoldCodes(); }
   // No other node has terms to compare.
   Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string>) override {

@@ -40,6 +40,40 @@ bool extends(const std::string& newer, const std::string& older) {
   return fields.size() > before.size() && std::ranges::all_of(before, has);
 }
 
+// The product that the terms name; empty: none. Nearly all name none, and are not read for it.
+std::string product_of(const std::string& terms) {
+  std::string product;
+  if (terms.find("\"product\"") == terms.npos) return product;
+  JsonText json(terms, "terms");
+  (void)json.for_each_field([&](std::string_view name, JsonText::Value value, const char*) {
+    std::string_view text;
+    if (name == "product" && read_text(value, text).empty()) product = text;
+    return Status(Ok{});
+  });
+  return product;
+}
+
+// Offers of a product that has another code beside the one that is offered: two items with a stock of their own. Nodes find
+// the code of a product that is sold, so this is of nodes with different keys that began to sell it at the same moment.
+Status look_at_products(Registry& registry, std::span<const TermsOffer> offers,
+                        std::vector<TermsDifference>& differences) {
+  std::unordered_map<std::string, std::string> offered;  // product to code
+  std::vector<std::string> products;
+  for (const TermsOffer& offer : offers)
+    if (std::string product = product_of(offer.terms); !product.empty()) {
+      products.push_back(product);
+      offered.emplace(std::move(product), offer.item);
+    }
+  if (products.empty()) return Ok{};
+  const Result<Registry::SoldCodes> sold = registry.codes_of(products);
+  if (!sold) return sold.error();
+  for (const auto& [product, code] : *sold)
+    if (const std::string& here = offered.at(product); code != here)
+      differences.push_back({here, "product " + product + " is sold as " + code +
+                                       " too, by a node with other `codes` in its --key-file"});
+  return Ok{};
+}
+
 struct Look {
   std::vector<TermsDifference> differences;
   std::vector<TermsChange> changes;
@@ -63,6 +97,19 @@ Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) 
     else
       look.differences.push_back({offer.item, difference_of(offer.terms, there)});
   }
+  return look_at_products(registry, offers, look.differences);
+}
+
+// What was written may be the second code of a product whose first was written a moment ago.
+Status warn_of_products(Registry& registry, std::span<const TermsOffer> offers) {
+  std::vector<TermsDifference> differences;
+  for (size_t first = 0; first < offers.size(); first += kItemsPerLook)
+    if (Status status = look_at_products(
+            registry, offers.subspan(first, std::min(kItemsPerLook, offers.size() - first)),
+            differences);
+        !status)
+      return status;
+  warn_of(differences);
   return Ok{};
 }
 
@@ -121,7 +168,11 @@ Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
       if (!changed) return changed.error();
       made += *changed;
     }
-    if (made == changes.size()) return found.differences;
+    if (made == changes.size()) {
+      if (made == 0 || !found.differences.empty()) return found.differences;
+      if (Status status = warn_of_products(registry, offers); !status) return status.error();
+      return found.differences;
+    }
     // Another node was quicker, perhaps with the same terms.
   }
   return Error{"the terms of the items are being changed by others: try again"};

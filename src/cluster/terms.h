@@ -8,7 +8,8 @@
 //   it had something else, and has something else now             it contradicts: two nodes sell at two prices
 //
 // So a change that is made on one node after the other (a catalog at a restart, a PUT) does not contradict.
-// Terms are JSON objects whose fields this does not know, as stock::terms_json() writes them.
+// Terms are JSON objects whose fields this does not know, as stock::terms_json() writes them, but for one: `product` names what
+// an opaque code stands for, and one product under two codes contradicts too.
 #pragma once
 
 #include <map>

@@ -139,8 +139,9 @@ Status name_products(const Flags& flags, cluster::Registry& registry,
     keys = std::move(*read);
   }
   node::ProductCodes codes;
-  if (Status asked = node::add_shared_codes(entries, keys.codes, registry, codes); !asked)
-    return asked;
+  const auto of_other_keys = node::add_shared_codes(entries, keys.codes, registry, codes);
+  if (!of_other_keys) return of_other_keys.error();
+  node::warn_of_other_keys(*of_other_keys);
   return node::give_codes(entries, std::move(codes), keys.codes);
 }
 

@@ -217,10 +217,13 @@ MayEnd Node::name_products() {
   std::span<const door::Key> keys;
   if (settings_.keys) keys = settings_.keys->codes;
   ProductCodes codes = codes_of(data_.items());
-  if (!join_.is_solo() && !is_looking())
-    if (Status asked = add_shared_codes(settings_.catalog, keys, join_.registry(), codes); !asked)
+  if (!join_.is_solo() && !is_looking()) {
+    const auto of_other_keys = add_shared_codes(settings_.catalog, keys, join_.registry(), codes);
+    if (!of_other_keys)
       return ending(kExitFailure, "new products need the database that the nodes share: " +
-                                      asked.error().message);
+                                      of_other_keys.error().message);
+    warn_of_other_keys(*of_other_keys);
+  }
   catalog_ = settings_.catalog;
   if (Status given = give_codes(catalog_, std::move(codes), keys); !given)
     return ending(Error{"--catalog: " + given.error().message}, kExitUsage);

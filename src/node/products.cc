@@ -1,7 +1,9 @@
 #include "node/products.h"
 
+#include <algorithm>
 #include <unordered_set>
 
+#include "base/diag.h"
 #include "door/opaque_code.h"
 
 namespace stampede::node {
@@ -18,6 +20,12 @@ std::vector<std::string> products_without(const ProductCodes& codes,
     if (!entry.terms.product.empty() && !codes.contains(text_of(entry.terms.product)))
       products.push_back(text_of(entry.terms.product));
   return products;
+}
+
+bool is_made_by(std::span<const door::Key> keys, const std::string& product,
+                const std::string& code) {
+  return std::ranges::any_of(
+      keys, [&](const door::Key& key) { return door::opaque_code(product, key) == code; });
 }
 
 // An entry may name by its code what another names by its product.
@@ -40,13 +48,17 @@ ProductCodes codes_of(std::span<const stock::RegisteredItem> known) {
   return codes;
 }
 
-Status add_shared_codes(std::span<const stock::CatalogEntry> catalog,
-                        std::span<const door::Key> keys, cluster::Registry& registry,
-                        ProductCodes& codes) {
+Result<std::vector<std::string>> add_shared_codes(std::span<const stock::CatalogEntry> catalog,
+                                                  std::span<const door::Key> keys,
+                                                  cluster::Registry& registry,
+                                                  ProductCodes& codes) {
+  std::vector<std::string> of_other_keys;
   const std::vector<std::string> products = products_without(codes, catalog);
-  if (products.empty()) return Ok{};
-  const Result<ProductCodes> sold = registry.codes_of(products);
+  if (products.empty()) return of_other_keys;
+  const Result<cluster::Registry::SoldCodes> sold = registry.codes_of(products);
   if (!sold) return sold.error();
+  for (const auto& [product, code] : *sold)
+    if (!is_made_by(keys, product, code)) of_other_keys.push_back(product);
   codes.insert(sold->begin(), sold->end());
   std::vector<std::string> candidates;
   for (const std::string& product : products)
@@ -55,7 +67,18 @@ Status add_shared_codes(std::span<const stock::CatalogEntry> catalog,
   if (!known) return known.error();
   for (size_t i = 0; i < candidates.size(); ++i)
     if (known->contains(candidates[i])) codes.emplace(products[i / keys.size()], candidates[i]);
-  return Ok{};
+  return of_other_keys;
+}
+
+void warn_of_other_keys(const std::vector<std::string>& products) {
+  if (products.empty()) return;
+  diag::warning(
+      "product %s%s keeps the code that another node gave it, and no key under codes in --key-file "
+      "makes that: a product that is added to two nodes at once would get two codes; give all "
+      "nodes the same file",
+      products[0].c_str(),
+      products.size() == 1 ? ""
+                           : (" and " + std::to_string(products.size() - 1) + " more").c_str());
 }
 
 Status give_codes(std::vector<stock::CatalogEntry>& catalog, ProductCodes codes,

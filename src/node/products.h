@@ -22,10 +22,13 @@ using ProductCodes = std::unordered_map<std::string, std::string>;  // the code 
 
 // Of products that this node sells.
 [[nodiscard]] ProductCodes codes_of(std::span<const stock::RegisteredItem> known);
-// Adds those of the catalog's other products that a node sells already. An Error when the registry does not answer.
-[[nodiscard]] Status add_shared_codes(std::span<const stock::CatalogEntry> catalog,
-                                      std::span<const door::Key> keys, cluster::Registry& registry,
-                                      ProductCodes& codes);
+// Adds those of the catalog's other products that a node sells already, and returns those of them whose code no key of `keys`
+// makes: another node has other keys. An Error when the registry does not answer.
+[[nodiscard]] Result<std::vector<std::string>> add_shared_codes(
+    std::span<const stock::CatalogEntry> catalog, std::span<const door::Key> keys,
+    cluster::Registry& registry, ProductCodes& codes);
+// Warns of them.
+void warn_of_other_keys(const std::vector<std::string>& products);
 
 // Gives a code, and where it has none a title, to each entry with a product: the one that is known, or else a new one by the
 // newest of `keys`. An Error when there is no key for a new one, or when a code is another entry's.

@@ -168,6 +168,21 @@ TEST_SUITE("e2e/hidden_sales") {
     CHECK(cluster.database().text("SELECT count(*) FROM supply") == "2");
   }
 
+  TEST_CASE("a node whose keys are others than those that made a code is told so") {
+    Cluster cluster({.catalog = catalog({{.stock = 5}})});
+    for (size_t node = 0; node < 2; ++node) {
+      Server& server = cluster.node(node);
+      write_file(server.scratch().path("keys.json"), minted_keys());
+      server.options().catalog = item_with("\"product\":\"4711\"", "");
+      REQUIRE(server.terminate() == 0);
+      server.start();
+      const bool is_told =
+          server.said().find("product 4711 keeps the code that another node") != std::string::npos;
+      CHECK(is_told == (node == 1));
+    }
+    CHECK(cluster.database().text("SELECT count(*) FROM supply") == "2");
+  }
+
   TEST_CASE("only users of the list buy, and the list is read again on SIGHUP") {
     Hidden server(item_with(kTicket, ",\"enrolled\":\"members.txt\""));
     CHECK(server.start_and_fail() == 2);

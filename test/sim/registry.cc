@@ -275,10 +275,10 @@ Result<SimulatedRegistry::Texts> SimulatedRegistry::terms(std::span<const std::s
   });
 }
 
-Result<SimulatedRegistry::Texts> SimulatedRegistry::codes_of(
+Result<cluster::Registry::SoldCodes> SimulatedRegistry::codes_of(
     std::span<const std::string> products) {
-  return read<Texts>([&] {
-    Texts codes;
+  return read<SoldCodes>([&] {
+    SoldCodes codes;
     for (const auto& [item, row] : rows_.items) {
       if (row.terms.empty()) continue;
       const std::string product = product_of(row.terms);

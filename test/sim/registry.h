@@ -62,7 +62,7 @@ class SimulatedRegistry final : public cluster::Registry {
   Result<std::vector<cluster::Supply>> add_items(std::span<const cluster::Supply> items) override;
   Result<std::vector<cluster::Supply>> supplies() override;
   Result<Texts> terms(std::span<const std::string> items) override;
-  Result<Texts> codes_of(std::span<const std::string> products) override;
+  Result<SoldCodes> codes_of(std::span<const std::string> products) override;
   Result<size_t> change_terms(std::span<const cluster::TermsChange> changes) override;
   Result<cluster::EpochPlan> begin_epoch(uint32_t node, uint64_t above) override;
   Status enter_epoch(uint32_t node, uint64_t epoch) override;

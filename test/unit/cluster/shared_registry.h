@@ -57,11 +57,10 @@ class SharedRegistry final : public Registry {
     return known;
   }
 
-  Result<std::unordered_map<std::string, std::string>> codes_of(
-      std::span<const std::string> products) override {
+  Result<SoldCodes> codes_of(std::span<const std::string> products) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
-    std::unordered_map<std::string, std::string> codes;
+    SoldCodes codes;
     for (const std::string& product : products)
       for (const auto& [item, terms] : terms_)
         if (terms.find("\"product\":\"" + product + "\"") != terms.npos)

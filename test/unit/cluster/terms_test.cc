@@ -1,5 +1,6 @@
 #include "cluster/terms.h"
 
+#include "../base/death.h"
 #include "base/clock.h"
 #include "cluster/solo_registry.h"
 #include "shared_registry.h"
@@ -85,6 +86,38 @@ TEST_SUITE("cluster/terms") {
     CHECK(settle("a", "", priced(2)) == "item a: price is 2 here and 1 in the ledger");
     CHECK(settle("a", priced(2), priced(2)) == "item a: price is 2 here and 1 in the ledger");
     CHECK(standing() == priced(1));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a product under two codes contradicts whoever comes second") {
+    const auto named = [](const std::string& code, const std::string& product) {
+      return "{\"code\":\"" + code + "\",\"product\":\"" + product + "\",\"price\":1}";
+    };
+    CHECK(settle("a", "", named("a", "4711")) == "-");
+    CHECK(settle("b", "", named("b", "4712")) == "-");
+    CHECK(settle("a", "", named("a", "4711")) == "-");
+    const TermsOffer offer{"b", named("b", "4712"), named("b", "4711")};
+    const auto differences = offer_terms(registry, {&offer, 1}, Writes::all_or_nothing);
+    REQUIRE(differences);
+    CHECK(text_of(*differences) ==
+          "item b: product 4711 is sold as a too, by a node with other `codes` in its --key-file");
+    CHECK(standing("b") == named("b", "4712"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "of two nodes that name a product at the same moment one is told") {
+    const auto named = [](const std::string& code) {
+      return "{\"code\":\"" + code + "\",\"product\":\"4711\"}";
+    };
+    const Death told = death_of([&] {
+      // The other's terms come between this node's look and its writing.
+      registry.before_change = [&] {
+        const TermsChange other{.item = "b", .to = named("b")};
+        CHECK(registry.change_terms({&other, 1}));
+      };
+      CHECK(settle("a", "", named("a")) == "-");
+      CHECK(settle("a", "", named("a")) != "-");
+    });
+    CHECK(told.exit_code == kSurvived);
+    CHECK(told.words.find("product 4711 is sold as b too") != std::string::npos);
   }
 
   TEST_CASE_FIXTURE(Fixture, "terms of a node that knew the item fill what nobody has said") {

@@ -84,6 +84,14 @@ TEST_SUITE("node/products") {
     REQUIRE(registry.change_terms({&written, 1}));
     CHECK(shared(keys_of({2})) == code_by(1));
     CHECK(shared({}) == code_by(1));
+    // Whose key made it, others are told.
+    const auto of_other_keys = [&](std::span<const door::Key> keys) {
+      ProductCodes codes;
+      return *add_shared_codes(catalog_of(kCatalog), keys, registry, codes);
+    };
+    CHECK(of_other_keys(keys_of({1, 2})).empty());
+    CHECK(of_other_keys(keys_of({2})) == std::vector<std::string>{"4711"});
+    CHECK(of_other_keys({}) == std::vector<std::string>{"4711"});
     registry.set_down(true);
     ProductCodes codes;
     CHECK_FALSE(add_shared_codes(catalog_of(kCatalog), {}, registry, codes));

@@ -64,8 +64,11 @@ Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards, bool 
   if (wanted > left)
     return Error{"--connections " + std::to_string(wanted) + ": " + limit + "; expected at most " +
                  std::to_string(left)};
-  const uint64_t places = std::min<uint64_t>(left, uint64_t{shards} * bounds::connections_max);
-  return static_cast<uint32_t>(wanted != 0 ? std::min<uint64_t>(wanted, places) : places);
+  const uint64_t held = uint64_t{shards} * bounds::connections_max;
+  if (wanted > held)
+    return Error{"--connections " + std::to_string(wanted) + ": the tables of --shards " +
+                 std::to_string(shards) + " have room for " + std::to_string(held)};
+  return static_cast<uint32_t>(std::min(left, held));
 }
 
 sigset_t take_signals() {

@@ -18,7 +18,7 @@ void fill_standard_descriptors();
 [[nodiscard]] uint64_t raise_descriptor_limit();
 
 // How many connections `shards` shards can have open with this limit of descriptors, after what the server keeps for
-// itself; at most `wanted`, if that is not 0. The error names --connections.
+// itself. The error names --connections: too few are left, or fewer than are `wanted` (0: as many as there are).
 [[nodiscard]] Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards,
                                                   bool has_redis, uint32_t wanted);
 

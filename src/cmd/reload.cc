@@ -125,6 +125,10 @@ Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
   door::Rules rules;
   if (Status limits = take_rules(read, rules); !limits)
     return Error{read.config.placed(limits.error().message)};
+  if (const std::string lack =
+          shard::lack_of_descriptors(rules.limits.connections, node_.connections_max());
+      !lack.empty())
+    return Error{read.config.placed("--connections: " + lack)};
   const Levers levers{
       .lease_max = read.lease_max, .drain_lag_max = read.drain_lag_max, .door = rules.limits};
   made.what += ", configuration from " + flags_.config.path;

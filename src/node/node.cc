@@ -23,7 +23,9 @@ Node::Node(NodeSettings settings, Machine& machine, Data::Use use)
       clock_(machine.clock()),
       data_(settings_.data_dir, use, machine),
       join_(make_registry()),
-      descriptors_(settings_.connections_max, net::operator_connections) {}
+      descriptors_(settings_.connections_max, net::operator_connections) {
+  descriptors_.limit(settings_.rules.limits.connections);
+}
 
 Node::~Node() = default;
 

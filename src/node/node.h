@@ -83,6 +83,8 @@ class Node {
   [[nodiscard]] Result<std::shared_ptr<const door::Enrolments>> read_enrolments() const {
     return node::read_enrolments(enrolled_files_, settings_.catalog_dir, data_.manifest().hash_key);
   }
+  // That descriptors permit.
+  [[nodiscard]] uint32_t connections_max() const { return settings_.connections_max; }
   // Why these keys cannot take the place of the present ones: an item on sale needs a kind that they lack. Empty: they can.
   [[nodiscard]] std::string_view lack_in(const door::Keys& keys) const {
     return shard::lack_of(&keys, process_->keys_needed.load());
@@ -124,6 +126,7 @@ class Node {
   MayEnd write_verdict(const Verdict& verdict);
   MayEnd change_shard_count();
   MayEnd plan_items();
+  void say_what_operators_left();
   MayEnd merge_items();
   MayEnd name_products();
   MayEnd look_at_terms();

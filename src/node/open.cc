@@ -200,9 +200,25 @@ std::unique_ptr<cluster::Registry> Node::make_registry() const {
 
 MayEnd Node::plan_items() {
   if (MayEnd end = merge_items()) return end;
+  say_what_operators_left();
   name_items(data_, item_names_);
   for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
   return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+}
+
+// What they did before this start and still holds; their levers do not.
+void Node::say_what_operators_left() {
+  size_t blocked = 0, exempt = 0, paused = 0;
+  for (const auto& [about, word] : data_.streams()[0].state->block_words())
+    ++(word == orderlog::BlockWord::exempt ? exempt : blocked);
+  for (const stock::RegisteredItem& item : data_.items())
+    paused += item.terms.is_paused && !item.terms.is_ended;
+  if (blocked + exempt > 0)
+    notices_.note("operators' words hold on: %zu blocked, %zu exempt (GET /admin/blocked)", blocked,
+                  exempt);
+  if (paused > 0)
+    notices_.note("%s as operators left them (POST /admin/items/{code}/resume)",
+                  counted(paused, "item is paused", "items are paused").c_str());
 }
 
 MayEnd Node::merge_items() {
@@ -324,6 +340,7 @@ MayEnd Node::go_on_after_loss() {
 MayEnd Node::make_helpers() {
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
+  process_->connections_max = settings_.connections_max;
   process_->keys_needed = keys_needed_;
   if (settings_.keys) replace_keys(settings_.keys);
   process_->operators.store(settings_.operators);

@@ -30,7 +30,7 @@ struct NodeSettings {
   door::SharedOperators operators;  // null: whoever reaches the listener
   door::SharedBlockList blocked;    // of the file; null: there is none
   http::OwnHosts admin_hosts;
-  uint32_t connections_max = 0;  // in all, beside those kept for operators
+  uint32_t connections_max = 0;  // that descriptors permit, beside those kept for operators
   uint32_t shard_count = 1;
   std::vector<int> cpus;  // shard i runs on cpus[i mod size]
   uint32_t node = 0;

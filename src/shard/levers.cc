@@ -119,7 +119,13 @@ std::string plain(std::string json) {
 
 }  // namespace
 
-Result<Levers> changed_levers(const Levers& now, const Limits& of_flags, std::string_view body) {
+std::string lack_of_descriptors(uint32_t connections, uint32_t connections_max) {
+  if (connections <= connections_max) return {};
+  return "expected at most " + std::to_string(connections_max) +
+         ", for which the limit of descriptors (ulimit -n) was enough at the start";
+}
+
+Result<Levers> changed_levers(const Levers& now, const LeverBounds& bounds, std::string_view body) {
   JsonText json(body, "body");
   Levers next = now;
   std::vector<bool> seen;
@@ -130,10 +136,14 @@ Result<Levers> changed_levers(const Levers& now, const Limits& of_flags, std::st
   if (std::ranges::find(seen, true) == seen.end())
     return json.error(json.begin(), "", "expected one or more levers, such as rate_user");
   if (next.door.order_rate != now.door.order_rate &&
-      !door::may_raise(of_flags.order_rate, next.door.order_rate))
+      !door::may_raise(bounds.order_rate_flag, next.door.order_rate))
     return json.error(json.begin(), "order_rate",
-                      "expected 1 to " + std::to_string(2ull * of_flags.order_rate.per_second) +
+                      "expected 1 to " + std::to_string(2ull * bounds.order_rate_flag.per_second) +
                           ", twice what the start was told");
+  if (next.door.connections != now.door.connections)
+    if (const std::string lack = lack_of_descriptors(next.door.connections, bounds.connections_max);
+        !lack.empty())
+      return json.error(json.begin(), "connections", lack);
   return next;
 }
 

@@ -22,10 +22,17 @@ struct Levers {
   friend bool operator==(const Levers&, const Levers&) = default;
 };
 
-// `now` with what the body names; the error names the field and what was expected. `of_flags`: what the start was told, which
-// bounds how far the rate of orders may be raised.
-[[nodiscard]] Result<Levers> changed_levers(const Levers& now, const door::Limits& of_flags,
+// How far levers may be raised.
+struct LeverBounds {
+  door::OrderRate order_rate_flag;        // what the start was told
+  uint32_t connections_max = UINT32_MAX;  // that descriptors permit
+};
+
+// `now` with what the body names; the error names the field and what was expected.
+[[nodiscard]] Result<Levers> changed_levers(const Levers& now, const LeverBounds& bounds,
                                             std::string_view body);
+// Empty, or why so many connections cannot be had.
+[[nodiscard]] std::string lack_of_descriptors(uint32_t connections, uint32_t connections_max);
 
 // {"lease_max":256,"drain_lag_max":0,"rate_user":"20/1s",…}
 [[nodiscard]] std::string levers_json(const Levers& levers);

@@ -56,6 +56,7 @@ struct Process {
   std::atomic<uint64_t> drain_lag_max{0};
   std::atomic<bool> has_database{true};
   std::atomic<Units> lease_max{256};
+  uint32_t connections_max = UINT32_MAX;  // that descriptors permit; operators may set fewer
   stock::OrderRates order_rates;
   // Called by shard 0 when an item is new or changed, before its own sale of it; for the drainer's names of items.
   std::function<void(const stock::ItemTerms&)> on_terms;

@@ -56,7 +56,7 @@ RulesChanges::RulesChanges(ChangeHost& host, const stock::StreamState& state, Pr
     : host_(host),
       state_(state),
       process_(process),
-      limits_of_flags_(process.rules.load()->limits) {}
+      order_rate_flag_(process.rules.load()->limits.order_rate) {}
 
 // ---- what operators ask for ----
 
@@ -83,7 +83,9 @@ void RulesChanges::record(Change& change, std::string_view what, Moment now) {
 
 void RulesChanges::set_limits(const Operator& by, std::string_view body, Moment now) {
   const Levers before = newest_levers();
-  const Result<Levers> asked = changed_levers(before, limits_of_flags_, body);
+  const Result<Levers> asked = changed_levers(
+      before, {.order_rate_flag = order_rate_flag_, .connections_max = process_.connections_max},
+      body);
   if (!asked) return host_.complete(by.place, refused(Verdict::bad_request, asked.error().message));
   door::Rules wanted = *process_.rules.load();
   wanted.limits = asked->door;

@@ -78,7 +78,7 @@ class RulesChanges {
   ChangeHost& host_;
   const stock::StreamState& state_;
   Process& process_;
-  const door::Limits limits_of_flags_;
+  const door::OrderRate order_rate_flag_;
   std::vector<Change> changes_;
   std::vector<AskedReload> reloads_;
   bool wants_turn_ = false;

@@ -148,6 +148,8 @@ TEST_SUITE("e2e/levers") {
       server.kill9();
       server.options().shards = shards;
       server.start();
+      CHECK(server.said().find("operators' words hold on: 2 blocked, 0 exempt") !=
+            std::string::npos);
       CHECK(server.order({.user = "bot"}).code() == "blocked");
       const Json list = server.admin().get("/admin/blocked").json();
       CHECK(list["words"].size() == 2);

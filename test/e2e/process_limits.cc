@@ -73,6 +73,25 @@ TEST_SUITE("e2e/process_limits") {
           std::string::npos);
   }
 
+  TEST_CASE("operators may raise the connections to what descriptors permit and no further") {
+    Server server({.catalog = catalog({{}}),
+                   .flags = {{"--connections", "20"}},
+                   .prepare = limit_descriptors});
+    CHECK(server.admin().put("/admin/limits", R"({"connections":100})").status == 200);
+    server.http().close();
+    std::vector<Http> clients;
+    for (int i = 0; i < 60; ++i) {
+      clients.push_back(server.client());
+      CHECK(clients.back().get("/v1/time").status == 200);
+    }
+    for (Http& client : clients) CHECK(client.get("/v1/time").status == 200);  // none was closed
+    const std::string before = server.admin().get("/admin/limits").body;
+    const Response refused = server.admin().put("/admin/limits", R"({"connections":1000})");
+    CHECK(refused.status == 400);
+    CHECK(refused.body.find("connections: expected at most 1") != std::string::npos);
+    CHECK(server.admin().get("/admin/limits").body == before);
+  }
+
   TEST_CASE("a server without standard output writes into no file of its own") {
     for (const int closed : {STDIN_FILENO, STDERR_FILENO}) {
       Server server({.catalog = catalog({{}}), .prepare = [closed] { ::close(closed); }});

@@ -40,6 +40,19 @@ TEST_SUITE("shard/levers") {
     CHECK(levers->door == door::Limits{});
   }
 
+  TEST_CASE("more connections than descriptors permit are refused with the number that fits") {
+    const LeverBounds bounds{.connections_max = 162};
+    for (const char* const fits :
+         {R"({"connections":0})", R"({"connections":1})", R"({"connections":162})"})
+      CHECK(bool(changed_levers(kNow, bounds, fits)));
+    const auto refused = changed_levers(kNow, bounds, R"({"connections":163})");
+    REQUIRE(!refused);
+    CHECK(refused.error().message.find("connections: expected at most 162") != std::string::npos);
+    // What holds already can be sent back.
+    const Levers more{.door = {.connections = 200}};
+    CHECK(bool(changed_levers(more, bounds, R"({"connections":200,"lease_max":1})")));
+  }
+
   TEST_CASE("a bad value is refused with its name and what was expected") {
     for (const auto& [body, words] : {
              std::pair{R"({})", "expected one or more levers"},
@@ -67,10 +80,10 @@ TEST_SUITE("shard/levers") {
 
   TEST_CASE("the rate of orders is raised to twice what the start was told and no further") {
     const Levers now{.door = {.order_rate = {.per_second = 100}}};
-    CHECK(changed_levers(now, now.door, R"({"order_rate":200})")->door.order_rate.per_second ==
-          200);
+    CHECK(changed_levers(now, {now.door.order_rate}, R"({"order_rate":200})")
+              ->door.order_rate.per_second == 200);
     for (const char* body : {R"({"order_rate":201})", R"({"order_rate":0})"}) {
-      const Result<Levers> levers = changed_levers(now, now.door, body);
+      const Result<Levers> levers = changed_levers(now, {now.door.order_rate}, body);
       REQUIRE(!levers);
       CHECK(levers.error().message.find("order_rate: expected 1 to 200") != std::string::npos);
     }

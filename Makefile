@@ -94,21 +94,15 @@ $(BUILD)/sim_tests: $(call objects,$(SIM_SRCS) $(SIM_TESTS) $(WORLD_SRCS) $(SERV
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(SIM_LDFLAGS) $(LDLIBS) $(SIM_LDLIBS)
 
-$(BUILD)/block_list: $(BUILD)/perf/block_list.o $(BUILD)/libstampede.a
-	$(call say,LD )
-	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
-
-$(BUILD)/find_code: $(BUILD)/perf/find_code.o $(BUILD)/libstampede.a
+# Programs of perf/ that measure parts of the server without it.
+PARTS := block_list door_checks enrolled find_code order_limits
+$(addprefix $(BUILD)/,$(PARTS)): $(BUILD)/%: $(BUILD)/perf/%.o $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 $(BUILD)/floor: $(BUILD)/perf/floor.o
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^
-
-$(BUILD)/order_limits: $(BUILD)/perf/order_limits.o $(BUILD)/libstampede.a
-	$(call say,LD )
-	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
 # Only one object knows the version, and it is rebuilt only when that changes.
 $(BUILD)/version.txt: FORCE
@@ -246,8 +240,8 @@ planted:  ## every guard of test/sim taken out, one by one: each must be noticed
 	@$(compile) $(BUILD)/sim
 	@scripts/guards --sim $(or $(SEEDS),500) $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
-perf:  ## build what perf/compare, perf/order_limits and perf/block_list.cc measure
-	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(BUILD)/find_code $(BUILD)/order_limits $(BUILD)/block_list
+perf:  ## build what the scripts of perf/ measure
+	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(addprefix $(BUILD)/,$(PARTS))
 
 # A folder is one translation unit of clang-tidy, which so reads the system's headers once a folder: 5 CPU minutes instead of 13.
 # Files of this folder define the same names for themselves (a command's Flags) and are read one by one.

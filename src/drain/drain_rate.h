@@ -1,9 +1,10 @@
 // How many new reservations a second the database takes: `--order-rate auto`.
 //
 // Measured by the drainer, transaction by transaction: rows a second from the beginning of the reading to the end of the
-// commit. Only transactions of 64 rows and more count: a small one is mostly its fsync and would say that the database is
-// slow because the sale is. While there is a backlog, transactions are full and the figure is what the database can do; with
-// none it is too low rather than too high, and the limit that it makes is not reached.
+// commit. While there is a backlog, transactions are full and the figure is what the database can do; with none it is too low
+// rather than too high, and the limit that it makes is not reached. A transaction of less than 64 rows is mostly its fsync and
+// would say that the database is slow because the sale is: it can only raise the rate, for the database did take so much. And
+// it must, or a rate that was once low would stay so: no more orders come than it lets in, and they make small transactions.
 //
 // Each order is written twice: when it is reserved, and when it is paid, cancelled or expires. So the rate of reservations is
 // half of the rows. It moves by a quarter of the way to each new figure, which may be at most double or half of what
@@ -29,8 +30,9 @@ class DrainRate {
 
   // A transaction that was committed.
   void observe(uint64_t rows, int64_t took_ns) {
-    if (rows < kRowsLeast || took_ns <= 0) return;
+    if (took_ns <= 0) return;
     const double measured = static_cast<double>(rows) / 2 * kSecond / static_cast<double>(took_ns);
+    if (rows < kRowsLeast && measured <= per_second_) return;
     const double likely = std::clamp(measured, per_second_ / 2, per_second_ * 2);
     per_second_ = std::clamp(per_second_ + (likely - per_second_) / 4, double{kLeast},
                              double{bounds::order_rate_max});

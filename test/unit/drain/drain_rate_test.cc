@@ -18,11 +18,22 @@ TEST_SUITE("drain/drain_rate") {
     CHECK(rate.per_second() <= 8'200);
   }
 
-  TEST_CASE("small transactions say nothing") {
+  TEST_CASE("small transactions never lower the rate") {
     DrainRate rate;
     for (int i = 0; i < 100; ++i) rate.observe(DrainRate::kRowsLeast - 1, kSecond);
+    rate.observe(0, kSecond);
     rate.observe(8'192, 0);
     CHECK(rate.per_second() == DrainRate::kFirst);
+  }
+
+  TEST_CASE("a rate that a slow database made low rises again by the few rows that it lets in") {
+    DrainRate rate;
+    for (int i = 0; i < 100; ++i) rate.observe(8'192, 3'600 * kSecond);
+    REQUIRE(rate.per_second() == DrainRate::kLeast);
+    // What comes in the 100 ms for which a transaction waits, and is written in 2 ms.
+    for (int i = 0; i < 100 && rate.per_second() < 2'000; ++i)
+      rate.observe(rate.per_second() / 10, 2 * kMillisecond);
+    CHECK(rate.per_second() >= 2'000);
   }
 
   TEST_CASE(

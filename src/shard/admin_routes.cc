@@ -135,7 +135,9 @@ bool take_subject(std::string_view kind, std::string_view who, AdminRoute& route
   return network.has_value();
 }
 
-void route_blocked(const http::Segments& segments, Method method, AdminRoute& route) {
+void route_blocked(const http::Segments& segments, const http::Request& request,
+                   AdminRoute& route) {
+  const Method method = request.method;
   if (segments.count() != 4 || (segments[2] != "users" && segments[2] != "addresses"))
     return refuse(route, Verdict::not_found);
   route.kind = method == Method::put   ? AdminKind::block
@@ -143,6 +145,10 @@ void route_blocked(const http::Segments& segments, Method method, AdminRoute& ro
                                        : AdminKind::read_blocked;
   if (route.kind == AdminKind::read_blocked && !is_read(method))
     return refuse(route, Verdict::method_not_allowed, {}, kGetPutDelete);
+  // Half of an id is another user's.
+  if (request.query.data() != nullptr)
+    return refuse(route, Verdict::bad_request,
+                  "nothing is asked behind ? here; a ? within an id is %3F");
   if (!take_subject(segments[2], segments[3], route))
     refuse(route, Verdict::bad_request,
            "expected a user's id, or an IP or IP%2FLEN without bits behind it (IPv6: at most 64)");
@@ -162,7 +168,7 @@ void route_path(const http::Request& request, AdminRoute& route) {
     return;
   }
   if (segments.count() < 3 || segments[0] != "admin") return refuse(route, Verdict::not_found);
-  if (segments[1] == "blocked") return route_blocked(segments, request.method, route);
+  if (segments[1] == "blocked") return route_blocked(segments, request, route);
   if (segments[1] != "items") return refuse(route, Verdict::not_found);
   route_item(segments, request.method, route);
 }

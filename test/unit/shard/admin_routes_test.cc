@@ -69,6 +69,16 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(ask(Method::post, "/admin/items/" + longest + "c/end").refusal == Verdict::unknown_item);
   }
 
+  TEST_CASE("a question mark within an id does not name another user") {
+    for (const Method method : {Method::get, Method::put, Method::del}) {
+      CHECK(ask(method, "/admin/blocked/users/a%3Fb").subject.text == "a?b");
+      CHECK(ask(method, "/admin/blocked/users/a", "b").refusal == Verdict::bad_request);
+      CHECK(ask(method, "/admin/blocked/users/a", "").refusal == Verdict::bad_request);
+      CHECK(ask(method, "/admin/blocked/addresses/10.0.0.1", "/8").refusal == Verdict::bad_request);
+      CHECK(ask(method, "/admin/blocked/users/a").refusal == Verdict::ok);
+    }
+  }
+
   TEST_CASE("OPTIONS of the server is answered") {
     CHECK(ask(Method::options, "*").kind == AdminKind::describe_server);
     CHECK(ask(Method::options, "*").refusal == Verdict::ok);

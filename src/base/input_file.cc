@@ -1,5 +1,9 @@
 #include "base/input_file.h"
 
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -14,6 +18,16 @@ Error system_error(const std::string& path) {
 }
 
 }  // namespace
+
+// The pipe of a shell's <(command) is of a file system of its own.
+Status refuse_fifo(const std::string& path) {
+  struct stat status;
+  struct statfs system;
+  const bool is_named = stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode) &&
+                        statfs(path.c_str(), &system) == 0 && system.f_type != PIPEFS_MAGIC;
+  if (is_named) return Error{path + ": expected a file, not a FIFO"};
+  return Ok{};
+}
 
 Result<std::string> read_file(std::FILE* file, const std::string& path, size_t bytes_max) {
   std::string text;
@@ -31,6 +45,7 @@ Result<std::string> read_file(std::FILE* file, const std::string& path, size_t b
 }
 
 Result<std::string> read_file(const std::string& path, size_t bytes_max) {
+  if (Status status = refuse_fifo(path); !status) return status.error();
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              &std::fclose);
   if (!file) return system_error(path);

@@ -16,4 +16,7 @@ namespace stampede {
 [[nodiscard]] Result<std::string> read_file(std::FILE* file, const std::string& path,
                                             size_t bytes_max);
 
+// An Error for a FIFO in a directory: whoever opens it waits for a writer, perhaps for ever, and hears no signal meanwhile.
+[[nodiscard]] Status refuse_fifo(const std::string& path);
+
 }  // namespace stampede

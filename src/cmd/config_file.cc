@@ -2,6 +2,7 @@
 
 #include "base/input_file.h"
 #include "base/printable.h"
+#include "base/trimmed.h"
 
 namespace stampede::cmd {
 namespace {
@@ -19,6 +20,7 @@ std::string_view without_spaces(std::string_view text) {
 
 Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::string& path) {
   std::vector<ConfigLine> lines;
+  text = without_byte_order_mark(text);
   for (size_t number = 1; !text.empty(); ++number) {
     const std::string_view line = without_spaces(text.substr(0, text.find('\n')));
     text.remove_prefix(std::min(text.size(), text.find('\n')));

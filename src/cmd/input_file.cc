@@ -21,6 +21,7 @@ Error system_error(const std::string& path) {
 }  // namespace
 
 Result<std::string> read_private_file(const std::string& path, size_t bytes_max) {
+  if (Status status = refuse_fifo(path); !status) return status.error();
   const File file(std::fopen(path.c_str(), "re"), &std::fclose);
   if (!file) return system_error(path);
   // Asked of the open file: by its path it could be another one by now.

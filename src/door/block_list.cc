@@ -144,6 +144,7 @@ Result<BlockList> parse_block_list(std::string_view text, std::string_view file_
                                    uint64_t seed) {
   Words words;
   size_t number = 0;
+  text = without_byte_order_mark(text);
   while (!text.empty()) {
     ++number;
     const size_t end = text.find('\n');

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/trimmed.h"
 #include "door/ticket.h"
 
 namespace stampede::door {
@@ -22,6 +23,7 @@ std::string_view take_line(std::string_view& text) {
 Result<UserSet> UserSet::parse(std::string_view text, std::string_view file_name,
                                const HashKey& key) {
   CHECK(text.size() < UINT32_MAX);
+  text = without_byte_order_mark(text);
   const size_t lines_max = std::count(text.begin(), text.end(), '\n') + 1;
   UserSet set;
   set.ids_.reserve(text.size() + 2);

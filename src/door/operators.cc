@@ -46,6 +46,7 @@ std::string Operators::add(std::string_view name, std::string_view token) {
 
 Result<Operators> Operators::parse(std::string_view text, std::string_view file_name) {
   Operators operators;
+  text = without_byte_order_mark(text);
   size_t number = 0, nameless = 0;
   const auto wrong = [&](size_t line, std::string_view reason) {
     return Error{std::string(file_name) + ':' + std::to_string(line) + ": " + std::string(reason)};

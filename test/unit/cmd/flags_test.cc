@@ -45,7 +45,7 @@ TEST_SUITE("cmd/flags") {
   }
 
   TEST_CASE("lines of a configuration file are names and values; comments and blanks are none") {
-    const auto lines = parse_config("# c\n\n a = b = c \r\nempty =\n\tkey=#1", "f");
+    const auto lines = parse_config("\xef\xbb\xbf# c\n\n a = b = c \r\nempty =\n\tkey=#1", "f");
     REQUIRE(bool(lines));
     REQUIRE(lines->size() == 3);
     CHECK((*lines)[0].key == "a");

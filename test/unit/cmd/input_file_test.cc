@@ -52,6 +52,23 @@ TEST_SUITE("cmd/input_file") {
     }
   }
 
+  TEST_CASE("a FIFO that nobody may ever write into is refused and not waited for") {
+    const ScratchFile file("");
+    const std::string fifo = file.directory() + "/fifo", link = file.directory() + "/link";
+    REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+    REQUIRE(symlink(fifo.c_str(), link.c_str()) == 0);
+    for (const std::string& path : {fifo, link}) {
+      CHECK(message_of(read_file(path, 10)) == path + ": expected a file, not a FIFO");
+      CHECK(message_of(read_private_file(path, 10)) == path + ": expected a file, not a FIFO");
+    }
+    int ends[2];  // as of a shell's <(command)
+    REQUIRE(pipe(ends) == 0);
+    REQUIRE(write(ends[1], "text", 4) == 4);
+    close(ends[1]);
+    CHECK(*read_file("/dev/fd/" + std::to_string(ends[0]), 10) == "text");
+    close(ends[0]);
+  }
+
   TEST_CASE("a private file that others may read or change is refused") {
     const ScratchFile file("secret");
     for (const mode_t mode : {0600, 0400, 0700}) {

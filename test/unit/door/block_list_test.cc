@@ -50,6 +50,11 @@ TEST_SUITE("door/block_list") {
     CHECK(blocked.file->networks() == 3);
   }
 
+  TEST_CASE("a byte order mark in front of a file says nothing") {
+    CHECK(Blocked{list("\xef\xbb\xbfuser alice\n"), {}}.has_user("alice"));
+    CHECK(Blocked{list("\xef\xbb\xbf# bots\nuser alice\n"), {}}.has_user("alice"));
+  }
+
   TEST_CASE("a network of all addresses is of one family") {
     CHECK(Blocked{list("address 0.0.0.0/0"), {}}.has_address(net("1.2.3.4")));
     CHECK_FALSE(Blocked{list("address 0.0.0.0/0"), {}}.has_address(net("::1")));

@@ -35,7 +35,10 @@ TEST_SUITE("door/enrolment") {
   }
 
   TEST_CASE("empty lines and line ends of other systems and repeated users do no harm") {
-    for (const char* text : {"a\nb", "a\r\nb\r\n", "\n\na\n\r\nb\n\n", "a\nb\na\nb\n"}) {
+    for (const char* text : {"a\nb",
+                             "\xef\xbb\xbf"
+                             "a\nb",
+                             "a\r\nb\r\n", "\n\na\n\r\nb\n\n", "a\nb\na\nb\n"}) {
       CAPTURE(text);
       const auto users = read(text);
       REQUIRE(users);
@@ -50,8 +53,6 @@ TEST_SUITE("door/enrolment") {
     CHECK(error_of(" a") == "users.txt:1" + why);
     CHECK(error_of("a\n" + std::string(65, 'u')) == "users.txt:2" + why);
     CHECK(error_of("a\nb\xc3\xa9") == "users.txt:2" + why);
-    CHECK(error_of("\xef\xbb\xbf"
-                   "a\n") == "users.txt:1" + why);
     CHECK(error_of(std::string_view("a\0b", 3)) == "users.txt:1" + why);
     CHECK(error_of(std::string(64, 'u')) == "accepted");
   }

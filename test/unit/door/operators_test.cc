@@ -31,6 +31,7 @@ TEST_SUITE("door/operators") {
       const Result<Operators> one = Operators::parse(kA + end, "tokens");
       REQUIRE(bool(one));
       CHECK(one->name_of(kA) == "operator");
+      CHECK(bool(Operators::parse("\xef\xbb\xbf" + kA + end, "tokens")));
     }
   }
 

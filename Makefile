@@ -21,7 +21,7 @@ COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # WERROR=1: no warning passes. The targets that test set it; a build with another compiler only shows what that one warns of.
 CXXFLAGS += $(if $(WERROR),-Werror) -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
             -Werror=return-type -pthread -MMD -MP -Isrc -isystem /usr/include/postgresql $(FLAGS_$(MODE))
-LDLIBS   += -luring -lsodium -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd -lseccomp $(MALLOC_$(MODE)) -pthread
+LDLIBS   += -luring -lsodium -lnettle -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd -lseccomp $(MALLOC_$(MODE)) -pthread
 
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))
@@ -175,7 +175,7 @@ build/fuzz/libfuzzed.a: $(FUZZ_LIB)
 
 $(FUZZERS): build/fuzz/%: build/fuzz/test/fuzz/%.o build/fuzz/libfuzzed.a
 	$(call say,LD )
-	$(FUZZ_CXX) -fsanitize=address,undefined,fuzzer -o $@ $^ -lsodium -lxxhash -lsimdjson -luring -pthread
+	$(FUZZ_CXX) -fsanitize=address,undefined,fuzzer -o $@ $^ -lsodium -lnettle -lxxhash -lsimdjson -luring -pthread
 build/fuzz/http: $(LLHTTP_OBJS)
 
 DATA ?= stampede-data

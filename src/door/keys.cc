@@ -1,5 +1,7 @@
 #include "door/keys.h"
 
+#include <sodium.h>
+
 #include <algorithm>
 #include <string>
 
@@ -61,16 +63,15 @@ std::string random_hex_secret() {
 
 Key::Key(std::string_view id, const Secret& secret) : id_(id) {
   CHECK(is_key_id(id));
-  crypto_auth_hmacsha256_init(&keyed_, secret.data(), secret.size());
+  hmac_sha256_set_key(&keyed_, secret.size(), secret.data());
 }
 
 Mac Key::sign(std::span<const std::string_view> parts) const {
-  crypto_auth_hmacsha256_state state = keyed_;
+  hmac_sha256_ctx state = keyed_;
   for (std::string_view part : parts)
-    crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(part.data()),
-                                  part.size());
+    hmac_sha256_update(&state, part.size(), reinterpret_cast<const uint8_t*>(part.data()));
   Mac mac;
-  crypto_auth_hmacsha256_final(&state, mac.data());
+  hmac_sha256_digest(&state, mac.size(), mac.data());
   return mac;
 }
 

@@ -1,6 +1,7 @@
 #include "door/ticket.h"
 
 #include <doctest/doctest.h>
+#include <sodium.h>
 
 #include <array>
 #include <random>

@@ -19,6 +19,7 @@
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_client.h"
+#include "cluster/retirement.h"
 #include "cluster/terms.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
@@ -52,7 +53,7 @@ int fail(const Error& error, int exit_code = kExitFailure) {
 struct Tools {
   std::unique_ptr<cluster::RedisClient> redis;
   std::unique_ptr<cluster::PostgresRegistry> registry;
-  std::string database_url;
+  drain::DatabaseUrl database;
 };
 
 // An exit code when the flags are wrong.
@@ -65,7 +66,7 @@ std::optional<int> open_tools(const Flags& flags, bool needs_database, Tools& to
   if (!database) return usage_error("ledger", "--db: " + database.error().message);
   if (database->kind != drain::DatabaseUrl::Kind::postgres)
     return usage_error("ledger", "--db: expected postgres://…, the database that the nodes share");
-  tools.database_url = database->url;
+  tools.database = *database;
   tools.registry = std::make_unique<cluster::PostgresRegistry>(database->url);
   return std::nullopt;
 }
@@ -333,8 +334,9 @@ int deactivate(const Flags& flags) {
   Tools tools;
   if (const auto exit_code = open_tools(flags, true, tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
+  using cluster::Waiting;
   const Waiting waiting = flags.presumes_sold ? Waiting::presume_sold : Waiting::refuse;
-  if (Status done = take_out(*tools.redis, *tools.registry, flags.node, waiting); !done)
+  if (Status done = cluster::take_out(*tools.redis, *tools.registry, flags.node, waiting); !done)
     return fail(done.error());
   std::printf(
       "node %u is inactive: the others do not wait for it, and what it held counts as sold.\n"
@@ -350,7 +352,7 @@ int reclaim(const Flags& flags) {
   const ReclaimSettings settings{.node = flags.node,
                                  .data_dir = flags.data,
                                  .pay_window_s = flags.pay_window_s,
-                                 .database_url = tools.database_url};
+                                 .database = tools.database};
   return flags.data.empty() ? reclaim_without_data(settings, *tools.redis, *tools.registry)
                             : reclaim_with_data(settings, *tools.redis, *tools.registry);
 }

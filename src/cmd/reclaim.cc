@@ -1,213 +1,26 @@
-// The order of the steps is what keeps units from being sold twice: first nobody hears the node any more (its Redis calls
-// and its rows are refused), then its counters are final, then the database knows them, and only then Redis; whoever begins
-// an epoch in between reads the same counters from the database.
 #include "cmd/reclaim.h"
 
 #include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <map>
-#include <memory>
 #include <vector>
 
-#include "base/check.h"
-#include "base/clock.h"
 #include "base/hex.h"
-#include "cluster/inspection.h"
+#include "cluster/retirement.h"
 #include "cmd/flags.h"
-#include "drain/database.h"
-#include "drain/drainer.h"
-#include "node/appender.h"
-#include "node/data.h"
-#include "node/drain_streams.h"
-#include "orderlog/disk.h"
-#include "orderlog/segments.h"
-#include "orderlog/writer.h"
+#include "node/reclaim.h"
 #include "postgres/connection.h"
 
 namespace stampede::cmd {
 namespace {
 
-using cluster::EpochView;
 using cluster::FrozenCount;
 
-constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
-constexpr int64_t kDrainPatienceNs = 10 * kSecond;
 constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
 
 int fail(const std::string& message, int exit_code = kExitFailure) {
   return end_with("ledger", exit_code, message);
-}
-
-Result<cluster::Member> member_of(cluster::Registry& registry, uint32_t node) {
-  Result<std::vector<cluster::Member>> members = registry.members();
-  if (!members) return members.error();
-  for (const cluster::Member& member : *members)
-    if (member.node == node) return member;
-  return Error{"node " + std::to_string(node) + " has never taken part in this ledger"};
-}
-
-// Final counters, to the database and then to Redis if an epoch is open there. What Redis granted and the counters do not
-// know never arrived.
-Status finish(cluster::ScriptCaller& redis, cluster::Registry& registry, uint32_t node,
-              std::vector<FrozenCount> counts) {
-  if (Status retired = registry.retire(node, counts); !retired) return retired;
-  Result<EpochView> view = cluster::look_at_epoch(redis);
-  if (!view) return view.error();
-  if (view->state != EpochView::State::open) {
-    std::printf("the ledger is %s: its next epoch begins with these counters\n",
-                std::string(cluster::name_of(view->state)).c_str());
-    return Ok{};
-  }
-  const Result<bool> is_in_use = cluster::is_in_use(registry, view->epoch);
-  if (!is_in_use) return is_in_use.error();
-  if (!*is_in_use) {
-    std::printf(
-        "this Redis has an epoch that the nodes have left: their next begins with these "
-        "counters\n");
-    return Ok{};
-  }
-  // An earlier attempt may have retired the node without getting this far.
-  if (Status fenced = cluster::fence(redis, view->epoch, node); !fenced) return fenced;
-  Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(redis, view->epoch);
-  if (!items) return items.error();
-  for (FrozenCount& granted : cluster::counts_of(*items, node)) {
-    const bool is_known = std::any_of(counts.begin(), counts.end(), [&](const FrozenCount& count) {
-      return count.stream == granted.stream && count.item == granted.item;
-    });
-    if (is_known) continue;
-    granted.accepted = granted.returned = 0;
-    counts.push_back(granted);
-  }
-  return cluster::write_final_counts(redis, view->epoch, node, counts);
-}
-
-// ---- with the data directory ----
-
-class OfflineNode {
- public:
-  explicit OfflineNode(const ReclaimSettings& settings)
-      : settings_(settings), data_(settings.data_dir, node::Data::Use::offline) {}
-
-  // Locks the directory, restores its streams and makes their logs ready for records. An exit code, as the next.
-  int open();
-  void expire_and_return();
-  int drain();
-  std::vector<FrozenCount> counts() const;
-  const orderlog::Manifest& manifest() const { return data_.manifest(); }
-
- private:
-  struct Log {
-    std::unique_ptr<orderlog::Disk> disk;
-    std::unique_ptr<orderlog::Writer> writer;
-    orderlog::Marks marks;
-  };
-
-  int open_logs();
-  void expire_and_return(uint32_t stream);
-
-  const ReclaimSettings& settings_;
-  SystemClock clock_;
-  node::Data data_;
-  orderlog::ZeroedSegmentMaker maker_;
-  std::unique_ptr<orderlog::SegmentKeeper> keeper_;
-  std::vector<std::unique_ptr<Log>> logs_;  // by stream
-};
-
-int OfflineNode::open() {
-  if (const node::MayEnd end = data_.open()) return fail(end->message, end->exit_code);
-  if (data_.manifest().node != settings_.node)
-    return fail("--data " + settings_.data_dir + " belongs to node " +
-                    std::to_string(data_.manifest().node),
-                kExitUsage);
-  if (const node::MayEnd end = data_.restore()) return fail(end->message, end->exit_code);
-  return open_logs();
-}
-
-int OfflineNode::open_logs() {
-  const Result<orderlog::DiskPlan> plan =
-      orderlog::plan_disk(settings_.data_dir, orderlog::Durability::fsync);
-  if (!plan) return fail(plan.error().message);
-  if (const Status repaired = data_.repair(); !repaired) return fail(repaired.error().message);
-  keeper_ = std::make_unique<orderlog::SegmentKeeper>(plan->open_flags, maker_, nullptr);
-  std::vector<orderlog::StreamSegments*> segments;
-  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
-    const node::RestoredStream& stream = data_.streams()[i];
-    segments.push_back(
-        &keeper_->add(data_.files(i), stream.report.end.segment, stream.snapshot_segment));
-  }
-  if (const Status started = keeper_->start(); !started) return fail(started.error().message);
-  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
-    Result<std::unique_ptr<orderlog::Disk>> disk = orderlog::make_disk(*plan);
-    if (!disk) return fail(disk.error().message);
-    Log& log = *logs_.emplace_back(std::make_unique<Log>());
-    log.disk = std::move(*disk);
-    const orderlog::RecoveryReport& report = data_.streams()[i].report;
-    log.writer = std::make_unique<orderlog::Writer>(data_.files(i), report.end, data_.boot_id(),
-                                                    *log.disk, *segments[i], log.marks);
-    if (report.outcome == orderlog::RecoveryOutcome::torn)
-      log.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
-                                            .truncated_offset = report.end.offset});
-  }
-  return kExitOk;
-}
-
-void OfflineNode::expire_and_return() {
-  for (uint32_t i = 0; i < data_.stream_count(); ++i) expire_and_return(i);
-}
-
-void OfflineNode::expire_and_return(uint32_t stream) {
-  stock::StreamState& state = *data_.streams()[stream].state;
-  node::Appender log(state, *logs_[stream]->writer, *logs_[stream]->disk, node::system_machine());
-  const int64_t now_ms = clock_.now().wall_ms();
-  for (uint32_t index = 0; index < state.orders_touched(); ++index) {
-    const stock::Order order = state.order(index);
-    if (!order.is_live || order.state != OrderState::reserved) continue;
-    CHECK(log.make_room(1));
-    log.append(orderlog::Expire{.order = order.id, .at_ms = now_ms});
-    std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", order.id.value,
-                order.quantity, std::string(data_.code_of(state.item_of(order))).c_str());
-  }
-  for (ItemId item = 0; item < state.stocks().size(); ++item) {
-    const stock::ItemStock stock = state.stock(item);
-    if (stock.pool() == 0) continue;
-    CHECK(log.make_room(1));
-    log.append(orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()});
-  }
-  log.await_durable();
-}
-
-int OfflineNode::drain() {
-  const Result<drain::DatabaseUrl> url = drain::parse_database_url(settings_.database_url);
-  if (!url) return fail(url.error().message, kExitUsage);
-  const std::unique_ptr<drain::Sink> sink = drain::make_sink(*url);
-  drain::ItemNames names;
-  node::name_items(data_, names);
-  std::vector<orderlog::Marks*> marks;
-  for (const auto& log : logs_) marks.push_back(&log->marks);
-  const node::DrainStreams streams(data_, marks);
-  drain::Drainer drainer(*sink, names, clock_, streams.all());
-  const drain::Drainer::Finding finding = drainer.reconcile();
-  if (finding.agreement == drain::Drainer::Agreement::contradicts)
-    return fail(finding.message, kExitLogDamaged);
-  if (!drainer.drain_now(kDrainPatienceNs))
-    return fail("the database does not have everything yet: " + drainer.problem());
-  return kExitOk;
-}
-
-std::vector<FrozenCount> OfflineNode::counts() const {
-  std::vector<FrozenCount> counts;
-  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
-    const stock::StreamState& state = *data_.streams()[i].state;
-    for (ItemId item = 0; item < state.stocks().size(); ++item)
-      if (state.stock(item).accepted > 0)
-        counts.push_back({.node = manifest().node,
-                          .stream = stream_name(data_.key(i)),
-                          .item = std::string(data_.code_of(item)),
-                          .accepted = state.stock(item).accepted,
-                          .returned = state.stock(item).returned});
-  }
-  return counts;
 }
 
 void print_sold(const std::vector<FrozenCount>& counts) {
@@ -215,6 +28,14 @@ void print_sold(const std::vector<FrozenCount>& counts) {
   for (const FrozenCount& count : counts) sold[count.item] += count.accepted - count.returned;
   for (const auto& [item, units] : sold)
     std::printf("%s: %" PRIu64 " stay sold, the rest is back on sale\n", item.c_str(), units);
+}
+
+int end_retired(const ReclaimSettings& settings, const std::string& note,
+                const std::vector<FrozenCount>& counts) {
+  if (!note.empty()) std::printf("%s\n", note.c_str());
+  print_sold(counts);
+  std::printf("node %u is retired\n", settings.node);
+  return kExitOk;
 }
 
 // ---- without it ----
@@ -314,63 +135,25 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
 
 }  // namespace
 
-Status take_out(cluster::ScriptCaller& redis, cluster::Registry& registry, uint32_t node,
-                Waiting waiting) {
-  Result<cluster::Member> member = member_of(registry, node);
-  if (!member) return member.error();
-  if (member->state != cluster::MemberState::active) return Ok{};
-  Result<EpochView> view = cluster::look_at_epoch(redis);
-  if (!view) return view.error();
-  if (view->state == EpochView::State::recovering && waiting == Waiting::presume_sold) {
-    Result<std::vector<FrozenCount>> counts = cluster::presume(redis, view->epoch, node);
-    if (!counts) return counts.error();
-    return registry.presume(node, view->epoch, *counts);
-  }
-  if (view->state != EpochView::State::open)
-    return Error{"the ledger is " + std::string(cluster::name_of(view->state)) + ", so what node " +
-                 std::to_string(node) +
-                 " holds cannot be read there: start the node, or reclaim it with --data DIR, its "
-                 "data directory; if that is lost: stampede ledger deactivate --presume-sold"};
-  if (Status fenced = cluster::fence(redis, view->epoch, node); !fenced) return fenced;
-  Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(redis, view->epoch);
-  if (!items) return items.error();
-  return registry.deactivate(node, view->epoch, cluster::counts_of(*items, node));
-}
-
 int reclaim_with_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                       cluster::Registry& registry) {
-  Result<cluster::Member> member = member_of(registry, settings.node);
-  if (!member) return fail(member.error().message);
-  // The directory is locked from here on: no process of the node runs or can be started.
-  OfflineNode node(settings);
-  if (const int exit_code = node.open(); exit_code != kExitOk) return exit_code;
-  if (orderlog::text_of(node.manifest().log_uuid) != member->uuid)
-    return fail("--data " + settings.data_dir + " is not the directory of node " +
-                    std::to_string(settings.node) + ", which has " + member->uuid,
-                kExitUsage);
-  const bool is_repeat = member->state == cluster::MemberState::retired;
-  if (!is_repeat) {
-    node.expire_and_return();
-    if (const int exit_code = node.drain(); exit_code != kExitOk) return exit_code;
-  }
-  const std::vector<FrozenCount> counts = node.counts();
-  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out) {
-    // The ledger cannot be read, perhaps because it waits for this very node; the log knows what it accepted.
-    if (Status frozen = registry.deactivate(settings.node, kAnyEpoch, counts); !frozen)
-      return fail(frozen.error().message);
-  }
-  if (Status done = finish(redis, registry, settings.node, counts); !done)
-    return fail(done.error().message);
-  print_sold(counts);
-  std::printf("node %u is retired\n", settings.node);
-  return kExitOk;
+  node::Reclaimed reclaimed;
+  const node::MayEnd end = node::reclaim(
+      {.node = settings.node, .data_dir = settings.data_dir, .database = settings.database},
+      node::system_machine(), redis, registry, reclaimed);
+  for (const node::Reclaimed::Expired& expired : reclaimed.expired)
+    std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", expired.order.value,
+                expired.quantity, expired.item.c_str());
+  if (end) return fail(end->message, end->exit_code);
+  return end_retired(settings, reclaimed.note, reclaimed.counts);
 }
 
 int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                          cluster::Registry& registry) {
-  if (Status out = take_out(redis, registry, settings.node, Waiting::refuse); !out)
+  using cluster::Waiting;
+  if (Status out = cluster::take_out(redis, registry, settings.node, Waiting::refuse); !out)
     return fail(out.error().message);
-  Result<postgres::Connection> connection = postgres::Connection::open(settings.database_url);
+  Result<postgres::Connection> connection = postgres::Connection::open(settings.database.url);
   if (!connection) return fail(connection.error().message);
   Result<std::vector<FrozenCount>> frozen = registry.frozen();
   if (!frozen) return fail(frozen.error().message);
@@ -396,11 +179,9 @@ int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller&
   known = known_units(*connection, settings.node);
   if (!known) return fail(known.error().message);
   const std::vector<FrozenCount> final = final_counts(counts, *known);
-  if (Status done = finish(redis, registry, settings.node, final); !done)
-    return fail(done.error().message);
-  print_sold(final);
-  std::printf("node %u is retired\n", settings.node);
-  return kExitOk;
+  const Result<std::string> note = cluster::retire(redis, registry, settings.node, final);
+  if (!note) return fail(note.error().message);
+  return end_retired(settings, *note, final);
 }
 
 }  // namespace stampede::cmd

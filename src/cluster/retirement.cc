@@ -1,0 +1,79 @@
+#include "cluster/retirement.h"
+
+#include <algorithm>
+
+#include "cluster/inspection.h"
+
+namespace stampede::cluster {
+
+Result<Member> member_of(Registry& registry, uint32_t node) {
+  Result<std::vector<Member>> members = registry.members();
+  if (!members) return members.error();
+  for (const Member& member : *members)
+    if (member.node == node) return member;
+  return Error{"node " + std::to_string(node) + " has never taken part in this ledger"};
+}
+
+Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting waiting) {
+  Result<Member> member = member_of(registry, node);
+  if (!member) return member.error();
+  if (member->state != MemberState::active) return Ok{};
+  Result<EpochView> view = look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state == EpochView::State::recovering && waiting == Waiting::presume_sold) {
+    Result<std::vector<FrozenCount>> counts = presume(redis, view->epoch, node);
+    if (!counts) return counts.error();
+    return registry.presume(node, view->epoch, *counts);
+  }
+  if (view->state != EpochView::State::open)
+    return Error{"the ledger is " + std::string(name_of(view->state)) + ", so what node " +
+                 std::to_string(node) +
+                 " holds cannot be read there: start the node, or reclaim it with --data DIR, its "
+                 "data directory; if that is lost: stampede ledger deactivate --presume-sold"};
+  if (Status fenced = fence(redis, view->epoch, node); !fenced) return fenced;
+  Result<std::vector<ItemCounters>> items = read_items(redis, view->epoch);
+  if (!items) return items.error();
+  return registry.deactivate(node, view->epoch, counts_of(*items, node));
+}
+
+namespace {
+
+// What Redis granted and the counters do not know never arrived.
+void add_unknown_grants(const std::vector<ItemCounters>& items, uint32_t node,
+                        std::vector<FrozenCount>& counts) {
+  for (FrozenCount& granted : counts_of(items, node)) {
+    const bool is_known = std::any_of(counts.begin(), counts.end(), [&](const FrozenCount& count) {
+      return count.stream == granted.stream && count.item == granted.item;
+    });
+    if (is_known) continue;
+    granted.accepted = granted.returned = 0;
+    counts.push_back(granted);
+  }
+}
+
+}  // namespace
+
+Result<std::string> retire(ScriptCaller& redis, Registry& registry, uint32_t node,
+                           std::vector<FrozenCount> counts) {
+  if (Status retired = registry.retire(node, counts); !retired) return retired.error();
+  Result<EpochView> view = look_at_epoch(redis);
+  if (!view) return view.error();
+  if (view->state != EpochView::State::open)
+    return "the ledger is " + std::string(name_of(view->state)) +
+           ": its next epoch begins with these counters";
+  const Result<bool> is_current = is_in_use(registry, view->epoch);
+  if (!is_current) return is_current.error();
+  if (!*is_current)
+    return std::string(
+        "this Redis has an epoch that the nodes have left: their next begins with these counters");
+  // An earlier attempt may have retired the node without getting this far.
+  if (Status fenced = fence(redis, view->epoch, node); !fenced) return fenced.error();
+  Result<std::vector<ItemCounters>> items = read_items(redis, view->epoch);
+  if (!items) return items.error();
+  add_unknown_grants(*items, node, counts);
+  if (Status written = write_final_counts(redis, view->epoch, node, counts); !written)
+    return written.error();
+  return std::string();
+}
+
+}  // namespace stampede::cluster

@@ -1,0 +1,32 @@
+// Taking a node out of a shared ledger: for a while, or for good. Blocking; safe to repeat.
+//
+// The order of the steps is what keeps units from being sold twice: first nobody hears the node any more (its Redis calls
+// and its rows are refused), then its counters are final, then the database knows them, and only then Redis; whoever begins
+// an epoch in between reads the same counters from the database.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cluster/registry.h"
+#include "cluster/script_caller.h"
+
+namespace stampede::cluster {
+
+// An Error when it has never taken part in this ledger.
+[[nodiscard]] Result<Member> member_of(Registry& registry, uint32_t node);
+
+// Fences the node in the open epoch and makes it inactive with the counters that it had there.
+// Waiting: so too when the epoch waits for the node, whose data are lost: with all that nobody else holds.
+enum class Waiting : uint8_t { refuse, presume_sold };
+[[nodiscard]] Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node,
+                              Waiting waiting);
+
+// An inactive node's final counters, to the database and then to Redis if an epoch is open there. Returns why Redis did not get
+// them, in a line for the operator; empty: it did.
+[[nodiscard]] Result<std::string> retire(ScriptCaller& redis, Registry& registry, uint32_t node,
+                                         std::vector<FrozenCount> counts);
+
+}  // namespace stampede::cluster

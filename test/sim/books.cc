@@ -1,16 +1,18 @@
 #include "books.h"
 
 #include <optional>
+#include <set>
 
 #include "../world/buyer.h"
 #include "node/data.h"
+#include "orderlog/reader.h"
 
 namespace stampede::sim {
 namespace {
 
 constexpr uint32_t kOrderCells = 8'000;
 
-void add_orders(const stock::StreamState& state, KnownStates& known) {
+void add_states(const stock::StreamState& state, KnownStates& known) {
   for (uint32_t i = 0; i < state.orders_touched(); ++i) {
     const stock::Order& order = state.order(i);
     if (order.is_live)
@@ -24,8 +26,20 @@ bool add_log(Host& host, KnownStates& known, History& history) {
   if (!end) end = data.restore(kOrderCells);
   if (end) history.broken("a log cannot be read behind a stop: " + end->message);
   if (end) return false;
-  for (const node::RestoredStream& stream : data.streams()) add_orders(*stream.state, known);
+  for (const node::RestoredStream& stream : data.streams()) add_states(*stream.state, known);
   return true;
+}
+
+std::vector<uint64_t> orders_in(const orderlog::Batch& batch) {
+  std::vector<uint64_t> orders;
+  batch.for_each([&](Lsn, const orderlog::Record& record) {
+    std::visit(
+        [&](const auto& each) {
+          if constexpr (requires { each.order.value; }) orders.push_back(each.order.value);
+        },
+        record);
+  });
+  return orders;
 }
 
 std::optional<KnownStates> states_in_database(Servers& servers, History& history) {
@@ -62,16 +76,78 @@ std::string difference(const KnownStates& one, const KnownStates& other) {
 
 }  // namespace
 
+std::vector<uint64_t> LogContents::orders_behind(const std::string& path, uint64_t offset) const {
+  std::vector<uint64_t> behind;
+  for (const std::vector<Batch>& batches : streams) {
+    bool is_behind = false;
+    for (const Batch& batch : batches) {
+      is_behind |= batch.path == path && batch.end > offset;
+      if (is_behind) behind.insert(behind.end(), batch.orders.begin(), batch.orders.end());
+    }
+  }
+  return behind;
+}
+
+std::optional<LogContents> read_log(Host& host) {
+  node::Data data(host.dir(), node::Data::Use::reading, host.machine());
+  if (data.open() || data.restore(kOrderCells)) return std::nullopt;
+  LogContents contents;
+  for (uint32_t i = 0; i < data.stream_count(); ++i) {
+    const node::RestoredStream& stream = data.streams()[i];
+    add_states(*stream.state, contents.states);
+    std::vector<LogContents::Batch>& batches = contents.streams.emplace_back();
+    orderlog::Reader reader(data.files(i), stream.start);
+    for (;;) {
+      const Result<std::optional<orderlog::Batch>> batch = reader.next(stream.report.last_lsn);
+      if (!batch) return std::nullopt;
+      if (!*batch) break;
+      const orderlog::Position after = (*batch)->position_after();
+      const uint32_t segment = (*batch)->segment();
+      batches.push_back({.path = data.files(i).segment_path(segment),
+                         .end = after.segment == segment ? after.offset : UINT64_MAX,
+                         .orders = orders_in(**batch)});
+    }
+  }
+  return contents;
+}
+
+void add_orders(Host& host, KnownStates& known) {
+  if (host.has_left()) known.insert(host.left_orders().begin(), host.left_orders().end());
+  for (uint32_t i = 0; !host.has_left() && i < host.shards(); ++i)
+    add_states(host.node().shard(i).state(), known);
+}
+
 KnownStates states_in_memory(const Hosts& hosts) {
   KnownStates known;
-  for (const auto& host : hosts)
-    for (uint32_t i = 0; i < host->shards(); ++i) add_orders(host->node().shard(i).state(), known);
+  for (const auto& host : hosts) add_orders(*host, known);
   return known;
+}
+
+void check_loss(Host& host, const std::string& behind_what, const LogContents& before,
+                const std::vector<uint64_t>& losable, History& history) {
+  const std::set<uint64_t> may_be_gone(losable.begin(), losable.end());
+  KnownStates known;
+  add_orders(host, known);
+  bool has_lost = false;
+  for (const auto& [id, was] : before.states) {
+    const auto found = known.find(id);
+    const bool is_less = found == known.end() ||
+                         (found->second.state == "reserved" && was.state != "reserved") ||
+                         found->second.refund_due < was.refund_due;
+    has_lost |= is_less;
+    if (is_less && !may_be_gone.contains(id))
+      history.broken("with " + behind_what + " and --accept-loss a node starts without order " +
+                     std::to_string(id) + ", " + was.state + ", which lies in front of it");
+  }
+  for (const stock::RegisteredItem& item : host.node().shard(0).state().items())
+    if (has_lost && !item.terms.is_paused)
+      history.broken("with " + behind_what + " orders are lost and accepted, and " +
+                     std::string(item.terms.code.view()) + " is not paused");
 }
 
 void check_acknowledged(Host& host, const std::string& behind_what, History& history) {
   KnownStates known;
-  for (uint32_t i = 0; i < host.shards(); ++i) add_orders(host.node().shard(i).state(), known);
+  add_orders(host, known);
   for (const auto& [id, told] : history.orders()) {
     const OrderId order{world::order_number(id)};
     if (order.node() != host.number()) continue;
@@ -85,9 +161,15 @@ void check_acknowledged(Host& host, const std::string& behind_what, History& his
 }
 
 void compare_database(Servers& servers, const KnownStates& known, History& history) {
-  const std::optional<KnownStates> rows = states_in_database(servers, history);
-  if (rows && *rows != known)
-    history.broken("the database differs from the nodes: " + difference(known, *rows));
+  std::optional<KnownStates> rows = states_in_database(servers, history);
+  if (!rows) return;
+  // Of what was lost the database may have what the log does not.
+  const auto is_lost = [&](const auto& entry) { return history.is_lost(entry.first); };
+  KnownStates certain = known;
+  std::erase_if(certain, is_lost);
+  std::erase_if(*rows, is_lost);
+  if (*rows != certain)
+    history.broken("the database differs from the nodes: " + difference(certain, *rows));
 }
 
 void check_drained(Host& host, Servers& servers, History& history) {
@@ -95,9 +177,9 @@ void check_drained(Host& host, Servers& servers, History& history) {
   const std::optional<KnownStates> rows = states_in_database(servers, history);
   if (!rows) return;
   KnownStates known;
-  for (uint32_t i = 0; i < host.shards(); ++i) add_orders(host.node().shard(i).state(), known);
+  add_orders(host, known);
   for (const auto& [id, row] : *rows) {
-    if (OrderId{id}.node() != host.number()) continue;
+    if (OrderId{id}.node() != host.number() || history.is_lost(id)) continue;
     const auto found = known.find(id);
     if (found == known.end() || (found->second.state == "reserved" && row.state != "reserved"))
       history.broken("with an older copy a node starts without order " + std::to_string(id) +
@@ -111,7 +193,7 @@ void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& kn
   if (!rows) return;
   const KnownStates remembered = states_in_memory(hosts);
   for (const auto& [id, state] : known) {
-    if (remembered.contains(id)) continue;
+    if (remembered.contains(id) || history.is_lost(id)) continue;
     const auto row = rows->find(id);
     if (row == rows->end() || !(row->second == state))
       history.broken("order " + std::to_string(id) + ", " + state.state +
@@ -121,6 +203,11 @@ void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& kn
 
 void compare_logs(const Hosts& hosts, const KnownStates& known, History& history,
                   bool are_forgotten) {
+  // Nobody could ask a node that has left once more.
+  const auto is_excused = [&](const Told& told, const KnownState& logged) {
+    const bool has_left = hosts[OrderId{world::order_number(told.id)}.node()]->has_left();
+    return told.state == "reserved" || (has_left && History::may_follow(told.state, logged.state));
+  };
   KnownStates logged;
   for (const auto& host : hosts)
     if (!add_log(*host, logged, history)) return;
@@ -131,7 +218,7 @@ void compare_logs(const Hosts& hosts, const KnownStates& known, History& history
     const auto found = logged.find(world::order_number(id));
     if (found == logged.end())
       history.broken("order " + id + " was acknowledged and is in no log");
-    else if (found->second.state != told.state && told.state != "reserved")
+    else if (found->second.state != told.state && !is_excused(told, found->second))
       history.broken("order " + id + " was " + told.state + " and is " + found->second.state +
                      " in the log");
   }

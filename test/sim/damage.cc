@@ -64,8 +64,7 @@ std::string name_of(Damage how) {
 
 }  // namespace
 
-std::optional<std::string> damage(MachineFiles& machine, FileKind kind, Damage how,
-                                  Random& random) {
+std::optional<Damaged> damage(MachineFiles& machine, FileKind kind, Damage how, Random& random) {
   CHECK(!machine.has_ended());
   const std::vector<std::string> paths = candidates(machine, kind);
   if (paths.empty()) return std::nullopt;
@@ -73,7 +72,7 @@ std::optional<std::string> damage(MachineFiles& machine, FileKind kind, Damage h
   const std::string what = path.substr(machine.root().size() + 1) + ": " + name_of(how);
   if (how == Damage::remove) {
     machine.remove_durably(path);
-    return what;
+    return Damaged{.what = what, .path = path};
   }
   StoredFile& file = *machine.find(path);
   const Bytes before = file.read(0, file.size());
@@ -87,7 +86,10 @@ std::optional<std::string> damage(MachineFiles& machine, FileKind kind, Damage h
   file.put_size(after.size());
   file.put(0, after);
   file.sync();
-  return what + " at byte " + std::to_string(offset);
+  const bool is_exact = how == Damage::flip_bit || how == Damage::cut_end;
+  return Damaged{.what = what + " at byte " + std::to_string(offset),
+                 .path = path,
+                 .offset = is_exact ? offset : offset / kSectorBytes * kSectorBytes};
 }
 
 }  // namespace stampede::sim

@@ -18,8 +18,14 @@ enum class Damage : uint8_t {
 };
 constexpr uint64_t kDamages = 6;
 
+struct Damaged {
+  std::string what;  // in one line
+  std::string path;
+  uint64_t offset = 0;  // of the first byte that may be another
+};
+
 // Damages one file of this kind, mostly where it is used (up to its last byte that is not zero), durably. Its process has ended
-// and is restored. Returns what was done, in one line; nullopt: there is no such file with bytes in it, or chance changed nothing.
-std::optional<std::string> damage(MachineFiles& machine, FileKind kind, Damage how, Random& random);
+// and is restored. Returns what was done; nullopt: there is no such file with bytes in it, or chance changed nothing.
+std::optional<Damaged> damage(MachineFiles& machine, FileKind kind, Damage how, Random& random);
 
 }  // namespace stampede::sim

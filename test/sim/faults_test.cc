@@ -206,7 +206,7 @@ TEST_CASE("damage changes the file of its kind durably and nothing else") {
     rig.files.restore(*rig.machine);
     CHECK(digest_of(rig.root) == after);
     if (!what) continue;
-    CHECK(what->starts_with("0000000001.log: "));
+    CHECK(what->what.starts_with("0000000001.log: "));
     ++done;
   }
   CHECK(done > 100);

@@ -1,5 +1,7 @@
 #include "history.h"
 
+#include "../world/buyer.h"
+
 namespace stampede::sim {
 
 // A late payment turns an expired order into a paid one; nothing else goes back.
@@ -10,6 +12,10 @@ bool History::may_follow(const std::string& before, const std::string& now) {
 
 void History::show(const Shown& shown, bool is_new, const std::string& key, int64_t sent_ns,
                    int64_t now_ns) {
+  if (is_lost(world::order_number(shown.id))) {
+    if (is_new) broken("the id " + shown.id + " was lost and is given again");
+    return;
+  }
   if (!key.empty()) {
     const auto [place, is_first] = id_of_key_.try_emplace({shown.user, key}, shown.id);
     if (place->second != shown.id)
@@ -43,6 +49,18 @@ void History::show(const Shown& shown, bool is_new, const std::string& key, int6
   told.state = shown.state;
   told.refund_due = shown.refund_due;
   told.told_ns = now_ns;
+}
+
+void History::lose(uint64_t number) {
+  lost_.insert(number);
+  std::erase_if(id_of_key_, [number](const auto& entry) {
+    return world::order_number(entry.second) == number;
+  });
+  std::erase_if(orders_, [&](const auto& entry) {
+    if (world::order_number(entry.first) != number) return false;
+    losers_.emplace(entry.second.user, entry.second.item);
+    return true;
+  });
 }
 
 void History::deny(const std::string& id) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,19 +39,33 @@ class History {
   // another request.
   void show(const Shown& shown, bool is_new, const std::string& key, int64_t sent_ns,
             int64_t now_ns);
+  // A start that accepted a loss may have lost this order, or a part of what happened to it: nothing that was told of it holds any
+  // more, but that nobody else is given its id.
+  void lose(uint64_t number);
+  [[nodiscard]] bool is_lost(uint64_t number) const { return lost_.contains(number); }
+  // The user may have lost an order of the item, and may not.
+  [[nodiscard]] bool has_lost(const std::string& user, const std::string& item) const {
+    return losers_.contains({user, item});
+  }
   // The owner was told that there is no such order.
   void deny(const std::string& id);
 
   void broken(std::string sentence) { broken_.push_back(std::move(sentence)); }
   [[nodiscard]] const std::vector<std::string>& broken_promises() const { return broken_; }
   [[nodiscard]] const std::map<std::string, Told>& orders() const { return orders_; }
-  [[nodiscard]] Told& order(const std::string& id) { return orders_.at(id); }
-
- private:
+  // Null: nothing is known of it.
+  [[nodiscard]] Told* find_order(const std::string& id) {
+    const auto found = orders_.find(id);
+    return found == orders_.end() ? nullptr : &found->second;
+  }
+  // An order that was told to be the one may be the other later.
   static bool may_follow(const std::string& before, const std::string& now);
 
+ private:
   std::map<std::string, Told> orders_;                                    // by id
   std::map<std::pair<std::string, std::string>, std::string> id_of_key_;  // (user, key)
+  std::set<uint64_t> lost_;
+  std::set<std::pair<std::string, std::string>> losers_;  // (user, item)
   std::vector<std::string> broken_;
 };
 

@@ -33,6 +33,30 @@ TEST_SUITE("sim/history") {
     history.show(kOrder, false, "", 3, 4);
     CHECK(!history.broken_promises().empty());
   }
+
+  TEST_CASE("the id of an order that was lost is not given again") {
+    History history;
+    history.show(kOrder, true, "a", 1, 2);
+    history.lose(1);
+    history.show(kOrder, false, "", 3, 4);
+    CHECK(history.broken_promises().empty());
+    history.show(kOrder, true, "b", 5, 6);
+    CHECK(!history.broken_promises().empty());
+  }
+
+  TEST_CASE("what was told of an order that was lost holds no more") {
+    History history;
+    history.show(kOrder, true, "a", 1, 2);
+    history.lose(1);
+    history.deny("1");
+    CHECK(history.find_order("1") == nullptr);
+    CHECK(history.has_lost("ann", "item-0"));
+    CHECK(!history.has_lost("ann", "item-1"));
+    Shown next = kOrder;
+    next.id = "2";
+    history.show(next, true, "a", 3, 4);
+    CHECK(history.broken_promises().empty());
+  }
 }
 
 }  // namespace stampede::sim

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "ended.h"
+#include "node/reclaim.h"
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -40,7 +41,7 @@ node::NodeSettings Host::settings() const {
   if (plan_.has_database)
     settings.database = {.kind = drain::DatabaseUrl::Kind::sqlite, .path = "simulated", .url = ""};
   settings.node = number_;
-  if (plan_.is_shared) settings.redis = cluster::RedisUrl{.hosts = {{"simulated", 6379}}};
+  if (plan_.is_shared) settings.redis = world_redis(plan_);
   // The registry of several nodes lies in the database that they share.
   if (plan_.nodes > 1) settings.database.kind = drain::DatabaseUrl::Kind::postgres;
   settings.retain_ms = 60'000;
@@ -54,17 +55,23 @@ node::NodeSettings Host::settings() const {
 
 // ---- the start
 
-bool Host::start() {
-  CHECK(state_ == State::down);
+void Host::make_machine() {
+  machines_.push_back(std::make_unique<SimMachine>(
+      around_.servers, files_, number_, SimMachine::Boot{{number_ + 1, boots_}, booted_ns_},
+      random_.fork(), around_.pass_time));
+}
+
+bool Host::start(bool accepts_loss) {
+  CHECK(state_ == State::down && !is_leaving_);
   ++life_;
   waits_ = 0;
   is_open_ = false;
   refusal_.clear();
   exit_code_ = 0;
-  machines_.push_back(std::make_unique<SimMachine>(
-      around_.servers, files_, number_, SimMachine::Boot{{number_ + 1, boots_}, booted_ns_},
-      random_.fork(), around_.pass_time));
-  node_ = std::make_unique<node::Node>(settings(), machine());
+  make_machine();
+  node::NodeSettings how = settings();
+  how.accepts_loss = accepts_loss;
+  node_ = std::make_unique<node::Node>(std::move(how), machine());
   state_ = State::running;
   const bool has_started = guarded("start", [this] {
     if (const node::MayEnd end = node_->open()) {
@@ -254,6 +261,36 @@ void Host::drop(bool is_silent) {
   node_.reset();
   around_.servers.files.restore(files_);
   machine().end_connections(is_silent);
+}
+
+// ---- and its leaving
+
+// By a process of its own.
+Status Host::reclaim(cluster::ScriptCaller& redis, cluster::Registry& registry) {
+  CHECK(state_ == State::down && is_leaving_);
+  is_open_ = false;
+  waits_ = 0;
+  make_machine();
+  set_on_end([this] { files_.kill(random_); });
+  Status done = Error{"it was ended"};
+  try {
+    const node::NodeSettings of_node = settings();
+    node::Reclaimed reclaimed;
+    const node::MayEnd end =
+        node::reclaim({.node = number_, .data_dir = of_node.data_dir, .database = of_node.database},
+                      machine(), redis, registry, reclaimed);
+    done = end ? Status(Error{end->message}) : Status(Ok{});
+  } catch (const NodeEnded& ended) {
+    if (ended.is_bug) bug_ = "a CHECK failed in a reclaim";
+  }
+  if (!files_.has_ended()) files_.kill(random_);
+  around_.servers.files.restore(files_);
+  return done;
+}
+
+void Host::note_left(std::map<uint64_t, KnownState> orders) {
+  left_orders_ = std::move(orders);
+  around_.note("has left");
 }
 
 }  // namespace stampede::sim

@@ -2,9 +2,11 @@
 // here; what the end means for the disk is played before it is started again.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "journal.h"
@@ -13,6 +15,14 @@
 #include "plan.h"
 
 namespace stampede::sim {
+
+// An order as a node has it.
+struct KnownState {
+  std::string state;
+  uint32_t quantity = 0;
+  int64_t refund_due = 0;
+  friend bool operator==(const KnownState&, const KnownState&) = default;
+};
 
 class Host {
  public:
@@ -52,7 +62,9 @@ class Host {
   [[nodiscard]] MachineFiles& files() { return files_; }
 
   // False: it refuses, or died on the way.
-  bool start();
+  bool start() { return start(false); }
+  // Although its log has lost records.
+  bool start_with_loss() { return start(true); }
   // One step of a part of it that the number chooses; the end of an orderly stop is in it.
   void step(uint64_t choice);
   // Each part once.
@@ -63,6 +75,19 @@ class Host {
   [[nodiscard]] bool is_quiet() const;
   void begin_stop();
   void kill(bool is_power);
+  // How long it stays away when it is down next, at least.
+  void set_absence_ns(int64_t ns) { absence_ns_ = ns; }
+  [[nodiscard]] int64_t take_absence_ns() { return std::exchange(absence_ns_, 0); }
+
+  // It is down, and nobody will start it any more: its operator means to reclaim what it held.
+  void leave() { is_leaving_ = true; }
+  [[nodiscard]] bool is_leaving() const { return is_leaving_; }
+  // One attempt. An Error: why it is not done.
+  [[nodiscard]] Status reclaim(cluster::ScriptCaller& redis, cluster::Registry& registry);
+  // It has been reclaimed; its orders are what its log says.
+  void note_left(std::map<uint64_t, KnownState> orders);
+  [[nodiscard]] bool has_left() const { return left_orders_.has_value(); }
+  [[nodiscard]] const std::map<uint64_t, KnownState>& left_orders() const { return *left_orders_; }
 
   // While it is there: units that its shards have leased and not sold, and those that are reserved.
   [[nodiscard]] uint64_t pooled_units();
@@ -71,6 +96,8 @@ class Host {
   [[nodiscard]] int64_t rests_until_ns() const;
 
  private:
+  bool start(bool accepts_loss);
+  void make_machine();
   void turn(uint32_t shard);
   void help(uint64_t choice);
   void step_ledger();
@@ -91,6 +118,9 @@ class Host {
   int64_t booted_ns_ = 0;  // the last time, on the world's clock
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
+  int64_t absence_ns_ = 0;
+  bool is_leaving_ = false;
+  std::optional<std::map<uint64_t, KnownState>> left_orders_;
   std::string refusal_;
   int exit_code_ = 0;
   std::string bug_;

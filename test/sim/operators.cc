@@ -35,27 +35,49 @@ void Operators::step() {
   if (line_ &&
       (life_ != host_of(*wish_).life() || line_->has_ended() || now_ns - asked_ns_ > kPatienceNs))
     line_.reset();
+  if (wish_ && is_for_nobody(*wish_)) wish_.reset();
   if (line_ || now_ns < acts_ns_) return;
   acts_ns_ = now_ns + kAgainNs;
   if (!wish_) choose();
   if (!wish_) return;
   // Any node does a restock that nodes share; a pause is each node's own.
-  if (wish_->what == "restock") wish_->node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  if (wish_->what == "restock") wish_->node = draw_node();
   if (wish_->what == "resume") truth_.set_paused(wish_->node, wish_->item, false);
   if (host_of(*wish_).is_up()) ask();
+}
+
+bool Operators::is_for_nobody(const Wish& wish) const {
+  return wish.what != "restock" && hosts_[wish.node]->is_leaving();
+}
+
+uint32_t Operators::draw_node() {
+  auto node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  while (hosts_[node]->is_leaving()) node = (node + 1) % plan_.nodes;
+  return node;
+}
+
+void Operators::note_loss(Host& host) {
+  has_lost_ = true;
+  for (const stock::RegisteredItem& item : host.node().shard(0).state().items()) {
+    const ItemId number = item.terms.id;
+    is_paused_[host.number()][number] = item.terms.is_paused;
+    truth_.set_paused(host.number(), number, item.terms.is_paused);
+  }
 }
 
 std::optional<Operators::Wish> Operators::paused() const {
   for (uint32_t node = 0; node < plan_.nodes; ++node)
     for (uint32_t item = 0; item < plan_.items; ++item)
-      if (is_paused_[node][item]) return Wish{.node = node, .item = item, .what = "resume"};
+      if (is_paused_[node][item] && !hosts_[node]->is_leaving())
+        return Wish{.node = node, .item = item, .what = "resume"};
   return std::nullopt;
 }
 
 std::optional<Operators::Wish> Operators::not_ended() const {
   for (uint32_t node = 0; node < plan_.nodes; ++node)
     for (uint32_t item = 0; item < plan_.items; ++item)
-      if (!is_ended_[node][item]) return Wish{.node = node, .item = item, .what = "end"};
+      if (!is_ended_[node][item] && !hosts_[node]->is_leaving())
+        return Wish{.node = node, .item = item, .what = "end"};
   return std::nullopt;
 }
 
@@ -81,7 +103,7 @@ void Operators::choose() {
   if (!plan_.has(Mishap::operators)) return;
   const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Mishap::operators)];
   acts_ns_ += static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * every_ns)));
-  Wish wish{.node = static_cast<uint32_t>(random_.below(plan_.nodes)),
+  Wish wish{.node = draw_node(),
             .item = static_cast<uint32_t>(random_.below(plan_.items)),
             .what = "restock"};
   if (random_.chance(0.4)) {

@@ -23,6 +23,9 @@ class Operators {
   void step();
   [[nodiscard]] int64_t next_ns() const;
 
+  // A start has accepted a loss, and has paused what it may sell: they see it, and resume each item when they have looked.
+  void note_loss(Host& host);
+
   // They finish what they have begun, resume what is paused, and take off sale what nobody would live to buy.
   void close_sale() { is_closing_ = true; }
   [[nodiscard]] bool has_closed() const;
@@ -31,6 +34,8 @@ class Operators {
   [[nodiscard]] bool has_ended() const;
   // Of an item: what the catalog said and every restock that was applied.
   [[nodiscard]] int64_t supplied(uint32_t item) const { return supplied_[item]; }
+  // A loss may have taken restocks with it, so that it does not add up.
+  [[nodiscard]] bool knows_supply() const { return !has_lost_; }
 
  private:
   struct Wish {
@@ -44,6 +49,9 @@ class Operators {
   void take_answer();
   void choose();
   void ask();
+  // Whoever was to be asked does not come back.
+  [[nodiscard]] bool is_for_nobody(const Wish& wish) const;
+  [[nodiscard]] uint32_t draw_node();
   [[nodiscard]] std::optional<Wish> paused() const;
   [[nodiscard]] std::optional<Wish> too_many() const;
   [[nodiscard]] std::optional<Wish> not_ended() const;
@@ -64,7 +72,7 @@ class Operators {
   // By node and item.
   std::vector<std::vector<bool>> is_paused_, is_ended_;
   std::vector<int64_t> supplied_;
-  bool is_closing_ = false, is_ending_ = false;
+  bool is_closing_ = false, is_ending_ = false, has_lost_ = false;
 };
 
 }  // namespace stampede::sim

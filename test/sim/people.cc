@@ -58,6 +58,7 @@ People::People(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
 
 void People::step() {
   for (Person& person : persons_) {
+    if (host_of(person).is_leaving()) move_away(person);
     take_answers(person);
     if (!person.asked.empty() && now_ns() - person.asked.front().sent_ns > patience_ns(person)) {
       note_(person.name + " gives up waiting");
@@ -100,6 +101,22 @@ void People::hang_up(Person& person, bool is_reset) {
   person.line.reset();
 }
 
+uint32_t People::draw_node() {
+  auto node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  while (hosts_[node]->is_leaving()) node = (node + 1) % plan_.nodes;
+  return node;
+}
+
+// His node does not come back, and his orders are there. The next one, who knows nothing of them, buys at another.
+void People::move_away(Person& person) {
+  hang_up(person, false);
+  person.unsure.clear();
+  person.to_do.clear();
+  person.name += "-next";
+  person.node = draw_node();
+  person.acts_ns = std::max(person.acts_ns, now_ns() + 1);
+}
+
 void People::take_answer(Person& person, const Ask& ask, const world::Answer& answer) {
   const std::string code = answer.member("code");
   note_(person.name + " hears " + std::to_string(answer.status) + " " +
@@ -123,6 +140,7 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
 // Of what must be refused: another user's order is not there, a known key is not for another order.
 void People::take_refusal(const Ask& ask, const world::Answer& answer) {
   if (answer.status == 503 || answer.status == 429) return;
+  if (history_.has_lost(ask.user, item_code(ask.item))) return;
   if (ask.kind == Kind::order) {
     if (answer.member("code") != "key_reused")
       history_.broken("the key " + ask.key + " of " + ask.user +
@@ -316,7 +334,7 @@ std::optional<People::Ask> People::choose_closing(Person& person) {
     return std::nullopt;
   // A new name for each, so that no purchase limit ends it.
   hang_up(person, false);
-  person.node = static_cast<uint32_t>(random_.below(plan_.nodes));
+  person.node = draw_node();
   person.name = "closer-" + std::to_string(item) + "-" + std::to_string(++person.keys);
   Ask ask = new_order(person);
   ask.item = item;
@@ -327,6 +345,9 @@ std::optional<People::Ask> People::choose_closing(Person& person) {
 // ---- sending ----
 
 void People::send(Person& person, Ask ask) {
+  // Nobody pays for what a loss has taken.
+  Told* const order = history_.find_order(ask.order);
+  if (!ask.order.empty() && order == nullptr) return;
   if (!person.line) {
     person.life = host_of(person).life();
     const auto shard = static_cast<uint32_t>(random_.below(host_of(person).shards()));
@@ -341,8 +362,8 @@ void People::send(Person& person, Ask ask) {
                           .key = ask.key,
                           .quantity = ask.quantity,
                           .sent_ns = ask.sent_ns});
-  if (!ask.is_wrong && ask.kind == Kind::cancel) history_.order(ask.order).may_be_cancelled = true;
-  if (ask.kind == Kind::pay) history_.order(ask.order).may_be_paid = true;
+  if (!ask.is_wrong && ask.kind == Kind::cancel) order->may_be_cancelled = true;
+  if (ask.kind == Kind::pay) order->may_be_paid = true;
   write(person, ask);
   person.asked.push_back(std::move(ask));
 }
@@ -405,8 +426,10 @@ void People::close_sale() {
     if (person.line) hang_up(person, true);
   }
   for (uint32_t i = 0; i < plan_.items; ++i)
-    persons_.push_back(
-        {.name = "closer-" + std::to_string(i), .acts_ns = now_ns(), .is_closer = true});
+    persons_.push_back({.name = "closer-" + std::to_string(i),
+                        .node = draw_node(),
+                        .acts_ns = now_ns(),
+                        .is_closer = true});
 }
 
 bool People::has_closed() const {

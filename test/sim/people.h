@@ -76,6 +76,8 @@ class People {
   void take_order_answer(Person& person, const Ask& ask, const world::Answer& answer);
   [[nodiscard]] Host& host_of(const Person& person) const { return *hosts_[person.node]; }
   void hang_up(Person& person, bool is_reset);
+  void move_away(Person& person);
+  [[nodiscard]] uint32_t draw_node();
   void act(Person& person);
   std::optional<Ask> choose(Person& person);
   std::optional<Ask> choose_closing(Person& person);

@@ -30,21 +30,28 @@ constexpr std::string_view kNames[] = {"kill",
                                        "old_copy",
                                        "absence",
                                        "impatient",
-                                       "operators"};
+                                       "operators",
+                                       "deactivate",
+                                       "presume",
+                                       "reclaim",
+                                       "rebuild",
+                                       "accept_loss"};
 static_assert(std::size(kNames) == kMishapCount);
 
 constexpr MishapSet kMishapsOfSharing =
     bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) | bit_of(Mishap::redis_network) |
-    bit_of(Mishap::registry_away) | bit_of(Mishap::absence);
+    bit_of(Mishap::registry_away) | bit_of(Mishap::absence) | bit_of(Mishap::rebuild);
+constexpr MishapSet kMishapsOfSeveral =
+    bit_of(Mishap::deactivate) | bit_of(Mishap::presume) | bit_of(Mishap::reclaim);
 
 // Seconds between two of a kind, at least and at most.
 struct Often {
   uint32_t least_s, most_s;
 };
-constexpr Often kOften[] = {{2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30},
-                            {10, 120}, {10, 90}, {1, 10},  {1, 10}, {1, 10},   {5, 60},
-                            {1, 20},   {10, 90}, {5, 90},  {5, 90}, {3, 60},   {5, 60},
-                            {10, 120}, {10, 60}, {10, 90}, {1, 10}, {3, 30}};
+constexpr Often kOften[] = {{2, 60},  {2, 60}, {5, 120}, {5, 60},  {10, 120}, {1, 30},  {10, 120},
+                            {10, 90}, {1, 10}, {1, 10},  {1, 10},  {5, 60},   {1, 20},  {10, 90},
+                            {5, 90},  {5, 90}, {3, 60},  {5, 60},  {10, 120}, {10, 60}, {10, 90},
+                            {1, 10},  {3, 30}, {5, 60},  {10, 60}, {10, 90},  {5, 60},  {10, 90}};
 static_assert(std::size(kOften) == kMishapCount);
 
 }  // namespace
@@ -105,6 +112,7 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   }
   plan.faults &= allowed;
   if (!plan.is_shared) plan.faults &= ~kMishapsOfSharing;
+  if (plan.nodes == 1) plan.faults &= ~kMishapsOfSeveral;
   // Nodes that share need the database that they share.
   plan.has_database |= plan.nodes > 1;
   plan.forgets = plan.has_database && random.chance(0.25);

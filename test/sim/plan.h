@@ -33,6 +33,11 @@ enum class Mishap : uint8_t {
   absence,           // a node that died stays away for long
   impatient,         // clients give up early and ask again
   operators,         // restocks, withdrawals, pauses
+  deactivate,        // a node that shares the ledger is taken out, dead or alive; it comes back
+  presume,           // the same while the ledger waits for it, and its directory is given up
+  reclaim,           // a node is retired, and what it held comes back
+  rebuild,           // the nodes are told to build the ledger from their logs
+  accept_loss,       // a log has lost records, and its node is started all the same
   count,
 };
 constexpr size_t kMishapCount = static_cast<size_t>(Mishap::count);

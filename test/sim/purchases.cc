@@ -30,7 +30,7 @@ void Purchases::take_order(const Wish& wish, bool is_new, int64_t now_ns) {
 
 void Purchases::take_limit_reached(const Wish& wish) {
   const uint64_t held = held_at_most(wish);
-  if (held + wish.quantity <= plan_.per_user_limit)
+  if (!history_.has_lost(wish.user, wish.item) && held + wish.quantity <= plan_.per_user_limit)
     history_.broken(wish.user + " heard limit_reached of " + wish.item + " for " +
                     std::to_string(wish.quantity) + ", and holds no more than " +
                     std::to_string(held));

@@ -53,7 +53,7 @@ TEST_SUITE("sim/purchases") {
     shop.give("a", 3, 1, 2);
     shop.send("b", 3, 11);
     shop.give("b", 3, 11, 12);
-    shop.history.order("b").may_be_cancelled = true;
+    shop.history.find_order("b")->may_be_cancelled = true;
     shop.send("c", 3, 13);
     shop.give("c", 3, 13, 14);
     CHECK(!shop.is_broken());

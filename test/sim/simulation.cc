@@ -40,12 +40,14 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
             .note = [this, name](const std::string& line) { note(name + line); }},
         random_.fork()));
   }
-  weather_ =
-      std::make_unique<Weather>(plan_, servers_, hosts_, history_, random_.fork(), note_line);
   people_ = std::make_unique<People>(plan_, hosts_, history_, truth_, servers_.clock,
                                      random_.fork(), note_line);
   operators_ = std::make_unique<Operators>(plan_, hosts_, history_, truth_, servers_.clock,
                                            random_.fork(), note_line);
+  commands_ = std::make_unique<Commands>(plan_, servers_, hosts_, history_, truth_, *operators_,
+                                         random_.fork(), note_line);
+  weather_ = std::make_unique<Weather>(plan_, servers_, hosts_, history_, *commands_,
+                                       random_.fork(), note_line);
 }
 
 Simulation::~Simulation() = default;
@@ -60,12 +62,13 @@ bool Simulation::is_broken() const {
 }
 
 bool Simulation::are_all(Host::State state) const {
-  return std::ranges::all_of(hosts_, [&](const auto& host) { return host->state() == state; });
+  return std::ranges::all_of(
+      hosts_, [&](const auto& host) { return host->has_left() || host->state() == state; });
 }
 
 bool Simulation::are_all_there() const {
   return are_all(Host::State::running) && std::ranges::none_of(hosts_, [&](const auto& host) {
-           return weather_->is_frozen(host->number());
+           return !host->has_left() && weather_->is_frozen(host->number());
          });
 }
 
@@ -106,9 +109,14 @@ void Simulation::heal() {
   is_healed_ = true;
   for (int64_t& restart_ns : restart_ns_) restart_ns = std::min(restart_ns, now_ns());
   operators_->close_sale();
-  run_until([this] { return are_all(Host::State::running) && operators_->has_closed(); },
-            kHealingNs, "the operators do not finish");
-  for (uint32_t i = 0; i < plan_.items && !is_broken(); ++i)
+  commands_->close();
+  run_until(
+      [this] {
+        return commands_->has_finished() && are_all(Host::State::running) &&
+               operators_->has_closed();
+      },
+      kHealingNs, "the operators do not finish");
+  for (uint32_t i = 0; i < plan_.items && !is_broken() && operators_->knows_supply(); ++i)
     if (operators_->supplied(i) != static_cast<int64_t>(truth_.supplied(i)))
       history_.broken("the restocks add up to " + std::to_string(operators_->supplied(i)) +
                       ", and there are " + std::to_string(truth_.supplied(i)) + " units");
@@ -121,6 +129,7 @@ void Simulation::be_quiet() {
   people_->fall_silent();
   pass_hours(plan_.quiet_s);
   const auto has_nothing_left = [this](const auto& host) {
+    if (host->has_left()) return true;
     drain::Drainer* const drainer = host->node().drainer();
     return host->reserved_units() == 0 && host->pooled_units() == 0 &&
            (drainer == nullptr || drainer->is_drained());
@@ -150,7 +159,12 @@ void Simulation::forget() {
   if (is_broken()) return;
   note("forgetting");
   pass_hours(kForgettingS);
-  run_until([this] { return states_in_memory(hosts_).empty(); }, kHealingNs,
+  const auto remembers_nothing = [](const auto& host) {
+    KnownStates known;
+    if (!host->has_left()) add_orders(*host, known);
+    return known.empty();
+  };
+  run_until([&] { return std::ranges::all_of(hosts_, remembers_nothing); }, kHealingNs,
             "orders are not forgotten");
 }
 
@@ -169,7 +183,9 @@ void Simulation::make_progress() {
   sold_ = states_in_memory(hosts_);
   if (plan_.forgets) forget();
   if (!plan_.has_database || is_broken()) return;
-  const auto is_drained = [](const auto& host) { return host->node().drainer()->is_drained(); };
+  const auto is_drained = [](const auto& host) {
+    return host->has_left() || host->node().drainer()->is_drained();
+  };
   run_until([&] { return std::ranges::all_of(hosts_, is_drained); }, kHealingNs,
             "the database does not get everything");
 }
@@ -179,7 +195,8 @@ void Simulation::end_in_order() {
   const KnownStates known = states_in_memory(hosts_);
   if (plan_.has_database) compare_database(servers_, sold_, history_);
   are_stopping_ = true;
-  for (const auto& host : hosts_) host->begin_stop();
+  for (const auto& host : hosts_)
+    if (!host->has_left()) host->begin_stop();
   if (run_until([this] { return are_all(Host::State::down); }, kStoppingNs,
                 "the nodes do not stop"))
     compare_logs(hosts_, known, history_, plan_.forgets);
@@ -212,6 +229,7 @@ void Simulation::step() {
   if (plan_.nodes > 1 && (!are_all_there() || weather_->is_split())) truth_.note_absence();
   people_->step();
   operators_->step();
+  commands_->step();
   if (is_still)
     rest();
   else
@@ -220,10 +238,11 @@ void Simulation::step() {
 
 // True: the node has nothing to do now.
 bool Simulation::turn(Host& host, bool turns_all) {
+  if (host.is_leaving()) return true;
   int64_t& restart_ns = restart_ns_[host.number()];
   if (host.state() == Host::State::down) {
     if (restart_ns == INT64_MAX)
-      restart_ns = now_ns() + (is_healed_ ? 0 : weather_->draw_absence_ns());
+      restart_ns = now_ns() + (is_healed_ ? 0 : weather_->draw_absence_ns(host));
     if (now_ns() < restart_ns || are_stopping_) return true;
     restart_ns = INT64_MAX;
     restart(host);
@@ -254,10 +273,11 @@ void Simulation::restart(Host& host) {
 
 // Nobody has anything to do: on to the next moment at which somebody has.
 void Simulation::rest() {
-  int64_t next_ns = std::min(
-      {people_->next_ns(), operators_->next_ns(), weather_->next_ns(), now_ns() + kRestMaxNs});
+  int64_t next_ns = std::min({people_->next_ns(), operators_->next_ns(), commands_->next_ns(),
+                              weather_->next_ns(), now_ns() + kRestMaxNs});
   if (plan_.is_shared) next_ns = std::min(next_ns, servers_.redis.next_due_ns());
   for (const auto& host : hosts_) {
+    if (host->is_leaving()) continue;
     if (host->state() == Host::State::down)
       next_ns = std::min(next_ns, restart_ns_[host->number()]);
     else if (!weather_->is_frozen(host->number()))

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "books.h"
+#include "commands.h"
 #include "hosts.h"
 #include "journal.h"
 #include "operators.h"
@@ -73,6 +74,7 @@ class Simulation {
   std::unique_ptr<Weather> weather_;
   std::unique_ptr<People> people_;
   std::unique_ptr<Operators> operators_;
+  std::unique_ptr<Commands> commands_;
   std::vector<int64_t> restart_ns_;  // by node, when it is down; INT64_MAX: not decided yet
   KnownStates sold_;                 // every order at the end of the sale
   bool is_healed_ = false, are_stopping_ = false;

@@ -1,7 +1,10 @@
 #include "truth.h"
 
+#include <algorithm>
+
 #include "bounds.h"
 
+#include "node/data.h"
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -38,12 +41,19 @@ void Truth::look_at_item(uint32_t number, Host& host) {
     held.paid += stock.paid;
   }
   item.supplied = supply_of(number, host);
+  judge(number);
+}
+
+void Truth::judge(uint32_t number) {
+  Item& item = items_[number];
   item.paid = 0;
   uint64_t taken = 0;
   for (const Held& of_node : item.by_node) {
     item.paid += of_node.paid;
     taken += of_node.reserved + of_node.paid;
   }
+  item.lost = std::min(item.lost, taken - std::min(taken, item.supplied));
+  item.supplied += item.lost;
   if (taken > item.supplied)
     return history_.broken("oversold: " + item_code(number) + " has " +
                            std::to_string(item.supplied) + " units, and " + std::to_string(taken) +
@@ -53,6 +63,27 @@ void Truth::look_at_item(uint32_t number, Host& host) {
   const int64_t now_ns = servers_.clock.now().boot_ns;
   for (uint32_t quantity = 1; quantity <= kQuantityMax; ++quantity)
     if (on_sale < quantity) item.short_ns[quantity] = now_ns;
+}
+
+void Truth::note_loss(Host& host) {
+  for (Item& item : items_) item.lost = UINT64_MAX;
+  look(host);
+}
+
+void Truth::look_at_log(Host& host) {
+  node::Data data(host.dir(), node::Data::Use::reading, host.machine());
+  if (data.open() || data.restore()) return;
+  for (Item& item : items_) item.by_node[host.number()] = {};
+  for (const node::RestoredStream& stream : data.streams())
+    for (uint32_t number = 0; number < stream.state->stocks().size(); ++number) {
+      const stock::ItemStock& stock = stream.state->stock(number);
+      items_[number].by_node[host.number()].reserved += stock.reserved;
+      items_[number].by_node[host.number()].paid += stock.paid;
+    }
+  for (uint32_t number = 0; number < items_.size(); ++number) {
+    items_[number].supplied = supply_of(number, host);
+    judge(number);
+  }
 }
 
 void Truth::note_absence() {

@@ -16,6 +16,11 @@ class Truth {
 
   // After each step of a host that is up. The sums of all streams are never more than was supplied.
   void look(Host& host);
+  // Of a node that is down and does not come back, with what a command has made of its log.
+  void look_at_log(Host& host);
+  // A start has accepted a loss, which may have taken restocks with it whose units are held. They were supplied all the same, for as
+  // long as they are held; nobody sells them once more.
+  void note_loss(Host& host);
   // A node is away, or speaks to another master, and the others know of its units only what it reported last: nothing that is said of them is false now.
   void note_absence();
   // An operator is adding so many units, or taking them off sale, and has not heard of it: they may be on sale or not.
@@ -44,6 +49,7 @@ class Truth {
   };
   struct Item {
     uint64_t supplied = 0, paid = 0, unsold = 0, in_doubt = 0;
+    uint64_t lost = 0;  // of what was supplied
     std::vector<Held> by_node;
     std::vector<int64_t> paused_ns;  // by node; INT64_MAX: it is not, or may not be
     // By quantity: the last moment at which fewer units than that were unsold.
@@ -52,6 +58,7 @@ class Truth {
 
   [[nodiscard]] uint64_t supply_of(uint32_t number, Host& host) const;
   void look_at_item(uint32_t number, Host& host);
+  void judge(uint32_t number);
 
   const Plan& plan_;
   Servers& servers_;

@@ -13,12 +13,13 @@ constexpr int64_t kNoticedNs = 5 * kSecond;  // that the split is over
 
 }  // namespace
 
-Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Random random,
-                 std::function<void(const std::string&)> note)
+Weather::Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history,
+                 Commands& commands, Random random, std::function<void(const std::string&)> note)
     : plan_(plan),
       servers_(servers),
       hosts_(hosts),
       history_(history),
+      commands_(commands),
       random_(random),
       note_(std::move(note)),
       is_frozen_(plan.nodes) {
@@ -56,11 +57,16 @@ void Weather::clear_up() {
   for (size_t i = 0; i < kMishapCount; ++i) end(static_cast<Mishap>(i));
 }
 
-bool Weather::is_split() const {
-  return servers_.clock.now().boot_ns < split_until_ns_;
+bool Weather::is_split() {
+  const int64_t now_ns = servers_.clock.now().boot_ns;
+  // What a node holds that was taken out counts as sold, until it has noticed and begun an epoch of its own.
+  for (const auto& [node, member] : servers_.registry.rows.members)
+    if (member.state == cluster::MemberState::inactive) split_until_ns_ = now_ns + kNoticedNs;
+  return now_ns < split_until_ns_;
 }
 
-int64_t Weather::draw_absence_ns() {
+int64_t Weather::draw_absence_ns(Host& host) {
+  if (const int64_t absence_ns = host.take_absence_ns(); absence_ns > 0) return absence_ns;
   if (plan_.has(Mishap::absence) && random_.chance(0.3))
     return static_cast<int64_t>(random_.between(5, 60)) * kSecond;
   return static_cast<int64_t>(random_.below(3'000)) * kMillisecond;
@@ -115,6 +121,12 @@ void Weather::begin(Mishap mishap) {
       return rot(host);
     case Mishap::old_copy:
       return bring_old_copy(host);
+    case Mishap::deactivate:
+    case Mishap::presume:
+    case Mishap::reclaim:
+    case Mishap::rebuild:
+    case Mishap::accept_loss:
+      return give_command(mishap, host);
     case Mishap::absence:
     case Mishap::resets:
     case Mishap::slow_readers:
@@ -142,14 +154,15 @@ void Weather::rot(Host& host) {
                                  FileKind::manifest};
   const FileKind kind = kKinds[random_.below(std::size(kKinds))];
   const auto how = static_cast<Damage>(random_.below(kDamages));
-  if (const std::optional<std::string> what = damage(host.files(), kind, how, random_)) {
+  if (const std::optional<Damaged> damaged = damage(host.files(), kind, how, random_)) {
+    const std::string& what = damaged->what;
     note_("node " + std::to_string(host.number()) + ": damaged, " +
           std::to_string(static_cast<int>(how)));
     if (host.start())
-      check_acknowledged(host, *what, history_);
+      check_acknowledged(host, what, history_);
     else if (host.exit_code() != kExitLogDamaged && !plan_.has(Mishap::disk_error) &&
              !plan_.has(Mishap::disk_full))
-      history_.broken("a start with " + *what + " ended with " + std::to_string(host.exit_code()) +
+      history_.broken("a start with " + what + " ended with " + std::to_string(host.exit_code()) +
                       " " + host.refusal());
     if (host.state() != Host::State::down) host.kill(false);
   }
@@ -244,6 +257,17 @@ void Weather::fail_over() {
     if (random_.chance(0.5)) redis.appoint(master_, RedisWorld::kEverybody, node);
   lasts(Mishap::redis_fails_over);
   split_until_ns_ = ends_ns_[static_cast<size_t>(Mishap::redis_fails_over)] + kNoticedNs;
+}
+
+void Weather::give_command(Mishap mishap, Host& host) {
+  if (mishap == Mishap::rebuild) return commands_.rebuild();
+  if (mishap == Mishap::deactivate) return commands_.deactivate(host);
+  if (mishap == Mishap::reclaim) return commands_.reclaim(host);
+  if (mishap == Mishap::accept_loss && is_running(host)) return commands_.accept_loss(host);
+  if (mishap != Mishap::presume || !is_running(host)) return;
+  commands_.presume(host);
+  servers_.redis.kill(master_);
+  servers_.redis.restart(master_, RedisWorld::Contents::none);
 }
 
 void Weather::harm_registry() {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "commands.h"
 #include "history.h"
 #include "hosts.h"
 #include "plan.h"
@@ -16,8 +17,8 @@ namespace stampede::sim {
 
 class Weather {
  public:
-  Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Random random,
-          std::function<void(const std::string&)> note);
+  Weather(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Commands& commands,
+          Random random, std::function<void(const std::string&)> note);
 
   // What is due.
   void pass();
@@ -28,9 +29,9 @@ class Weather {
 
   [[nodiscard]] bool is_frozen(uint32_t node) const { return is_frozen_[node]; }
   // Nodes may be at two masters, or were a moment ago.
-  [[nodiscard]] bool is_split() const;
+  [[nodiscard]] bool is_split();
   // How long a node that has died stays away.
-  [[nodiscard]] int64_t draw_absence_ns();
+  [[nodiscard]] int64_t draw_absence_ns(Host& host);
 
  private:
   void begin(Mishap mishap);
@@ -42,6 +43,7 @@ class Weather {
   void harm_database(Mishap mishap);
   void harm_redis(Mishap mishap);
   void fail_over();
+  void give_command(Mishap mishap, Host& host);
   void harm_registry();
   void lasts(Mishap mishap);
   void may_follow(Mishap mishap, int64_t within_ns);
@@ -53,6 +55,7 @@ class Weather {
   Servers& servers_;
   Hosts& hosts_;
   History& history_;
+  Commands& commands_;
   Random random_;
   std::function<void(const std::string&)> note_;
   std::array<int64_t, kMishapCount> begins_ns_{}, ends_ns_{};

@@ -33,4 +33,8 @@ shard::SharedKeys world_keys() {
   return keys;
 }
 
+cluster::RedisUrl world_redis(const Plan&) {
+  return {.hosts = {{"simulated", 6379}}};
+}
+
 }  // namespace stampede::sim

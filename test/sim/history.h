@@ -50,6 +50,10 @@ class History {
   // The owner was told that there is no such order.
   void deny(const std::string& id);
 
+  // Somebody was told the order that this key made, or makes.
+  [[nodiscard]] bool knows_key(const std::string& user, const std::string& key) const {
+    return id_of_key_.contains({user, key});
+  }
   void broken(std::string sentence) { broken_.push_back(std::move(sentence)); }
   [[nodiscard]] const std::vector<std::string>& broken_promises() const { return broken_; }
   [[nodiscard]] const std::map<std::string, Told>& orders() const { return orders_; }

@@ -49,6 +49,8 @@ node::NodeSettings Host::settings() const {
   settings.segment_bytes = plan_.segment_bytes;
   settings.orders_max = uint64_t{kOrdersMax} * next_shards_;
   settings.keys = keys_;
+  settings.rules = world_rules(plan_);
+  settings.by_ticket = plan_.has(Mishap::tickets);
   settings.admin_hosts.names = {"here"};
   return settings;
 }

@@ -42,6 +42,8 @@ void Operators::step() {
   if (!wish_) return;
   // Any node does a restock that nodes share; a pause is each node's own.
   if (wish_->what == "restock") wish_->node = draw_node();
+  if (wish_->what == "unblock" || wish_->what == "block")
+    truth_.set_blocked(wish_->node, wish_->user, false);
   if (wish_->what == "resume") truth_.set_paused(wish_->node, wish_->item, false);
   if (host_of(*wish_).is_up()) ask();
 }
@@ -58,6 +60,7 @@ uint32_t Operators::draw_node() {
 
 void Operators::note_loss(Host& host) {
   has_lost_ = true;
+  truth_.forget_blocks(host.number());
   for (const stock::RegisteredItem& item : host.node().shard(0).state().items()) {
     const ItemId number = item.terms.id;
     is_paused_[host.number()][number] = item.terms.is_paused;
@@ -100,13 +103,23 @@ void Operators::choose() {
     wish_->op_id = "op-" + std::to_string(++ops_);
     return truth_.set_in_doubt(wish_->item, static_cast<uint64_t>(-wish_->delta));
   }
-  if (!plan_.has(Mishap::operators)) return;
+  if (plan_.has(Mishap::operators)) choose_freely();
+}
+
+void Operators::choose_freely() {
   const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Mishap::operators)];
   acts_ns_ += static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * every_ns)));
   Wish wish{.node = draw_node(),
             .item = static_cast<uint32_t>(random_.below(plan_.items)),
             .what = "restock"};
-  if (random_.chance(0.4)) {
+  if (plan_.has(Mishap::blocks) && random_.chance(0.3)) {
+    // Of those whom a gateway sends there.
+    const auto turn = static_cast<uint32_t>(random_.below(4));
+    wish.user = "user-" + std::to_string(turn * plan_.nodes + wish.node);
+    // Whoever is let off is let off the list of the start, too.
+    const bool stays = is_blocked(plan_, wish.user);
+    wish.what = stays || random_.chance(0.6) ? "block" : "unblock";
+  } else if (random_.chance(0.4)) {
     wish.what = is_paused_[wish.node][wish.item] ? "resume" : "pause";
   } else {
     wish.delta = static_cast<int64_t>(random_.between(1, 6));
@@ -122,12 +135,17 @@ void Operators::ask() {
   life_ = host.life();
   line_ = std::make_unique<world::Buyer>(host.machine().connect_operator());
   asked_ns_ = clock_.now().boot_ns;
+  note_("an operator asks node " + std::to_string(wish_->node) + " for " + wish_->what + " " +
+        (wish_->user.empty() ? item_code(wish_->item) : wish_->user) + " " + wish_->op_id + " " +
+        std::to_string(wish_->delta));
+  if (!wish_->user.empty())
+    return line_->request(wish_->what == "block" ? "PUT" : "DELETE",
+                          "/admin/blocked/users/" + wish_->user, "",
+                          wish_->what == "block" ? "{}" : "");
   const std::string body =
       wish_->what == "restock"
           ? "{\"op_id\":\"" + wish_->op_id + "\",\"delta\":" + std::to_string(wish_->delta) + "}"
           : "{}";
-  note_("an operator asks node " + std::to_string(wish_->node) + " for " + wish_->what + " " +
-        item_code(wish_->item) + " " + body);
   line_->request("POST", "/admin/items/" + item_code(wish_->item) + "/" + wish_->what, "", body);
 }
 
@@ -140,7 +158,9 @@ void Operators::take_answer() {
     history_.broken("a sound change was answered " + std::to_string(answer.status) + ": " +
                     answer.body);
   if (answer.status == 200) {
-    if (wish_->what == "restock")
+    if (!wish_->user.empty())
+      truth_.set_blocked(wish_->node, wish_->user, wish_->what == "block");
+    else if (wish_->what == "restock")
       supplied_[wish_->item] += wish_->delta;
     else if (wish_->what == "end")
       is_ended_[wish_->node][wish_->item] = true;

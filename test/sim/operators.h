@@ -1,4 +1,4 @@
-// Operators, at bad moments: they restock and withdraw units, pause and resume. One who hears nothing asks again with the same
+// Operators, at bad moments: they restock and withdraw units, pause and resume, block users. One who hears nothing asks again with the same
 // op_id until he knows, as the contract asks of him; so what was applied is known at the end.
 #pragma once
 
@@ -41,13 +41,15 @@ class Operators {
   struct Wish {
     uint32_t node = 0;
     uint32_t item = 0;
-    std::string what;  // restock, pause, resume, end
+    std::string what;  // restock, pause, resume, end, block, unblock
+    std::string user;  // who is blocked
     int64_t delta = 0;
     std::string op_id;
   };
 
   void take_answer();
   void choose();
+  void choose_freely();
   void ask();
   // Whoever was to be asked does not come back.
   [[nodiscard]] bool is_for_nobody(const Wish& wish) const;

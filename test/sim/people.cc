@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "bounds.h"
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -42,6 +43,7 @@ People::People(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
       history_(history),
       truth_(truth),
       purchases_(plan, history),
+      allowances_(plan.limits, history),
       clock_(clock),
       random_(random),
       note_(std::move(note)),
@@ -49,6 +51,7 @@ People::People(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
       is_sold_out_(plan.items) {
   for (uint32_t i = 0; i < plan.users; ++i)
     persons_.push_back({.name = "user-" + std::to_string(i),
+                        .address = address_of(i),
                         .node = i % plan.nodes,
                         .acts_ns = now_ns() + static_cast<int64_t>(random_.below(
                                                   static_cast<uint64_t>(pause_ns_)))});
@@ -125,8 +128,11 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
   // The provider's signature is of another time than the server's, once the wall clock was set.
   const bool is_stale =
       answer.status == 401 && ask.kind == Kind::pay && plan_.has(Mishap::wall_clock);
+  check_patience(ask);
+  check_door(person, ask, answer);
   if (ask.is_wrong) return take_refusal(ask, answer);
-  if (answer.status == 503 || answer.status == 429 || is_stale) {
+  if (answer.status == 429) return take_limit(person, ask, answer);
+  if (answer.status == 503 || is_stale) {
     if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(ask);
     return;
   }
@@ -134,13 +140,133 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
     history_.broken("a sound request was answered " + std::to_string(answer.status) + " " + code);
   if (answer.status == 404 && !ask.order.empty()) history_.deny(ask.order);
   if (answer.status == 200 || answer.status == 201) take_orders(ask, answer);
+  if (ask.kind == Kind::link) take_link(person, ask, answer);
   if (ask.kind == Kind::order) take_order_answer(person, ask, answer);
+}
+
+// An order waits for units for a moment and for nothing else, where nothing else is slow.
+void People::check_patience(const Ask& ask) const {
+  constexpr MishapSet kSlow = bit_of(Mishap::freeze) | bit_of(Mishap::slow_disk) |
+                              bit_of(Mishap::disk_full) | bit_of(Mishap::disk_error) |
+                              bit_of(Mishap::slow_readers) | bit_of(Mishap::damage) |
+                              bit_of(Mishap::old_copy) | bit_of(Mishap::accept_loss);
+  constexpr int64_t kMostNs = bounds::wait_for_units_ms * kMillisecond + kSecond;
+  if (ask.kind == Kind::order && (plan_.faults & kSlow) == 0 && now_ns() - ask.sent_ns > kMostNs)
+    history_.broken(ask.user + " waited " +
+                    std::to_string((now_ns() - ask.sent_ns) / kMillisecond) +
+                    " ms for an answer to an order");
+}
+
+// ---- the door
+
+// By user: only new orders. By address: everything but what is done with an order that is there.
+Allowances::Who People::counted(Allowances::Kind kind, const Person& person, const Ask& ask) const {
+  const std::string name = kind == Allowances::Kind::user      ? ask.user
+                           : kind == Allowances::Kind::address ? net::text_of(ask.address)
+                                                               : "";
+  return {.kind = kind, .name = name, .node = person.node, .life = ask.life};
+}
+
+void People::note_counted(const Person& person, const Ask& ask) {
+  using enum Allowances::Kind;
+  if (ask.kind == Kind::order && !ask.is_forged)
+    allowances_.note_sent(counted(user, person, ask), ask.sent_ns);
+  if (ask.kind == Kind::order || ask.kind == Kind::stock || ask.kind == Kind::link)
+    allowances_.note_sent(counted(address, person, ask), ask.sent_ns);
+}
+
+// No allowance is exceeded, no limit is said without a reason, whoever is blocked gets nothing, and a winner is never refused.
+void People::check_door(const Person& person, const Ask& ask, const world::Answer& answer) {
+  using enum Allowances::Kind;
+  const bool is_order = ask.kind == Kind::order;
+  const std::string code = answer.member("code"), limit = answer.member("limit");
+  const bool is_new = is_order && answer.status == 201;
+  if (is_new || code == "sold_out" || code == "not_enough") {
+    allowances_.note_pass(counted(user, person, ask), ask.sent_ns, now_ns());
+    allowances_.note_pass(counted(address, person, ask), ask.sent_ns, now_ns());
+  }
+  if (is_new) allowances_.note_pass(counted(sale, person, ask), ask.sent_ns, now_ns());
+  if (ask.kind == Kind::stock && answer.status == 200)
+    allowances_.note_pass(counted(address, person, ask), ask.sent_ns, now_ns());
+  if (limit == "user") allowances_.note_refusal(counted(user, person, ask), ask.sent_ns, now_ns());
+  if (limit == "address")
+    allowances_.note_refusal(counted(address, person, ask), ask.sent_ns, now_ns());
+  if (limit == "sale") allowances_.note_refusal(counted(sale, person, ask), ask.sent_ns, now_ns());
+  allowances_.note_answer(counted(user, person, ask), ask.sent_ns, now_ns());
+  allowances_.note_answer(counted(address, person, ask), ask.sent_ns, now_ns());
+
+  const bool has_blocked_address = is_blocked(plan_, ask.address);
+  const bool is_barred = is_blocked(plan_, ask.user) || has_blocked_address ||
+                         truth_.is_blocked_since(person.node, ask.user, ask.sent_ns);
+  if (is_barred && (is_new || (ask.kind == Kind::link && answer.status == 200)))
+    history_.broken(ask.user + " is blocked and was given " + answer.body);
+  if (has_blocked_address && ask.kind != Kind::pay && answer.status < 400)
+    history_.broken("a blocked address was answered " + answer.body);
+  if (code == "blocked" && !is_barred && !truth_.was_ever_blocked(ask.user))
+    history_.broken(ask.user + " is not blocked and was told so");
+  const bool is_repeated = answer.status == 200 || answer.status == 503 || has_blocked_address ||
+                           history_.has_lost(ask.user, item_code(ask.item));
+  if (ask.is_winner && !is_repeated)
+    history_.broken(ask.user + " has the order of " + ask.key + " and was answered " +
+                    std::to_string(answer.status) + " " + answer.body);
+}
+
+// An honest client waits as long as it is told to; some ask again at once, and some give up.
+void People::take_limit(Person& person, const Ask& ask, const world::Answer& answer) {
+  constexpr int64_t kPatienceMs = 40'000;  // more than a crowd is spread over
+  const std::string said = answer.member("retry_after_ms");
+  const int64_t wait_ms = said.empty() ? 1'000 : std::stol(said);
+  const bool waits = is_closing_ || random_.chance(0.8);
+  if (waits && wait_ms <= kPatienceMs)
+    person.acts_ns = std::max(person.acts_ns, now_ns() + wait_ms * kMillisecond);
+  if (ask.kind != Kind::order) return;
+  if (is_closing_ ? wait_ms <= kPatienceMs : random_.chance(0.7))
+    return person.unsure.push_back(ask);
+  const std::string item = item_code(ask.item);
+  purchases_.take_refusal({.user = ask.user,
+                           .item = item,
+                           .key = ask.key,
+                           .quantity = ask.quantity,
+                           .sent_ns = ask.sent_ns});
+}
+
+void People::take_link(Person& person, const Ask& ask, const world::Answer& answer) {
+  if (answer.status != 200) return;
+  const std::string link = answer.member("link");
+  if (truth_.is_paused_since(person.node, ask.item, ask.sent_ns))
+    history_.broken(ask.user + " was given a link of a sale that is paused");
+  if (!is_link_for(link, ask.user, ask.item, moment().wall_ns / kSecond) &&
+      !plan_.has(Mishap::wall_clock))
+    history_.broken(ask.user + " was given a link that is worth nothing");
+  person.links.resize(plan_.items);
+  person.links[ask.item] = link;
+}
+
+// The one that the door gave, while it is good, or one like it.
+std::string People::link_of(const Person& person, const Ask& ask) const {
+  if (ask.is_wrong || !is_hidden(plan_, ask.item)) return ask.link;
+  const int64_t now_unix = moment().wall_ns / kSecond;
+  if (ask.item < person.links.size() &&
+      is_link_for(person.links[ask.item], ask.user, ask.item, now_unix + 5))
+    return person.links[ask.item];
+  return link_for(ask.user, ask.item, now_unix);
 }
 
 // Of what must be refused: another user's order is not there, a known key is not for another order.
 void People::take_refusal(const Ask& ask, const world::Answer& answer) {
   if (answer.status == 503 || answer.status == 429) return;
-  if (history_.has_lost(ask.user, item_code(ask.item))) return;
+  if (history_.has_lost(ask.user, item_code(ask.item)) || is_blocked(plan_, ask.address)) return;
+  if (ask.is_forged) {
+    if (answer.status != 401)
+      history_.broken("a forged ticket was answered " + std::to_string(answer.status) + " " +
+                      answer.body);
+    return;
+  }
+  if (!ask.link.empty()) {
+    if (answer.status < 400)
+      history_.broken(ask.user + " bought with a link that is not his: " + answer.body);
+    return;
+  }
   if (ask.kind == Kind::order) {
     if (answer.member("code") != "key_reused")
       history_.broken("the key " + ask.key + " of " + ask.user +
@@ -238,6 +364,7 @@ const Told* People::pick_own(const Person& person, bool is_reserved) {
 
 // What nobody may: the orders of others, and a known key for another order.
 std::optional<People::Ask> People::pick_wrong(Person& person) {
+  if (std::optional<Ask> forged = pick_forged(person)) return forged;
   const bool is_key = random_.chance(0.4);
   const Told* const order = is_key ? pick_own(person, false) : pick_of_other(person);
   if (order == nullptr || (is_key && order->key.empty())) return std::nullopt;
@@ -257,6 +384,22 @@ std::optional<People::Ask> People::pick_wrong(Person& person) {
   else
     ask.quantity = ask.quantity % plan_.quantity_max + 1;
   if (ask.quantity == order->quantity && ask.item == number_of_item(order->item)) ++ask.quantity;
+  return ask;
+}
+
+// A ticket that nobody has signed; a link of somebody else, of another item, or of yesterday.
+std::optional<People::Ask> People::pick_forged(Person& person) {
+  Ask ask{.kind = Kind::order, .key = "forged-" + std::to_string(++person.keys), .is_wrong = true};
+  if (plan_.has(Mishap::tickets) && random_.chance(0.4)) {
+    ask.is_forged = true;
+    return ask;
+  }
+  if (!plan_.has(Mishap::links) || random_.chance(0.5)) return std::nullopt;
+  const int64_t now_unix = moment().wall_ns / kSecond;
+  const uint64_t how = random_.below(3);
+  ask.link = how == 0   ? link_for(person.name + "x", 0, now_unix)
+             : how == 1 ? link_for(person.name, 1, now_unix)
+                        : link_for(person.name, 0, now_unix - 24 * 3'600);
   return ask;
 }
 
@@ -290,6 +433,7 @@ std::optional<People::Ask> People::choose(Person& person) {
     if (again.kind == Kind::pay || !again.key.empty()) return again;
   }
   if (random_.chance(0.05)) return pick_wrong(person);
+  if (plan_.has(Mishap::links) && random_.chance(0.08)) return Ask{.kind = Kind::link};
   const uint64_t wish = random_.below(100);
   if (wish < 45) return new_order(person);
   if (wish < 65) return pick_payment(person);
@@ -335,6 +479,8 @@ std::optional<People::Ask> People::choose_closing(Person& person) {
   // A new name for each, so that no purchase limit ends it.
   hang_up(person, false);
   person.node = draw_node();
+  person.address = {.ip = {10, 1, static_cast<uint8_t>(person.keys / 256),
+                           static_cast<uint8_t>(person.keys % 256)}};
   person.name = "closer-" + std::to_string(item) + "-" + std::to_string(++person.keys);
   Ask ask = new_order(person);
   ask.item = item;
@@ -351,11 +497,19 @@ void People::send(Person& person, Ask ask) {
   if (!person.line) {
     person.life = host_of(person).life();
     const auto shard = static_cast<uint32_t>(random_.below(host_of(person).shards()));
-    person.line = std::make_unique<world::Buyer>(host_of(person).machine().connect(shard));
+    world::FakeClient& end = host_of(person).machine().connect(shard);
+    end.set_address(person.address);
+    person.line = std::make_unique<world::Buyer>(end);
     person.reads_ns = 0;
   }
   ask.sent_ns = now_ns();
   if (ask.user.empty()) ask.user = person.name;
+  ask.life = person.life;
+  ask.address = person.address;
+  ask.link = link_of(person, ask);
+  ask.is_winner = ask.kind == Kind::order && !ask.is_wrong && !ask.key.empty() &&
+                  history_.knows_key(ask.user, ask.key);
+  note_counted(person, ask);
   if (!ask.is_wrong && ask.kind == Kind::order)
     purchases_.note_sent({.user = ask.user,
                           .item = item_code(ask.item),
@@ -370,13 +524,15 @@ void People::send(Person& person, Ask ask) {
 
 void People::write(Person& person, const Ask& ask) {
   world::Buyer& line = *person.line;
+  if (plan_.has(Mishap::tickets))
+    line.set_ticket(ticket_of(ask.user, moment().wall_ns / kSecond, ask.is_forged));
   if (plan_.has(Mishap::pieces) && !is_closing_ && random_.chance(0.2))
     line.set_piece_bytes(random_.between(1, 40));
   switch (ask.kind) {
     case Kind::order:
       note_(ask.user + " orders " + std::to_string(ask.quantity) + " of " + item_code(ask.item) +
             " " + ask.key);
-      return line.order_of(ask.user, item_code(ask.item), ask.quantity, ask.key);
+      return line.order_of(ask.user, item_code(ask.item), ask.quantity, ask.key, ask.link);
     case Kind::read:
     case Kind::wait:
       note_(ask.user + " reads " + ask.order + (ask.kind == Kind::wait ? " and waits" : ""));
@@ -392,8 +548,10 @@ void People::write(Person& person, const Ask& ask) {
                       moment().wall_ns / kSecond);
     case Kind::list:
       note_(ask.user + " lists " + item_code(ask.item));
-      return line.request("GET", "/v1/orders?item=" + item_code(ask.item),
-                          "X-User-Id: " + ask.user + "\r\n");
+      return line.list(ask.user, item_code(ask.item));
+    case Kind::link:
+      note_(ask.user + " asks for the link of " + item_code(ask.item));
+      return line.ask_link(ask.user, item_code(ask.item));
     case Kind::stock:
       return line.request("GET", "/v1/items/" + item_code(ask.item) + "/stock");
   }
@@ -459,7 +617,7 @@ void People::read_all() {
     // Whoever speaks to the order's node; the first numbers of an id are the node's.
     const uint32_t node = OrderId{world::order_number(id)}.node();
     for (Person& person : persons_) {
-      if (person.node != node) continue;
+      if (person.node != node || is_blocked(plan_, person.address)) continue;
       person.to_do.push_back({.kind = Kind::read, .user = told.user, .order = id});
       break;
     }

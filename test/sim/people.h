@@ -1,6 +1,6 @@
 // Buyers: each wants tickets, and does what people do: asks again with the same key when he hears nothing, clicks twice,
 // pays late, pays twice, cancels, reads, lists, leaves. Some try what they may not: a known key for another order, orders of
-// others. What each is told goes into the History.
+// others, tickets and links that are not theirs. Whoever is over a limit mostly waits as long as he is told to. What each is told goes into the History.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../world/buyer.h"
+#include "allowances.h"
 #include "history.h"
 #include "hosts.h"
 #include "plan.h"
@@ -43,7 +44,7 @@ class People {
   [[nodiscard]] uint64_t answers() const { return answers_; }
 
  private:
-  enum class Kind : uint8_t { order, read, wait, cancel, pay, list, stock };
+  enum class Kind : uint8_t { order, read, wait, cancel, pay, list, stock, link };
   struct Ask {
     Kind kind = Kind::order;
     std::string user;  // empty: the asker
@@ -51,11 +52,17 @@ class People {
     std::string key;    // order; may be empty
     std::string order;  // read, cancel, pay: the id
     std::string payment;
-    bool is_wrong = false;  // it must be refused, and change nothing
+    std::string link;        // of a hidden sale
+    bool is_wrong = false;   // it must be refused, and change nothing
+    bool is_forged = false;  // by a ticket that nobody has signed
+    bool is_winner = false;  // he knows the order that it has made already
+    uint64_t life = 0;       // of the process that was asked
+    net::Address address;    // from which
     int64_t sent_ns = 0;
   };
   struct Person {
     std::string name;
+    net::Address address;
     uint32_t node = 0;                   // a gateway sends each user to one
     std::unique_ptr<world::Buyer> line;  // null: not connected
     uint64_t life = 0;                   // of the host, when it was connected
@@ -64,6 +71,7 @@ class People {
     std::deque<Ask> to_do;               // decided already: before anything new
     int64_t acts_ns = 0;                 // next, and not before
     int64_t reads_ns = 0;                // a slow reader reads nothing before
+    std::vector<std::string> links;      // by item; as the door has given them
     uint32_t keys = 0, payments = 0;
     bool is_closer = false;
   };
@@ -72,6 +80,16 @@ class People {
   void take_answer(Person& person, const Ask& ask, const world::Answer& answer);
   void take_orders(const Ask& ask, const world::Answer& answer);
   void take_refusal(const Ask& ask, const world::Answer& answer);
+  void take_limit(Person& person, const Ask& ask, const world::Answer& answer);
+  void take_link(Person& person, const Ask& ask, const world::Answer& answer);
+  void check_patience(const Ask& ask) const;
+  void check_door(const Person& person, const Ask& ask, const world::Answer& answer);
+  // Who is counted for what was asked.
+  [[nodiscard]] Allowances::Who counted(Allowances::Kind kind, const Person& person,
+                                        const Ask& ask) const;
+  void note_counted(const Person& person, const Ask& ask);
+  std::optional<Ask> pick_forged(Person& person);
+  [[nodiscard]] std::string link_of(const Person& person, const Ask& ask) const;
   void take_made_order(const Ask& ask, const world::Answer& answer);
   void take_order_answer(Person& person, const Ask& ask, const world::Answer& answer);
   [[nodiscard]] Host& host_of(const Person& person) const { return *hosts_[person.node]; }
@@ -97,6 +115,7 @@ class People {
   History& history_;
   Truth& truth_;
   Purchases purchases_;
+  Allowances allowances_;
   world::FakeClock& clock_;
   Random random_;
   std::function<void(const std::string&)> note_;

@@ -35,12 +35,18 @@ constexpr std::string_view kNames[] = {"kill",
                                        "presume",
                                        "reclaim",
                                        "rebuild",
-                                       "accept_loss"};
+                                       "accept_loss",
+                                       "limits",
+                                       "links",
+                                       "tickets",
+                                       "blocks",
+                                       "groups"};
 static_assert(std::size(kNames) == kMishapCount);
 
 constexpr MishapSet kMishapsOfSharing =
     bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) | bit_of(Mishap::redis_network) |
-    bit_of(Mishap::registry_away) | bit_of(Mishap::absence) | bit_of(Mishap::rebuild);
+    bit_of(Mishap::registry_away) | bit_of(Mishap::absence) | bit_of(Mishap::rebuild) |
+    bit_of(Mishap::groups);
 constexpr MishapSet kMishapsOfSeveral =
     bit_of(Mishap::deactivate) | bit_of(Mishap::presume) | bit_of(Mishap::reclaim);
 
@@ -51,8 +57,30 @@ struct Often {
 constexpr Often kOften[] = {{2, 60},  {2, 60}, {5, 120}, {5, 60},  {10, 120}, {1, 30},  {10, 120},
                             {10, 90}, {1, 10}, {1, 10},  {1, 10},  {5, 60},   {1, 20},  {10, 90},
                             {5, 90},  {5, 90}, {3, 60},  {5, 60},  {10, 120}, {10, 60}, {10, 90},
-                            {1, 10},  {3, 30}, {5, 60},  {10, 60}, {10, 90},  {5, 60},  {10, 90}};
+                            {1, 10},  {3, 30}, {5, 60},  {10, 60}, {10, 90},  {5, 60},  {10, 90},
+                            {1, 1},   {1, 1},  {1, 1},   {1, 10},  {1, 1}};
 static_assert(std::size(kOften) == kMishapCount);
+
+// Low enough that buyers meet them, high enough that a sale comes to its end.
+door::Limits draw_limits(Random& random) {
+  door::Limits limits;
+  const auto rate = [&](uint64_t most) {
+    return door::Rate{.requests = static_cast<uint32_t>(random.between(1, most)),
+                      .window_ms = static_cast<uint32_t>(random.between(100, 3'000))};
+  };
+  if (random.chance(0.6)) limits.user = rate(4);
+  if (random.chance(0.6)) limits.address = rate(10);
+  if (random.chance(0.4)) limits.open_per_user = static_cast<uint32_t>(random.between(1, 4));
+  if (random.chance(0.4))
+    limits.order_rate.per_second = static_cast<uint32_t>(random.between(3, 30));
+  return limits;
+}
+
+std::string text_of(const door::Limits& limits) {
+  return "user " + door::text_of(limits.user) + ", address " + door::text_of(limits.address) +
+         ", open " + std::to_string(limits.open_per_user) + ", orders a second " +
+         std::to_string(limits.order_rate.per_second);
+}
 
 }  // namespace
 
@@ -116,6 +144,8 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   // Nodes that share need the database that they share.
   plan.has_database |= plan.nodes > 1;
   plan.forgets = plan.has_database && random.chance(0.25);
+  const door::Limits limits = draw_limits(random);
+  if (plan.has(Mishap::limits)) plan.limits = limits;
   return plan;
 }
 
@@ -128,7 +158,8 @@ std::string text_of(const Plan& plan) {
          std::to_string(plan.quantity_max) + ", pay within " + std::to_string(plan.pay_window_s) +
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
-         std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) + ", " +
+         std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) +
+         (plan.has(Mishap::limits) ? " (" + text_of(plan.limits) + ")" : "") + ", " +
          std::to_string(plan.quiet_s) + " s of quiet" + (plan.forgets ? ", forgets" : "");
 }
 

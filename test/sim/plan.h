@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "door/limits.h"
+
 namespace stampede::sim {
 
 enum class Mishap : uint8_t {
@@ -38,12 +40,17 @@ enum class Mishap : uint8_t {
   reclaim,           // a node is retired, and what it held comes back
   rebuild,           // the nodes are told to build the ledger from their logs
   accept_loss,       // a log has lost records, and its node is started all the same
+  limits,            // the door counts requests and reservations, and buyers run into that
+  links,             // the first item is sold through a hidden link
+  tickets,           // users are known by signed tickets, and some are forged
+  blocks,            // some users and addresses may not buy
+  groups,  // two masters of a cluster share the items of the ledger, and each may be away alone
   count,
 };
 constexpr size_t kMishapCount = static_cast<size_t>(Mishap::count);
 [[nodiscard]] std::string_view name_of(Mishap mishap);
 
-using MishapSet = uint32_t;
+using MishapSet = uint64_t;
 constexpr MishapSet kAllMishaps = (MishapSet{1} << kMishapCount) - 1;
 [[nodiscard]] constexpr MishapSet bit_of(Mishap mishap) {
   return MishapSet{1} << static_cast<unsigned>(mishap);
@@ -65,6 +72,7 @@ struct Plan {
   int64_t pay_window_s = 60;
   uint32_t segment_bytes = 0;
   uint32_t lease_max = 256;
+  door::Limits limits;
   bool has_database = true;
   bool forgets = false;  // at the end the sale is over for long, and nodes forget its orders
   int64_t safety_s = 0;  // simulated length of the phase with faults

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "../world/fake_clock.h"
 #include "database.h"
@@ -21,14 +22,30 @@ struct Servers {
         database(scratch + "/orders.db", random.fork()),
         redis(random.next(), clock) {
     if (!plan.is_shared) return;
-    const uint32_t master = redis.add_master();
-    redis.add_replica(master);
+    for (uint32_t i = 0; i < (plan.has(Mishap::groups) ? 2 : 1); ++i) {
+      const uint32_t master = redis.add_master();
+      pairs.push_back({.master = master, .replica = redis.add_replica(master)});
+    }
+    for (uint32_t i = 0; i < pairs.size(); ++i) appoint(i);
   }
+
+  // Everybody, or one node, is told that the groups of this pair are at its master.
+  void appoint(uint32_t pair, uint32_t node = RedisWorld::kEverybody) {
+    for (uint32_t group = pair; group < cluster::kGroupsMax;
+         group += static_cast<uint32_t>(pairs.size()))
+      redis.appoint(pairs[pair].master, group, node);
+  }
+
+  // A master, as everybody should see it, and its replica. Several share the groups of a ledger.
+  struct Pair {
+    uint32_t master = 0, replica = 0;
+  };
 
   world::FakeClock clock;
   FileSystem files;
   Database database;
   RedisWorld redis;
+  std::vector<Pair> pairs;
   RegistryDatabase registry;
 };
 

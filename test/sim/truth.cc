@@ -99,6 +99,25 @@ bool Truth::is_paused_since(uint32_t node, uint32_t item, int64_t since_ns) cons
   return items_[item].paused_ns[node] <= since_ns;
 }
 
+void Truth::set_blocked(uint32_t node, const std::string& user, bool is_blocked) {
+  blocked_ns_[{node, user}] = is_blocked ? servers_.clock.now().boot_ns : INT64_MAX;
+}
+
+bool Truth::is_blocked_since(uint32_t node, const std::string& user, int64_t since_ns) const {
+  const auto found = blocked_ns_.find({node, user});
+  return found != blocked_ns_.end() && found->second <= since_ns;
+}
+
+bool Truth::was_ever_blocked(const std::string& user) const {
+  return std::ranges::any_of(blocked_ns_,
+                             [&](const auto& entry) { return entry.first.second == user; });
+}
+
+void Truth::forget_blocks(uint32_t node) {
+  for (auto& [who, since_ns] : blocked_ns_)
+    if (who.first == node) since_ns = INT64_MAX;
+}
+
 int64_t Truth::news_age_max_ns() const {
   constexpr MishapSet kHoldUpReports =
       bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) |

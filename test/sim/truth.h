@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "history.h"
@@ -29,6 +32,14 @@ class Truth {
   // An operator knows that the item is paused on a node, or means to resume it.
   void set_paused(uint32_t node, uint32_t item, bool is_paused);
   [[nodiscard]] bool is_paused_since(uint32_t node, uint32_t item, int64_t since_ns) const;
+
+  // An operator knows that the user may not buy at a node, or means to let him.
+  void set_blocked(uint32_t node, const std::string& user, bool is_blocked);
+  [[nodiscard]] bool is_blocked_since(uint32_t node, const std::string& user,
+                                      int64_t since_ns) const;
+  [[nodiscard]] bool was_ever_blocked(const std::string& user) const;
+  // What operators said there may be lost.
+  void forget_blocks(uint32_t node);
 
   // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold?
   [[nodiscard]] bool was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const;
@@ -64,6 +75,7 @@ class Truth {
   Servers& servers_;
   History& history_;
   std::vector<Item> items_;
+  std::map<std::pair<uint32_t, std::string>, int64_t> blocked_ns_;  // INT64_MAX: he may not be
 };
 
 }  // namespace stampede::sim

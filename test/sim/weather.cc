@@ -133,6 +133,11 @@ void Weather::begin(Mishap mishap) {
     case Mishap::pieces:
     case Mishap::impatient:
     case Mishap::operators:
+    case Mishap::limits:
+    case Mishap::links:
+    case Mishap::tickets:
+    case Mishap::blocks:
+    case Mishap::groups:
     case Mishap::count:
       return;  // others do these
   }
@@ -228,16 +233,25 @@ void Weather::harm_redis(Mishap mishap) {
     redis.weather.request_late = static_cast<uint32_t>(random_.below(200));
     redis.weather.connection_ended = static_cast<uint32_t>(random_.below(100));
     if (random_.chance(0.3))
-      redis.set_reachable(static_cast<uint32_t>(random_.below(hosts_.size())), master_, false);
+      redis.set_reachable(static_cast<uint32_t>(random_.below(hosts_.size())),
+                          random_.pick(std::span(servers_.pairs)).master, false);
     return lasts(mishap);
   }
   if (mishap == Mishap::redis_fails_over) return fail_over();
+  kill_redis();
+}
+
+// It is back at once, or after a while in which its groups have nobody.
+void Weather::kill_redis() {
   note_("Redis dies");
-  if (random_.chance(0.3)) redis.save_copy(master_);
-  redis.kill(master_);
+  RedisWorld& redis = servers_.redis;
+  const uint32_t master = random_.pick(std::span(servers_.pairs)).master;
+  if (random_.chance(0.3)) redis.save_copy(master);
+  redis.kill(master);
+  if (random_.chance(0.3)) return lasts(Mishap::redis_dies);
   using Contents = RedisWorld::Contents;
   constexpr Contents kContents[] = {Contents::none, Contents::as_left, Contents::old_copy};
-  redis.restart(master_, kContents[random_.below(3)]);
+  redis.restart(master, kContents[random_.below(3)]);
 }
 
 // The replica becomes the master, with what has reached it; the old one goes on, for those who still speak to it, or follows.
@@ -245,16 +259,18 @@ void Weather::fail_over() {
   end(Mishap::redis_fails_over);
   note_("Redis fails over");
   RedisWorld& redis = servers_.redis;
-  redis.promote(replica_);
-  std::swap(master_, replica_);
+  const auto number = static_cast<uint32_t>(random_.below(servers_.pairs.size()));
+  Servers::Pair& pair = servers_.pairs[number];
+  redis.promote(pair.replica);
+  std::swap(pair.master, pair.replica);
   if (random_.chance(0.7)) {
-    redis.appoint(master_);
-    redis.follow(replica_, master_);
+    servers_.appoint(number);
+    if (redis.is_running(pair.replica)) redis.follow(pair.replica, pair.master);
     return;
   }
   // Not everybody hears of it at once.
   for (uint32_t node = 0; node < hosts_.size(); ++node)
-    if (random_.chance(0.5)) redis.appoint(master_, RedisWorld::kEverybody, node);
+    if (random_.chance(0.5)) servers_.appoint(number, node);
   lasts(Mishap::redis_fails_over);
   split_until_ns_ = ends_ns_[static_cast<size_t>(Mishap::redis_fails_over)] + kNoticedNs;
 }
@@ -266,8 +282,10 @@ void Weather::give_command(Mishap mishap, Host& host) {
   if (mishap == Mishap::accept_loss && is_running(host)) return commands_.accept_loss(host);
   if (mishap != Mishap::presume || !is_running(host)) return;
   commands_.presume(host);
-  servers_.redis.kill(master_);
-  servers_.redis.restart(master_, RedisWorld::Contents::none);
+  for (const Servers::Pair& pair : servers_.pairs) {
+    servers_.redis.kill(pair.master);
+    servers_.redis.restart(pair.master, RedisWorld::Contents::none);
+  }
 }
 
 void Weather::harm_registry() {
@@ -295,16 +313,36 @@ void Weather::end(Mishap mishap) {
     servers_.registry.cut_off.clear();
     servers_.registry.commit = nullptr;
   }
-  if (!plan_.is_shared) return;
+  if (plan_.is_shared) end_of_redis(mishap);
+}
+
+// One whose replica has taken its place meanwhile follows that.
+void Weather::bring_redis_back() {
+  RedisWorld& redis = servers_.redis;
+  using Contents = RedisWorld::Contents;
+  for (const Servers::Pair& pair : servers_.pairs)
+    for (const uint32_t server : {pair.master, pair.replica}) {
+      if (redis.is_running(server)) continue;
+      redis.restart(server, random_.chance(0.5) ? Contents::none : Contents::as_left);
+      if (server == pair.replica) redis.follow(server, pair.master);
+    }
+}
+
+void Weather::end_of_redis(Mishap mishap) {
+  RedisWorld& redis = servers_.redis;
+  if (mishap == Mishap::redis_dies) bring_redis_back();
   if (mishap == Mishap::redis_network) {
-    servers_.redis.weather = {};
+    redis.weather = {};
     for (uint32_t node = 0; node < hosts_.size(); ++node)
-      for (const uint32_t server : {master_, replica_})
-        servers_.redis.set_reachable(node, server, true);
+      for (uint32_t server = 0; server < redis.server_count(); ++server)
+        redis.set_reachable(node, server, true);
   }
-  if (mishap == Mishap::redis_fails_over) {
-    servers_.redis.appoint(master_);
-    if (servers_.redis.is_master(replica_)) servers_.redis.follow(replica_, master_);
+  if (mishap != Mishap::redis_fails_over) return;
+  for (uint32_t i = 0; i < servers_.pairs.size(); ++i) {
+    const Servers::Pair& pair = servers_.pairs[i];
+    servers_.appoint(i);
+    if (redis.is_running(pair.replica) && redis.is_master(pair.replica))
+      redis.follow(pair.replica, pair.master);
   }
 }
 

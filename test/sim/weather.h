@@ -36,12 +36,15 @@ class Weather {
  private:
   void begin(Mishap mishap);
   void end(Mishap mishap);
+  void end_of_redis(Mishap mishap);
+  void bring_redis_back();
   void end_process(Mishap mishap, Host& host);
   void rot(Host& host);
   void bring_old_copy(Host& host);
   void harm_disk(Mishap mishap, Host& host);
   void harm_database(Mishap mishap);
   void harm_redis(Mishap mishap);
+  void kill_redis();
   void fail_over();
   void give_command(Mishap mishap, Host& host);
   void harm_registry();
@@ -61,8 +64,6 @@ class Weather {
   std::array<int64_t, kMishapCount> begins_ns_{}, ends_ns_{};
   std::vector<bool> is_frozen_;
   int64_t split_until_ns_ = 0;
-  uint32_t master_ = 0;  // that everybody should be told of
-  uint32_t replica_ = 1;
 };
 
 }  // namespace stampede::sim

@@ -9,10 +9,6 @@
 namespace stampede::world {
 namespace {
 
-std::string user_header(std::string_view user) {
-  return "X-User-Id: " + std::string(user) + "\r\n";
-}
-
 size_t number_behind(std::string_view text, std::string_view name) {
   const size_t at = text.find(name);
   size_t number = 0;
@@ -38,6 +34,11 @@ std::string Answer::member(std::string_view name) const {
   return body.substr(begin, body.find_first_of(",}", begin) - begin);
 }
 
+std::string Buyer::user_header(std::string_view user) const {
+  if (!ticket_.empty()) return "Authorization: Bearer " + ticket_ + "\r\n";
+  return "X-User-Id: " + std::string(user) + "\r\n";
+}
+
 void Buyer::request(std::string_view method, std::string_view target, std::string_view headers,
                     std::string_view body) {
   std::string text;
@@ -59,15 +60,24 @@ void Buyer::order(std::string_view user, uint32_t quantity, std::string_view key
 }
 
 void Buyer::order_of(std::string_view user, std::string_view item, uint32_t quantity,
-                     std::string_view key) {
+                     std::string_view key, std::string_view link) {
   std::string headers = user_header(user);
   if (!key.empty()) headers += "Idempotency-Key: " + std::string(key) + "\r\n";
-  request("POST", "/v1/orders", headers,
-          "{\"item\":\"" + std::string(item) + "\",\"qty\":" + std::to_string(quantity) + "}");
+  std::string body = "{\"item\":\"" + std::string(item) + "\",\"qty\":" + std::to_string(quantity);
+  if (!link.empty()) body += ",\"link\":\"" + std::string(link) + "\"";
+  request("POST", "/v1/orders", headers, body + "}");
 }
 
 void Buyer::cancel(std::string_view user, std::string_view order) {
   request("POST", "/v1/orders/" + std::string(order) + "/cancel", user_header(user));
+}
+
+void Buyer::list(std::string_view user, std::string_view item) {
+  request("GET", "/v1/orders?item=" + std::string(item), user_header(user));
+}
+
+void Buyer::ask_link(std::string_view user, std::string_view item) {
+  request("POST", "/v1/items/" + std::string(item) + "/link", user_header(user));
 }
 
 void Buyer::read(std::string_view user, std::string_view order, uint32_t wait_ms) {

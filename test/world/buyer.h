@@ -34,11 +34,16 @@ class Buyer {
                std::string_view body = {});
   void order(std::string_view user, uint32_t quantity = 1, std::string_view key = {});
   void order_of(std::string_view user, std::string_view item, uint32_t quantity,
-                std::string_view key);
+                std::string_view key, std::string_view link = {});
   void cancel(std::string_view user, std::string_view order);
+  void list(std::string_view user, std::string_view item);
+  void ask_link(std::string_view user, std::string_view item);
   void read(std::string_view user, std::string_view order, uint32_t wait_ms = 0);
   void pay(std::string_view order, std::string_view payment, uint64_t amount, const door::Key& key,
            int64_t now_unix);
+
+  // From now on users say who they are by this ticket, whose text is the user's own.
+  void set_ticket(std::string ticket) { ticket_ = std::move(ticket); }
 
   // From now on the server reads what is sent in pieces of so many bytes.
   void set_piece_bytes(size_t bytes) { piece_bytes_ = bytes; }
@@ -58,7 +63,10 @@ class Buyer {
   std::optional<Answer> parse();
   void read_answers();
 
+  [[nodiscard]] std::string user_header(std::string_view user) const;
+
   FakeClient* end_;
+  std::string ticket_;  // empty: a gateway says who they are
   size_t piece_bytes_ = SIZE_MAX;
   std::string bytes_;  // arrived and not yet an answer
   std::vector<Answer> answers_;

@@ -75,6 +75,9 @@ class Host {
   [[nodiscard]] bool is_quiet() const;
   void begin_stop();
   void kill(bool is_power);
+  // It cannot do anything at this moment that waits for its disk, or nothing at all.
+  void note_held_up() { held_up_ns_ = around_.servers.clock.now().boot_ns; }
+  [[nodiscard]] int64_t held_up_ns() const { return held_up_ns_; }
   // How long it stays away when it is down next, at least.
   void set_absence_ns(int64_t ns) { absence_ns_ = ns; }
   [[nodiscard]] int64_t take_absence_ns() { return std::exchange(absence_ns_, 0); }
@@ -118,7 +121,7 @@ class Host {
   int64_t booted_ns_ = 0;  // the last time, on the world's clock
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
-  int64_t absence_ns_ = 0;
+  int64_t absence_ns_ = 0, held_up_ns_ = 0;
   bool is_leaving_ = false;
   std::optional<std::map<uint64_t, KnownState>> left_orders_;
   std::string refusal_;

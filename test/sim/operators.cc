@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "world_terms.h"
 
@@ -27,6 +28,7 @@ Operators::Operators(const Plan& plan, Hosts& hosts, History& history, Truth& tr
       acts_ns_(clock.now().boot_ns),
       is_paused_(plan.nodes, std::vector<bool>(plan.items)),
       is_ended_(is_paused_),
+      degraded_life_(plan.nodes),
       supplied_(plan.items, plan.stock) {}
 
 void Operators::step() {
@@ -99,11 +101,43 @@ void Operators::choose() {
   }
   if (is_closing_) {
     wish_ = paused();
+    if (!wish_) wish_ = degraded();
     if (wish_ || !(wish_ = too_many())) return;
     wish_->op_id = "op-" + std::to_string(++ops_);
     return truth_.set_in_doubt(wish_->item, static_cast<uint64_t>(-wish_->delta));
   }
   if (plan_.has(Mishap::operators)) choose_freely();
+}
+
+std::optional<Operators::Wish> Operators::degraded() const {
+  for (uint32_t node = 0; node < plan_.nodes; ++node)
+    if (degraded_life_[node] == hosts_[node]->life() && !hosts_[node]->is_leaving())
+      return Wish{.node = node, .what = "degrade", .text = "none"};
+  return std::nullopt;
+}
+
+bool Operators::choose_harmless(Wish& wish) {
+  constexpr const char* kPages[] = {"/healthz",
+                                    "/readyz",
+                                    "/metrics",
+                                    "/metrics?item=item-0",
+                                    "/admin/status",
+                                    "/admin/audit",
+                                    "/admin/audit?item=item-0",
+                                    "/admin/limits",
+                                    "/admin/blocked",
+                                    "/admin/blocked/users/user-0",
+                                    "/admin/items/item-0"};
+  constexpr const char* kLevels[] = {"none", "no_new_users", "no_polls", "static"};
+  if (random_.chance(0.25)) {
+    wish.what = "look";
+    wish.text = kPages[random_.below(std::size(kPages))];
+    return true;
+  }
+  if (!random_.chance(0.1)) return false;
+  wish.what = "degrade";
+  wish.text = kLevels[random_.below(std::size(kLevels))];
+  return true;
 }
 
 void Operators::choose_freely() {
@@ -112,7 +146,9 @@ void Operators::choose_freely() {
   Wish wish{.node = draw_node(),
             .item = static_cast<uint32_t>(random_.below(plan_.items)),
             .what = "restock"};
-  if (plan_.has(Mishap::blocks) && random_.chance(0.3)) {
+  if (choose_harmless(wish)) {
+    // Nothing of it is to be known later.
+  } else if (plan_.has(Mishap::blocks) && random_.chance(0.3)) {
     // Of those whom a gateway sends there.
     const auto turn = static_cast<uint32_t>(random_.below(4));
     wish.user = "user-" + std::to_string(turn * plan_.nodes + wish.node);
@@ -136,8 +172,14 @@ void Operators::ask() {
   line_ = std::make_unique<world::Buyer>(host.machine().connect_operator());
   asked_ns_ = clock_.now().boot_ns;
   note_("an operator asks node " + std::to_string(wish_->node) + " for " + wish_->what + " " +
-        (wish_->user.empty() ? item_code(wish_->item) : wish_->user) + " " + wish_->op_id + " " +
-        std::to_string(wish_->delta));
+        (wish_->user.empty() ? item_code(wish_->item) : wish_->user) + " " + wish_->op_id +
+        wish_->text + " " + std::to_string(wish_->delta));
+  if (wish_->what == "look") return line_->request("GET", wish_->text);
+  if (wish_->what == "degrade") {
+    // Whether it is heard or not.
+    degraded_life_[wish_->node] = host.life();
+    return line_->request("PUT", "/admin/limits", "", "{\"degrade\":\"" + wish_->text + "\"}");
+  }
   if (!wish_->user.empty())
     return line_->request(wish_->what == "block" ? "PUT" : "DELETE",
                           "/admin/blocked/users/" + wish_->user, "",
@@ -149,25 +191,27 @@ void Operators::ask() {
   line_->request("POST", "/admin/items/" + item_code(wish_->item) + "/" + wish_->what, "", body);
 }
 
+void Operators::note_done(const Wish& wish) {
+  if (wish.what == "restock") supplied_[wish.item] += wish.delta;
+  if (wish.what == "end") is_ended_[wish.node][wish.item] = true;
+  if (wish.what == "degrade" && wish.text == "none") degraded_life_[wish.node] = 0;
+  if (!wish.user.empty()) truth_.set_blocked(wish.node, wish.user, wish.what == "block");
+  if (wish.what != "pause" && wish.what != "resume") return;
+  is_paused_[wish.node][wish.item] = wish.what == "pause";
+  if (wish.what == "pause") truth_.set_paused(wish.node, wish.item, true);
+}
+
 void Operators::take_answer() {
   const world::Answer answer = line_->take_answer();
   line_.reset();
-  note_("an operator hears " + std::to_string(answer.status) + " " + answer.body);
-  if (answer.status == 503) return;
+  const bool is_look = wish_->what == "look";
+  note_("an operator hears " + std::to_string(answer.status) + " " + (is_look ? "" : answer.body));
+  // A node that is not ready says so with it, too.
+  if (answer.status == 503 && !is_look) return;
   if (answer.status == 422 || answer.status == 404 || answer.status == 400)
     history_.broken("a sound change was answered " + std::to_string(answer.status) + ": " +
                     answer.body);
-  if (answer.status == 200) {
-    if (!wish_->user.empty())
-      truth_.set_blocked(wish_->node, wish_->user, wish_->what == "block");
-    else if (wish_->what == "restock")
-      supplied_[wish_->item] += wish_->delta;
-    else if (wish_->what == "end")
-      is_ended_[wish_->node][wish_->item] = true;
-    else
-      is_paused_[wish_->node][wish_->item] = wish_->what == "pause";
-    if (wish_->what == "pause") truth_.set_paused(wish_->node, wish_->item, true);
-  }
+  if (answer.status == 200) note_done(*wish_);
   truth_.set_in_doubt(wish_->item, 0);
   wish_.reset();
 }
@@ -183,7 +227,7 @@ bool Operators::has_ended() const {
 }
 
 bool Operators::has_closed() const {
-  return !wish_ && !line_ && !paused() && !too_many();
+  return !wish_ && !line_ && !paused() && !degraded() && !too_many();
 }
 
 }  // namespace stampede::sim

@@ -1,4 +1,5 @@
-// Operators, at bad moments: they restock and withdraw units, pause and resume, block users. One who hears nothing asks again with the same
+// Operators, at bad moments: they restock and withdraw units, pause and resume, block users, give
+// something up to keep the rest going, look. One who hears nothing asks again with the same
 // op_id until he knows, as the contract asks of him; so what was applied is known at the end.
 #pragma once
 
@@ -41,15 +42,19 @@ class Operators {
   struct Wish {
     uint32_t node = 0;
     uint32_t item = 0;
-    std::string what;  // restock, pause, resume, end, block, unblock
+    std::string what;  // restock, pause, resume, end, block, unblock, look, degrade
+    std::string text;  // what is looked at; the level
     std::string user;  // who is blocked
     int64_t delta = 0;
     std::string op_id;
   };
 
   void take_answer();
+  void note_done(const Wish& wish);
   void choose();
   void choose_freely();
+  [[nodiscard]] bool choose_harmless(Wish& wish);
+  [[nodiscard]] std::optional<Wish> degraded() const;
   void ask();
   // Whoever was to be asked does not come back.
   [[nodiscard]] bool is_for_nobody(const Wish& wish) const;
@@ -73,6 +78,8 @@ class Operators {
   uint32_t ops_ = 0;
   // By node and item.
   std::vector<std::vector<bool>> is_paused_, is_ended_;
+  std::vector<uint64_t>
+      degraded_life_;  // by node: of the process that gives something up; the next one does not
   std::vector<int64_t> supplied_;
   bool is_closing_ = false, is_ending_ = false, has_lost_ = false;
 };

@@ -44,7 +44,7 @@ class People {
   [[nodiscard]] uint64_t answers() const { return answers_; }
 
  private:
-  enum class Kind : uint8_t { order, read, wait, cancel, pay, list, stock, link };
+  enum class Kind : uint8_t { order, read, wait, cancel, pay, list, stock, link, look };
   struct Ask {
     Kind kind = Kind::order;
     std::string user;  // empty: the asker
@@ -52,12 +52,13 @@ class People {
     std::string key;    // order; may be empty
     std::string order;  // read, cancel, pay: the id
     std::string payment;
-    std::string link;        // of a hidden sale
-    bool is_wrong = false;   // it must be refused, and change nothing
-    bool is_forged = false;  // by a ticket that nobody has signed
-    bool is_winner = false;  // he knows the order that it has made already
-    uint64_t life = 0;       // of the process that was asked
-    net::Address address;    // from which
+    std::string link;             // of a hidden sale
+    bool is_wrong = false;        // it must be refused, and change nothing
+    bool is_forged = false;       // by a ticket that nobody has signed
+    bool is_winner = false;       // he knows the order that it has made already
+    bool is_behind_wait = false;  // on its connection
+    uint64_t life = 0;            // of the process that was asked
+    net::Address address;         // from which
     int64_t sent_ns = 0;
   };
   struct Person {
@@ -82,7 +83,7 @@ class People {
   void take_refusal(const Ask& ask, const world::Answer& answer);
   void take_limit(Person& person, const Ask& ask, const world::Answer& answer);
   void take_link(Person& person, const Ask& ask, const world::Answer& answer);
-  void check_patience(const Ask& ask) const;
+  void check_patience(const Person& person, const Ask& ask);
   void check_door(const Person& person, const Ask& ask, const world::Answer& answer);
   // Who is counted for what was asked.
   [[nodiscard]] Allowances::Who counted(Allowances::Kind kind, const Person& person,

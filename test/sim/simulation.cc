@@ -13,6 +13,7 @@ constexpr int64_t kStoppingNs = 15 * kSecond;
 constexpr int64_t kAwakeNs = kSecond;        // between two jumps of the quiet hours
 constexpr int64_t kForgettingS = 4 * 3'600;  // retention, and an hour more by two clocks
 constexpr int64_t kJumpMaxS = 1'200;
+constexpr int64_t kWriteNs = 100 * kMillisecond;  // that is slow
 constexpr int64_t kRestMaxNs = kSecond;
 // A phase that takes more rounds than this spins.
 constexpr uint64_t kRoundsMax = 1'000'000;
@@ -248,6 +249,7 @@ bool Simulation::turn(Host& host, bool turns_all) {
     restart(host);
     return false;
   }
+  look_for_delay(host);
   host.files().settle_writes();
   // As it has been until now; what is said in a turn may be true of the moment before it.
   truth_.look(host);
@@ -258,6 +260,13 @@ bool Simulation::turn(Host& host, bool turns_all) {
     host.step(random_.next());
   if (host.state() != Host::State::down) truth_.look(host);
   return turns_all && host.is_quiet();
+}
+
+// Whoever waits for it is not to blame it.
+void Simulation::look_for_delay(Host& host) {
+  const bool is_writing = host.files().due_ns().value_or(0) > now_ns() + kWriteNs;
+  if (weather_->is_frozen(host.number()) || host.files().has_faults() || is_writing)
+    host.note_held_up();
 }
 
 void Simulation::restart(Host& host) {
@@ -290,6 +299,8 @@ void Simulation::rest() {
 void Simulation::pass_time(uint32_t node, std::chrono::nanoseconds time) {
   const int64_t due_ns = hosts_[node]->files().due_ns().value_or(0);
   servers_.clock.advance(std::max<int64_t>(due_ns - now_ns(), time.count()));
+  // The others stand still meanwhile.
+  for (const auto& host : hosts_) host->note_held_up();
   hosts_[node]->step_while_waiting();
 }
 

@@ -56,6 +56,7 @@ class Simulation {
   bool turn(Host& host, bool turns_all);
   void rest();
   void restart(Host& host);
+  void look_for_delay(Host& host);
   void pass_time(uint32_t node, std::chrono::nanoseconds time);
   [[nodiscard]] bool is_broken() const;
   [[nodiscard]] bool are_all_there() const;  // up, and not frozen

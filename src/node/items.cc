@@ -59,6 +59,7 @@ void pause_all(const std::vector<stock::RegisteredItem>& known, ItemPlan& plan) 
     if (!has_changed) plan.changed.push_back(item.terms);
   }
   for (stock::ItemTerms& terms : plan.changed) terms.is_paused = true;
+  for (stock::ItemTerms& terms : plan.new_items) terms.is_paused = true;
 }
 
 }  // namespace stampede::node

@@ -26,7 +26,8 @@ struct ItemPlan {
                                              const std::vector<stock::CatalogEntry>& catalog,
                                              Notices& notices);
 
-// What was lost may not be sold again before somebody has looked: every known item is changed to a paused one.
+// What was lost may not be sold again before somebody has looked: every known item is changed to a paused one. So is every new
+// one, for a log that has lost its beginning knows none of those that it sold.
 void pause_all(const std::vector<stock::RegisteredItem>& known, ItemPlan& plan);
 
 }  // namespace stampede::node

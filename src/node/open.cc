@@ -329,9 +329,10 @@ MayEnd Node::go_on_after_loss() {
   // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
   sequence_floor_ = newest + bounds::sequence_gap_after_loss;
   pause_all(data_.items(), items_);
+  const size_t paused = items_.changed.size() + items_.new_items.size();
   notices_.note(
       "%s: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
-      counted(items_.changed.size(), "item is paused", "items are paused").c_str());
+      counted(paused, "item is paused", "items are paused").c_str());
   return std::nullopt;
 }
 

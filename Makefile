@@ -12,6 +12,8 @@ FLAGS_release := -O2 -g1 -DNDEBUG
 FLAGS_debug   := -O0
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan    := -O1 -fsanitize=thread
+# Of the simulator alone: which lines its seeds reach.
+FLAGS_coverage := -O1 -g0 --coverage
 # jemalloc and the sanitizers both replace malloc; the sanitizers win in their own builds.
 MALLOC_release := -ljemalloc
 MALLOC_debug   := -ljemalloc
@@ -49,7 +51,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim model guards planted fuzz perf tidy deps deps-test install uninstall deb clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim sim-coverage model guards planted fuzz perf tidy deps deps-test install uninstall deb clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -227,6 +229,10 @@ fuzz: deps-test  ## all fuzzers for SECONDS each (60), one a CPU at a time; what
 sim:  ## whole nodes in a simulated world with faults, seed by seed (SEED=1 RUNS=2000, JOBS=2)
 	@$(compile) $(BUILD)/sim
 	@$(BUILD)/sim $(if $(SEED),,--first test/sim/seeds.txt) --seed $(or $(SEED),1) --runs $(or $(RUNS),2000) $(if $(JOBS),--jobs $(JOBS))
+
+sim-coverage:  ## which lines of src its seeds reach (SEED=1 RUNS=200)
+	@$(compile) MODE=coverage build/coverage/sim
+	@scripts/sim-coverage $(or $(SEED),1) $(or $(RUNS),200)
 
 model:  ## every order of events that the shared ledger's protocol allows, in larger worlds (minutes, 2 GB)
 	@$(compile) $(BUILD)/ledger_model

@@ -17,7 +17,7 @@ void People::check_patience(const Person& person, const Ask& ask) {
                     " ms for an answer to an order");
 }
 
-// By user: only new orders. By address: everything but what is done with an order that is there.
+// By user: new orders and links. By address: everything but what is done with an order that is there.
 Allowances::Who People::counted(Allowances::Kind kind, const Person& person, const Ask& ask) const {
   const std::string name = kind == Allowances::Kind::user      ? ask.user
                            : kind == Allowances::Kind::address ? net::text_of(ask.address)
@@ -27,7 +27,7 @@ Allowances::Who People::counted(Allowances::Kind kind, const Person& person, con
 
 void People::note_counted(const Person& person, const Ask& ask) {
   using enum Allowances::Kind;
-  if (ask.kind == Kind::order && !ask.is_forged)
+  if ((ask.kind == Kind::order || ask.kind == Kind::link) && !ask.is_forged)
     allowances_.note_sent(counted(user, person, ask), ask.sent_ns);
   if (ask.kind == Kind::order || ask.kind == Kind::stock || ask.kind == Kind::link ||
       ask.kind == Kind::look)
@@ -40,7 +40,8 @@ void People::check_door(const Person& person, const Ask& ask, const world::Answe
   const bool is_order = ask.kind == Kind::order;
   const std::string code = answer.member("code"), limit = answer.member("limit");
   const bool is_new = is_order && answer.status == 201;
-  if (is_new || code == "sold_out" || code == "not_enough") {
+  const bool is_link = ask.kind == Kind::link && answer.status == 200;
+  if (is_new || is_link || code == "sold_out" || code == "not_enough") {
     allowances_.note_pass(counted(user, person, ask), ask.sent_ns, now_ns());
     allowances_.note_pass(counted(address, person, ask), ask.sent_ns, now_ns());
   }

@@ -82,9 +82,13 @@ Status PostgresRegistry::connect() {
   connection_.reset();
   Result<Connection> connection = Connection::open(url_, options_);
   if (!connection) return connection.error();
-  const Status schema = options_.is_writer ? postgres::ensure_schema(*connection)
-                                           : postgres::check_schema(*connection);
-  if (!schema) return schema;
+  if (options_.is_writer) {
+    if (Status schema = postgres::ensure_schema(*connection); !schema) return schema;
+  } else {
+    const Result<bool> has_tables = postgres::has_tables(*connection);
+    if (!has_tables) return has_tables.error();
+    has_tables_ = *has_tables;
+  }
   connection_.emplace(std::move(*connection));
   return Ok{};
 }
@@ -104,6 +108,7 @@ Result<Value> PostgresRegistry::run(Access access, const std::function<Result<Va
   Result<Transaction> transaction = begin(access);
   if (!transaction) return transaction.error();
   if (access == Access::write)
+  if (!has_tables_ && access == Access::read) return Value{};
     if (Status status = postgres::take_lock(*connection_, postgres::Lock::registry); !status)
       return status.error();
   Result<Value> value = body();

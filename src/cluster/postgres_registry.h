@@ -6,6 +6,8 @@
 //
 // Connects when it is first asked, and again after a connection broke: a connection that lay idle for
 // hours may be gone, so one that breaks before anything was done in it is replaced at once.
+//
+// One that is no writer makes no tables: where there are none it finds nothing.
 #pragma once
 
 #include <functional>
@@ -70,6 +72,7 @@ class PostgresRegistry final : public Registry {
   std::string url_;
   postgres::Options options_;
   std::optional<postgres::Connection> connection_;
+  bool has_tables_ = true;  // where it is connected
 };
 
 }  // namespace stampede::cluster

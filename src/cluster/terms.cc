@@ -161,6 +161,7 @@ Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
         return status.error();
     if (writes == Writes::all_or_nothing && !found.differences.empty()) return found.differences;
     const std::span<const TermsChange> changes = found.changes;
+    if (writes == Writes::none) return found.differences;
     size_t made = 0;
     for (size_t first = 0; first < changes.size(); first += kItemsPerLook) {
       const Result<size_t> changed = registry.change_terms(

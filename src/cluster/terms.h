@@ -46,8 +46,8 @@ struct TermsDifference {
 void warn_of(std::span<const TermsDifference> differences);
 
 // Writes to the registry what changed and what it did not have, and returns what contradicts. Items that the registry does not
-// know are left out. `all_or_nothing`: when anything contradicts, nothing is written.
-enum class Writes : uint8_t { each, all_or_nothing };
+// know are left out. `all_or_nothing`: when anything contradicts, nothing is written; `none`: whatever it finds.
+enum class Writes : uint8_t { none, each, all_or_nothing };
 Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
                                                  std::span<const TermsOffer> offers, Writes writes);
 

@@ -19,6 +19,28 @@ std::vector<cluster::Supply> supplies_of(const Data& data) {
   return supplies;
 }
 
+// What this log supplied before its stock was shared is news to the registry once.
+std::vector<cluster::Supply> news_of(const Data& data, const ItemPlan& plan) {
+  std::vector<cluster::Supply> news = plan.new_supplies;
+  if (has_shared_before(data)) return news;
+  const std::vector<cluster::Supply> known = supplies_of(data);
+  news.insert(news.end(), known.begin(), known.end());
+  return news;
+}
+
+Ending without_registry(const Error& error) {
+  return ending(kExitFailure, "new items need the database that the nodes share: " + error.message);
+}
+
+void note_stock(const cluster::Supply& standing, Units wanted, Notices& notices) {
+  const Units units = standing.supplied - standing.withdrawn;
+  if (units != wanted)
+    notices.note(
+        "item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no "
+        "node knows yet",
+        standing.item.c_str(), (unsigned long)units, (unsigned long)wanted);
+}
+
 // `given`: what a catalog or a new item says now. `kept`: what this node sells by already.
 struct Offers {
   std::vector<cluster::TermsOffer> given, kept;
@@ -77,31 +99,40 @@ void Join::refuse_stranger(const Data& data, uint32_t node, Findings& findings) 
 }
 
 MayEnd Join::agree_on_supply(const Data& data, ItemPlan& plan, Notices& notices) {
-  const std::vector<cluster::Supply> known = supplies_of(data);
-  if (is_solo_) registry_ = std::make_unique<cluster::SoloRegistry>(known);
-  // What this log supplied before its stock was shared is news to the registry once.
-  std::vector<cluster::Supply> wanted = plan.new_supplies;
-  if (!has_shared_before(data)) wanted.insert(wanted.end(), known.begin(), known.end());
-  if (wanted.empty()) return std::nullopt;
-  const Result<std::vector<cluster::Supply>> standing = registry_->add_items(wanted);
-  if (!standing)
-    return ending(kExitFailure,
-                  "new items need the database that the nodes share: " + standing.error().message);
+  if (is_solo_) registry_ = std::make_unique<cluster::SoloRegistry>(supplies_of(data));
+  const std::vector<cluster::Supply> news = news_of(data, plan);
+  if (news.empty()) return std::nullopt;
+  const Result<std::vector<cluster::Supply>> standing = registry_->add_items(news);
+  if (!standing) return without_registry(standing.error());
   for (size_t i = 0; i < plan.new_supplies.size(); ++i) {
-    const cluster::Supply& supply = (*standing)[i];
-    const Units units = supply.supplied - supply.withdrawn;
-    if (units != plan.new_supplies[i].supplied)
-      notices.note(
-          "item %s: stock is %lu, as the ledger has it; the catalog's %lu is for an item that no "
-          "node knows yet",
-          supply.item.c_str(), (unsigned long)units, (unsigned long)plan.new_supplies[i].supplied);
-    plan.new_supplies[i] = supply;
+    note_stock((*standing)[i], plan.new_supplies[i].supplied, notices);
+    plan.new_supplies[i] = (*standing)[i];
   }
   return std::nullopt;
 }
 
 MayEnd Join::agree_on_terms(const Data& data, const ItemPlan& plan, Notices& notices) {
   if (is_solo_) return std::nullopt;
+  return offer_terms(data, plan, notices, cluster::Writes::all_or_nothing, cluster::Writes::each);
+}
+
+MayEnd Join::look_at_others(const Data& data, const ItemPlan& plan, Notices& notices) {
+  if (is_solo_) return std::nullopt;
+  if (!news_of(data, plan).empty()) {
+    const Result<std::vector<cluster::Supply>> standing = registry_->supplies();
+    if (!standing) return without_registry(standing.error());
+    std::unordered_map<std::string_view, Units> wanted;
+    for (const cluster::Supply& supply : plan.new_supplies)
+      wanted.emplace(supply.item, supply.supplied);
+    for (const cluster::Supply& supply : *standing)
+      if (const auto found = wanted.find(supply.item); found != wanted.end())
+        note_stock(supply, found->second, notices);
+  }
+  return offer_terms(data, plan, notices, cluster::Writes::none, cluster::Writes::none);
+}
+
+MayEnd Join::offer_terms(const Data& data, const ItemPlan& plan, Notices& notices,
+                         cluster::Writes given, cluster::Writes kept) {
   Offers offers = offers_of(data, plan);
   const auto later = [&](const std::string& why) {
     notices.note("the terms of the items are compared with the other nodes' later: %s",
@@ -112,14 +143,14 @@ MayEnd Join::agree_on_terms(const Data& data, const ItemPlan& plan, Notices& not
   };
   if (!problem_.empty()) return later(problem_);
   Result<std::vector<cluster::TermsDifference>> differences =
-      cluster::offer_terms(*registry_, offers.given, cluster::Writes::all_or_nothing);
+      cluster::offer_terms(*registry_, offers.given, given);
   if (!differences) return later(differences.error().message);
   if (!differences->empty())
     return ending(kExitUsage,
                   cluster::text_of(*differences) +
                       ": correct the catalog, or, if this one is right, let `stampede ledger "
                       "preheat --new-terms` say so first");
-  differences = cluster::offer_terms(*registry_, offers.kept, cluster::Writes::each);
+  differences = cluster::offer_terms(*registry_, offers.kept, kept);
   if (!differences) return later(differences.error().message);
   cluster::warn_of(*differences);
   return std::nullopt;

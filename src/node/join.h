@@ -32,6 +32,9 @@ class Join {
   // this node has sold by before it goes on to sell by, with a warning: a restart must not take a node away.
   [[nodiscard]] MayEnd agree_on_terms(const Data& data, const ItemPlan& plan, Notices& notices);
 
+  // What the two above would refuse, and the lines that they would leave; of a registry that is no writer.
+  [[nodiscard]] MayEnd look_at_others(const Data& data, const ItemPlan& plan, Notices& notices);
+
   [[nodiscard]] bool is_solo() const { return is_solo_; }
   // After agree_on_supply().
   [[nodiscard]] cluster::Registry& registry() { return *registry_; }
@@ -41,6 +44,9 @@ class Join {
   }
 
  private:
+  MayEnd offer_terms(const Data& data, const ItemPlan& plan, Notices& notices,
+                     cluster::Writes given, cluster::Writes kept);
+
   std::unique_ptr<cluster::Registry> registry_;
   const bool is_solo_ = registry_ == nullptr;
   std::string problem_;  // why the registry did not answer at first; empty: it did

@@ -46,8 +46,8 @@ class Node {
   // Everything up to the moment before the first request is taken.
   [[nodiscard]] MayEnd open();
   // Of a node that was made for looking: whether open() would succeed, as far as that can be seen while nothing is changed. No
-  // lock is taken, no listener opened, and the shared ledger is not asked. A database that is away is an Ending here; a start
-  // goes on without it.
+  // lock is taken, no listener opened, and Redis is not asked. A database that is away is an Ending here; a start goes on
+  // without it.
   [[nodiscard]] MayEnd check();
   // Starts all threads; returns when new items are durable and the listeners answer. `is_asked_to_stop` is asked meanwhile:
   // with a full disk that may take long, and a stop must not wait for it.

@@ -57,7 +57,8 @@ MayEnd Node::check() {
   for (const std::string& line : findings.lost) notices_.note("lost: %s", line.c_str());
   if (Status disk = orderlog::check_directory(data_.dir(), settings_.durability); !disk)
     return ending(disk.error());
-  return merge_items();
+  if (MayEnd end = merge_items()) return end;
+  return settings_.redis ? join_.look_at_others(data_, items_, notices_) : std::nullopt;
 }
 
 // ---- look
@@ -233,7 +234,7 @@ MayEnd Node::name_products() {
   std::span<const door::Key> keys;
   if (settings_.keys) keys = settings_.keys->codes;
   ProductCodes codes = codes_of(data_.items());
-  if (!join_.is_solo() && !is_looking()) {
+  if (!join_.is_solo()) {
     const auto of_other_keys = add_shared_codes(settings_.catalog, keys, join_.registry(), codes);
     if (!of_other_keys)
       return ending(kExitFailure, "new products need the database that the nodes share: " +

@@ -153,4 +153,11 @@ Status check_schema(Connection& connection) {
   return version ? judge(connection, *version) : Status(version.error());
 }
 
+Result<bool> has_tables(Connection& connection) {
+  const Result<int64_t> version = read_version(connection);
+  if (!version) return version.error();
+  if (*version > kSchemaVersion) return judge(connection, *version).error();
+  return *version > 0;
+}
+
 }  // namespace stampede::postgres

@@ -53,4 +53,7 @@ Status ensure_schema(Connection& connection);
 // An error unless the tables are there and of this version.
 Status check_schema(Connection& connection);
 
+// Whether there are tables that ensure_schema() would take; an error when a newer stampede made them.
+Result<bool> has_tables(Connection& connection);
+
 }  // namespace stampede::postgres

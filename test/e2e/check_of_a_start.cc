@@ -5,7 +5,7 @@
 #include <map>
 
 #include "../servers/postgres_server.h"
-#include "harness/server.h"
+#include "harness/cluster.h"
 
 namespace stampede::e2e {
 namespace {
@@ -24,6 +24,33 @@ Finished check(const Arguments& command) {
   Arguments arguments(command.begin() + 1, command.end());
   arguments.emplace_back("--check");
   return run_stampede(arguments, kPatience);
+}
+
+// What the nodes of a cluster have agreed on.
+std::string agreed(Cluster& cluster) {
+  std::string rows;
+  for (const char* table : {"members", "supply", "epochs", "restocks", "frozen"})
+    rows += cluster.database().text(
+                "SELECT coalesce(string_agg(t::text, ' ' ORDER BY t::text), '') FROM " +
+                std::string(table) + " t") +
+            "\n";
+  return rows;
+}
+
+// A further node of the cluster, which has not started yet.
+ServerOptions newcomer(Cluster& cluster, const std::string& node) {
+  ServerOptions options{.catalog = catalog({{}}), .starts = false};
+  options.flags = {
+      {"--node", node},
+      {"--db", cluster.database_url()},
+      {"--ledger", "redis://127.0.0.1:" + std::to_string(cluster.redis().port()) + "/0"}};
+  return options;
+}
+
+// The check of what the server would be started with.
+Finished check_of(Server& server) {
+  write_file(server.scratch().path("catalog.json"), server.options().catalog);
+  return check(server.command());
 }
 
 TEST_SUITE("e2e/check_of_a_start") {
@@ -90,6 +117,80 @@ TEST_SUITE("e2e/check_of_a_start") {
     CHECK(away.exit_code == 1);
     CHECK(away.err.find("--db: ") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(scratch.path("data")));
+  }
+
+  TEST_CASE("a node that would join others is compared with them and tells nobody") {
+    Cluster cluster({.catalog = catalog({{}})});
+    Server third(newcomer(cluster, "2"));
+    const std::string before = agreed(cluster);
+    Finished checked = check_of(third);
+    CAPTURE(checked.err);
+    CHECK(checked.out == "ok\n");
+    // New items, and a stock that is not the catalog's to say.
+    third.options().catalog = catalog({{.stock = 7}, {.code = "own"}});
+    checked = check_of(third);
+    CHECK(checked.out == "ok\n");
+    CHECK(checked.err.find("item ticket: stock is 10, as the ledger has it") != std::string::npos);
+    for (size_t index : {0, 1}) CHECK(check(cluster.node(index).command()).out == "ok\n");
+    CHECK(agreed(cluster) == before);
+    CHECK_FALSE(std::filesystem::exists(third.data()));
+  }
+
+  TEST_CASE("what contradicts the other nodes is refused as the start refuses it") {
+    Cluster cluster({.catalog = catalog({{}})});
+    Server third(newcomer(cluster, "2"));
+    const auto refused_alike = [&](Server& server, const std::string& reason) {
+      const std::string before = agreed(cluster);
+      const Finished checked = check_of(server);
+      CHECK(checked.exit_code == 2);
+      CHECK(checked.out.empty());
+      CHECK_MESSAGE(checked.err.find(reason) != std::string::npos, checked.err);
+      CHECK(agreed(cluster) == before);
+      CHECK(server.start_and_fail() == 2);
+      CHECK_MESSAGE(server.complaint().find(reason) != std::string::npos, server.complaint());
+    };
+    third.options().catalog = catalog({{.price = 1}});
+    refused_alike(third,
+                  "item ticket: price is 1 here and 55350 in the ledger: correct the catalog");
+    Server second(newcomer(cluster, "1"));
+    refused_alike(second, "--node 1 is another data directory of this ledger");
+    // A catalog that changed on a node that was in step is a change of terms.
+    Server& first = cluster.node(0);
+    first.options().catalog = catalog({{.price = 1}});
+    CHECK(check_of(first).out == "ok\n");
+    CHECK(agreed(cluster).find("55350") != std::string::npos);
+    first.restart();
+    CHECK(wait_until([&] { return agreed(cluster).find("55350") == std::string::npos; }));
+    cluster.node(1).options().catalog = catalog({{.price = 2}});
+    REQUIRE(cluster.node(1).terminate() == 0);
+    refused_alike(cluster.node(1), "price is 2 here and 1 in the ledger");
+    // What it has sold by until now it would go on to sell by, with a warning.
+    cluster.node(1).options().catalog = catalog({{}});
+    const Finished checked = check_of(cluster.node(1));
+    CHECK(checked.out == "ok\n");
+    CHECK(checked.err.find("nodes sell on different terms") != std::string::npos);
+  }
+
+  TEST_CASE("a ledger that nobody has used is sound and one that does not answer is named") {
+    PostgresServer& postgres = PostgresServer::shared();
+    servers::RedisServer redis;
+    const std::string name = postgres.create_database();
+    Scratch scratch;
+    const auto check_with = [&](uint16_t port) {
+      return run_stampede(
+          {"serve", "--demo", "--data", scratch.path("data"), "--db", postgres.url(name),
+           "--ledger", "redis://127.0.0.1:" + std::to_string(port) + "/0", "--check"},
+          kPatience);
+    };
+    const Finished checked = check_with(redis.port());
+    CAPTURE(checked.err);
+    CHECK(checked.out == "ok\n");
+    CHECK(checked.err.find("later") == std::string::npos);
+    servers::PostgresClient client(postgres.socket_url(name));
+    CHECK(client.number("SELECT count(*) FROM pg_tables WHERE schemaname='public'") == 0);
+    const Finished away = check_with(1);
+    CHECK(away.exit_code == 1);
+    CHECK(away.err.find("--ledger: ") != std::string::npos);
   }
 }
 

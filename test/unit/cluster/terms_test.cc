@@ -146,14 +146,22 @@ TEST_SUITE("cluster/terms") {
     CHECK(differences->empty());
   }
 
-  TEST_CASE_FIXTURE(Fixture, "what contradicts changes nothing when all is asked for or nothing") {
+  TEST_CASE_FIXTURE(
+      Fixture,
+      "what contradicts changes nothing when all is asked for or nothing and a look never does") {
     CHECK(settle("a", "", priced(1)) == "-");
     const TermsOffer offers[] = {{"b", "", priced(7)}, {"a", "", priced(2)}};
-    auto differences = offer_terms(registry, offers, Writes::all_or_nothing);
-    REQUIRE(differences);
-    CHECK(differences->size() == 1);
+    for (const Writes writes : {Writes::all_or_nothing, Writes::none}) {
+      const auto found = offer_terms(registry, offers, writes);
+      REQUIRE(found);
+      CHECK(found->size() == 1);
+      CHECK(standing("b") == "");
+    }
+    const auto found = offer_terms(registry, std::span(offers).first(1), Writes::none);
+    REQUIRE(found);
+    CHECK(found->empty());
     CHECK(standing("b") == "");
-    differences = offer_terms(registry, offers, Writes::each);
+    const auto differences = offer_terms(registry, offers, Writes::each);
     REQUIRE(differences);
     CHECK(differences->size() == 1);
     CHECK(standing("b") == priced(7));

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "harness/cluster.h"
 #include "harness/rush.h"
 #include "harness/server.h"
 
@@ -95,6 +96,11 @@ struct Sold {
   }
   std::string path(const char* name) const { return server.scratch().path(name); }
 };
+
+// Straight to the Redis that the nodes share.
+std::string ledger_of(Cluster& cluster) {
+  return "redis://127.0.0.1:" + std::to_string(cluster.redis().port()) + "/0";
+}
 
 TEST_SUITE("e2e/backup") {
   TEST_CASE("a backup beside a busy server holds every order that was acknowledged before") {
@@ -196,6 +202,75 @@ TEST_SUITE("e2e/backup") {
     server.options().flags.emplace_back("--accept-loss", "");
     server.start();
     REQUIRE(server.terminate() == 0);
+  }
+
+  TEST_CASE("a ledger that knows more than the backup refuses it and its start") {
+    Cluster cluster({.catalog = catalog({{.stock = 100}}), .flags = {{"--lease-max", "2"}}});
+    Server& first = cluster.node(0);
+    const std::string copy = first.scratch().path("copy"), data = first.scratch().path("again");
+    first.buy({.user = "u"});
+    REQUIRE(backup(first.data(), copy).exit_code == 0);
+    for (int i = 0; i < 10; ++i) first.buy({.user = "more" + std::to_string(i)});
+    REQUIRE(first.wait_drained());
+    first.kill9();
+    const Arguments ledger = {"--ledger", ledger_of(cluster)}, accepted = {"--accept-loss"},
+                    database = {"--db", cluster.database_url()};
+    const auto restore_with = [&](const std::vector<Arguments>& parts) {
+      Arguments more;
+      for (const Arguments& part : parts) more.insert(more.end(), part.begin(), part.end());
+      return restore(copy, data, more);
+    };
+    for (const auto& parts :
+         {std::vector<Arguments>{ledger}, {ledger, accepted}, {database, ledger, accepted}}) {
+      const Finished refused = restore_with(parts);
+      CAPTURE(refused.err);
+      CHECK(refused.exit_code == 78);
+      CHECK(refused.err.find("item ticket: the ledger has granted ") != std::string::npos);
+      CHECK(refused.err.find("`stampede ledger reclaim --node 0`") != std::string::npos);
+      CHECK_FALSE(fs::exists(data));
+    }
+    const Finished by_database = restore_with({database, ledger});
+    CHECK(by_database.exit_code == 78);
+    CHECK(by_database.err.find("--accept-loss") != std::string::npos);
+    // Nobody asked the ledger: the node itself hears of it.
+    REQUIRE(restore_with({database, accepted}).exit_code == 0);
+    first.options().data = data;
+    first.options().flags.emplace_back("--accept-loss", "");
+    (void)first.try_start();
+    CHECK(first.process().wait(kPatience) == 78);
+    CHECK(first.complaint().find("it was restored from an old copy") != std::string::npos);
+    // What the line says is the way on: the others sell, and the node's units come back when its orders cannot be paid any more.
+    CHECK(cluster.ledger("reclaim", {"--node", "0"}).exit_code == 75);
+    cluster.node(1).buy({.user = "v"});
+  }
+
+  TEST_CASE("a ledger that knows no more than the backup lets its node go on") {
+    Cluster cluster({.catalog = catalog({{.stock = 100}})});
+    Server& first = cluster.node(0);
+    const std::string copy = first.scratch().path("copy"), data = first.scratch().path("again");
+    const std::string id = first.buy({.user = "u"});
+    REQUIRE(first.wait_drained());
+    first.kill9();
+    REQUIRE(backup(first.data(), copy).exit_code == 0);
+    CHECK(restore(copy, data, {"--ledger", "redis://127.0.0.1:1/0"}).exit_code == 1);
+    CHECK(restore(copy, data, {"--ledger", "nonsense"}).exit_code == 2);
+    CHECK_FALSE(fs::exists(data));
+    const Finished restored =
+        restore(copy, data, {"--db", cluster.database_url(), "--ledger", ledger_of(cluster)});
+    REQUIRE_MESSAGE(restored.exit_code == 0, restored.err);
+    first.options().data = data;
+    first.start();
+    CHECK(first.order({.user = "hasty"}).code() == "sale_paused");
+    cluster.node(1).buy({.user = "v"});  // a pause is each node's own
+    CHECK(first.state_of("u", id) == "reserved");
+    REQUIRE(first.admin().post("/admin/items/ticket/resume").status == 200);
+    cluster.await_open();
+    CHECK(first.buy({.user = "w"}) != id);
+    for (size_t index : {0, 1}) REQUIRE(cluster.node(index).wait_drained());
+    const Finished audit =
+        run_stampede({"audit", "--ledger", ledger_of(cluster), "--db", cluster.database_url(),
+                      "--data", data, "--data", cluster.node(1).data()});
+    CHECK_MESSAGE(audit.exit_code == 0, audit.out);
   }
 
   TEST_CASE("nothing is put over a directory that is not empty") {

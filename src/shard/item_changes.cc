@@ -333,7 +333,12 @@ bool ItemChanges::take_entry(const stock::CatalogEntry& entry, Moment now) {
 
 void ItemChanges::take_known(ItemId item, stock::ItemTerms terms, Moment now) {
   const stock::ItemTerms& known = state_.items()[item].terms;
-  if (terms.catalog_sum == known.catalog_sum) return;
+  if (terms.catalog_sum == known.catalog_sum) {
+    // As a start does: another node may have read something newer.
+    if (!known.is_ended && ledger_.is_shared())
+      ledger_.shared->offer_terms(known.code.view(), "", stock::terms_json(known));
+    return;
+  }
   if (terms.enrolled.view() != known.enrolled.view())
     return leave(terms, "only a start reads another list of users");
   terms.id = item;

@@ -1,6 +1,7 @@
 // Nodes that sell one stock on different terms are told so, with the field; a change that reaches one node after the other
 // is no difference.
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include "harness/cluster.h"
 
@@ -111,6 +112,56 @@ TEST_SUITE("e2e/shared_ledger_terms") {
     CHECK(put_price(cluster.node(1), 2) == 200);
     start_with(cluster.node(1), priced(1));
     CHECK_FALSE(contains(cluster.node(1).said(), kDiffer));
+  }
+
+  TEST_CASE("a catalog that is read again on one node after the other contradicts nobody") {
+    Cluster cluster({.catalog = priced(1)});
+    const auto read_again = [&](size_t index, const std::string& catalog) {
+      Server& node = cluster.node(index);
+      const size_t said = node.complaint().size();
+      write_file(node.scratch().path("catalog.json"), catalog);
+      node.process().signal(SIGHUP);
+      const auto has_read = [&] { return contains(node.complaint().substr(said), "read again"); };
+      CHECK(wait_until(has_read));
+    };
+    const auto price_at = [&](size_t index, const std::string& item) {
+      return cluster.node(index).http().get("/v1/items/" + item).json()["price"].number();
+    };
+    const std::string next = catalog({{.price = 2}, {.code = "own", .stock = 5, .price = 9}});
+    for (size_t index : {0, 1}) read_again(index, next);
+    CHECK(stands_at(cluster, 2));
+    for (size_t index : {0, 1}) {
+      CHECK(wait_until([&] { return price_at(index, "own") == 9; }));
+      CHECK(price_at(index, "ticket") == 2);
+      CHECK_FALSE(contains(cluster.node(index).complaint(), kDiffer));
+      // One stock of the new item for both.
+      CHECK(cluster.node(index).buy({.user = "u" + std::to_string(index), .item = "own"}) != "");
+    }
+    CHECK(cluster.database().number("SELECT supplied FROM supply WHERE item='own'") == 5);
+    // Both at once, as a program that deploys does.
+    for (size_t index : {0, 1})
+      write_file(cluster.node(index).scratch().path("catalog.json"), priced(3));
+    for (size_t index : {0, 1}) cluster.node(index).process().signal(SIGHUP);
+    CHECK(stands_at(cluster, 3));
+    for (size_t index : {0, 1}) CHECK(wait_until([&] { return price_at(index, "ticket") == 3; }));
+    // Which one is right nobody knows: a node that reads something else than the newest is told so, and so is one that reads
+    // again what it had.
+    read_again(1, priced(4));
+    CHECK(stands_at(cluster, 4));
+    read_again(0, priced(3));
+    const auto is_told = [&](int64_t price) {
+      const std::string here = "item ticket: price is " + std::to_string(price) + " here and 4";
+      return wait_until([&] { return contains(cluster.node(0).complaint(), here); });
+    };
+    CHECK(is_told(3));
+    read_again(0, priced(5));
+    CHECK(is_told(5));
+    CHECK(stands_at(cluster, 4));
+    CHECK_FALSE(contains(cluster.node(1).complaint(), kDiffer));
+    read_again(0, priced(4));
+    CHECK(wait_until([&] { return price_at(0, "ticket") == 4; }));
+    start_with(cluster.node(0), priced(4));
+    CHECK_FALSE(contains(cluster.node(0).said(), kDiffer));
   }
 
   TEST_CASE("an item that an operator adds on two nodes is compared as one of a catalog") {

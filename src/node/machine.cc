@@ -32,9 +32,10 @@ Result<std::vector<net::Socket>> SystemMachine::open_listeners(const net::Addres
   return net::open_listeners(address, count);
 }
 
-std::unique_ptr<StartAnswers> SystemMachine::answer_while_starting(const net::Address& address,
-                                                                   const Progress& progress) {
-  return StartAnswers::open(address, progress);
+std::unique_ptr<StartAnswers> SystemMachine::answer_while_starting(
+    const net::Address& address, const std::vector<net::Socket>& passed, const Progress& progress) {
+  return passed.empty() ? StartAnswers::open(address, progress)
+                        : StartAnswers::at(passed, progress);
 }
 
 Result<orderlog::DiskPlan> SystemMachine::plan_disk(const std::string& directory,

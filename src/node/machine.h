@@ -43,9 +43,11 @@ class Machine {
   virtual Result<std::vector<net::Socket>> open_listeners(const net::Address& address,
                                                           unsigned count) = 0;
 
-  // Answers probes of the operators' listener while the start goes on, until what it returns ends; null: nobody does.
-  virtual std::unique_ptr<StartAnswers> answer_while_starting(const net::Address& address,
-                                                              const Progress& progress) = 0;
+  // Answers probes of the operators' listener while the start goes on, until what it returns ends; null: nobody does. At
+  // `passed`, unless they are none.
+  virtual std::unique_ptr<StartAnswers> answer_while_starting(
+      const net::Address& address, const std::vector<net::Socket>& passed,
+      const Progress& progress) = 0;
 
   // ---- disk
   virtual Result<orderlog::DiskPlan> plan_disk(const std::string& directory,
@@ -76,6 +78,7 @@ class SystemMachine final : public Machine {
   Result<std::vector<net::Socket>> open_listeners(const net::Address& address,
                                                   unsigned count) override;
   std::unique_ptr<StartAnswers> answer_while_starting(const net::Address& address,
+                                                      const std::vector<net::Socket>& passed,
                                                       const Progress& progress) override;
   Result<orderlog::DiskPlan> plan_disk(const std::string& directory,
                                        orderlog::Durability durability) override;

@@ -83,9 +83,9 @@ MayEnd Node::look(Findings& findings) {
 }
 
 MayEnd Node::restore(Findings& findings) {
-  // Clients of a listener that somebody else has opened wait in its queue.
-  if (!is_looking() && settings_.passed.admin.empty())
-    start_answers_ = machine_.answer_while_starting(settings_.admin, data_.progress());
+  if (!is_looking())
+    start_answers_ =
+        machine_.answer_while_starting(settings_.admin, settings_.passed.admin, data_.progress());
   const DatabaseWitness database(machine_, settings_.database);
   const int64_t began_ns = clock_.now().boot_ns;
   if (MayEnd end = data_.restore({.witnesses = database.of_streams(data_),

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <cmath>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@ namespace stampede::node {
 namespace {
 
 constexpr int kLookMs = 50;
+constexpr std::chrono::milliseconds kInQueue{500};
 constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
 
 struct Page {
@@ -47,31 +49,58 @@ std::unique_ptr<StartAnswers> StartAnswers::open(const net::Address& address,
                                                  const Progress& progress) {
   const Result<std::vector<net::Socket>> opened = net::open_listeners(address, 1);
   if (!opened) return nullptr;
-  return std::unique_ptr<StartAnswers>(new StartAnswers(address, opened->front(), progress));
+  return std::unique_ptr<StartAnswers>(new StartAnswers(*opened, address, progress));
 }
 
-StartAnswers::StartAnswers(net::Address address, net::Socket listener, const Progress& progress)
-    : address_(std::move(address)),
-      listener_(listener),
+std::unique_ptr<StartAnswers> StartAnswers::at(const std::vector<net::Socket>& passed,
+                                               const Progress& progress) {
+  return std::unique_ptr<StartAnswers>(new StartAnswers(passed, std::nullopt, progress));
+}
+
+StartAnswers::StartAnswers(std::vector<net::Socket> listeners, std::optional<net::Address> own,
+                           const Progress& progress)
+    : listeners_(std::move(listeners)),
+      own_(std::move(own)),
       progress_(progress),
       thread_(start_thread("the answers of a start", [this] { run(); })) {}
 
 StartAnswers::~StartAnswers() {
-  is_ending_.store(true, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+  }
+  ends_.notify_one();
   thread_.join();
-  ::close(listener_);
-  net::remove_socket_file(address_);
+  if (!own_) return;
+  for (const net::Socket listener : listeners_) ::close(listener);
+  net::remove_socket_file(*own_);
 }
 
 void StartAnswers::run() {
-  while (!is_ending_.load(std::memory_order_relaxed)) {
-    pollfd waits{.fd = listener_, .events = POLLIN, .revents = 0};
-    if (::poll(&waits, 1, kLookMs) <= 0) continue;
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (client < 0) continue;
-    answer(client);
-    ::close(client);
+  if (!own_ && !leave_in_queue()) return;
+  std::vector<pollfd> waits;
+  for (const net::Socket listener : listeners_)
+    waits.push_back({.fd = listener, .events = POLLIN, .revents = 0});
+  while (true) {
+    if (::poll(waits.data(), waits.size(), kLookMs) > 0)
+      for (const pollfd& wait : waits)
+        if (wait.revents != 0) take_client(wait.fd);
+    const std::lock_guard lock(mutex_);
+    if (is_ending_) return;
   }
+}
+
+// False when the start was quicker.
+bool StartAnswers::leave_in_queue() {
+  std::unique_lock lock(mutex_);
+  return !ends_.wait_for(lock, kInQueue, [this] { return is_ending_; });
+}
+
+void StartAnswers::take_client(net::Socket listener) const {
+  const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (client < 0) return;
+  answer(client);
+  ::close(client);
 }
 
 void StartAnswers::answer(int client) const {

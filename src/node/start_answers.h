@@ -4,12 +4,17 @@
 //   GET /readyz    503 {"ready":false,"reasons":["starting: reading the order log: 42 %, 3 s left"],"warnings":[]}
 //
 // Everything else is 503. One client at a time, at most a second each; a thread of its own.
+//
+// Who comes to a listener that somebody else has opened (the service manager, a server whose place is taken) waits in its queue for
+// half a second first: most starts are over by then, and he gets the answer that he came for.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <memory>
-#include <string>
+#include <mutex>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/progress.h"
 #include "net/address.h"
@@ -22,20 +27,28 @@ class StartAnswers {
   // Null when the address cannot be listened at: the start itself will say so.
   [[nodiscard]] static std::unique_ptr<StartAnswers> open(const net::Address& address,
                                                           const Progress& progress);
-  // The address is free again.
+  // At listeners that stay open behind it.
+  [[nodiscard]] static std::unique_ptr<StartAnswers> at(const std::vector<net::Socket>& passed,
+                                                        const Progress& progress);
+  // Its own address is free again.
   ~StartAnswers();
   StartAnswers(const StartAnswers&) = delete;
 
  private:
-  StartAnswers(net::Address address, net::Socket listener, const Progress& progress);
+  StartAnswers(std::vector<net::Socket> listeners, std::optional<net::Address> own,
+               const Progress& progress);
 
   void run();
+  bool leave_in_queue();
+  void take_client(net::Socket listener) const;
   void answer(int client) const;
 
-  const net::Address address_;
-  const net::Socket listener_;
+  const std::vector<net::Socket> listeners_;
+  const std::optional<net::Address> own_;  // the address; none: they were passed
   const Progress& progress_;
-  std::atomic<bool> is_ending_{false};
+  std::mutex mutex_;  // guards the next
+  bool is_ending_ = false;
+  std::condition_variable ends_;
   std::thread thread_;
 };
 

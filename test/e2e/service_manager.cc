@@ -108,6 +108,38 @@ TEST_SUITE("e2e/service_manager") {
     close(admin_socket);
   }
 
+  TEST_CASE("while a server starts on a passed listener its operators hear that it does") {
+    const int operators = servers::listen_on(servers::free_port());
+    const uint16_t silent = servers::free_port();
+    const int database = servers::listen_on(silent);
+    REQUIRE(operators >= 0);
+    REQUIRE(database >= 0);
+    Server server({.catalog = catalog({{.stock = 10}}), .starts = false});
+    server.options().prepare = pass({operators}, "admin");
+    server.start();
+    server.buy({.user = "u1"});
+    REQUIRE(server.wait_drained());
+    const Address address = server.admin_address();
+    REQUIRE(server.terminate() == 0);
+    // A database that says nothing: the start waits for its greeting.
+    Arguments command = server.command();
+    command.insert(command.end(),
+                   {"--db", "postgres://nobody@127.0.0.1:" + std::to_string(silent) + "/none"});
+    Process starting(command, server.stderr_path(), server.options().prepare);
+    const Response health = Http(address).get("/healthz");
+    CHECK(health.status == 200);
+    CHECK(health.body.starts_with(R"({"ok":true,"starting":)"));
+    const Response readiness = Http(address).get("/readyz");
+    CHECK(readiness.status == 503);
+    CHECK_FALSE(readiness.json()["ready"].truth());
+    // It goes on without, and the listener is the server's now.
+    close(database);
+    close(operators);
+    CHECK(wait_until([&] { return Http(address).get("/readyz").status == 200; }));
+    starting.signal(SIGTERM);
+    CHECK(starting.wait(kPatience) == 0);
+  }
+
   TEST_CASE("a passed listener is judged as its flag would be") {
     const int socket = servers::listen_on(servers::free_port());
     REQUIRE(socket >= 0);

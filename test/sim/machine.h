@@ -75,6 +75,7 @@ class SimMachine final : public node::Machine {
   std::unique_ptr<net::Net> make_net(net::DescriptorBudget&, net::Socket) override;
   Result<std::vector<net::Socket>> open_listeners(const net::Address&, unsigned count) override;
   std::unique_ptr<node::StartAnswers> answer_while_starting(const net::Address&,
+                                                            const std::vector<net::Socket>&,
                                                             const Progress&) override {
     return nullptr;
   }

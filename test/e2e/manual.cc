@@ -22,6 +22,19 @@ std::string completed(const std::string& line) {
   return finished.out;
 }
 
+// What `stampede completion SHELL` prints, as a file.
+struct Completion {
+  Completion(const std::string& shell, const std::string& name) : path(scratch.path(name)) {
+    const Finished printed = run_stampede({"completion", shell});
+    CHECK(printed.exit_code == 0);
+    CHECK(printed.out.find("durability") != std::string::npos);
+    write_file(path, printed.out);
+  }
+
+  Scratch scratch;
+  const std::string path;
+};
+
 TEST_SUITE("e2e/manual") {
   TEST_CASE("bash completes subcommands, flags and choices") {
     CHECK(completed("stampede ser") == "serve\n");
@@ -38,15 +51,42 @@ TEST_SUITE("e2e/manual") {
           scratch.path("sale.json") + "\n");
   }
 
-  TEST_CASE("zsh and fish take theirs") {
-    for (const std::string shell : {"zsh", "fish"}) {
-      Scratch scratch;
-      const Finished printed = run_stampede({"completion", shell});
-      CHECK(printed.exit_code == 0);
-      CHECK(printed.out.find("durability") != std::string::npos);
-      write_file(scratch.path("completion"), printed.out);
-      if (is_installed(shell)) CHECK(run({shell, "-n", scratch.path("completion")}).exit_code == 0);
+  TEST_CASE("zsh takes its completion and finds it under the name of the program") {
+    const Completion file("zsh", "_stampede");
+    if (!is_installed("zsh")) {
+      MESSAGE("zsh is not installed: skipped");
+      return;
     }
+    const Finished read = run({"zsh", "-n", file.path});
+    CHECK(read.exit_code == 0);
+    CHECK(read.err == "");
+    const Finished found = run({"zsh", "-f", "-c",
+                                "fpath=($1 $fpath); autoload -U compinit; compinit -D -u; "
+                                "print -r -- ${_comps[stampede]}",
+                                "zsh", file.scratch.path("")});
+    CHECK(found.out == "_stampede\n");
+    CHECK(found.err == "");
+  }
+
+  TEST_CASE("fish takes its completion and completes with it") {
+    const Completion file("fish", "stampede.fish");
+    if (!is_installed("fish")) {
+      MESSAGE("fish is not installed: skipped");
+      return;
+    }
+    const Finished read = run({"fish", "--no-execute", file.path});
+    CHECK(read.exit_code == 0);
+    CHECK(read.err == "");
+    const auto offers = [&](const std::string& line, const std::string& word) {
+      const Finished offered = run(
+          {"fish", "--no-config", "-c", "source $argv[1]; complete -C $argv[2]", file.path, line});
+      CHECK(offered.err == "");
+      return ("\n" + offered.out).find("\n" + word + "\t") != std::string::npos;
+    };
+    CHECK(offers("stampede ser", "serve"));
+    CHECK(offers("stampede ledger re", "reclaim"));
+    CHECK(offers("stampede serve --durability ", "fsync"));
+    CHECK_FALSE(offers("stampede ser", "load"));
   }
 
   TEST_CASE("there is a man page for the program and for each subcommand") {

@@ -11,6 +11,7 @@
 
 #include "base/line_limit.h"
 #include "base/time_text.h"
+#include "base/words.h"
 
 namespace stampede::diag {
 namespace {
@@ -98,7 +99,7 @@ bool is_read_by_somebody() {
 }
 
 std::string left_out_words(uint64_t left_out) {
-  return std::to_string(left_out) + (left_out == 1 ? " line" : " lines") + " like it left out";
+  return counted(left_out, "line") + " like it left out";
 }
 
 void print(Level level, Fields fields, const char* format, va_list arguments) {
@@ -178,13 +179,13 @@ void tell_left_out() {
   if (!is_read_by_somebody()) return;
   if (left_out > 0)
     write_line(whole_line(Level::notice,
-                          std::to_string(left_out) +
-                              " lines were left out: too many of a kind came within ten seconds",
+                          counted(left_out, "line was", "lines were") +
+                              " left out: too many of a kind came within ten seconds",
                           {}));
   if (unwritten > 0)
     write_line(whole_line(
         Level::warning,
-        std::to_string(unwritten) + " lines were left out: nobody read them in time", {}));
+        counted(unwritten, "line was", "lines were") + " left out: nobody read them in time", {}));
   unwritten = 0;
 }
 

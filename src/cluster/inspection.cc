@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include "base/words.h"
 #include "stream_key.h"
 
 namespace stampede::cluster {
@@ -148,8 +149,8 @@ Result<EpochView> look_at_group(ScriptCaller& client, uint32_t group) {
 }  // namespace
 
 std::string other_groups(uint32_t groups) {
-  return "the node that began this ledger's epoch deals items out to " + std::to_string(groups) +
-         " groups, and this program does not: run the same version and name the ledger alike on "
+  return "the node that began this ledger's epoch deals items out to " + counted(groups, "group") +
+         ", and this program does not: run the same version and name the ledger alike on "
          "every node; when that has changed for all of them: stampede ledger rebuild";
 }
 

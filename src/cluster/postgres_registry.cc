@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "postgres/schema.h"
 
 namespace stampede::cluster {
@@ -107,8 +108,8 @@ template <typename Value>
 Result<Value> PostgresRegistry::run(Access access, const std::function<Result<Value>()>& body) {
   Result<Transaction> transaction = begin(access);
   if (!transaction) return transaction.error();
-  if (access == Access::write)
   if (!has_tables_ && access == Access::read) return Value{};
+  if (access == Access::write)
     if (Status status = postgres::take_lock(*connection_, postgres::Lock::registry); !status)
       return status.error();
   Result<Value> value = body();
@@ -449,7 +450,7 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
     }
     if (delta == 0 || delta < -static_cast<int64_t>(bounds::stock_max) ||
         delta > static_cast<int64_t>(bounds::stock_max))
-      return Error{"a restock of " + std::to_string(delta) + " units is none"};
+      return Error{"a restock by " + std::to_string(delta) + " is none"};
     if (delta < 0) {
       const Result<Rows> later = query("SELECT FROM members WHERE epoch > $1", with(number(epoch)));
       if (!later) return later.error();
@@ -462,8 +463,9 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
     if (after.supplied > bounds::shared_supply_max)
       return Error{item + ": more units than the ledger can count exactly"};
     if (after.withdrawn > after.supplied)
-      return Error{item + ": only " + std::to_string((*before)->supplied - (*before)->withdrawn) +
-                   " units are left to withdraw"};
+      return Error{item + ": only " +
+                   counted((*before)->supplied - (*before)->withdrawn, "unit is", "units are") +
+                   " left to withdraw"};
     if (Status status = change("INSERT INTO restocks(op_id, item, delta) VALUES($1, $2, $3)",
                                with(op_id, item, delta));
         !status)

@@ -360,11 +360,10 @@ bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const L
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));
   diag::error(
-      "ledger: Redis says that %s was granted %ld and has returned %ld units of %s, the order log "
-      "says %lu and %lu: "
-      "not accepted; the ledger is built again from the order logs",
-      stream_.c_str(), static_cast<long>(line.accepted), static_cast<long>(line.returned),
-      item.c_str(), static_cast<unsigned long>(count.accepted),
+      "ledger: Redis says that %s was granted %ld of %s and has returned %ld, the order log says "
+      "%lu and %lu: not accepted; the ledger is built again from the order logs",
+      stream_.c_str(), static_cast<long>(line.accepted), item.c_str(),
+      static_cast<long>(line.returned), static_cast<unsigned long>(count.accepted),
       static_cast<unsigned long>(count.returned));
   return false;
 }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/json_text.h"
+#include "base/words.h"
 
 namespace stampede::cluster {
 namespace {
@@ -136,7 +137,8 @@ std::string text_of(std::span<const TermsDifference> differences) {
        differences.first(std::min(differences.size(), kItemsNamed)))
     text += (text.empty() ? "item " : "; item ") + difference.item + ": " + difference.fields;
   if (differences.size() > kItemsNamed)
-    text += "; and " + std::to_string(differences.size() - kItemsNamed) + " more items differ";
+    text += "; and " +
+            counted(differences.size() - kItemsNamed, "more item differs", "more items differ");
   return text;
 }
 
@@ -159,9 +161,9 @@ Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
                    found);
           !status)
         return status.error();
+    if (writes == Writes::none) return found.differences;
     if (writes == Writes::all_or_nothing && !found.differences.empty()) return found.differences;
     const std::span<const TermsChange> changes = found.changes;
-    if (writes == Writes::none) return found.differences;
     size_t made = 0;
     for (size_t first = 0; first < changes.size(); first += kItemsPerLook) {
       const Result<size_t> changed = registry.change_terms(

@@ -16,6 +16,7 @@
 #include "base/hex.h"
 #include "base/progress.h"
 #include "base/time_text.h"
+#include "base/words.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_client.h"
@@ -70,8 +71,8 @@ void audit_ledger(const node::Data& node, Findings& findings) {
     }
     const std::string code(item.terms.code.view());
     if (held > item.total())
-      findings.differ("item %s: the logs hold %" PRIu64 " units of %" PRIu64, code.c_str(), held,
-                      item.total());
+      findings.differ("item %s: the logs hold %s of %" PRIu64, code.c_str(),
+                      counted(held, "unit").c_str(), item.total());
     else
       std::printf("item %s: total %" PRIu64 " = free %" PRIu64 " + leased %" PRIu64
                   " + reserved %" PRIu64 " + paid %" PRIu64 "\n",
@@ -90,13 +91,11 @@ void hold_stream(const std::string& stream, const std::string& item, const stock
   const auto granted = static_cast<uint64_t>(after.granted),
              returned = static_cast<uint64_t>(before.returned);
   if (granted < log.accepted)
-    findings.differ("item %s, stream %s: %" PRIu64 " units accepted in the log, %" PRIu64
-                    " granted by Redis",
-                    item.c_str(), stream.c_str(), log.accepted, granted);
+    findings.differ("item %s, stream %s: %s accepted in the log, %" PRIu64 " granted by Redis",
+                    item.c_str(), stream.c_str(), counted(log.accepted, "unit").c_str(), granted);
   if (returned > log.returned)
-    findings.differ("item %s, stream %s: %" PRIu64 " units returned in the log, %" PRIu64
-                    " come back in Redis",
-                    item.c_str(), stream.c_str(), log.returned, returned);
+    findings.differ("item %s, stream %s: %s returned in the log, %" PRIu64 " come back in Redis",
+                    item.c_str(), stream.c_str(), counted(log.returned, "unit").c_str(), returned);
 }
 
 using Items = std::vector<cluster::ItemCounters>;
@@ -142,10 +141,10 @@ class SharedAudit {
     for (const cluster::StreamCounters& stream : item.streams)
       held += stream.granted - stream.returned;
     if (held != item.held)
-      findings_.differ("item %s: Redis says %" PRId64 " units are held, its streams hold %" PRId64,
+      findings_.differ("item %s: held units are %" PRId64 " in Redis, %" PRId64 " in its streams",
                        item.item.c_str(), item.held, held);
     if (item.free() < 0)
-      findings_.differ("item %s: %" PRId64 " units are held of %" PRId64 " that were ever supplied",
+      findings_.differ("item %s: held units are %" PRId64 ", those ever supplied %" PRId64,
                        item.item.c_str(), item.held, item.supplied);
     for (const cluster::Supply& supply : supplies_)
       if (supply.item == item.item && (static_cast<int64_t>(supply.supplied) != item.supplied ||
@@ -436,13 +435,14 @@ int run(Flags& flags) {
       return fail(status.error(), kExitFailure);
   }
   if (database)
-    std::printf("%" PRIu64 " orders in the log%s, %" PRIu64 " rows and %" PRIu64
-                " payments in the database, %" PRIu64 " not drained yet, %" PRIu64
-                " rows of orders past their retention\n",
-                findings.orders, nodes.size() == 1 ? "" : "s", findings.rows, findings.payments,
-                findings.pending, findings.rows_beyond_memory);
-  std::printf("%" PRIu64 " difference%s\n", findings.differences,
-              findings.differences == 1 ? "" : "s");
+    std::printf("%s in the log%s, %s and %s in the database, %" PRIu64
+                " not drained yet, %s of "
+                "orders past their retention\n",
+                counted(findings.orders, "order").c_str(), nodes.size() == 1 ? "" : "s",
+                counted(findings.rows, "row").c_str(),
+                counted(findings.payments, "payment").c_str(), findings.pending,
+                counted(findings.rows_beyond_memory, "row").c_str());
+  std::printf("%s\n", counted(findings.differences, "difference").c_str());
   return findings.differences == 0 ? kExitOk : kExitFailure;
 }
 

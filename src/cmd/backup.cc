@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/time_text.h"
+#include "base/words.h"
 #include "cmd/copy_progress.h"
 #include "cmd/flags.h"
 #include "node/copy.h"
@@ -70,8 +71,9 @@ int run(const Flags& flags) {
   if (const node::MayEnd end = check_place(to)) return fail(*end);
   node::CopyReport report;
   if (const node::MayEnd end = make(flags.data, to, report)) return fail(*end);
-  std::printf("%s: %lu orders and %lu items in %lu records, as of %s; read back and sound\n",
-              to.c_str(), report.orders, report.items, report.records,
+  std::printf("%s: %s and %s in %s, as of %s; read back and sound\n", to.c_str(),
+              counted(report.orders, "order").c_str(), counted(report.items, "item").c_str(),
+              counted(report.records, "record").c_str(),
               std::string(TimeText(report.made_ms).view()).c_str());
   return kExitOk;
 }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/progress.h"
+#include "base/words.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
@@ -42,9 +43,9 @@ int put_in_rejected(const node::Data& data, const drain::ItemNames& names,
                     const drain::DatabaseUrl& url, drain::Sink& sink, int64_t now_ms) {
   const Result<node::SettledRejects> settled = node::settle_rejects(data, names, url, sink, now_ms);
   if (!settled) return fail(kExitFailure, settled.error().message);
-  std::printf(
-      "rejected: %zu orders put in, %zu rows refused again, %zu lines of forgotten orders\n",
-      settled->orders, settled->refused, settled->forgotten);
+  std::printf("rejected: %s put in, %s refused again, %s of forgotten orders\n",
+              counted(settled->orders, "order").c_str(), counted(settled->refused, "row").c_str(),
+              counted(settled->forgotten, "line").c_str());
   if (settled->refused == 0 && settled->forgotten == 0) return kExitOk;
   return fail(kExitFailure, "the table rejected still has lines, with the reasons");
 }

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/progress.h"
+#include "base/words.h"
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_client.h"
@@ -203,7 +204,7 @@ int preheat(const Flags& flags) {
                   " (POST /admin/items/%s/restock changes it)\n",
                   wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
   }
-  std::printf("%zu new items, %zu known\n", new_items, wanted.size() - new_items);
+  std::printf("%s, %zu known\n", counted(new_items, "new item").c_str(), wanted.size() - new_items);
   return kExitOk;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/words.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "node/data.h"
@@ -119,7 +120,8 @@ class Inspection {
     if (batches_ == 0)
       std::printf("  records    none\n");
     else
-      std::printf("  records    %lu to %lu in %lu batches\n", first_lsn_, last_lsn_, batches_);
+      std::printf("  records    %lu to %lu in %s\n", first_lsn_, last_lsn_,
+                  counted(batches_, "batch", "batches").c_str());
     std::printf("  end        segment %u offset %lu sequence %lu\n", end.segment, end.offset,
                 end.batch_seq);
     std::printf("  durable    %lu\n", end.next_lsn - 1);
@@ -132,8 +134,8 @@ class Inspection {
   void print_snapshot(uint32_t segment) const {
     const Result<SnapshotFacts> facts = read_snapshot_facts(files_, segment);
     if (facts)
-      std::printf("  snapshot   of the segments below %u: %lu records, up to record %lu\n", segment,
-                  facts->record_count, facts->position.next_lsn - 1);
+      std::printf("  snapshot   of the segments below %u: %s, up to record %lu\n", segment,
+                  counted(facts->record_count, "record").c_str(), facts->position.next_lsn - 1);
     else
       std::printf("  snapshot   %s\n", facts.error().message.c_str());
   }
@@ -159,10 +161,9 @@ int print_verified(const StreamFiles& files, Progress& progress) {
   if (!verified) return fail(exit_code_of(verified.error()), verified.error().message);
   const RecoveryReport& log = verified->log;
   std::printf(
-      "stream %u: %lu records in %lu batches are sound, up to record %lu in segment %u; %zu "
-      "snapshots\n",
-      files.stream, log.records, log.batches, log.end.next_lsn - 1, log.end.segment,
-      verified->snapshots);
+      "stream %u: %s in %s and %s are sound, up to record %lu in segment %u\n", files.stream,
+      counted(log.records, "record").c_str(), counted(log.batches, "batch", "batches").c_str(),
+      counted(verified->snapshots, "snapshot").c_str(), log.end.next_lsn - 1, log.end.segment);
   if (log.outcome == RecoveryOutcome::torn)
     std::printf("stream %u: the last write did not end and was not acknowledged: %s\n",
                 files.stream, log.message.c_str());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/hex.h"
+#include "base/words.h"
 #include "cluster/retirement.h"
 #include "cmd/flags.h"
 #include "node/reclaim.h"
@@ -27,7 +28,8 @@ void print_sold(const std::vector<FrozenCount>& counts) {
   std::map<std::string, Units> sold;
   for (const FrozenCount& count : counts) sold[count.item] += count.accepted - count.returned;
   for (const auto& [item, units] : sold)
-    std::printf("%s: %" PRIu64 " stay sold, the rest is back on sale\n", item.c_str(), units);
+    std::printf("%s: %s sold, the rest is back on sale\n", item.c_str(),
+                counted(units, "unit stays", "units stay").c_str());
 }
 
 int end_retired(const ReclaimSettings& settings, const std::string& note,
@@ -104,8 +106,10 @@ Status expire_rows(postgres::Connection& connection, uint32_t node) {
       range);
   if (!rows) return rows.error();
   for (size_t row = 0; row < rows->size(); ++row)
-    std::printf("order %s: unpaid, %ld of %s come back\n", std::string(rows->text(row, 0)).c_str(),
-                static_cast<long>(rows->integer(row, 2)), std::string(rows->text(row, 1)).c_str());
+    std::printf("order %s: unpaid, %s of %s back on sale\n",
+                std::string(rows->text(row, 0)).c_str(),
+                counted(static_cast<uint64_t>(rows->integer(row, 2)), "unit").c_str(),
+                std::string(rows->text(row, 1)).c_str());
   return Ok{};
 }
 
@@ -142,8 +146,8 @@ int reclaim_with_data(const ReclaimSettings& settings, cluster::ScriptCaller& re
       {.node = settings.node, .data_dir = settings.data_dir, .database = settings.database},
       node::system_machine(), redis, registry, reclaimed);
   for (const node::Reclaimed::Expired& expired : reclaimed.expired)
-    std::printf("order %016" PRIx64 ": unpaid, %u of %s come back\n", expired.order.value,
-                expired.quantity, expired.item.c_str());
+    std::printf("order %016" PRIx64 ": unpaid, %s of %s back on sale\n", expired.order.value,
+                counted(expired.quantity, "unit").c_str(), expired.item.c_str());
   if (end) return fail(end->message, end->exit_code);
   return end_retired(settings, reclaimed.note, reclaimed.counts);
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/time_text.h"
+#include "base/words.h"
 #include "cluster/inspection.h"
 #include "cluster/redis_client.h"
 #include "cluster/redis_url.h"
@@ -88,11 +89,12 @@ node::MayEnd hold_against(const node::Data& backup, const cluster::ItemCounters&
     if (is_known) continue;
     return node::ending(
         kExitLogDamaged,
-        "item " + item.item + ": the ledger has granted " + std::to_string(stream.granted) +
-            " units to stream " + stream.stream + " and got " + std::to_string(stream.returned) +
-            " back, the backup knows of " + std::to_string(known.accepted) + " and " +
-            std::to_string(known.returned) + ": take the node out with `stampede ledger reclaim " +
-            "--node " + std::to_string(node) + "`, and start an empty --data as another --node");
+        "item " + item.item + ": the ledger has granted " +
+            counted(static_cast<uint64_t>(stream.granted), "unit") + " to stream " + stream.stream +
+            " and got " + std::to_string(stream.returned) + " back, the backup knows of " +
+            std::to_string(known.accepted) + " and " + std::to_string(known.returned) +
+            ": take the node out with `stampede ledger reclaim " + "--node " +
+            std::to_string(node) + "`, and start an empty --data as another --node");
   }
   return std::nullopt;
 }
@@ -115,8 +117,9 @@ node::MayEnd ask_ledger(const Flags& flags, const node::Data& backup) {
 }
 
 void print_way_on(const Flags& flags, const node::CopyReport& report) {
-  std::printf("%s: %lu orders and %lu items in %lu records, as of %s\n", flags.data.c_str(),
-              report.orders, report.items, report.records,
+  std::printf("%s: %s and %s in %s, as of %s\n", flags.data.c_str(),
+              counted(report.orders, "order").c_str(), counted(report.items, "item").c_str(),
+              counted(report.records, "record").c_str(),
               std::string(TimeText(report.made_ms).view()).c_str());
   if (!report.other_machine.empty())
     std::printf("it was machine %s's: nothing may sell from the original any more\n",

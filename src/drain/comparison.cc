@@ -1,5 +1,7 @@
 #include "drain/comparison.h"
 
+#include "base/words.h"
+
 #include <algorithm>
 
 namespace stampede::drain {
@@ -94,8 +96,7 @@ std::optional<StreamKey> unexplained_stream(const std::vector<StreamPosition>& p
 std::string describe_unexplained(const StreamKey& stream, uint32_t generation,
                                  uint32_t shard_count) {
   return "the database has orders of " + text_of(stream) + ", and this data directory has " +
-         std::to_string(shard_count) + (shard_count == 1 ? " shard" : " shards") +
-         " of generation " + std::to_string(generation) +
+         counted(shard_count, "shard") + " of generation " + std::to_string(generation) +
          ": it is an older copy, or the database belongs to another directory; put back the "
          "newest directory, or start an empty one with another database";
 }

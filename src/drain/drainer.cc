@@ -10,6 +10,7 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
+#include "base/words.h"
 
 namespace stampede::drain {
 namespace {
@@ -294,9 +295,9 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
   add(stats_.rows, rows);
   add(stats_.rejected, rejected);
   if (rejected > 0)
-    diag::warning(
-        "%s: the database refused %zu rows; they are in the table rejected, with the reasons",
-        words_of(tail.stream.key).c_str(), rejected);
+    diag::warning("%s: the database refused %s in the table rejected, with the reasons",
+                  words_of(tail.stream.key).c_str(),
+                  counted(rejected, "row; it is", "rows; they are").c_str());
 }
 
 void Drainer::measure(int64_t began_boot_ns) {

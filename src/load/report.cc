@@ -31,10 +31,13 @@ std::string describe(const Plan& plan) {
   std::string pace = plan.rate > 0 ? grouped(static_cast<uint64_t>(plan.rate)) + " orders/s"
                                    : "as fast as it goes";
   std::string copies = plan.copies > 1 ? " x " + grouped(plan.copies) + " copies" : "";
-  return format("%s users%s for %u x %s at %s, %s, %s connections x %u pipelined, seed %s",
-                grouped(plan.users).c_str(), copies.c_str(), plan.quantity, plan.item.c_str(),
-                net::text_of(plan.server).c_str(), pace.c_str(), grouped(plan.connections).c_str(),
-                plan.pipeline, std::to_string(plan.seed).c_str());
+  return format(
+      "%s%s for %u x %s at %s, %s, %s x %u pipelined, seed %s",
+      (grouped(plan.users) + (plan.users == 1 ? " user" : " users")).c_str(), copies.c_str(),
+      plan.quantity, plan.item.c_str(), net::text_of(plan.server).c_str(), pace.c_str(),
+      (grouped(plan.connections) + (plan.connections == 1 ? " connection" : " connections"))
+          .c_str(),
+      plan.pipeline, std::to_string(plan.seed).c_str());
 }
 
 void print_speed(const Report& report, Table& table) {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/words.h"
 
 namespace stampede::net {
 
@@ -33,9 +34,10 @@ void DescriptorBudget::give() {
 void DescriptorBudget::note_full() {
   if (has_said_full_.exchange(true, std::memory_order_relaxed)) return;
   diag::warning(
-      "%u connections are open, as many as may be: the longest idle ones are closed for further "
-      "ones (--connections, ulimit -n)",
-      connections_.load(std::memory_order_relaxed));
+      "%s open, as many as may be: the longest idle ones are closed for further ones "
+      "(--connections, ulimit -n)",
+      counted(connections_.load(std::memory_order_relaxed), "connection is", "connections are")
+          .c_str());
 }
 
 }  // namespace stampede::net

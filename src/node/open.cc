@@ -381,7 +381,7 @@ void Node::remove_old_generations() {
     diag::warning("%s; the logs of earlier numbers of shards stay",
                   removed.error().message.c_str());
   else if (*removed > 0)
-    notices_.note("removed the logs of %u earlier numbers of shards", *removed);
+    notices_.note("removed the logs of %s of shards", counted(*removed, "earlier number").c_str());
 }
 
 std::unique_ptr<Ledgers> Node::make_ledgers() {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "orderlog/preview.h"
 
 namespace stampede::node {
@@ -190,7 +191,7 @@ Status check_together(const std::vector<RestoredStream>& streams) {
     if (streams[i].state->stocks().size() > items)
       return Error{"stream " + std::to_string(i) + " has units of item number " +
                        std::to_string(streams[i].state->stocks().size() - 1) +
-                       ", and stream 0 knows only " + std::to_string(items) + " items",
+                       ", and stream 0 knows only " + counted(items, "item"),
                    true};
   return Ok{};
 }

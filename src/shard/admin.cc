@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "http/fields.h"
 #include "shard/admin_json.h"
 #include "stock/sale_state.h"
@@ -216,8 +217,8 @@ std::vector<std::string> Admin::reasons_against() const {
     reasons.push_back("the server is stopping");
   const uint32_t running = process_.shards_running.load(std::memory_order_relaxed);
   if (running < process_.shard_count)
-    reasons.push_back(std::to_string(running) + " of " + std::to_string(process_.shard_count) +
-                      " shards are running");
+    reasons.push_back(std::to_string(running) + " of " +
+                      counted(process_.shard_count, "shard is running", "shards are running"));
   for (ReachedLimit& reached : reached_limits(process_))
     reasons.push_back(std::move(reached.words));
   return reasons;
@@ -229,7 +230,7 @@ TextAnswer Admin::readiness() const {
   if (!drain.problem.empty())
     warnings.push_back("the database is not written to: " + drain.problem);
   if (drain.rejected > 0)
-    warnings.push_back("the database has refused " + std::to_string(drain.rejected) + " rows");
+    warnings.push_back("the database has refused " + counted(drain.rejected, "row"));
   warnings.insert(warnings.end(), drain.gaps.begin(), drain.gaps.end());
   // Not a reason to be sent nobody: what is leased sells on, and payments and reads go on.
   if (const LedgerStatus ledger = ledger_view_(); !ledger.problem.empty())

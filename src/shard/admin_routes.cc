@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/words.h"
 #include "door/network.h"
 #include "door/ticket.h"
 #include "http/bytes.h"
@@ -226,14 +227,13 @@ Result<Supplied> restocked(Supplied now, int64_t delta) {
   if (delta > 0) {
     const Units units = static_cast<Units>(delta);
     if (units > bounds::stock_max - total)
-      return Error{"the item has " + std::to_string(total) + " units and may have " +
+      return Error{"the item has " + counted(total, "unit") + " and may have " +
                    std::to_string(bounds::stock_max) + " at most"};
     return Supplied{now.supplied + units, now.withdrawn};
   }
   const Units units = 0 - static_cast<Units>(delta);
   if (units > total)
-    return Error{"the item has " + std::to_string(total) +
-                 " units, fewer than are to be withdrawn"};
+    return Error{"the item has " + counted(total, "unit") + ", fewer than are to be withdrawn"};
   return Supplied{now.supplied, now.withdrawn + units};
 }
 

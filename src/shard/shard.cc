@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/diag.h"
+#include "base/words.h"
 
 namespace stampede::shard {
 namespace {
@@ -380,9 +381,9 @@ void Shard::seal() {
   const Lsn lost = writer_.appended() - writer_.durable();
   if (lost > 0)
     diag::warning(
-        "shard %u stops in front of a log that takes nothing: its last %lu records are dropped, "
-        "and none of them was acknowledged",
-        settings_.shard, lost);
+        "shard %u stops in front of a log that takes nothing, and drops %s, of which none was "
+        "acknowledged",
+        settings_.shard, counted(lost, "record").c_str());
   writer_.seal();
 }
 

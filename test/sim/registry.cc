@@ -324,7 +324,7 @@ Result<Restocked> SimulatedRegistry::restock(const std::string& op_id, const std
     }
     if (delta == 0 || delta < -static_cast<int64_t>(bounds::stock_max) ||
         delta > static_cast<int64_t>(bounds::stock_max))
-      return Error{"a restock of " + std::to_string(delta) + " units is none"};
+      return Error{"a restock by " + std::to_string(delta) + " is none"};
     const bool is_over = std::ranges::any_of(
         rows_.members, [&](const auto& member) { return member.second.epoch > epoch; });
     if (delta < 0 && is_over)

@@ -28,6 +28,7 @@ TEST_SUITE("e2e/installation") {
               .find("ExecStart=/usr/bin/stampede serve") != std::string::npos);
     CHECK(run({scratch.path("usr/share/stampede/nginx-cluster"), "127.0.0.1:80", "127.0.0.1:8080"})
               .exit_code == 0);
+    CHECK(fs::exists(scratch.path("usr/share/stampede/monitoring/alerts.yml")));
     write_file(mine, "");
     REQUIRE(install("uninstall", scratch.path(), "/usr").exit_code == 0);
     CHECK(files_below(scratch.path(), "") == std::vector<std::string>{mine});

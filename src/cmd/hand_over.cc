@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -71,8 +72,13 @@ Result<pid_t> start(const std::string& binary, const std::vector<std::string>& a
 Result<net::PassedSockets> take_sockets_of_predecessor() {
   const char* const number = std::getenv(kVariable);
   if (number == nullptr) return net::PassedSockets{};
-  const int file = std::atoi(number);
+  const std::string_view text = number;
+  int file = -1;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), file);
+  const bool is_sound = code == std::errc{} && end == text.data() + text.size() && file > 2;
   ::unsetenv(kVariable);
+  if (!is_sound)
+    return Error{std::string(kVariable) + ": only a server that hands over may set it"};
   return net::take_over(file);
 }
 

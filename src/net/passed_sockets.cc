@@ -45,6 +45,13 @@ bool take_number(std::string_view& line, Number& number) {
 bool parse_line(std::string_view line, PassedSockets& sockets, std::vector<size_t>& input_bytes) {
   const std::string_view kind = take_word(line);
   if (kind == "since") return take_number(line, sockets.since_ns) && line.empty();
+  if (kind == "files") {
+    int listen = 0, admin = 0;
+    const bool are_numbers = take_number(line, listen) && take_number(line, admin);
+    sockets.owns_listen = listen == 1;
+    sockets.owns_admin = admin == 1;
+    return are_numbers && listen <= 1 && admin <= 1 && line.empty();
+  }
   Socket socket = kNoSocket;
   if (!take_number(line, socket)) return false;
   if (kind == "listen" || kind == "admin") {
@@ -101,6 +108,8 @@ std::string text_of(const PassedSockets& sockets) {
   };
   line("since", sockets.since_ns);
   text += '\n';
+  line("files", sockets.owns_listen ? 1 : 0);
+  text += sockets.owns_admin ? " 1\n" : " 0\n";
   for (const Socket socket : sockets.listen) line("listen", socket), text += '\n';
   for (const Socket socket : sockets.admin) line("admin", socket), text += '\n';
   for (const PassedConnection& connection : sockets.connections) {

@@ -6,6 +6,8 @@
 //   since 81234567890              boot clock, ns: nobody has been answered since then
 //   listen 7                       a line for each descriptor
 //   admin 9
+//   files 1 0                      whether the file of the public and of the operators' Unix socket is the servers' own, which
+//                                  the last one removes, and not the service manager's
 //   public 21 0                    a connection, and how many bytes of its input were read and not used yet
 //   operator 22 17
 //
@@ -33,7 +35,9 @@ struct PassedConnection {
 struct PassedSockets {
   std::vector<Socket> listen, admin;  // empty: the server opens its own
   std::vector<PassedConnection> connections;
-  int64_t since_ns = 0;  // of a server whose place is taken; 0: there was none
+  bool owns_listen = false,
+       owns_admin = false;  // a server has opened them, and not the service manager
+  int64_t since_ns = 0;     // of a server whose place is taken; 0: there was none
 };
 
 [[nodiscard]] std::string text_of(const PassedSockets& sockets);

@@ -183,7 +183,11 @@ Status Node::begin_hand_over() {
   if (!listen) return listen.error();
   Result<std::vector<net::Socket>> admin = net::keep_listeners(admin_listeners_);
   if (!admin) return admin.error();
-  left_ = {.listen = *listen, .admin = *admin, .since_ns = clock_.now().boot_ns};
+  left_ = {.listen = *listen,
+           .admin = *admin,
+           .owns_listen = owns_listen_file(),
+           .owns_admin = owns_admin_file(),
+           .since_ns = clock_.now().boot_ns};
   process_->passes_on.store(true, std::memory_order_relaxed);
   begin_stop();
   return Ok{};
@@ -239,8 +243,8 @@ void Node::finish() {
     return;  // a snapshot under way may take seconds: it goes with the process, as in a crash
   }
   keeper_->stop();
-  if (settings_.passed.listen.empty()) net::remove_socket_file(settings_.listen);
-  if (settings_.passed.admin.empty()) net::remove_socket_file(settings_.admin);
+  if (owns_listen_file()) net::remove_socket_file(settings_.listen);
+  if (owns_admin_file()) net::remove_socket_file(settings_.admin);
 }
 
 net::Address Node::listen_address() const {

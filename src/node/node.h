@@ -151,6 +151,13 @@ class Node {
   [[nodiscard]] bool is_stopping() const;
   void add_listeners();
   void adopt_connections();
+  // This server, or one that was here before, has opened the listener.
+  bool owns_listen_file() const {
+    return settings_.passed.listen.empty() || settings_.passed.owns_listen;
+  }
+  bool owns_admin_file() const {
+    return settings_.passed.admin.empty() || settings_.passed.owns_admin;
+  }
   void log_before_turning(uint32_t index);
   void run_shard(uint32_t index);
   void note_started();

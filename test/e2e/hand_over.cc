@@ -194,6 +194,16 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("the file of a Unix socket stays over a hand-over and goes with the last server") {
+    const Scratch scratch;
+    const std::string path = scratch.path("socket");
+    Server server({.catalog = catalog({{}}), .flags = {{"--listen", "unix:" + path}}});
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(Http({.unix_path = path}).get("/v1/time").status == 200);
+    CHECK(server.terminate() == 0);
+    CHECK_FALSE(std::filesystem::exists(std::filesystem::symlink_status(path)));
+  }
+
   TEST_CASE("a successor that would not start takes no place and the reason is said") {
     Server server({.catalog = catalog({{}})});
     const std::string path = server.scratch().path("keys.json"), sound = read_file(path);

@@ -26,12 +26,15 @@ TEST_SUITE("net/passed_sockets") {
                                                  .is_public = false,
                                                  .input = std::string("\n\0\npublic 1 2", 12)},
                                                 {.socket = 23}},
+                                .owns_listen = true,
                                 .since_ns = 81'234'567'890};
     const Result<PassedSockets> parsed = parse_passed_sockets(text_of(sockets));
     REQUIRE(bool(parsed));
     CHECK(is_same(*parsed, sockets));
     CHECK(parsed->connections[1].input == sockets.connections[1].input);
     CHECK(parsed->since_ns == sockets.since_ns);
+    CHECK(parsed->owns_listen);
+    CHECK_FALSE(parsed->owns_admin);
   }
 
   TEST_CASE("what is not such a list is refused with its reason") {
@@ -40,9 +43,9 @@ TEST_SUITE("net/passed_sockets") {
     CHECK(refusal_of("stampede sockets 2\n\n").find("version") != std::string::npos);
     CHECK(refusal_of(head).find("no end") != std::string::npos);
     CHECK(refusal_of(head + "listen 7\n").find("no end") != std::string::npos);
-    for (const char* line :
-         {"listen", "listen x", "listen -1", "listen 7 8", "since", "since 1 2", "public 7",
-          "public 7 -1", "public 7 1 1", "other 7", "listen 99999999999"})
+    for (const char* line : {"listen", "listen x", "listen -1", "listen 7 8", "since", "since 1 2",
+                             "files 2 0", "files 1", "files", "public 7", "public 7 -1",
+                             "public 7 1 1", "other 7", "listen 99999999999"})
       CHECK_MESSAGE(refusal_of(head + line + "\n\n").find(line) != std::string::npos, line);
     CHECK(refusal_of(head + "public 7 3\n\nab").find("not all there") != std::string::npos);
     CHECK(refusal_of(head + "public 7 3\n\nabcd").find("more input") != std::string::npos);

@@ -173,8 +173,11 @@ class Watch {
 
   void stop() {
     const int64_t now_ns = clock_.now().boot_ns;
-    if (is_stopping_ && now_ns - asked_ns_ < kOneWishNs) return;
-    if (is_stopping_) {
+    if (hands_over_) {  // whoever wants a stop wants no successor
+      hands_over_ = false;
+      node_.end_hand_over();
+    } else if (is_stopping_) {
+      if (now_ns - asked_ns_ < kOneWishNs) return;
       diag::warning(
           "second signal: leaving at once; acknowledged orders are safe in the order log");
       _exit(kExitFailure);

@@ -193,6 +193,10 @@ Status Node::begin_hand_over() {
   return Ok{};
 }
 
+void Node::end_hand_over() {
+  process_->passes_on.store(false, std::memory_order_relaxed);
+}
+
 bool Node::has_stopped() const {
   return process_->has_stopped();
 }

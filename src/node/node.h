@@ -92,6 +92,8 @@ class Node {
   void begin_stop();
   // A stop that keeps listeners and connections open for a process that takes this one's place; an Error: nothing has begun.
   [[nodiscard]] Status begin_hand_over();
+  // It is an ordinary stop from now on. Before finish().
+  void end_hand_over();
   // Behind finish() after it.
   [[nodiscard]] const net::PassedSockets& left() const { return left_; }
   [[nodiscard]] bool has_stopped() const;

@@ -224,6 +224,13 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("a stop during a hand-over is a stop") {
+    Server server({.catalog = catalog({{}})});
+    server.process().signal(SIGUSR2);
+    CHECK(says(server, "handing over"));
+    CHECK(server.terminate() == 0);
+  }
+
   TEST_CASE("a stop while the successor is asked is a stop") {
     Server server({.catalog = catalog({{}})});
     server.process().signal(SIGUSR2);

@@ -110,7 +110,7 @@ def used_between(before, after):
 
 
 def run_wrk(options, connections, url, script, arguments):
-    """The last line of perf/orders.lua or perf/plain.lua as {name: number}."""
+    """The last line of a wrk script (perf/result.lua) as {name: number}."""
     command = ["taskset", "-c", options.wrk_cpu, "wrk", "-t1", f"-c{connections}", f"-d{options.seconds}s", "-s", script,
                url, "--", *arguments]
     output = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 --   wrk -s perf/new_users.lua URL -- ITEM DEPTH PREFIX
 --
 -- As perf/orders.lua, but no user comes twice: a batch is written when it is asked for, which costs wrk's CPU and not the
--- server's. Its last line is that of perf/orders.lua.
+-- server's. Its last line is that of perf/result.lua.
 
 local head, tail, depth
 local user = 0
@@ -26,10 +26,4 @@ function request()
   return table.concat(batch)
 end
 
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format("result requests=%d microseconds=%d failed=%d errors=%d p50_us=%d p99_us=%d\n",
-    summary.requests, summary.duration, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
+dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "result.lua")

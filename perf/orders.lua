@@ -7,8 +7,7 @@
 -- PREFIX  of user ids, so that several runs against one server have different users
 --
 -- All requests are built before the clock starts: in the measured time a request costs one table access. When the
--- users are used up, the first ones order again (the item has no limit). Its last line is for programs:
---   result requests=N microseconds=N failed=N errors=N p50_us=N p99_us=N
+-- users are used up, the first ones order again (the item has no limit).
 
 local users = 2 ^ 18
 
@@ -35,10 +34,4 @@ function request()
   return texts[next_text]
 end
 
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format("result requests=%d microseconds=%d failed=%d errors=%d p50_us=%d p99_us=%d\n",
-    summary.requests, summary.duration, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
+dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "result.lua")

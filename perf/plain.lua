@@ -1,5 +1,5 @@
--- wrk script: plain GETs, `wrk -s perf/plain.lua URL -- DEPTH` with DEPTH requests in one write. Same last line as
--- perf/orders.lua.
+-- wrk script: plain GETs, `wrk -s perf/plain.lua URL -- DEPTH` with DEPTH requests in one write. Its last line is that of
+-- perf/result.lua.
 
 local text
 
@@ -11,10 +11,4 @@ function request()
   return text
 end
 
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format("result requests=%d microseconds=%d failed=%d errors=%d p50_us=%d p99_us=%d\n",
-    summary.requests, summary.duration, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
+dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "result.lua")

@@ -5,7 +5,7 @@
 -- FILE   requests one behind the other, each behind a line with its length in bytes
 -- DEPTH  requests in one write (1: one a round trip)
 --
--- They are sent in turn, again and again. The last line is that of perf/orders.lua.
+-- They are sent in turn, again and again. The last line is that of perf/result.lua.
 
 local texts = {}
 local next_text = 0
@@ -28,10 +28,4 @@ function request()
   return texts[next_text]
 end
 
-function done(summary, latency)
-  local errors = summary.errors
-  io.write(string.format("result requests=%d microseconds=%d failed=%d errors=%d p50_us=%d p99_us=%d\n",
-    summary.requests, summary.duration, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
+dofile((debug.getinfo(1, "S").source:match("^@(.*/)") or "") .. "result.lua")

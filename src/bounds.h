@@ -114,7 +114,8 @@ constexpr uint32_t answer_slots =
     4 * order_credits;  // two for the credits of both lanes; the rest is for notices
 constexpr uint32_t ledger_slots = 4096;
 constexpr uint32_t control_slots = 256;
-constexpr uint32_t batch_orders_max = 256;  // taken from one mailbox in one turn
+constexpr uint32_t batch_orders_max = 256;     // taken from one mailbox in one turn
+constexpr uint32_t decided_together_max = 64;  // requests whose memory is fetched together
 
 // Operators
 constexpr uint32_t audit_pages_max = 64;         // pages of the audit that wait for their turn

@@ -140,6 +140,7 @@ struct OrderRequest {
   ReplyTo reply_to;
   int64_t received_boot_ns = 0;  // for stage latencies
   uint64_t user_hash = 0;        // keyed hash of `user`
+  uint64_t key_hash = 0;         // of `key`; 0 without one
   ItemId item = kNoItem;         // create, link, list
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)

@@ -29,6 +29,12 @@ class Ring {
     return cells_[head_];
   }
   const T& front() const { return const_cast<Ring*>(this)->front(); }
+  // The one so many behind the front, or none.
+  const T* peek(uint32_t behind) const {
+    if (behind >= size_) return nullptr;
+    const uint32_t index = head_ + behind;
+    return &cells_[index < cells_.capacity() ? index : index - cells_.capacity()];
+  }
   void pop() {
     CHECK(!empty());
     --size_;

@@ -38,6 +38,11 @@ class Slab {
     --used_;
   }
 
+  // It will be read soon. kNone is allowed.
+  void prefetch(uint32_t index) const {
+    if (index != kNone) __builtin_prefetch(&cells_[index]);
+  }
+
   T& operator[](uint32_t index) { return cells_[index]; }
   const T& operator[](uint32_t index) const { return cells_[index]; }
   uint32_t used() const { return used_; }

@@ -198,6 +198,7 @@ PublicApi::Objection PublicApi::take_key(const http::Request& request, OrderRequ
     return Refusal{.verdict = Verdict::bad_request,
                    .reason = "Idempotency-Key must be 1 to 255 visible ASCII characters"};
   order.key = *key;
+  order.key_hash = keyed_hash(settings_.hash_key, *key);
   return std::nullopt;
 }
 

@@ -20,6 +20,8 @@ constexpr int64_t kGatherNs = 200'000;
 constexpr int64_t kBlockedSleepNs =
     10 * kMillisecond;  // the log waits for a segment or a lagging drainer
 constexpr int64_t kPublishEveryNs = 100 * kMillisecond;
+constexpr uint32_t kApproach =
+    4;  // decisions in front of a request, which take as long as its memory
 
 stock::NewOrders new_orders_at(door::Degrade level) {
   if (level >= door::Degrade::static_only) return stock::NewOrders::of_nobody;
@@ -183,7 +185,8 @@ void Shard::take_inbox() {
   };
   if (process_.terms[settings_.shard]->take(bounds::control_slots, take_terms) > 0)
     process_.ring(1);  // an operator's answer may wait for it
-  mailbox_.take_requests([&](const OrderRequest& request) { desk_.handle(request, now_); });
+  mailbox_.take_requests([&](const OrderRequest& request) { arrive(request); });
+  decide_arrived();
   mailbox_.send_waiting_notices();
 }
 
@@ -255,8 +258,26 @@ bool Shard::submit(const OrderRequest& request) {
     metrics_.requests_forwarded.add();
     return mailbox_.send(home, request);
   }
-  desk_.handle(request, now_);
+  arrive(request);
   return true;
+}
+
+// An order costs several looks at tables that are larger than the cache, and each would wait for the memory. So requests are
+// decided together: while one arrives, what those in front of it need is on its way.
+void Shard::arrive(const OrderRequest& request) {
+  if (arrived_.is_full()) decide_arrived();
+  arrived_.push() = request;
+  desk_.expect(request);
+}
+
+// In the order in which they have come. A decision may let another request arrive, in the cell that this one leaves.
+void Shard::decide_arrived() {
+  while (!arrived_.empty()) {
+    if (const OrderRequest* const next = arrived_.peek(kApproach)) desk_.approach(*next);
+    const OrderRequest request = arrived_.front();
+    arrived_.pop();
+    desk_.handle(request, now_);
+  }
 }
 
 Orders::Glance Shard::glance(ItemId item) {
@@ -333,9 +354,9 @@ void Shard::publish() {
 
 // ---- stopping (stop.h) ----
 
-// Nothing that a neighbour, the ledger or an operator has sent waits to be taken.
+// Nothing that a client, a neighbour, the ledger or an operator has sent waits to be taken.
 bool Shard::is_inbox_empty() const {
-  return !mailbox_.has_mail() && !ledger_.has_mail() &&
+  return arrived_.empty() && !mailbox_.has_mail() && !ledger_.has_mail() &&
          !process_.terms[settings_.shard]->has_some();
 }
 

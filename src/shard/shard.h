@@ -132,6 +132,8 @@ class Shard final : private stock::Journal,
   void pull_levers();
   void take_rules(door::SharedRules rules);
   void publish();
+  void arrive(const OrderRequest& request);
+  void decide_arrived();
   bool is_inbox_empty() const;
   bool has_finished() const;
   StopFacts stop_facts();
@@ -153,6 +155,7 @@ class Shard final : private stock::Journal,
   Metrics& metrics_;
   orderlog::Marks& marks_;
   Mailbox mailbox_;
+  Ring<OrderRequest> arrived_{bounds::decided_together_max};  // for this desk, and not decided yet
   Moment now_;
   stock::Desk desk_;
   Connections connections_;

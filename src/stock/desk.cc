@@ -17,6 +17,10 @@ constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
 constexpr uint32_t kForgetOrdersPerSweep = 128;
 
+OrderHashes hashes_of(const OrderRequest& request) {
+  return {.user = request.user_hash, .key = request.key_hash};
+}
+
 }  // namespace
 
 Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog,
@@ -48,6 +52,20 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
   }
 }
 
+void Desk::expect(const OrderRequest& request) const {
+  if (!is_by_user(request.kind)) return state_.prefetch(request.order);
+  state_.prefetch(request.user_hash, request.item);
+  if (!request.key.empty()) state_.prefetch_key(hashes_of(request));
+  if (limits_.user_requests != 0) user_windows_.prefetch(request.user_hash);
+}
+
+void Desk::approach(const OrderRequest& request) const {
+  if (is_by_user(request.kind))
+    state_.prefetch_cells(request.user_hash, request.item);
+  else
+    state_.prefetch_cells(request.order);
+}
+
 void Desk::handle(const OrderRequest& request, Moment now) {
   // Every request inside the desk has a place for its answer; without one it is not let in.
   if (!has_place_for_answer()) return answers_.deliver(answer_to(request, Verdict::overloaded));
@@ -73,9 +91,8 @@ void Desk::handle(const OrderRequest& request, Moment now) {
 void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   // The shard that parsed the request may have heard of a new item before this one.
   if (!catalog_.contains(request.item)) return refuse(request, Verdict::try_again);
-  state_.prefetch(request.user_hash, request.item);
   const SaleTerms& terms = catalog_.sale(request.item);
-  const OrderHashes hashes{.user = request.user_hash, .key = state_.key_hash(request.key)};
+  const OrderHashes hashes = hashes_of(request);
   if (answer_known_key(request, hashes)) return;
   if (answer_purchase_limit(request, terms)) return;
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)

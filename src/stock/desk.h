@@ -87,6 +87,9 @@ class Desk final {
   // What new orders are held to from now on.
   void set_limits(const OrderLimits& limits) { limits_ = limits; }
 
+  // This request will be handed over soon: the memory that it needs is asked for; and again, when the first of it is there.
+  void expect(const OrderRequest& request) const;
+  void approach(const OrderRequest& request) const;
   // Decides a request now, or lets it wait; the answer comes through the sink, perhaps within this call.
   void handle(const OrderRequest& request, Moment now);
 

@@ -132,6 +132,23 @@ void StreamState::prefetch(uint64_t user_hash, ItemId item) const {
   by_user_.prefetch(mix(user_hash));
 }
 
+void StreamState::prefetch_key(OrderHashes hashes) const {
+  by_key_.prefetch(bucket_of_key(hashes));
+}
+
+void StreamState::prefetch(OrderId id) const {
+  by_id_.prefetch(bucket_of_id(id));
+}
+
+void StreamState::prefetch_cells(OrderId id) const {
+  orders_.prefetch(by_id_.first(bucket_of_id(id)));
+}
+
+void StreamState::prefetch_cells(uint64_t user_hash, ItemId item) const {
+  holdings_.prefetch(by_holding_.first(bucket_of_holding(user_hash, item)));
+  users_.prefetch(by_user_.first(mix(user_hash)));
+}
+
 // Numbers rise: one above all that were given is nobody's, and needs no look-up.
 bool StreamState::is_known(OrderId id) const {
   return id.sequence() <= sequence_max_ && find_order(id) != kNone;

@@ -140,8 +140,13 @@ class StreamState {
   uint32_t find_by_key(OrderHashes hashes, std::string_view user, std::string_view key) const;
   uint32_t find_holding(uint64_t user_hash, std::string_view user, ItemId item) const;
   uint32_t find_user(uint64_t user_hash, std::string_view user) const;
-  // These look-ups are about to come: what they begin with is brought into the cache meanwhile.
+  // Look-ups of this user and item, this key or this order are to come: what they begin with is brought into the cache.
   void prefetch(uint64_t user_hash, ItemId item) const;
+  void prefetch_key(OrderHashes hashes) const;
+  void prefetch(OrderId id) const;
+  // A while behind that: what they go on with.
+  void prefetch_cells(uint64_t user_hash, ItemId item) const;
+  void prefetch_cells(OrderId id) const;
   uint32_t find_payment(uint32_t order, std::string_view payment_id) const;
 
   const Order& order(uint32_t index) const { return orders_[index]; }

@@ -36,6 +36,13 @@ class UserWindows {
       : cells_(std::bit_floor(bounds::user_window_cells / shards)),
         set_mask_(cells_.capacity() / kWays - 1) {}
 
+  // A count of this user is to come.
+  void prefetch(uint64_t user) const {
+    const Cell* const set = &cells_[first_of(user)];
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + kWays / 2);
+  }
+
   // Counts a request: 0. Or, when the user has had the `requests` of its window, how long that goes on; nothing is counted.
   // `user` is a keyed hash of the name.
   [[nodiscard]] int64_t count(uint64_t user, uint32_t requests, uint32_t window_ms, Moment now) {
@@ -68,10 +75,12 @@ class UserWindows {
     return (now_ms - cell.began_ms) & kMomentMask;
   }
 
+  // The low bits have chosen the shard.
+  size_t first_of(uint64_t user) const { return ((user >> 32) & set_mask_) * kWays; }
+
   // The user's cell, with the count of the window that runs.
   Cell& cell_of(uint64_t user, uint64_t now_ms, uint32_t window_ms) {
-    // The low bits have chosen the shard.
-    const size_t first = ((user >> 32) & set_mask_) * kWays;
+    const size_t first = first_of(user);
     size_t least = first;
     uint64_t least_count = UINT64_MAX;
     for (size_t at = first; at < first + kWays; ++at) {

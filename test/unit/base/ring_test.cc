@@ -23,6 +23,9 @@ TEST_SUITE("base/ring") {
         model.push_back(step);
       } else if (!ring.empty()) {
         REQUIRE(ring.front() == model.front());
+        for (uint32_t behind = 0; behind < model.size(); ++behind)
+          REQUIRE(*ring.peek(behind) == model[behind]);
+        REQUIRE(ring.peek(ring.size()) == nullptr);
         ring.pop();
         model.pop_front();
       }

@@ -57,6 +57,7 @@ struct Fixture {
     request.item = 0;
     request.quantity = quantity;
     request.key = std::string_view(key);
+    request.key_hash = state.key_hash(request.key);
     request.body_hash = quantity;
     return request;
   }

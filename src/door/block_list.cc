@@ -1,8 +1,6 @@
 #include "door/block_list.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <functional>
 #include <span>
 
@@ -17,11 +15,6 @@ namespace stampede::door {
 namespace {
 
 constexpr size_t kTextHead = 2;  // length and word
-
-// At most half full, so that a probe is short.
-size_t slots_for(size_t entries) {
-  return entries == 0 ? 0 : std::bit_ceil(2 * entries);
-}
 
 struct Words {
   std::vector<UserWord> users;
@@ -53,7 +46,11 @@ std::string read_line(std::string_view line, Words& out) {
 
 BlockList::BlockList(const std::vector<UserWord>& users, const std::vector<NetworkWord>& networks,
                      uint64_t seed)
-    : seed_(seed), users_(slots_for(users.size())), networks_(slots_for(networks.size())) {
+    : seed_(seed),
+      user_tags_(users.size()),
+      network_tags_(networks.size()),
+      users_(user_tags_.slots()),
+      networks_(network_tags_.slots()) {
   size_t bytes = 0;
   for (const UserWord& user : users) bytes += kTextHead + user.user.size();
   CHECK(bytes < UINT32_MAX);
@@ -71,15 +68,29 @@ uint64_t BlockList::hash_of(const Network& network) const {
   return mix(network.bits ^ mix(seed_ + network.length * 2 + network.is_ipv6));
 }
 
+size_t BlockList::slot_of(std::string_view user, uint64_t hash) const {
+  return user_tags_.find(hash, [&](size_t slot) {
+    const char* const text = texts_.data() + users_[slot];
+    return std::string_view(text + kTextHead, static_cast<uint8_t>(text[0])) == user;
+  });
+}
+
+size_t BlockList::slot_of(const Network& network, uint64_t hash) const {
+  return network_tags_.find(hash, [&](size_t at) {
+    const NetworkSlot& slot = networks_[at];
+    return slot.bits == network.bits && slot.length == network.length &&
+           slot.is_ipv6 == network.is_ipv6;
+  });
+}
+
 void BlockList::add(const UserWord& user) {
   CHECK(user.user.size() <= bounds::user_bytes_max);
   CHECK(user.word != Word::none);
-  if (word_on(user.user) != Word::none) return;
   const uint64_t hash = hash_of(user.user);
-  const size_t mask = users_.size() - 1;
-  size_t at = hash & mask;
-  while (users_[at].text != 0) at = (at + 1) & mask;
-  users_[at] = {static_cast<uint32_t>(texts_.size() + 1), static_cast<uint32_t>(hash >> 32)};
+  const size_t slot = slot_of(user.user, hash);
+  if (user_tags_.is_taken(slot)) return;
+  user_tags_.take(slot, hash);
+  users_[slot] = static_cast<uint32_t>(texts_.size());
   texts_ += static_cast<char>(user.user.size());
   texts_ += static_cast<char>(user.word);
   texts_ += user.user;
@@ -89,11 +100,11 @@ void BlockList::add(const UserWord& user) {
 void BlockList::add(const NetworkWord& entry) {
   const Network& network = entry.network;
   CHECK(entry.word != Word::none);
-  if (word_on_same(network) != Word::none) return;
-  const size_t mask = networks_.size() - 1;
-  size_t at = hash_of(network) & mask;
-  while (networks_[at].word != Word::none) at = (at + 1) & mask;
-  networks_[at] = {network.bits, network.length, network.is_ipv6, entry.word};
+  const uint64_t hash = hash_of(network);
+  const size_t slot = slot_of(network, hash);
+  if (network_tags_.is_taken(slot)) return;
+  network_tags_.take(slot, hash);
+  networks_[slot] = {network.bits, network.length, network.is_ipv6, entry.word};
   std::vector<uint8_t>& lengths = lengths_[network.is_ipv6];
   if (std::ranges::find(lengths, network.length) == lengths.end())
     lengths.push_back(network.length);
@@ -102,28 +113,14 @@ void BlockList::add(const NetworkWord& entry) {
 
 Word BlockList::word_on(std::string_view user) const {
   if (users_.empty()) return Word::none;
-  const uint64_t hash = hash_of(user);
-  const size_t mask = users_.size() - 1;
-  for (size_t at = hash & mask; users_[at].text != 0; at = (at + 1) & mask) {
-    if (users_[at].mark != static_cast<uint32_t>(hash >> 32)) continue;
-    const char* const text = texts_.data() + users_[at].text - 1;
-    if (std::string_view(text + kTextHead, static_cast<uint8_t>(text[0])) == user)
-      return static_cast<Word>(text[1]);
-  }
-  return Word::none;
+  const size_t slot = slot_of(user, hash_of(user));
+  return user_tags_.is_taken(slot) ? static_cast<Word>(texts_[users_[slot] + 1]) : Word::none;
 }
 
 Word BlockList::word_on_same(const Network& network) const {
   if (networks_.empty()) return Word::none;
-  const size_t mask = networks_.size() - 1;
-  for (size_t at = hash_of(network) & mask; networks_[at].word != Word::none;
-       at = (at + 1) & mask) {
-    const NetworkSlot& slot = networks_[at];
-    if (slot.bits == network.bits && slot.length == network.length &&
-        slot.is_ipv6 == network.is_ipv6)
-      return slot.word;
-  }
-  return Word::none;
+  const size_t slot = slot_of(network, hash_of(network));
+  return network_tags_.is_taken(slot) ? networks_[slot].word : Word::none;
 }
 
 BlockList::Found BlockList::word_on(const Network& address) const {
@@ -136,8 +133,8 @@ BlockList::Found BlockList::word_on(const Network& address) const {
 }
 
 size_t BlockList::bytes() const {
-  return users_.size() * sizeof(UserSlot) + texts_.capacity() +
-         networks_.size() * sizeof(NetworkSlot);
+  return user_tags_.slots() * (1 + sizeof users_[0]) + texts_.capacity() +
+         network_tags_.slots() * (1 + sizeof networks_[0]);
 }
 
 Result<BlockList> parse_block_list(std::string_view text, std::string_view file_name,

@@ -19,6 +19,22 @@ constexpr std::array<uint8_t, 256> kValues = [] {
   return values;
 }();
 
+struct Digits {
+  uint32_t bits = 0;  // the last digit's on the right
+  bool are_valid = true;
+};
+
+// Of at most four.
+Digits digits_of(std::string_view text) {
+  uint32_t bits = 0, seen = 0;
+  for (char c : text) {
+    const uint8_t value = kValues[static_cast<uint8_t>(c)];
+    bits = bits << 6 | value;
+    seen |= value;
+  }
+  return {.bits = bits, .are_valid = (seen & kNoDigit) == 0};
+}
+
 }  // namespace
 
 void render_base64url(std::span<const uint8_t> bytes, std::span<char> out) {
@@ -36,19 +52,18 @@ void render_base64url(std::span<const uint8_t> bytes, std::span<char> out) {
 std::optional<size_t> parse_base64url(std::string_view text, std::span<uint8_t> out) {
   const size_t size = text.size() * 6 / 8;
   if (text.size() % 4 == 1 || size > out.size()) return std::nullopt;
-  uint32_t bits = 0;
-  unsigned count = 0;
   auto next = out.begin();
-  for (char c : text) {
-    const uint8_t value = kValues[static_cast<uint8_t>(c)];
-    if (value == kNoDigit) return std::nullopt;
-    bits = bits << 6 | value;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    *next++ = static_cast<uint8_t>(bits >> count);
+  for (; text.size() >= 4; text.remove_prefix(4), next += 3) {
+    const Digits digits = digits_of(text.substr(0, 4));
+    if (!digits.are_valid) return std::nullopt;
+    next[0] = static_cast<uint8_t>(digits.bits >> 16);
+    next[1] = static_cast<uint8_t>(digits.bits >> 8);
+    next[2] = static_cast<uint8_t>(digits.bits);
   }
-  if ((bits & ((1u << count) - 1)) != 0) return std::nullopt;
+  const Digits digits = digits_of(text);
+  unsigned count = static_cast<unsigned>(text.size()) * 6;
+  for (; count >= 8; count -= 8) *next++ = static_cast<uint8_t>(digits.bits >> (count - 8));
+  if (!digits.are_valid || (digits.bits & ((1u << count) - 1)) != 0) return std::nullopt;
   return size;
 }
 

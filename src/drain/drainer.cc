@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/diag.h"
+#include "base/probe.h"
 #include "base/thread.h"
 #include "base/words.h"
 
@@ -262,7 +263,10 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
 Status Drainer::write(Tail& tail) {
   if (const auto item = batch_.unknown_item())
     return Error{"item " + std::to_string(*item) + " has no code yet"};
+  PROBE(drain_write, tail.stream.key.shard, batch_.records(), batch_.rows());
   const Written written = sink_.write(batch_, clock_.now().wall_ms());
+  PROBE(drain_written, tail.stream.key.shard, drained_lsn(batch_.after()), batch_.rows(),
+        written.outcome);
   const size_t rows = batch_.rows() - written.rejected;
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
   if (written.outcome == Outcome::unknown && batch_.after() != batch_.before())

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/probe.h"
+
 namespace stampede::shard {
 namespace {
 
@@ -417,6 +419,8 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
   ++connection.requests;
   hurry_last(connection);
   const uint32_t place = places_.add(connection.line, index, request);
+  const ReplyTo to = places_.reply_to(place);
+  PROBE(request_parsed, to.shard, to.place, to.serial, request.method, request.body.size());
   if (access_ != nullptr) [[unlikely]]
     places_[place].access = access_->begin(request, connection.service.is_public, now_);
   update_idle(index);
@@ -430,7 +434,7 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
     places_[place].origin = settings_.origins.find(request.origin);
   }
   if (connection.rank == net::Rank::usual && turn_budget_ > 0) --turn_budget_;
-  connection.service.handler->handle(request, places_.reply_to(place));
+  connection.service.handler->handle(request, to);
 }
 
 // ---- answers ----
@@ -591,6 +595,8 @@ Connections::Rendered Connections::render_text(Connection& connection, const Pla
 void Connections::count_answer(const Connection& connection, const Place& place, uint32_t index) {
   if (!connection.service.is_public) return;
   const Verdict verdict = place.is_text ? places_.text(index).refusal : place.answer.verdict;
+  const uint64_t order = place.is_text ? 0 : place.answer.order.id.value;
+  PROBE(request_answered, settings_.shard, index, place.serial, verdict, order);
   metrics_.answers[static_cast<unsigned>(verdict)].add();
   if (verdict == Verdict::rate_limited && !place.is_text)
     metrics_.limited[static_cast<unsigned>(place.answer.limit)].add();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/probe.h"
 #include "door/signature.h"
 #include "door/ticket.h"
 #include "http/fields.h"
@@ -65,6 +66,7 @@ PublicApi::PublicApi(const PublicApiSettings& settings, Connections& connections
 void PublicApi::handle(const http::Request& request, ReplyTo place) {
   const Objection objection = serve(request, place);
   if (!objection) return;
+  PROBE(door_refused, place.shard, place.place, place.serial, objection->verdict);
   if (objection->verdict == Verdict::length_required)
     return connections_.complete(
         place, TextAnswer{.refusal = objection->verdict, .ends_connection = true});
@@ -295,6 +297,8 @@ bool PublicApi::is_foreign(const OrderRequest& order) const {
 void PublicApi::submit(OrderRequest& order, const ReplyTo& place) {
   order.reply_to = place;
   order.received_boot_ns = now_.boot_ns;
+  PROBE(door_passed, place.shard, place.place, place.serial, order.kind, order.item,
+        order.order.value);
   if (is_foreign(order)) {
     OrderAnswer answer;
     answer.reply_to = place;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/diag.h"
+#include "base/probe.h"
 #include "base/words.h"
 
 namespace stampede::shard {
@@ -201,6 +202,7 @@ void Shard::exchange_with_ledger() {
   const uint32_t groups = desk_.leases().asking_groups() & ledger_.ready_groups();
   if (groups == 0) return;
   const size_t count = desk_.leases().collect_asks(groups, asks_, now_);
+  PROBE(ledger_asked, settings_.shard, groups, count);
   ledger_.exchange(*this, std::span(asks_).first(count), now_);
 }
 
@@ -208,6 +210,7 @@ void Shard::exchange_with_ledger() {
 void Shard::take_news(const LedgerNews& news) {
   if (!stop_.may().appends) return;
   desk_.take_news(news, now_);
+  PROBE(ledger_answered, settings_.shard, news.item, news.accepted, news.free, news.pool_elsewhere);
   api_.on_news(news.item);
 }
 
@@ -225,10 +228,12 @@ void Shard::write_log() {
     const Lsn durable = writer_.durable();
     metrics_.log_write_ns.record(now_.boot_ns - write_started_ns_);
     metrics_.batch_records.record(durable + 1 - write_first_lsn_);
+    PROBE(log_durable, settings_.shard, write_first_lsn_, durable);
   }
   if (!writer_.start_write(now_)) return;
   write_started_ns_ = now_.boot_ns;
   write_first_lsn_ = writer_.durable() + 1;
+  PROBE(log_write, settings_.shard, write_first_lsn_, writer_.bytes_in_flight());
   metrics_.log_writes.add();
   metrics_.log_bytes.add(writer_.bytes_in_flight());
 }

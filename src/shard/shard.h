@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "base/thread_owner.h"
 #include "ledger/ledger.h"
 #include "net/net.h"
@@ -80,7 +81,9 @@ class Shard final : private stock::Journal,
   // Everything that this shard appends goes through here.
   Lsn append(const orderlog::Record& record) override {
     CHECK(stop_.may().appends);
-    return writer_.append(record);
+    const Lsn lsn = writer_.append(record);
+    PROBE(record_appended, settings_.shard, lsn, record.index());
+    return lsn;
   }
 
  private:

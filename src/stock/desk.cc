@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/probe.h"
 #include "stock/sale_state.h"
 
 namespace stampede::stock {
@@ -340,6 +341,8 @@ void Desk::wait_for_units(const OrderRequest& request, Moment now) {
   if (!lines_.push(request, now)) return refuse(request, Verdict::overloaded);
   leases_.set_waiting(request.item, lines_.units(request.item));
   ++stats_.waits;
+  PROBE(request_waits, request.reply_to.shard, request.reply_to.place, request.reply_to.serial,
+        request.item, request.quantity);
   leases_.ask_about(request.item);
 }
 
@@ -597,6 +600,7 @@ void Desk::expire_due(Moment now) {
     CHECK(order.is_live);
     CHECK(order.state == OrderState::reserved);
     commit(orderlog::Expire{.order = order.id, .at_ms = now.wall_ms()}, now);
+    PROBE(order_expired, order.id.value, order.last_lsn, order.quantity);
     ++stats_.orders_expired;
     events_[state_.item_of(order)].expired += order.quantity;
     tell_watchers(index, now);
@@ -722,6 +726,8 @@ void Desk::answer_with_order(const OrderRequest& request, Verdict verdict, uint3
 }
 
 void Desk::emit(const OrderAnswer& answer, Lsn lsn) {
+  PROBE(request_decided, answer.reply_to.shard, answer.reply_to.place, answer.reply_to.serial,
+        answer.verdict, answer.order.id.value, lsn);
   if (lsn <= durable_) return answers_.deliver(answer);
   held_.push() = {.lsn = lsn, .answer = answer};
 }
@@ -730,7 +736,10 @@ void Desk::emit(const OrderAnswer& answer, Lsn lsn) {
 void Desk::release(Lsn durable) {
   durable_ = durable;
   while (!held_.empty() && held_.front().lsn <= durable) {
-    answers_.deliver(held_.front().answer);
+    const OrderAnswer& answer = held_.front().answer;
+    PROBE(request_durable, answer.reply_to.shard, answer.reply_to.place, answer.reply_to.serial,
+          answer.order.id.value, held_.front().lsn);
+    answers_.deliver(answer);
     held_.pop();
   }
   leases_.on_durable(durable);

@@ -132,6 +132,9 @@ $(BUILD)/test/%.o: test/%.cc $(BUILD)/test/standard.h.gch
 	$(call say,CXX)
 	$(CXX) $(CXXFLAGS) $(TEST_FLAGS_$(MODE)) $(compiled_headers) -DDOCTEST_CONFIG_SUPER_FAST_ASSERTS -c -o $@ $<
 
+# A number that is cut costs money in src/ alone.
+$(BUILD)/src/%.o: CXXFLAGS += -Wconversion -Wno-sign-conversion
+
 $(BUILD)/%.o: %.cc $(BUILD)/src/standard.h.gch
 	@mkdir -p $(@D)
 	$(call say,CXX)

@@ -58,12 +58,13 @@ class Histogram {
 
   [[nodiscard]] static constexpr size_t bucket_of(uint64_t value) {
     if (value < (uint64_t{1} << kLinearBits)) return value;
-    unsigned shift = std::bit_width(value) - kLinearBits;  // leaves value >> shift in [64, 128)
+    const auto shift = static_cast<unsigned>(std::bit_width(value)) -
+                       kLinearBits;  // leaves value >> shift in [64, 128)
     return shift * kBucketsPerPower + (value >> shift);
   }
   [[nodiscard]] static constexpr uint64_t lowest_of(size_t bucket) {
     if (bucket < 2 * kBucketsPerPower) return bucket;
-    unsigned shift = bucket / kBucketsPerPower - 1;
+    const auto shift = static_cast<unsigned>(bucket / kBucketsPerPower - 1);
     return uint64_t{bucket - shift * kBucketsPerPower} << shift;
   }
   [[nodiscard]] static constexpr uint64_t highest_of(size_t bucket) {

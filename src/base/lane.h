@@ -19,9 +19,8 @@ class Lane {
   explicit Lane(uint32_t capacity) : queue_(capacity) {}
 
   [[nodiscard]] bool push(const T& value) { return queue_.push(value); }  // producer
-  [[nodiscard]] uint32_t room() const {
-    return queue_.write_available();
-  }  // producer; may only grow meanwhile
+  // Producer; may only grow meanwhile.
+  [[nodiscard]] uint32_t room() const { return static_cast<uint32_t>(queue_.write_available()); }
   [[nodiscard]] bool has_some() const { return queue_.read_available() > 0; }  // consumer
 
   // Hands up to `most` values to `visit` and returns how many there were; the consumer's side.

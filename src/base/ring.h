@@ -19,10 +19,7 @@ class Ring {
 
   T& push() {  // the new cell, to be filled in place
     CHECK(!is_full());
-    uint32_t index = head_ + size_;
-    if (index >= cells_.capacity()) index -= cells_.capacity();
-    ++size_;
-    return cells_[index];
+    return cells_[index_of(size_++)];
   }
   T& front() {
     CHECK(!empty());
@@ -32,8 +29,7 @@ class Ring {
   // The one so many behind the front, or none.
   const T* peek(uint32_t behind) const {
     if (behind >= size_) return nullptr;
-    const uint32_t index = head_ + behind;
-    return &cells_[index < cells_.capacity() ? index : index - cells_.capacity()];
+    return &cells_[index_of(behind)];
   }
   void pop() {
     CHECK(!empty());
@@ -42,6 +38,11 @@ class Ring {
   }
 
  private:
+  size_t index_of(uint32_t behind) const {
+    const size_t index = size_t{head_} + behind;
+    return index < cells_.capacity() ? index : index - cells_.capacity();
+  }
+
   Reserved<T> cells_;
   uint32_t head_ = 0;
   uint32_t size_ = 0;

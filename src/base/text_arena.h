@@ -44,7 +44,7 @@ class TextArena {
   }
 
  private:
-  static unsigned class_of(size_t size) { return (size - 1) / kCellStep; }
+  static unsigned class_of(size_t size) { return static_cast<unsigned>((size - 1) / kCellStep); }
 
   class Class {
    public:

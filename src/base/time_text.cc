@@ -7,8 +7,8 @@ namespace stampede {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
-constexpr int64_t kHourMs = 3'600'000;
-constexpr int64_t kMinuteMs = 60'000;
+constexpr int32_t kHourMs = 3'600'000;
+constexpr int32_t kMinuteMs = 60'000;
 
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';

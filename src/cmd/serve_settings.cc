@@ -191,8 +191,10 @@ Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags)
   settings.bloom_rate = flags.bloom_rate;
   settings.data_dir = flags.data;
   settings.cpus = *cpus;
-  settings.shard_count =
-      flags.shards != 0 ? flags.shards : std::min<uint32_t>(cpus->size(), bounds::shard_count_max);
+  settings.shard_count = flags.shards;
+  if (flags.shards == 0)
+    settings.shard_count =
+        static_cast<uint32_t>(std::min<size_t>(cpus->size(), bounds::shard_count_max));
   settings.node = flags.node;
   settings.database = *database;
   settings.durability =

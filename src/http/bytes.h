@@ -26,7 +26,10 @@ enum ByteKind : uint16_t {
 
 namespace detail {
 constexpr void mark(std::array<uint16_t, 256>& kinds, std::string_view bytes, unsigned kind) {
-  for (char byte : bytes) kinds[static_cast<uint8_t>(byte)] |= kind;
+  for (char byte : bytes) {
+    uint16_t& known = kinds[static_cast<uint8_t>(byte)];
+    known = static_cast<uint16_t>(known | kind);
+  }
 }
 
 constexpr std::array<uint16_t, 256> kinds_of_bytes() {

@@ -44,7 +44,7 @@ void EmbeddedLedger::exchange(Client&, std::span<const LedgerAsk> asks, Moment) 
   for (const LedgerAsk& ask : asks)
     send(home_of(ask.item),
          {.kind = Kind::ask, .item = ask.item, .values = {ask.returned, ask.pool, ask.want}});
-  answers_awaited_ = asks.size();
+  answers_awaited_ = static_cast<uint32_t>(asks.size());
 }
 
 bool EmbeddedLedger::has_mail() const {

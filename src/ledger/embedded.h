@@ -94,7 +94,9 @@ class EmbeddedLedger final : public Ledger, public OwnSupply {
     std::vector<StreamCount> noted;  // the book's a and r when the marks left
   };
 
-  uint32_t home_of(ItemId item) const { return mix(item) % lanes_.shard_count(); }
+  uint32_t home_of(ItemId item) const {
+    return static_cast<uint32_t>(mix(item) % lanes_.shard_count());
+  }
   void send(uint32_t to, LedgerMessage message);
   void take(const LedgerMessage& message, Client& client);
   void answer_ask(const LedgerMessage& message);

@@ -17,7 +17,8 @@ namespace stampede {
 // A ledger keeps its items in groups, and a stream has at most one exchange per group under way; one group where nothing is
 // gained by more. Sets of groups are bits.
 inline uint32_t group_of(std::string_view item, uint32_t group_count) {
-  return group_count == 1 ? 0 : checksum(std::as_bytes(std::span(item))) % group_count;
+  if (group_count == 1) return 0;
+  return static_cast<uint32_t>(checksum(std::as_bytes(std::span(item))) % group_count);
 }
 
 // One stream's line of an exchange, about one item.

@@ -248,7 +248,7 @@ void Connections::release_connection(uint32_t index) {
 void Connections::read_lingering(uint32_t index) {
   Connection& connection = connections_[index];
   const net::Io io = net_.read(connection.socket, read_scratch_);
-  connection.linger_bytes += io.bytes;
+  connection.linger_bytes += static_cast<uint32_t>(io.bytes);
   if (io.status == net::Io::Status::closed || connection.linger_bytes > bounds::linger_bytes_max)
     close_connection(index);
 }

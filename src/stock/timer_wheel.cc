@@ -22,9 +22,10 @@ void TimerWheel::put(uint32_t timer, uint64_t tick) {
   const uint64_t distance = tick - tick_;
   unsigned level = 0;
   while (level + 1 < kLevels && distance >= (uint64_t{1} << (kSlotBits * (level + 1)))) ++level;
-  const uint32_t slot = level * kSlots + ((tick >> (kSlotBits * level)) & (kSlots - 1));
+  const auto slot =
+      static_cast<uint16_t>(level * kSlots + ((tick >> (kSlotBits * level)) & (kSlots - 1)));
   Link& link = links_[timer];
-  link.slot = slot + 1;
+  link.slot = static_cast<uint16_t>(slot + 1);
   link.prev = 0;
   link.next = heads_[slot];
   if (link.next != 0) links_[link.next - 1].prev = timer + 1;

@@ -77,7 +77,8 @@ std::string zsh_flag(const Flag& flag) {
     spec += '[' + zsh_word(flag.help) + ']';
   }
   if (flag.takes_value()) {
-    spec += ':' + zsh_word(flag.unit.empty() ? flag.name : flag.unit) + ':';
+    spec += flag.alone.empty() ? ":" : "::";
+    spec += zsh_word(flag.unit.empty() ? flag.name : flag.unit) + ':';
     if (!flag.choices.empty()) spec += '(' + join(flag.choices) + ')';
     if (flag.unit == "FILE") spec += "_files";
     if (flag.unit == "DIR") spec += "_files -/";
@@ -136,7 +137,9 @@ std::string bash_completion(const Command& root) {
     after += "    '" + path + "') words='" + words_after(command) + "' ;;\n";
     for_each_flag(command, [&](const Flag& flag) {
       if (flag.is_positional() || !flag.takes_value()) return;
-      values += "    '" + path + ' ' + flag.name + "') how=(" + bash_values(flag) + ") ;;\n";
+      const std::string unless_a_flag = flag.alone.empty() ? "" : "[[ $word == -* ]] || ";
+      values += "    '" + path + ' ' + flag.name + "') " + unless_a_flag + "how=(" +
+                bash_values(flag) + ") ;;\n";
     });
   });
   return "# bash completion of stampede\n"

@@ -64,6 +64,7 @@ class Parser {
   static CLI::Option* declare(const Flag& flag, CLI::App& app) {
     if (!flag.takes_value()) return app.add_flag(flag.name);
     CLI::Option* const option = app.add_option(flag.name);
+    if (!flag.alone.empty()) option->expected(0, 1);
     if (flag.is_repeatable())
       option->expected(1, CLI::detail::expected_max_vector_size)
           ->allow_extra_args(flag.is_positional());
@@ -95,7 +96,8 @@ class Parser {
       if (innermost()->count(excluded) > 0) return Error{"excludes " + excluded};
     clear(flag);
     for (const std::string& value : option.results())
-      if (Status put = set(flag, value); !put) return put;
+      if (Status put = set(flag, value.empty() && !flag.alone.empty() ? flag.alone : value); !put)
+        return put;
     return Ok{};
   }
 

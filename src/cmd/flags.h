@@ -43,6 +43,7 @@ struct Flag {
       {};  // further sentences, for the manual; in both `code`, and links as in Markdown
   std::optional<Bounds> bounds = {};
   std::vector<std::string> choices = {};  // nothing else may be given
+  std::string alone = {};   // the value that the name means by itself; empty: a value is expected
   std::string absent = {};  // what it means to leave the flag out, where that is no value
   bool is_required = false;
   std::vector<std::string> excludes = {};  // names of flags that cannot stand beside it

@@ -102,7 +102,7 @@ Status Reloader::read_inputs_again(shard::Reload& made) const {
 }
 
 Status Reloader::read_catalog_again(shard::Reload& made) const {
-  if (flags_.demo) return Ok{};
+  if (!flags_.demo.empty()) return Ok{};
   Result<std::vector<stock::CatalogEntry>> entries = read_catalog(flags_);
   if (!entries) return entries.error();
   shard::KeyKinds needed = 0;

@@ -20,8 +20,12 @@ std::vector<Flag> sale_flags(ServeFlags& flags) {
        .target = &flags.catalog,
        .help = "what is sold, JSON ([catalog](API.md#catalog)); read again on SIGHUP; or"},
       {.name = "--demo",
+       .unit = "[bench]",
        .target = &flags.demo,
-       .help = "one item, `ticket`, 10,000 units, open now"},
+       .help = "one item, `ticket`, open now: 10,000 units, one for each user; with `bench` more "
+               "than anybody buys and no limit, for measurements",
+       .choices = {"sale", "bench"},
+       .alone = "sale"},
       {.name = "--data",
        .unit = "DIR",
        .target = &flags.data,

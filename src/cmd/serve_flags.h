@@ -17,11 +17,10 @@ struct ServeFlags {
   bool checks = false;  // and does not sell
   std::string catalog, data = "./stampede-data", listen = "127.0.0.1:8080",
                        admin = "127.0.0.1:8081";
-  bool demo = false, trust_gateway = false, accept_loss = false, sandbox = false,
-       core_dumps = false;
+  bool trust_gateway = false, accept_loss = false, sandbox = false, core_dumps = false;
   std::vector<std::string> admin_hosts, origins;
   InputPaths inputs;
-  std::string ledger = "embedded", db, durability = "fsync", auth;
+  std::string demo, ledger = "embedded", db, durability = "fsync", auth;
   std::string cpus;
   int64_t ledger_timeout_ms = 1'000;
   uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;

@@ -125,7 +125,7 @@ Status take_catalog(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<std::vector<stock::CatalogEntry>> entries = read_catalog(flags);
   if (!entries) return entries.error();
   settings.catalog = std::move(*entries);
-  if (!flags.demo)
+  if (flags.demo.empty())
     settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
   return Ok{};
 }
@@ -229,10 +229,11 @@ Status take_rules(const ServeFlags& flags, door::Rules& rules) {
 }
 
 Result<std::vector<stock::CatalogEntry>> read_catalog(const ServeFlags& flags) {
-  if (flags.demo == !flags.catalog.empty())
-    return Error{flags.demo ? "--demo and --catalog exclude each other"
-                            : "--catalog FILE or --demo: say what to sell"};
-  if (flags.demo) return std::vector{stock::demo_entry()};
+  if (flags.demo.empty() == flags.catalog.empty())
+    return Error{flags.demo.empty() ? "--catalog FILE or --demo: say what to sell"
+                                    : "--demo and --catalog exclude each other"};
+  if (flags.demo == "bench") return std::vector{stock::bench_entry()};
+  if (flags.demo == "sale") return std::vector{stock::demo_entry()};
   const Result<std::string> text = read_file(flags.catalog, kCatalogBytesMax);
   if (!text) return Error{"--catalog: " + text.error().message};
   Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);

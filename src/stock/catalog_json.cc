@@ -420,4 +420,12 @@ CatalogEntry demo_entry() {
   return entry;
 }
 
+CatalogEntry bench_entry() {
+  CatalogEntry entry = demo_entry();
+  entry.terms.title = std::string_view("an item that does not run out");
+  entry.terms.per_user_limit = 0;
+  entry.stock = bounds::stock_max;
+  return entry;
+}
+
 }  // namespace stampede::stock

@@ -59,5 +59,7 @@ void append_item_json(const ItemTerms& terms, std::string& out);
 
 // What `serve --demo` sells.
 [[nodiscard]] CatalogEntry demo_entry();
+// What `serve --demo bench` sells: an order is always an order, however many there were before.
+[[nodiscard]] CatalogEntry bench_entry();
 
 }  // namespace stampede::stock

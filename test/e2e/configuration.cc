@@ -37,11 +37,12 @@ TEST_SUITE("e2e/configuration") {
     Scratch scratch;
     const std::string file = scratch.path("wrong.conf");
     const std::vector<Wrong> wrongs{
-        {"demo = yes\nshard = 2\n", "2: shard: expected the name of a flag; did you mean shards?"},
+        {"demo = sale\nshard = 2\n", "2: shard: expected the name of a flag; did you mean shards?"},
         {"nothing-like-it = 2\n", "1: nothing-like-it: expected the name of a flag"},
         {"shards = two\n", "1: shards: expected a whole number from 1 to 64, not 'two'"},
         {"shards = 2\nshards = 2\n", "2: shards: expected once"},
         {"sandbox = maybe\n", "1: sandbox: expected true or false, not 'maybe'"},
+        {"demo = maybe\n", "1: demo: expected sale or bench, not 'maybe'"},
         {"durability = never\n", "1: durability: expected fsync or os, not 'never'"},
         {"\n\nshards\n", "3: expected `name = value`"},
         {"config = other.conf\n", "1: config: expected on the command line alone"},

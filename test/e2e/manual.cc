@@ -42,6 +42,8 @@ TEST_SUITE("e2e/manual") {
     CHECK(completed("stampede serve --admin-") == "--admin-token-file --admin-host\n");
     CHECK(completed("stampede serve --demo --durability ") == "fsync os\n");
     CHECK(completed("stampede serve --durability=f") == "fsync\n");
+    CHECK(completed("stampede serve --demo ") == "sale bench\n");
+    CHECK(completed("stampede serve --demo --durab") == "--durability\n");
     CHECK(completed("stampede sign ticket --us") == "--user\n");
     CHECK(completed("stampede completion ") == "bash zsh fish --help\n");
     CHECK(completed("stampede serve --shards ") == "\n");

@@ -20,6 +20,13 @@ TEST_SUITE("e2e/purchase_limit") {
     CHECK(server.books().reserved == 1);
   }
 
+  TEST_CASE("the item of measurements is sold to one user again and again") {
+    Server server({.catalog = "{}", .flags = {{"--demo", "bench"}}, .without = {"--catalog"}});
+    const std::string first = server.buy({.user = "u1"});
+    CHECK(server.buy({.user = "u1"}) != first);
+    CHECK(server.books().total == int64_t{1} << 40);
+  }
+
   TEST_CASE("a winner learns of his order even when all is sold") {
     Server server({.catalog = catalog({{.stock = 1, .per_user_limit = 1}})});
     std::string id = server.buy({.user = "u1"});

@@ -457,6 +457,13 @@ TEST_SUITE("stock/catalog_json") {
     CHECK(demo.terms.starts_ms == 0);
     CHECK(demo.terms.ends_ms == 0);
   }
+
+  TEST_CASE("the item of measurements does not run out and has no limit for a user") {
+    const CatalogEntry bench = bench_entry();
+    CHECK(bench.stock == bounds::stock_max);
+    CHECK(bench.terms.code.view() == "ticket");
+    CHECK(bench.terms.per_user_limit == 0);
+  }
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "load/generator.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -35,6 +37,12 @@ bool is_of_gateway(const Reply& reply) {
   return reply.status == 502 || reply.status == 504;
 }
 
+int64_t thread_cpu_ns() {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return used.tv_sec * kSecond + used.tv_nsec;
+}
+
 UserEnd end_of_refusal(std::string_view code) {
   return code == "sold_out" || code == "not_enough" ? UserEnd::sold_out : UserEnd::refused;
 }
@@ -52,8 +60,10 @@ Generator::Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& sta
 
 Status Generator::run() {
   Status status = wait_for_start();
+  const int64_t cpu_ns = thread_cpu_ns();
   while (status && !is_finished(clock_.now().boot_ns)) status = turn();
   if (!status) start_.is_stopping = true;
+  note_work(thread_cpu_ns() - cpu_ns);
   close_book();
   return status;
 }
@@ -84,6 +94,7 @@ Status Generator::turn() {
   connections_.tend(now_ns);
   send_due(now_ns);
   connections_.flush();
+  note_lateness();
   connections_.poll(wait_ns(now_ns));
   return check_reachable(now_ns);
 }
@@ -102,6 +113,7 @@ Status Generator::check_reachable(int64_t now_ns) const {
 }
 
 void Generator::send_due(int64_t now_ns) {
+  if (is_blocked_) was_blocked_at_ns_ = now_ns;
   is_blocked_ = false;
   while (send_again(now_ns) || send_next(now_ns)) continue;
   tally_.live.waiting.store(backlog_.size(), std::memory_order_relaxed);
@@ -129,7 +141,27 @@ bool Generator::send_next(int64_t now_ns) {
                   .is_measured = due_ns - start_ns_ >= plan_.warmup_ns};
   if (!send(attempt, now_ns)) return false;
   ++next_request_;
+  if (plan_.rate <= 0 || !attempt.is_measured) return true;
+  if (due_ns <= was_blocked_at_ns_)
+    ++tally_.own.queued;
+  else
+    sent_dues_.push_back(due_ns);
   return true;
+}
+
+// Behind the writes, for the turn's own work makes its orders late too.
+void Generator::note_lateness() {
+  if (sent_dues_.empty()) return;
+  const int64_t now_ns = clock_.now().boot_ns;
+  for (int64_t due_ns : sent_dues_)
+    tally_.own.late_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ns - due_ns)));
+  sent_dues_.clear();
+}
+
+void Generator::note_work(int64_t cpu_ns) {
+  const int64_t elapsed_ns = std::max<int64_t>(1, clock_.now().boot_ns - start_ns_);
+  tally_.own.cpu_ns = cpu_ns;
+  tally_.own.busiest = static_cast<double>(cpu_ns) / static_cast<double>(elapsed_ns);
 }
 
 bool Generator::send(const Attempt& attempt, int64_t now_ns) {
@@ -158,10 +190,14 @@ void Generator::append_request(const Attempt& attempt, std::string& out) const {
 
 void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
   bump(tally_.live.answered);
-  tally_.answers.add(outcome_name(attempt.step, reply));
+  NamedAnswers::Entry& answers = tally_.answers.add(outcome_name(attempt.step, reply));
   if (attempt.is_measured) {
-    tally_.latency_ns.record(static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns)));
-    tally_.last_ns = now_ns;
+    const auto latency_ns = static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns));
+    answers.record(latency_ns);
+    if (attempt.step == Step::order) {
+      tally_.latency_ns.record(latency_ns);
+      tally_.last_ns = now_ns;
+    }
   }
   if (is_of_gateway(reply)) return on_lost(attempt, now_ns);
   if (reply.is_retryable) return repeat(attempt, reply.retry_after_ms, now_ns);
@@ -193,7 +229,8 @@ void Generator::follow_up(const Attempt& order, const Reply& reply, int64_t now_
               price_.currency.begin());
   backlog_.add(now_ns, {.user = order.user,
                         .due_ns = now_ns,
-                        .step = chance < plan_.pay ? Step::pay : Step::cancel});
+                        .step = chance < plan_.pay ? Step::pay : Step::cancel,
+                        .is_measured = order.is_measured});
 }
 
 void Generator::on_step_answer(const Attempt& attempt, const Reply& reply) {

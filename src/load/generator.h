@@ -45,6 +45,8 @@ class Generator final : private AnswerHandler {
   Status turn();
   Status check_reachable(int64_t now_ns) const;
   void send_due(int64_t now_ns);
+  void note_lateness();
+  void note_work(int64_t cpu_ns);
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
   bool send(const Attempt& attempt, int64_t now_ns);
@@ -71,6 +73,8 @@ class Generator final : private AnswerHandler {
   Price price_;  // of one order, as the answers say
   uint64_t next_request_ = 0;
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
+  int64_t was_blocked_at_ns_ = 0;   // what was due by then has waited for a connection
+  std::vector<int64_t> sent_dues_;  // of this turn's orders that have not
   uint64_t unsent_ = 0;
   int64_t start_ns_ = 0;
   int64_t end_by_ns_ =

@@ -23,10 +23,6 @@ class Table {
   std::FILE* out_;
 };
 
-const char* mark(bool is_kept) {
-  return is_kept ? "✓ " : "✗ ";
-}
-
 std::string describe(const Plan& plan) {
   std::string pace = plan.rate > 0 ? grouped(static_cast<uint64_t>(plan.rate)) + " orders/s"
                                    : "as fast as it goes";
@@ -47,7 +43,7 @@ void print_speed(const Report& report, Table& table) {
   table.row("throughput", static_cast<uint64_t>(report.throughput()),
             format("answers/s over %.2f s%s", report.seconds(),
                    report.plan.warmup_ns > 0 ? " after the warmup" : ""));
-  for (const auto& [name, percent] : kPercentiles)
+  for (const auto& [name, key, percent] : kPercentiles)
     table.row(std::string("latency ") + name, duration_text(tally.latency_ns.percentile(percent)),
               percent > 50           ? ""
               : report.plan.rate > 0 ? "from when the request was due"
@@ -57,13 +53,36 @@ void print_speed(const Report& report, Table& table) {
               "due, but every connection was full: the latencies leave their waiting out");
 }
 
+void print_generator(const Report& report, Table& table) {
+  const OwnWork& own = report.tally.own;
+  table.row("generator", format("%.2f s", static_cast<double>(own.cpu_ns) / 1e9),
+            format("of CPU time; %s worked for %.0f %% of the time%s",
+                   report.plan.threads > 1 ? "the busiest thread" : "its thread", 100 * own.busiest,
+                   report.is_limited_by_generator()
+                       ? ": the generator is the limit, so give it more --threads or machines"
+                       : ""));
+  if (report.plan.rate <= 0) return;
+  table.row("sent late p99", duration_text(own.late_ns.percentile(99)),
+            format("at most %s; %s more had to wait for a connection with room",
+                   duration_text(own.late_ns.max()).c_str(), grouped(own.queued).c_str()));
+}
+
+std::string latency_text(const NamedAnswers::Entry& entry) {
+  if (entry.latency_ns == nullptr) return "";
+  return format("   p50 %8s   p99 %8s   max %8s",
+                duration_text(entry.latency_ns->percentile(50)).c_str(),
+                duration_text(entry.latency_ns->percentile(99)).c_str(),
+                duration_text(entry.latency_ns->max()).c_str());
+}
+
 void print_answers(const Report& report, Table& table) {
   const Tally& tally = report.tally;
   table.heading("answers");
   double total = static_cast<double>(std::max<uint64_t>(1, tally.answers.total()));
-  for (const NamedCounts::Entry& entry : tally.answers.by_count())
-    table.row(std::string(entry.name.view()), entry.count,
-              format("%.2f %%", 100 * static_cast<double>(entry.count) / total));
+  for (const NamedAnswers::Entry* entry : tally.answers.by_count())
+    table.row(
+        std::string(entry->name.view()), entry->count,
+        format("%6.2f %%", 100 * static_cast<double>(entry->count) / total) + latency_text(*entry));
   for (size_t kind = 0; kind < tally.failures.size(); ++kind)
     if (tally.failures[kind] > 0)
       table.row(kFailureNames[kind], tally.failures[kind], "connections");
@@ -79,13 +98,17 @@ const Check* find(const Report& report, std::string_view name) {
   return nullptr;
 }
 
-std::string verdict(const Check* check) {
-  return check == nullptr ? "" : mark(check->is_kept) + check->numbers;
+// A promise that nobody made use of is neither kept nor broken.
+std::string verdict(const Report& report, std::string_view name) {
+  const Check* check = find(report, name);
+  if (check == nullptr) return "";
+  const char* mark = !check->is_kept ? "✗ " : report.sold() > 0 ? "✓ " : "– ";
+  return mark + check->numbers;
 }
 
 void print_users(const Report& report, Table& table) {
   table.heading("users");
-  table.row("sold", report.sold(), verdict(find(report, "acknowledged")));
+  table.row("sold", report.sold(), verdict(report, "acknowledged"));
   table.row("refused", report.refused(),
             format("%s for lack of units", grouped(report.users_who(UserEnd::sold_out)).c_str()));
   table.row("failed", report.failed(),
@@ -98,11 +121,11 @@ void print_users(const Report& report, Table& table) {
 
 void print_verified(const Report& report, Table& table) {
   table.heading("promises");
-  table.row("database rows", report.verified->rows, verdict(find(report, "in the database")));
-  table.row("", "", verdict(find(report, "unacknowledged")));
-  if (report.plan.pay + report.plan.cancel > 0) table.row("", "", verdict(find(report, "settled")));
-  table.row("oversold", report.verified->oversold, verdict(find(report, "oversold")));
-  table.row("unsold", report.verified->unsold, verdict(find(report, "unsold")));
+  table.row("database rows", report.verified->rows, verdict(report, "in the database"));
+  table.row("", "", verdict(report, "unacknowledged"));
+  if (report.plan.pay + report.plan.cancel > 0) table.row("", "", verdict(report, "settled"));
+  table.row("oversold", report.verified->oversold, verdict(report, "oversold"));
+  table.row("unsold", report.verified->unsold, verdict(report, "unsold"));
 }
 
 }  // namespace
@@ -125,6 +148,7 @@ void print_table(const Report& report, std::FILE* out) {
   std::fprintf(out, "%s\n\n", describe(report.plan).c_str());
   Table table(out);
   print_speed(report, table);
+  print_generator(report, table);
   print_answers(report, table);
   print_users(report, table);
   if (report.verified) print_verified(report, table);

@@ -13,9 +13,10 @@ namespace stampede::load {
 
 constexpr struct {
   const char* name;
+  const char* key;  // in JSON
   double percent;
-} kPercentiles[] = {{"p50", 50},     {"p90", 90},       {"p99", 99},
-                    {"p99.9", 99.9}, {"p99.99", 99.99}, {"max", 100}};
+} kPercentiles[] = {{"p50", "p50", 50},      {"p90", "p90", 90},         {"p99", "p99", 99},
+                    {"p99.9", "p999", 99.9}, {"p99.99", "p9999", 99.99}, {"max", "max", 100}};
 
 // All of a run. The verified part is missing when it was not asked for.
 struct Report {
@@ -37,7 +38,11 @@ struct Report {
   uint64_t failed() const { return users_who(UserEnd::gave_up) + users_who(UserEnd::unknown); }
   double seconds() const;  // measured
   double throughput() const;
+  // A thread of the generator had no time left: then its own speed was measured.
+  bool is_limited_by_generator() const { return tally.own.busiest > 0.9; }
   bool is_broken() const;  // a promise was
+  // It was looked for broken promises, and none was found; where nothing was sold, none could be.
+  bool is_proven() const { return verified && !is_broken() && sold() > 0; }
 };
 
 void print_table(const Report& report, std::FILE* out);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string_view>
 
 #include "load/report.h"
@@ -60,6 +61,15 @@ void write_plan(const Plan& plan, JsonWriter& json) {
   json.end();
 }
 
+void write_latency(std::string_view name, const Histogram& latency_ns, JsonWriter& json) {
+  json.begin(name);
+  json.number("count", latency_ns.count());
+  json.number("mean", latency_ns.mean());
+  for (const auto& percentile : kPercentiles)
+    json.number(percentile.key, latency_ns.percentile(percentile.percent));
+  json.end();
+}
+
 void write_speed(const Report& report, JsonWriter& json) {
   json.number("requests", report.tally.live.sent.load());
   json.number("answered", report.tally.live.answered.load());
@@ -68,18 +78,13 @@ void write_speed(const Report& report, JsonWriter& json) {
   json.number("unsent", report.unsent);
   json.number("repeated", report.tally.repeated);
   json.number("resent", report.tally.resent);
-  json.begin("latency_ns");
-  json.number("count", report.tally.latency_ns.count());
-  json.number("mean", report.tally.latency_ns.mean());
-  for (const auto& [name, percent] : kPercentiles)
-    json.number(name, report.tally.latency_ns.percentile(percent));
-  json.end();
+  write_latency("latency_ns", report.tally.latency_ns, json);
 }
 
 void write_counts(const Report& report, JsonWriter& json) {
   json.begin("answers");
-  for (const NamedCounts::Entry& entry : report.tally.answers.by_count())
-    json.number(entry.name.view(), entry.count);
+  for (const NamedAnswers::Entry* entry : report.tally.answers.by_count())
+    json.number(entry->name.view(), entry->count);
   json.end();
   json.begin("failures");
   for (size_t kind = 0; kind < kFailureNames.size(); ++kind)
@@ -90,15 +95,40 @@ void write_counts(const Report& report, JsonWriter& json) {
   json.end();
 }
 
-void write_verified(const Report::Verified& verified, bool is_broken, JsonWriter& json) {
+void write_latencies(const Report& report, JsonWriter& json) {
+  json.begin("latency_by_answer_ns");
+  for (const NamedAnswers::Entry* entry : report.tally.answers.by_count())
+    if (entry->latency_ns != nullptr) write_latency(entry->name.view(), *entry->latency_ns, json);
+  json.end();
+}
+
+void write_generator(const Report& report, JsonWriter& json) {
+  const OwnWork& own = report.tally.own;
+  json.begin("generator");
+  json.number("cpu_seconds", static_cast<double>(own.cpu_ns) / 1e9);
+  json.number("busiest_thread", own.busiest);
+  json.boolean("is_the_limit", report.is_limited_by_generator());
+  json.number("queued", own.queued);
+  write_latency("late_ns", own.late_ns, json);
+  json.end();
+}
+
+// Without blanks, so that a key needs no quotes in a query.
+std::string key_of(std::string name) {
+  std::replace(name.begin(), name.end(), ' ', '_');
+  return name;
+}
+
+void write_verified(const Report& report, JsonWriter& json) {
+  const Report::Verified& verified = *report.verified;
   json.begin("verify");
-  json.boolean("ok", !is_broken);
+  json.boolean("ok", report.is_proven());
   json.number("database_rows", verified.rows);
   json.number("oversold", verified.oversold);
   json.number("unsold", verified.unsold);
   json.begin("checks");
   for (const Check& check : verified.checks) {
-    json.begin(check.name);
+    json.begin(key_of(check.name));
     json.boolean("ok", check.is_kept);
     json.text("numbers", check.numbers);
     json.end();
@@ -114,7 +144,9 @@ void write_json(const Report& report, std::FILE* out) {
   write_plan(report.plan, json);
   write_speed(report, json);
   write_counts(report, json);
-  if (report.verified) write_verified(*report.verified, report.is_broken(), json);
+  write_latencies(report, json);
+  write_generator(report, json);
+  if (report.verified) write_verified(report, json);
   json.end();
   std::fputc('\n', out);
 }

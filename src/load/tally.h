@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -14,22 +15,26 @@
 
 namespace stampede::load {
 
-// Counts under names that are found out on the way. There are some thirty codes; the bound only
-// guards against a server that invents them.
-class NamedCounts {
+// Answers by their code, under names that are found out on the way. There are some thirty codes; the
+// bound only guards against a server that invents them.
+class NamedAnswers {
  public:
   static constexpr size_t kNamesMax = 64;
   using Name = Text<47>;
   struct Entry {
     Name name;
     uint64_t count = 0;
+    std::unique_ptr<Histogram> latency_ns;  // of the measured ones; null: none was
+
+    void record(uint64_t latency);
   };
 
-  void add(std::string_view name, uint64_t n = 1);
-  void merge(const NamedCounts& other);
+  Entry& add(std::string_view name, uint64_t n = 1);
+  void merge(const NamedAnswers& other);
+  const Entry* find(std::string_view name) const;  // null: no such answer came
   uint64_t operator[](std::string_view name) const;
   uint64_t total() const;
-  std::vector<Entry> by_count() const;  // the largest first
+  std::vector<const Entry*> by_count() const;  // the largest first
 
  private:
   std::array<Entry, kNamesMax> entries_{};
@@ -61,10 +66,23 @@ struct Live {
   void add(const Live& other);
 };
 
+// What says whether the server was measured, or the generator: how busy its threads were, and how
+// late they sent what was due. A request that had to wait for a connection is not late by its
+// thread's fault.
+struct OwnWork {
+  int64_t cpu_ns = 0;   // since the schedule began, of all threads
+  double busiest = 0;   // of the busiest thread: the part of its time for which it had a CPU's work
+  Histogram late_ns;    // at a rate: from the moment an order was due until it was written
+  uint64_t queued = 0;  // orders that were due while every connection was full
+
+  void merge(const OwnWork& other);
+};
+
 struct Tally {
   Live live;
-  Histogram latency_ns;  // of measured answers
-  NamedCounts answers;   // all of them
+  Histogram latency_ns;  // of measured answers to orders
+  NamedAnswers answers;  // all of them
+  OwnWork own;
   std::array<uint64_t, kFailureNames.size()> failures{};
   uint64_t resent = 0;    // orders sent again because their connection broke
   uint64_t repeated = 0;  // orders sent again because the answer was retryable

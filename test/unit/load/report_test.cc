@@ -79,6 +79,38 @@ TEST_SUITE("load/report") {
     CHECK_FALSE(report.is_broken());
   }
 
+  TEST_CASE("a sale of nothing is not praised") {
+    Figures figures;
+    Report report = figures.report();
+    report.verified = Report::Verified{.checks = {{"oversold", "fine", true}}};
+    CHECK(report.is_proven());
+    figures.users[static_cast<size_t>(UserEnd::sold)] = 0;
+    CHECK_FALSE(report.is_broken());
+    CHECK_FALSE(report.is_proven());
+    CHECK(contains(printed(print_table, report), "– fine"));
+    CHECK(contains(printed(write_json, report), R"("verify":{"ok":false)"));
+  }
+
+  TEST_CASE("each kind of answer has its own latencies") {
+    Figures figures;
+    figures.tally.answers.add("created").record(2'000'000);
+    figures.tally.answers.add("created").record(4'000'000);
+    CHECK(contains(printed(print_table, figures.report()), "max  4.00 ms"));
+    const std::string json = printed(write_json, figures.report());
+    CHECK(contains(json, R"("latency_by_answer_ns":{"created":{"count":2)"));
+    CHECK_FALSE(contains(json, R"("latency_by_answer_ns":{"sold_out")"));  // none was measured
+  }
+
+  TEST_CASE("a generator that has no time left says so") {
+    Figures figures;
+    figures.tally.own.cpu_ns = 19 * kSecond / 10;
+    figures.tally.own.busiest = 0.85;
+    CHECK_FALSE(contains(printed(print_table, figures.report()), "the generator is the limit"));
+    figures.tally.own.busiest = 0.95;
+    CHECK(contains(printed(print_table, figures.report()), "the generator is the limit"));
+    CHECK(contains(printed(write_json, figures.report()), R"("is_the_limit":true)"));
+  }
+
   TEST_CASE("the JSON holds the same figures and parses whatever the codes are called") {
     Figures figures;
     figures.tally.answers.add("od\"d\\\n", 1);
@@ -95,9 +127,10 @@ TEST_SUITE("load/report") {
     CHECK(uint64_t(json["users"]["sold"]) == 10);
     CHECK(double(json["throughput"]) == 500);
     CHECK(uint64_t(json["latency_ns"]["max"]) == 1'000'000);
-    CHECK(uint64_t(json["latency_ns"]["p99.99"]) == 1'000'000);
+    CHECK(uint64_t(json["latency_ns"]["p9999"]) == 1'000'000);
     CHECK_FALSE(bool(json["verify"]["ok"]));
     CHECK(uint64_t(json["verify"]["database_rows"]) == 10);
+    CHECK(uint64_t(json["generator"]["queued"]) == 0);
     CHECK_FALSE(bool(json["verify"]["checks"]["oversold"]["ok"]));
   }
 
@@ -135,24 +168,24 @@ TEST_SUITE("load/number_text") {
 
 TEST_SUITE("load/tally") {
   TEST_CASE("names are counted apart and listed by their counts") {
-    NamedCounts counts;
+    NamedAnswers counts;
     counts.add("a");
     counts.add("b", 5);
     counts.add("a");
     CHECK(counts["a"] == 2);
     CHECK(counts["c"] == 0);
     CHECK(counts.total() == 7);
-    CHECK(counts.by_count().front().name.view() == "b");
+    CHECK(counts.by_count().front()->name.view() == "b");
   }
 
   TEST_CASE(
       "a server that invents codes cannot make the table grow and no answer is lost from the "
       "count") {
-    NamedCounts counts;
+    NamedAnswers counts;
     for (int i = 0; i < 1000; ++i) counts.add("code" + std::to_string(i));
     counts.add(std::string(1000, 'x'));
     counts.add("code3");
-    CHECK(counts.by_count().size() == NamedCounts::kNamesMax);
+    CHECK(counts.by_count().size() == NamedAnswers::kNamesMax);
     CHECK(counts.total() == 1002);
     CHECK(counts["code3"] == 2);
     CHECK(counts["(other)"] == 938);
@@ -163,6 +196,10 @@ TEST_SUITE("load/tally") {
     one.answers.add("a", 1);
     two.answers.add("a", 2);
     two.answers.add("b", 3);
+    one.answers.add("a", 0).record(7);
+    two.answers.add("a", 0).record(9);
+    one.own.cpu_ns = 1, one.own.busiest = 0.5;
+    two.own.cpu_ns = 2, two.own.busiest = 0.25;
     one.first_ns = 5, one.last_ns = 9;
     two.first_ns = 4, two.last_ns = 8;
     Tally sum;
@@ -170,6 +207,10 @@ TEST_SUITE("load/tally") {
     sum.merge(two);
     CHECK(sum.answers["a"] == 3);
     CHECK(sum.answers["b"] == 3);
+    CHECK(sum.answers.find("a")->latency_ns->count() == 2);
+    CHECK(sum.answers.find("b")->latency_ns == nullptr);
+    CHECK(sum.own.cpu_ns == 3);
+    CHECK(sum.own.busiest == 0.5);
     CHECK(sum.first_ns == 4);
     CHECK(sum.last_ns == 9);
   }

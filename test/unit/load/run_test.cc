@@ -75,6 +75,8 @@ TEST_SUITE("load/run") {
         CHECK(finished.run.tally().latency_ns.count() == 200);
         CHECK(finished.run.tally().answers["created"] == 30);
         CHECK(finished.run.tally().answers["sold_out"] == 170);
+        CHECK(finished.run.tally().answers.find("created")->latency_ns->count() == 30);
+        CHECK(finished.run.tally().own.cpu_ns > 0);
         CHECK(finished.users(UserEnd::sold) == 30);
         CHECK(finished.users(UserEnd::sold_out) == 170);
         check_books_agree(finished.run, plan, sale);
@@ -329,6 +331,8 @@ TEST_SUITE("load/run") {
     CHECK(paid.size() > 20);
     CHECK(cancelled.size() > 5);
     CHECK(paid.size() + cancelled.size() < 100);
+    CHECK(finished.run.tally().answers.find("cancelled")->latency_ns->count() == cancelled.size());
+    CHECK(finished.run.tally().latency_ns.count() == 200);  // of orders alone
     check_books_agree(finished.run, plan, sale);
   }
 
@@ -352,6 +356,9 @@ TEST_SUITE("load/run") {
     // Request 0 waited for 200 ms at most; the median one was due 50 ms after the start.
     CHECK(finished.run.tally().latency_ns.count() == 100);
     CHECK(finished.run.tally().latency_ns.percentile(50) >= 50 * kMillisecond);
+    // That they waited for the connection was not the generator's fault.
+    CHECK(finished.run.tally().own.queued > 50);
+    CHECK(finished.run.tally().own.queued + finished.run.tally().own.late_ns.count() == 100);
   }
 
   TEST_CASE("a run with a duration begins again with its users and ends") {

@@ -14,6 +14,7 @@ enum ExitCode : int {
   kExitOk = 0,
   kExitFailure = 1,
   kExitUsage = 2,
+  kExitMissed = 3,       // nothing broke, but an expectation was not met
   kExitLogWrite = 71,    // a write to the order log failed
   kExitDirInUse = 73,    // another process holds the data directory
   kExitTryLater = 75,    // nothing is wrong, but it is too early

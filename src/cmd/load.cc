@@ -12,6 +12,7 @@
 
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
+#include "load/expectation.h"
 #include "load/number_text.h"
 #include "load/operator_client.h"
 #include "load/progress.h"
@@ -37,6 +38,8 @@ struct Flags {
   std::string key_file;
   std::string json, acknowledged;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
+  std::vector<std::string> expect;
+  std::vector<load::Expectation> expectations;  // what they say
   bool verifies = false;
   bool shows_progress = false;
   std::optional<uint64_t> seed;
@@ -71,6 +74,15 @@ Status read_keys(Flags& flags) {
   return Ok{};
 }
 
+Status read_expectations(Flags& flags) {
+  for (const std::string& text : flags.expect) {
+    Result<load::Expectation> expectation = load::parse_expectation(text);
+    if (!expectation) return Error{"--expect: " + expectation.error().message};
+    flags.expectations.push_back(std::move(*expectation));
+  }
+  return Ok{};
+}
+
 // What the flags say, as a plan. The error names the flag.
 Status complete(Flags& flags) {
   Plan& plan = flags.plan;
@@ -84,6 +96,7 @@ Status complete(Flags& flags) {
     return Error{"--threads: expected connections enough for each thread"};
   if (plan.pay + plan.cancel > 1) return Error{"--cancel: expected at most 1 together with --pay"};
   if (Status status = read_keys(flags); !status) return status;
+  if (Status status = read_expectations(flags); !status) return status;
   plan.tickets_expire_unix = SystemClock().now().wall_ns / kSecond + kTicketLifeSeconds;
   plan.warmup_ns = nanoseconds(flags.warmup_s);
   plan.duration_ns = flags.duration_s > 0 ? nanoseconds(flags.duration_s) + plan.warmup_ns : 0;
@@ -175,6 +188,8 @@ int conclude(const load::Report& report, const Flags& flags, const Status& statu
   if (report.is_broken()) return failed("a promise was broken: see the lines with ✗");
   if (report.verified && !report.is_proven())
     return failed("nothing was sold, so nothing is verified");
+  if (!report.is_as_expected())
+    return end_with("load", kExitMissed, "an expectation was not met: see the lines with ✗");
   return kExitOk;
 }
 
@@ -200,6 +215,8 @@ int execute(const Flags& flags, const OperatorClient& client) {
     if (verified) report.verified = std::move(*verified);
     if (!verified) status = verified.error();
   }
+  for (const load::Expectation& expectation : flags.expectations)
+    report.expected.push_back(judge(expectation, report));
   progress.clear();
   return conclude(report, flags, status);
 }
@@ -319,30 +336,42 @@ std::vector<Flag> server_flags(Flags& flags) {
 }
 
 std::vector<Flag> report_flags(Flags& flags) {
-  return {{.name = "--verify",
-           .target = &flags.verifies,
-           .help = "check at the end that no promise was broken, by a server that shares its "
-                   "stock with no other; exit 1 if one was"},
-          {.name = "--admin",
-           .unit = "URL",
-           .target = &flags.admin,
-           .help = "operators' listener, for --verify: http://ADDR:PORT or unix:PATH"},
-          {.name = "--db",
-           .unit = "URL",
-           .target = &flags.db,
-           .help = "the server's database, for --verify"},
-          {.name = "--json",
-           .unit = "FILE",
-           .target = &flags.json,
-           .help = "write the figures to this file as JSON"},
-          {.name = "--acknowledged",
-           .unit = "FILE",
-           .target = &flags.acknowledged,
-           .help = "write the acknowledged orders to this file: order id, user and what was "
-                   "answered last (reserved, paid or cancelled), between tabs"},
-          {.name = "--progress",
-           .target = &flags.shows_progress,
-           .help = "a line each second on stderr, even when it is no terminal"}};
+  return {
+      {.name = "--verify",
+       .target = &flags.verifies,
+       .help = "check at the end that no promise was broken, by a server that shares its "
+               "stock with no other; exit 1 if one was"},
+      {.name = "--admin",
+       .unit = "URL",
+       .target = &flags.admin,
+       .help = "operators' listener, for --verify: http://ADDR:PORT or unix:PATH"},
+      {.name = "--db",
+       .unit = "URL",
+       .target = &flags.db,
+       .help = "the server's database, for --verify"},
+      {.name = "--expect",
+       .unit = "COMPARISON",
+       .target = &flags.expect,
+       .help = "what the run is to reach, such as `p99<5ms`, `created:p99.9<20ms`, "
+               "`throughput>50000`, `try_again:share<1%` or `late:p99<1ms`; exit 3 if it does not",
+       .more = "In front of the comparison (<, <=, >, >=, =) stand p50 to p99.99, mean or max: the "
+               "latency of orders, of "
+               "one kind of answer, or with `late` of sending what was due; count or share of "
+               "answers, throughput, sold, "
+               "refused, failed, unsent, or busiest, the part of its time that the busiest thread "
+               "of the generator worked"},
+      {.name = "--json",
+       .unit = "FILE",
+       .target = &flags.json,
+       .help = "write the figures to this file as JSON"},
+      {.name = "--acknowledged",
+       .unit = "FILE",
+       .target = &flags.acknowledged,
+       .help = "write the acknowledged orders to this file: order id, user and what was "
+               "answered last (reserved, paid or cancelled), between tabs"},
+      {.name = "--progress",
+       .target = &flags.shows_progress,
+       .help = "a line each second on stderr, even when it is no terminal"}};
 }
 
 }  // namespace
@@ -356,6 +385,14 @@ Command load() {
           "A crowd of users against a running server: with --rate on schedule whatever the "
           "answers do, else as fast as they come; --verify holds the answers against the "
           "database and the stock.",
+      .examples = {{"stampede load --users 50000 --verify",
+                    "fifty thousand users of a server on this machine, and the proof"},
+                   {"stampede load --rate 20000 --duration 60 --warmup 5 --expect 'p99<5ms'",
+                    "does it answer 20,000 orders a second within 5 ms? exit 3 if it does not"}},
+      .exits = {{kExitFailure,
+                 "the server could not be reached, a promise was broken, or nothing was sold and "
+                 "so nothing proven"},
+                {kExitMissed, "an expectation was not met"}},
       .run = [flags] { return run(*flags); }};
   command.add("The crowd", crowd_flags(*flags));
   command.add("Its pace", pace_flags(*flags));

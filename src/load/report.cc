@@ -128,6 +128,12 @@ void print_verified(const Report& report, Table& table) {
   table.row("unsold", report.verified->unsold, verdict(report, "unsold"));
 }
 
+void print_expected(const Report& report, Table& table) {
+  table.heading("expected");
+  for (const Report::Expected& expected : report.expected)
+    table.row(expected.text, expected.measured, expected.is_met ? "✓" : "✗");
+}
+
 }  // namespace
 
 double Report::seconds() const {
@@ -144,6 +150,10 @@ bool Report::is_broken() const {
                                   [](const Check& c) { return c.is_kept; });
 }
 
+bool Report::is_as_expected() const {
+  return std::all_of(expected.begin(), expected.end(), [](const Expected& e) { return e.is_met; });
+}
+
 void print_table(const Report& report, std::FILE* out) {
   std::fprintf(out, "%s\n\n", describe(report.plan).c_str());
   Table table(out);
@@ -152,6 +162,7 @@ void print_table(const Report& report, std::FILE* out) {
   print_answers(report, table);
   print_users(report, table);
   if (report.verified) print_verified(report, table);
+  if (!report.expected.empty()) print_expected(report, table);
 }
 
 std::string progress_line(const Live& live, const Histogram& latency_ns, double seconds,

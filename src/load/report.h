@@ -31,6 +31,13 @@ struct Report {
   };
   std::optional<Verified> verified;
 
+  // What was to be reached (expectation.h), and what was.
+  struct Expected {
+    std::string text, measured;
+    bool is_met = false;
+  };
+  std::vector<Expected> expected;
+
   uint64_t users_who(UserEnd end) const { return users[static_cast<size_t>(end)]; }
   uint64_t sold() const { return users_who(UserEnd::sold); }
   uint64_t refused() const { return users_who(UserEnd::refused) + users_who(UserEnd::sold_out); }
@@ -41,6 +48,7 @@ struct Report {
   // A thread of the generator had no time left: then its own speed was measured.
   bool is_limited_by_generator() const { return tally.own.busiest > 0.9; }
   bool is_broken() const;  // a promise was
+  bool is_as_expected() const;
   // It was looked for broken promises, and none was found; where nothing was sold, none could be.
   bool is_proven() const { return verified && !is_broken() && sold() > 0; }
 };

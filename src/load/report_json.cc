@@ -22,11 +22,17 @@ class JsonWriter {
   void text(std::string_view name, std::string_view value) { key(name), quote(value); }
   void begin(std::string_view name) { key(name), std::fputc('{', out_), is_first_ = true; }
   void end() { std::fputc('}', out_), is_first_ = false; }
+  void begin_list(std::string_view name) { key(name), std::fputc('[', out_), is_first_ = true; }
+  void begin_entry() { separate(), std::fputc('{', out_), is_first_ = true; }
+  void end_list() { std::fputc(']', out_), is_first_ = false; }
 
  private:
-  void key(std::string_view name) {
+  void separate() {
     if (!is_first_) std::fputc(',', out_);
     is_first_ = false;
+  }
+  void key(std::string_view name) {
+    separate();
     quote(name);
     std::fputc(':', out_);
   }
@@ -137,6 +143,18 @@ void write_verified(const Report& report, JsonWriter& json) {
   json.end();
 }
 
+void write_expected(const Report& report, JsonWriter& json) {
+  json.begin_list("expected");
+  for (const Report::Expected& expected : report.expected) {
+    json.begin_entry();
+    json.text("expectation", expected.text);
+    json.text("measured", expected.measured);
+    json.boolean("ok", expected.is_met);
+    json.end();
+  }
+  json.end_list();
+}
+
 }  // namespace
 
 void write_json(const Report& report, std::FILE* out) {
@@ -147,6 +165,7 @@ void write_json(const Report& report, std::FILE* out) {
   write_latencies(report, json);
   write_generator(report, json);
   if (report.verified) write_verified(report, json);
+  if (!report.expected.empty()) write_expected(report, json);
   json.end();
   std::fputc('\n', out);
 }

@@ -100,6 +100,25 @@ TEST_SUITE("e2e/load_verifies") {
     CHECK(refused.err.find("--acknowledged") != std::string::npos);
   }
 
+  TEST_CASE("an expectation that is not met has an exit code of its own") {
+    Server server({.catalog = catalog({{.stock = 1'000}})});
+    const auto expecting = [&](const std::string& expectation) {
+      Arguments command = load(server, 100);
+      command.insert(command.end(), {"--expect", "sold=100", "--expect", expectation});
+      return run_stampede(command);
+    };
+    const Finished met = expecting("created:share=100%");
+    CAPTURE(met.out);
+    CHECK(met.exit_code == 0);
+    CHECK(met.out.find("created:share=100%") != std::string::npos);
+    const Finished missed = expecting("p50<1ns");
+    CHECK(missed.exit_code == 3);
+    CHECK(missed.err.find("an expectation was not met") != std::string::npos);
+    const Finished wrong = expecting("p50<1");
+    CHECK(wrong.exit_code == 2);
+    CHECK(wrong.err.find("--expect: expected a time such as 5ms") != std::string::npos);
+  }
+
   TEST_CASE("a server that is not there is a failure") {
     Server server({.catalog = catalog({{}})});
     Arguments command = load(server, 10);

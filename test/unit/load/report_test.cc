@@ -134,6 +134,20 @@ TEST_SUITE("load/report") {
     CHECK_FALSE(bool(json["verify"]["checks"]["oversold"]["ok"]));
   }
 
+  TEST_CASE("expectations are listed with what was measured and one that is missed is enough") {
+    Figures figures;
+    Report report = figures.report();
+    CHECK(report.is_as_expected());
+    report.expected = {{"p99<5ms", "1.00 ms", true}, {"sold>10", "10", false}};
+    CHECK_FALSE(report.is_as_expected());
+    CHECK(contains(printed(print_table, report), "p99<5ms                 1.00 ms   ✓"));
+    CHECK(contains(
+        printed(write_json, report),
+        R"({"expectation":"p99<5ms","measured":"1.00 ms","ok":true},{"expectation":"sold>10")"));
+    report.expected.pop_back();
+    CHECK(report.is_as_expected());
+  }
+
   TEST_CASE("a report of nothing at all is printed too") {
     Plan plan;
     Tally tally;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cinttypes>
 #include <csignal>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <random>
 #include <utility>
 
+#include "base/time_text.h"
 #include "cmd/flags.h"
 #include "cmd/input_file.h"
 #include "load/expectation.h"
@@ -28,6 +30,7 @@ using load::OperatorClient;
 using load::Plan;
 using load::Progress;
 
+constexpr double kRateMax = 1e9, kSecondsMax = 1e6;
 constexpr int64_t kTicketLifeSeconds = 24 * 3600;
 
 struct Flags {
@@ -37,13 +40,15 @@ struct Flags {
   std::string auth = "header";
   std::string key_file;
   std::string json, acknowledged;
+  std::vector<std::string> ramps;
+  std::string at;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
   std::vector<std::string> expect;
   std::vector<load::Expectation> expectations;  // what they say
   bool verifies = false;
   bool shows_progress = false;
   std::optional<uint64_t> seed;
-  Plan plan;
+  Plan plan{.rate = 10'000};
 };
 
 std::string refuse_item_code(const std::string& code) {
@@ -52,6 +57,12 @@ std::string refuse_item_code(const std::string& code) {
   bool is_code = !code.empty() && code.size() <= bounds::item_code_bytes_max &&
                  code.find_first_not_of(kLetters) == code.npos;
   return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
+}
+
+bool read_number(std::string_view text, double& number) {
+  const char* const end = text.data() + text.size();
+  const auto [at, problem] = std::from_chars(text.data(), end, number);
+  return problem == std::errc() && at == end && number >= 0;
 }
 
 int64_t nanoseconds(double seconds) {
@@ -72,6 +83,37 @@ Status read_keys(Flags& flags) {
   if (needs_tickets) plan.ticket_key = keys->tickets.front();
   if (needs_payments) plan.payment_key = keys->payments.front();
   return Ok{};
+}
+
+// `5000:30`
+Result<load::Ramp> parse_ramp(const std::string& text) {
+  const size_t colon = text.find(':');
+  double rate = 0, seconds = 0;
+  if (colon == text.npos || !read_number(text.substr(0, colon), rate) ||
+      !read_number(text.substr(colon + 1), seconds) || rate < 1 || rate > kRateMax ||
+      seconds > kSecondsMax)
+    return Error{"--ramp: expected RATE:SECONDS such as 5000:30, not '" + text + "'"};
+  return load::Ramp{.rate = rate, .ns = nanoseconds(seconds)};
+}
+
+// When orders are due.
+Status read_pace(Flags& flags) {
+  Plan& plan = flags.plan;
+  if (plan.rate <= 0 && (plan.burst > 0 || !flags.ramps.empty()))
+    return Error{std::string(plan.burst > 0 ? "--burst" : "--ramp") +
+                 ": expected a --rate above 0"};
+  for (const std::string& text : flags.ramps) {
+    Result<load::Ramp> ramp = parse_ramp(text);
+    if (!ramp) return ramp.error();
+    plan.ramps.push_back(*ramp);
+  }
+  if (flags.at.empty()) return Ok{};
+  const std::optional<int64_t> begin_ms = parse_time(flags.at);
+  if (!begin_ms)
+    return Error{"--at: expected a time such as 2026-11-27T10:00:00Z, not '" + flags.at + "'"};
+  plan.begin_wall_ns = ns_of_ms(*begin_ms);
+  if (plan.begin_wall_ns > SystemClock().now().wall_ns) return Ok{};
+  return Error{"--at: " + flags.at + " has passed"};
 }
 
 Status read_expectations(Flags& flags) {
@@ -97,6 +139,7 @@ Status complete(Flags& flags) {
   if (plan.pay + plan.cancel > 1) return Error{"--cancel: expected at most 1 together with --pay"};
   if (Status status = read_keys(flags); !status) return status;
   if (Status status = read_expectations(flags); !status) return status;
+  if (Status status = read_pace(flags); !status) return status;
   plan.tickets_expire_unix = SystemClock().now().wall_ns / kSecond + kTicketLifeSeconds;
   plan.warmup_ns = nanoseconds(flags.warmup_s);
   plan.duration_ns = flags.duration_s > 0 ? nanoseconds(flags.duration_s) + plan.warmup_ns : 0;
@@ -277,36 +320,56 @@ std::vector<Flag> crowd_flags(Flags& flags) {
 
 std::vector<Flag> pace_flags(Flags& flags) {
   Plan& plan = flags.plan;
-  return {{.name = "--rate",
-           .unit = "R",
-           .target = &plan.rate,
-           .help = "orders a second; 0: as fast as connections × pipeline allow",
-           .bounds = {{0, 1e9}}},
-          {.name = "--duration",
-           .unit = "SECONDS",
-           .target = &flags.duration_s,
-           .help = "how long orders are sent; 0: until every user has his answer",
-           .bounds = {{0, 1e6}}},
-          {.name = "--warmup",
-           .unit = "SECONDS",
-           .target = &flags.warmup_s,
-           .help = "time in front that counts in no figure",
-           .bounds = {{0, 1e6}}},
-          {.name = "--connections",
-           .unit = "C",
-           .target = &plan.connections,
-           .help = "connections",
-           .bounds = {{1, 1'000'000}}},
-          {.name = "--pipeline",
-           .unit = "D",
-           .target = &plan.pipeline,
-           .help = "requests under way on one connection",
-           .bounds = {{1, 1024}}},
-          {.name = "--threads",
-           .unit = "N",
-           .target = &plan.threads,
-           .help = "threads, each with its part of users and connections",
-           .bounds = {{1, 64}}}};
+  return {
+      {.name = "--rate",
+       .unit = "R",
+       .target = &plan.rate,
+       .help = "orders a second, sent on schedule whatever the answers do; 0: as fast as "
+               "connections × pipeline allow",
+       .bounds = {{0, kRateMax}}},
+      {.name = "--ramp",
+       .unit = "RATE:SECONDS",
+       .target = &flags.ramps,
+       .help = "from --rate in a straight line to RATE within so many seconds, then on at it; the "
+               "next one "
+               "goes on from there"},
+      {.name = "--burst",
+       .unit = "N",
+       .target = &plan.burst,
+       .help = "orders that are due at the first moment, before those of --rate",
+       .bounds = {{0, 100'000'000}}},
+      {.name = "--at",
+       .unit = "TIME",
+       .target = &flags.at,
+       .help =
+           "the first moment, such as `2026-11-27T10:00:00Z`, for which the open connections wait: "
+           "several machines begin together",
+       .absent = "at once"},
+      {.name = "--duration",
+       .unit = "SECONDS",
+       .target = &flags.duration_s,
+       .help = "how long orders are sent; 0: until every user has his answer",
+       .bounds = {{0, kSecondsMax}}},
+      {.name = "--warmup",
+       .unit = "SECONDS",
+       .target = &flags.warmup_s,
+       .help = "time in front that counts in no figure",
+       .bounds = {{0, 1e6}}},
+      {.name = "--connections",
+       .unit = "C",
+       .target = &plan.connections,
+       .help = "connections",
+       .bounds = {{1, 1'000'000}}},
+      {.name = "--pipeline",
+       .unit = "D",
+       .target = &plan.pipeline,
+       .help = "requests under way on one connection",
+       .bounds = {{1, 1024}}},
+      {.name = "--threads",
+       .unit = "N",
+       .target = &plan.threads,
+       .help = "threads, each with its part of users and connections",
+       .bounds = {{1, 64}}}};
 }
 
 std::vector<Flag> server_flags(Flags& flags) {
@@ -382,8 +445,9 @@ Command load() {
       .name = "stampede load",
       .summary = "a crowd of users against a running server, and the proof of the sale",
       .about =
-          "A crowd of users against a running server: with --rate on schedule whatever the "
-          "answers do, else as fast as they come; --verify holds the answers against the "
+          "A crowd of users against a running server. Orders are sent on schedule whatever the "
+          "answers do, and latency counts from when they were due; --rate 0 sends the next when an "
+          "answer is there. --verify holds the answers against the "
           "database and the stock.",
       .examples = {{"stampede load --users 50000 --verify",
                     "fifty thousand users of a server on this machine, and the proof"},

@@ -78,12 +78,17 @@ Status Generator::wait_for_start() {
     if (Status status = check_reachable(now_ns); !status) return status;
     if (!is_ready && connections_.all_open()) {
       is_ready = true;
-      if (++start_.threads_ready == plan_.threads) start_.at_ns = now_ns;
+      if (++start_.threads_ready == plan_.threads) start_.at_ns = begin_ns();
     }
     connections_.poll(is_ready ? kMillisecond : kTurnWaitMax);
   }
   tally_.first_ns = tally_.last_ns = start_ns_ + plan_.warmup_ns;
   return Ok{};
+}
+
+int64_t Generator::begin_ns() const {
+  const Moment now = clock_.now();
+  return now.boot_ns + std::max<int64_t>(0, plan_.begin_wall_ns - now.wall_ns);
 }
 
 Status Generator::turn() {
@@ -134,7 +139,7 @@ bool Generator::send_again(int64_t now_ns) {
 
 bool Generator::send_next(int64_t now_ns) {
   if (end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_)) return false;
-  int64_t due_ns = plan_.rate > 0 ? start_ns_ + schedule_.due_ns(next_request_) : now_ns;
+  int64_t due_ns = next_due_ns(now_ns);
   if (due_ns > now_ns) return false;
   Attempt attempt{.user = schedule_.user_of(next_request_),
                   .due_ns = due_ns,
@@ -147,6 +152,11 @@ bool Generator::send_next(int64_t now_ns) {
   else
     sent_dues_.push_back(due_ns);
   return true;
+}
+
+int64_t Generator::next_due_ns(int64_t now_ns) const {
+  if (plan_.rate > 0) return start_ns_ + schedule_.due_ns(next_request_);
+  return std::max(now_ns, start_ns_);
 }
 
 // Behind the writes, for the turn's own work makes its orders late too.
@@ -292,8 +302,7 @@ int64_t Generator::wait_ns(int64_t now_ns) const {
   if (is_blocked_) return kTurnWaitMax;
   int64_t next_ns = backlog_.earliest_ns();
   if (end_by_ns_ == INT64_MAX && schedule_.has_request(next_request_))
-    next_ns =
-        std::min(next_ns, plan_.rate > 0 ? start_ns_ + schedule_.due_ns(next_request_) : now_ns);
+    next_ns = std::min(next_ns, next_due_ns(now_ns));
   return std::clamp<int64_t>(next_ns - now_ns, 0, kTurnWaitMax);
 }
 

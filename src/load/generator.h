@@ -42,6 +42,7 @@ class Generator final : private AnswerHandler {
   void on_failure(Failure failure) override;
 
   Status wait_for_start();
+  int64_t begin_ns() const;
   Status turn();
   Status check_reachable(int64_t now_ns) const;
   void send_due(int64_t now_ns);
@@ -50,6 +51,7 @@ class Generator final : private AnswerHandler {
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
   bool send(const Attempt& attempt, int64_t now_ns);
+  int64_t next_due_ns(int64_t now_ns) const;
   void on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns);
   void on_step_answer(const Attempt& attempt, const Reply& reply);
   void follow_up(const Attempt& order, const Reply& reply, int64_t now_ns);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "door/keys.h"
@@ -12,6 +13,12 @@
 #include "order.h"
 
 namespace stampede::load {
+
+// The rate moves in a straight line to another one.
+struct Ramp {
+  double rate = 0;  // at its end
+  int64_t ns = 0;   // how long it takes
+};
 
 struct Plan {
   net::Address server;
@@ -32,9 +39,12 @@ struct Plan {
   std::optional<door::Key> ticket_key;
   int64_t tickets_expire_unix = 0;
 
-  double rate = 0;          // orders a second; 0: as fast as connections × pipeline allow
-  int64_t duration_ns = 0;  // 0: until every user has an answer
-  int64_t warmup_ns = 0;    // at the beginning, counted in no figure but verified like the rest
+  double rate = 0;            // orders a second; 0: as fast as connections × pipeline allow
+  std::vector<Ramp> ramps;    // one after the other; none without a rate
+  uint64_t burst = 0;         // orders that are due at the first moment; 0 without a rate
+  int64_t begin_wall_ns = 0;  // when the first order is due; 0: when all connections are open
+  int64_t duration_ns = 0;    // 0: until every user has an answer
+  int64_t warmup_ns = 0;      // at the beginning, counted in no figure but verified like the rest
 
   uint32_t connections = 64;
   uint32_t pipeline = 1;  // requests that may be unanswered on one connection

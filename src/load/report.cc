@@ -23,9 +23,18 @@ class Table {
   std::FILE* out_;
 };
 
+std::string pace_text(const Plan& plan) {
+  if (plan.rate <= 0) return "as fast as it goes";
+  std::string text = plan.burst > 0 ? grouped(plan.burst) + " at once, then " : "";
+  text += grouped(static_cast<uint64_t>(plan.rate));
+  for (const Ramp& ramp : plan.ramps)
+    text += format(" to %s within %.0f s", grouped(static_cast<uint64_t>(ramp.rate)).c_str(),
+                   static_cast<double>(ramp.ns) / 1e9);
+  return text + " orders/s";
+}
+
 std::string describe(const Plan& plan) {
-  std::string pace = plan.rate > 0 ? grouped(static_cast<uint64_t>(plan.rate)) + " orders/s"
-                                   : "as fast as it goes";
+  std::string pace = pace_text(plan);
   std::string copies = plan.copies > 1 ? " x " + grouped(plan.copies) + " copies" : "";
   return format(
       "%s%s for %u x %s at %s, %s, %s x %u pipelined, seed %s",

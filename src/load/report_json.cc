@@ -59,6 +59,15 @@ void write_plan(const Plan& plan, JsonWriter& json) {
   json.number("seed", plan.seed);
   json.number("copies", uint64_t{plan.copies});
   json.number("rate", plan.rate);
+  json.number("burst", plan.burst);
+  json.begin_list("ramps");
+  for (const Ramp& ramp : plan.ramps) {
+    json.begin_entry();
+    json.number("rate", ramp.rate);
+    json.number("seconds", static_cast<double>(ramp.ns) / 1e9);
+    json.end();
+  }
+  json.end_list();
   json.number("duration_s", static_cast<double>(plan.duration_ns) / 1e9);
   json.number("warmup_s", static_cast<double>(plan.warmup_ns) / 1e9);
   json.number("connections", uint64_t{plan.connections});

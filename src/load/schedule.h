@@ -1,4 +1,4 @@
-// The moment of each request. The load is open: request i is due at i/rate after the start, whatever the answers
+// The moment of each request. The load is open: each request is due at a moment after the start (pace.h), whatever the answers
 // do, and latency is counted from that moment. A closed loop waits for a slow server before it asks
 // again and so leaves out exactly the waiting that a crowd would have felt ("coordinated
 // omission").
@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "load/plan.h"
+#include "load/pace.h"
 
 namespace stampede::load {
 
@@ -23,7 +23,7 @@ class Schedule {
         thread_(thread),
         users_(plan.users / plan.threads + (thread < plan.users % plan.threads)),
         requests_(plan.duration_ns > 0 && users_ > 0 ? UINT64_MAX : users_ * plan.copies),
-        interval_ns_(plan.rate > 0 ? 1e9 / plan.rate : 0) {}
+        pace_(plan) {}
 
   uint64_t users() const { return users_; }  // of this thread, numbered from 0
   bool has_request(uint64_t request) const { return request < requests_; }
@@ -32,9 +32,7 @@ class Schedule {
   // the start.
   uint64_t user_of(uint64_t request) const { return request / copies_ % users_; }
   int64_t due_ns(uint64_t request) const {
-    uint64_t in_all_threads =
-        (request / copies_ * threads_ + thread_) * copies_ + request % copies_;
-    return static_cast<int64_t>(static_cast<double>(in_all_threads) * interval_ns_);
+    return pace_.due_ns((request / copies_ * threads_ + thread_) * copies_ + request % copies_);
   }
 
   // The number of a thread's user in the whole run, and back.
@@ -44,7 +42,7 @@ class Schedule {
   uint64_t copies_, threads_, thread_;
   uint64_t users_;
   uint64_t requests_;
-  double interval_ns_;
+  Pace pace_;
 };
 
 }  // namespace stampede::load

@@ -119,6 +119,26 @@ TEST_SUITE("e2e/load_verifies") {
     CHECK(wrong.err.find("--expect: expected a time such as 5ms") != std::string::npos);
   }
 
+  TEST_CASE("a pace that makes no sense is named") {
+    const std::vector<std::pair<Arguments, std::string>> wrongs{
+        {{"--ramp", "5000"}, "--ramp: expected RATE:SECONDS"},
+        {{"--ramp", "0:30"}, "--ramp: expected RATE:SECONDS"},
+        {{"--ramp", "10:-1"}, "--ramp: expected RATE:SECONDS"},
+        {{"--rate", "0", "--ramp", "10:1"}, "--ramp: expected a --rate above 0"},
+        {{"--rate", "0", "--burst", "10"}, "--burst: expected a --rate above 0"},
+        {{"--at", "tomorrow"}, "--at: expected a time such as"},
+        {{"--at", "2020-01-01T00:00:00Z"}, "has passed"},
+    };
+    for (const auto& [flags, complaint] : wrongs) {
+      Arguments command{"load"};
+      command.insert(command.end(), flags.begin(), flags.end());
+      const Finished finished = run_stampede(command);
+      CAPTURE(finished.err);
+      CHECK(finished.exit_code == 2);
+      CHECK(finished.err.find(complaint) != std::string::npos);
+    }
+  }
+
   TEST_CASE("a server that is not there is a failure") {
     Server server({.catalog = catalog({{}})});
     Arguments command = load(server, 10);

@@ -361,6 +361,24 @@ TEST_SUITE("load/run") {
     CHECK(finished.run.tally().own.queued + finished.run.tally().own.late_ns.count() == 100);
   }
 
+  TEST_CASE("nothing is sent before the moment at which the crowd begins") {
+    SystemClock clock;
+    for (double rate : {0.0, 1e6}) {
+      int64_t first_ns = 0;
+      FakeSale sale(10);
+      FakeServer server([&](const FakeRequest& request) {
+        if (first_ns == 0) first_ns = clock.now().wall_ns;
+        return FakeReply{{sale.answer(request)}};
+      });
+      Plan plan = small_plan(server);
+      plan.rate = rate;
+      plan.begin_wall_ns = clock.now().wall_ns + 100 * kMillisecond;
+      Finished finished(plan);
+      CHECK(first_ns >= plan.begin_wall_ns);
+      CHECK(finished.users(UserEnd::sold) == 10);
+    }
+  }
+
   TEST_CASE("a run with a duration begins again with its users and ends") {
     FakeSale sale(10);
     FakeServer server(

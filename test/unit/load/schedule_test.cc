@@ -3,12 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <vector>
 
 #include "load/user_name.h"
 
 using stampede::kSecond;
+using stampede::load::Pace;
 using stampede::load::Plan;
 using stampede::load::Schedule;
 using stampede::load::UserNames;
@@ -28,6 +30,37 @@ TEST_SUITE("load/schedule") {
     Schedule schedule(plan, 0);
     CHECK(schedule.due_ns(30'000) == kSecond);
     CHECK(schedule.due_ns(900'000'000) == 30'000 * kSecond);
+  }
+
+  TEST_CASE("a ramp changes the rate in a straight line and the last rate stays") {
+    // 100 to 300 a second within 10 s: 2,000 orders; then down to 100 within 5 s: 1,000.
+    Plan plan{.users = 1'000'000, .rate = 100, .ramps = {{300, 10 * kSecond}, {100, 5 * kSecond}}};
+    const Pace pace(plan);
+    CHECK(pace.due_ns(0) == 0);
+    // Half of the first ramp: 100 × 5 + 10 × 25 = 750.
+    CHECK(std::abs(pace.due_ns(750) - 5 * kSecond) <= 1);
+    CHECK(std::abs(pace.due_ns(2'000) - 10 * kSecond) <= 1);
+    CHECK(std::abs(pace.due_ns(3'000) - 15 * kSecond) <= 1);
+    CHECK(std::abs(pace.due_ns(3'100) - 16 * kSecond) <= 1);
+    for (uint64_t order = 1; order < 3'200; ++order)
+      REQUIRE(pace.due_ns(order) >= pace.due_ns(order - 1));
+  }
+
+  TEST_CASE("a ramp that takes no time is a step") {
+    Plan plan{
+        .users = 100, .rate = 10, .ramps = {{10, 2 * kSecond}, {100, 0}, {100, kSecond}, {1, 0}}};
+    const Pace pace(plan);
+    CHECK(pace.due_ns(19) == 1'900'000'000);
+    CHECK(std::abs(pace.due_ns(21) - 2'010'000'000) <= 1);
+    CHECK(std::abs(pace.due_ns(121) - 4 * kSecond) <= 1);
+  }
+
+  TEST_CASE("a burst is due at the first moment and the others as if it had not been") {
+    Plan plan{.users = 1'000'000, .rate = 250, .burst = 1'000};
+    const Pace pace(plan);
+    CHECK(pace.due_ns(999) == 0);
+    CHECK(pace.due_ns(1'000) == 0);
+    CHECK(pace.due_ns(1'250) == kSecond);
   }
 
   TEST_CASE("without a duration every user has his turn once") {

@@ -14,6 +14,17 @@ void Histogram::merge(const Histogram& other) {
   max_.store(std::max(max(), other.max()), std::memory_order_relaxed);
 }
 
+void Histogram::assign_difference(const Histogram& now, const Histogram& before) {
+  uint64_t highest = 0;
+  for (size_t bucket = 0; bucket < kBucketCount; ++bucket) {
+    const uint64_t n = now.at(bucket) - before.at(bucket);
+    counts_[bucket].store(n, std::memory_order_relaxed);
+    if (n > 0) highest = highest_of(bucket);
+  }
+  sum_.store(now.sum() - before.sum(), std::memory_order_relaxed);
+  max_.store(std::min(highest, now.max()), std::memory_order_relaxed);
+}
+
 void Histogram::clear() {
   for (Counter& counter : counts_) counter.store(0, std::memory_order_relaxed);
   sum_.store(0, std::memory_order_relaxed);

@@ -41,6 +41,8 @@ class Histogram {
     if (value > max()) max_.store(value, std::memory_order_relaxed);
   }
   void merge(const Histogram& other);  // adds all that `other` holds by now
+  // What was recorded between two looks at one histogram. The maximum is exact where it is that of `now`.
+  void assign_difference(const Histogram& now, const Histogram& before);
   void clear();
 
   // Any thread. Each walks the buckets (about 2 µs).

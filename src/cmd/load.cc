@@ -21,6 +21,7 @@
 #include "load/proof.h"
 #include "load/report.h"
 #include "load/run.h"
+#include "load/series.h"
 #include "load/user_name.h"
 
 namespace stampede::cmd {
@@ -39,7 +40,7 @@ struct Flags {
   std::string db = "sqlite:./stampede-data/orders.db";
   std::string auth = "header";
   std::string key_file;
-  std::string json, acknowledged;
+  std::string json, series, acknowledged;
   std::vector<std::string> ramps;
   std::string at;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
@@ -173,24 +174,63 @@ void count_interrupts() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-void watch(load::Run& run, Clock& clock, Progress& progress) {
-  int64_t begin_ns = clock.now().boot_ns, last_ns = begin_ns;
-  uint64_t last_answered = 0;
-  while (!run.wait(std::chrono::milliseconds(100))) {
-    if (g_interrupts > 0) run.stop();
-    int64_t now_ns = clock.now().boot_ns;
-    if (now_ns - last_ns < kSecond) continue;
-    load::Live live;
-    auto latency_ns = std::make_unique<Histogram>();
-    run.add_live(live, *latency_ns);
-    double rate = static_cast<double>(live.answered - last_answered) * 1e9 /
-                  static_cast<double>(now_ns - last_ns);
-    progress.show(
-        load::progress_line(live, *latency_ns, static_cast<double>(now_ns - begin_ns) / 1e9, rate));
-    last_ns = now_ns;
-    last_answered = live.answered;
+// The figures of each second, to where they are wanted.
+class Watch {
+ public:
+  Watch(const Plan& plan, load::Run& run, Clock& clock, Progress& progress)
+      : plan_(plan), run_(run), clock_(clock), progress_(progress), series_(run) {}
+
+  // A file that is there from now on.
+  Status open_series(const std::string& path) {
+    if (path.empty()) return Ok{};
+    csv_.reset(std::fopen(path.c_str(), "we"));
+    if (csv_ == nullptr) return Error{"--series: " + path + ": " + std::strerror(errno)};
+    std::fputs(load::csv_heading().c_str(), csv_.get());
+    return Ok{};
   }
-}
+
+  // Until the run has ended.
+  void follow() {
+    while (!run_.wait(std::chrono::milliseconds(100))) {
+      if (g_interrupts > 0) run_.stop();
+      const int64_t since_begin_ns = clock_.now().boot_ns - run_.begin_ns();
+      if (run_.begin_ns() == 0) continue;
+      if (since_begin_ns < 0)
+        progress_.show(
+            load::format("begins in %.0f s", static_cast<double>(-since_begin_ns) / 1e9));
+      else if (since_begin_ns - series_.end_ns() >= kSecond)
+        close_second(since_begin_ns);
+    }
+    if (run_.begin_ns() != 0) close_second(clock_.now().boot_ns - run_.begin_ns());
+  }
+
+  Status close_files() {
+    if (csv_ == nullptr || std::fclose(csv_.release()) == 0) return Ok{};
+    return Error{"--series: " + std::string(std::strerror(errno))};
+  }
+
+  std::span<const load::Second> seconds() const { return series_.seconds(); }
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+
+  void close_second(int64_t since_begin_ns) {
+    const load::Second& second = series_.close_second(since_begin_ns);
+    progress_.show(load::progress_line(plan_, series_));
+    if (csv_ == nullptr) return;
+    std::fputs(load::csv_line(second).c_str(), csv_.get());
+    std::fflush(csv_.get());  // whoever draws it reads along
+  }
+
+  const Plan& plan_;
+  load::Run& run_;
+  Clock& clock_;
+  Progress& progress_;
+  load::Series series_;
+  std::unique_ptr<std::FILE, Close> csv_;
+};
 
 int failed(const std::string& message) {
   return end_with("load", kExitFailure, message);
@@ -243,11 +283,16 @@ int execute(const Flags& flags, const OperatorClient& client) {
   if (flags.verifies)
     if (Status status = proof.prepare(); !status) return failed(status.error().message);
   load::Run run(flags.plan, clock);
+  Watch watch(flags.plan, run, clock, progress);
+  if (Status opened = watch.open_series(flags.series); !opened)
+    return failed(opened.error().message);
   run.begin();
-  watch(run, clock, progress);
+  watch.follow();
   Status status = run.finish();
+  if (Status closed = watch.close_files(); !closed) return failed(closed.error().message);
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
+  report.seconds_of_run = watch.seconds();
   if (!flags.acknowledged.empty())
     if (Status written = write_acknowledged(run, flags.plan, flags.acknowledged); !written)
       return failed(written.error().message);

@@ -216,6 +216,7 @@ void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t no
 }
 
 void Generator::on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
+  bump(tally_.live.ended);
   if (reply.status >= 300) {
     book_.note(attempt.user, end_of_refusal(reply.code));
     return bump(tally_.live.refused);
@@ -275,8 +276,9 @@ void Generator::on_lost(const Attempt& lost, int64_t now_ns) {
 
 // No more of this request. A payment or cancel that comes to nothing leaves the order as it is.
 void Generator::give_up(const Attempt& attempt) {
-  if (attempt.step == Step::order)
-    book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
+  if (attempt.step != Step::order) return;
+  bump(tally_.live.ended);
+  book_.note(attempt.user, attempt.is_unknown ? UserEnd::unknown : UserEnd::gave_up);
 }
 
 void Generator::on_failure(Failure failure) {

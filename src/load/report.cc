@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "load/number_text.h"
+#include "load/pace.h"
 
 namespace stampede::load {
 namespace {
@@ -143,6 +144,19 @@ void print_expected(const Report& report, Table& table) {
     table.row(expected.text, expected.measured, expected.is_met ? "✓" : "✗");
 }
 
+// How much of the run is behind it, and for how long it will go on if it goes on like this, but not
+// shorter than its schedule.
+std::string outlook(const Plan& plan, const Live& live, double seconds) {
+  const double orders = static_cast<double>(plan.users) * plan.copies;
+  const double planned = static_cast<double>(plan.duration_ns) / 1e9;
+  const double part =
+      std::min(1.0, planned > 0 ? seconds / planned : static_cast<double>(live.ended) / orders);
+  double left = part > 0 ? seconds / part - seconds : 0;
+  if (planned == 0 && plan.rate > 0)
+    left = static_cast<double>(Pace(plan).due_ns(plan.users * plan.copies - 1)) / 1e9 - seconds;
+  return format("%.0f %%, %.0f s left", 100 * part, std::max(0.0, left));
+}
+
 }  // namespace
 
 double Report::seconds() const {
@@ -174,14 +188,31 @@ void print_table(const Report& report, std::FILE* out) {
   if (!report.expected.empty()) print_expected(report, table);
 }
 
-std::string progress_line(const Live& live, const Histogram& latency_ns, double seconds,
-                          double rate) {
+std::string csv_heading() {
+  return "second,length_s,sent,answered,sold,refused,failures,waiting,measured,p50_ms,p99_ms,max_"
+         "ms\n";
+}
+
+std::string csv_line(const Second& second) {
+  std::string line = format("%.3f,%.3f", second.end_s, second.length_s);
+  for (uint64_t count : {second.sent, second.answered, second.sold, second.refused, second.failures,
+                         second.waiting, second.measured})
+    line += ',' + std::to_string(count);
+  for (uint64_t ns : {second.p50_ns, second.p99_ns, second.max_ns})
+    line += format(",%.3f", static_cast<double>(ns) / 1e6);
+  return line + '\n';
+}
+
+std::string progress_line(const Plan& plan, const Series& series) {
+  const Second& second = series.seconds().back();
+  const Live& live = series.live();
   return format(
-      "%4.0f s  %s answered  %s/s  p50 %s  p99 %s  sold %s  refused %s  waiting %s  broken "
+      "%4.0f s  %s  %s answered  %s/s  p50 %s  p99 %s  sold %s  refused %s  waiting %s  broken "
       "connections %s",
-      seconds, grouped(live.answered).c_str(), grouped(static_cast<uint64_t>(rate)).c_str(),
-      duration_text(latency_ns.percentile(50)).c_str(),
-      duration_text(latency_ns.percentile(99)).c_str(), grouped(live.sold).c_str(),
+      second.end_s, outlook(plan, live, second.end_s).c_str(), grouped(live.answered).c_str(),
+      grouped(static_cast<uint64_t>(second.rate())).c_str(),
+      duration_text(series.latency_ns().percentile(50)).c_str(),
+      duration_text(series.latency_ns().percentile(99)).c_str(), grouped(live.sold).c_str(),
       grouped(live.refused).c_str(), grouped(live.waiting).c_str(), grouped(live.failures).c_str());
 }
 

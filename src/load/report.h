@@ -3,10 +3,12 @@
 
 #include <cstdio>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "load/plan.h"
 #include "load/run.h"
+#include "load/series.h"
 #include "load/verification.h"
 
 namespace stampede::load {
@@ -38,6 +40,8 @@ struct Report {
   };
   std::vector<Expected> expected;
 
+  std::span<const Second> seconds_of_run = {};
+
   uint64_t users_who(UserEnd end) const { return users[static_cast<size_t>(end)]; }
   uint64_t sold() const { return users_who(UserEnd::sold); }
   uint64_t refused() const { return users_who(UserEnd::refused) + users_who(UserEnd::sold_out); }
@@ -56,8 +60,11 @@ struct Report {
 void print_table(const Report& report, std::FILE* out);
 void write_json(const Report& report, std::FILE* out);
 
-// One line about a run that still goes on, `seconds` after its begin.
-[[nodiscard]] std::string progress_line(const Live& live, const Histogram& latency_ns,
-                                        double seconds, double rate);
+// A line for each second of the run.
+[[nodiscard]] std::string csv_heading();
+[[nodiscard]] std::string csv_line(const Second& second);
+
+// One line about a run that still goes on, at the end of the last second of its series.
+[[nodiscard]] std::string progress_line(const Plan& plan, const Series& series);
 
 }  // namespace stampede::load

@@ -152,6 +152,27 @@ void write_verified(const Report& report, JsonWriter& json) {
   json.end();
 }
 
+void write_seconds(const Report& report, JsonWriter& json) {
+  json.begin_list("seconds_of_run");
+  for (const Second& second : report.seconds_of_run) {
+    json.begin_entry();
+    json.number("end_s", second.end_s);
+    json.number("length_s", second.length_s);
+    json.number("sent", second.sent);
+    json.number("answered", second.answered);
+    json.number("sold", second.sold);
+    json.number("refused", second.refused);
+    json.number("failures", second.failures);
+    json.number("waiting", second.waiting);
+    json.number("measured", second.measured);
+    json.number("p50_ns", second.p50_ns);
+    json.number("p99_ns", second.p99_ns);
+    json.number("max_ns", second.max_ns);
+    json.end();
+  }
+  json.end_list();
+}
+
 void write_expected(const Report& report, JsonWriter& json) {
   json.begin_list("expected");
   for (const Report::Expected& expected : report.expected) {
@@ -174,6 +195,7 @@ void write_json(const Report& report, std::FILE* out) {
   write_latencies(report, json);
   write_generator(report, json);
   if (report.verified) write_verified(report, json);
+  write_seconds(report, json);
   if (!report.expected.empty()) write_expected(report, json);
   json.end();
   std::fputc('\n', out);

@@ -26,6 +26,8 @@ class Run {
   // Waits at most this long; true when all has its end.
   bool wait(std::chrono::milliseconds time);
 
+  // The first moment of the schedule; 0 while connections are opened.
+  int64_t begin_ns() const { return start_.at_ns; }
   // At any time: adds what is counted so far.
   void add_live(Live& live, Histogram& latency_ns) const;
 

@@ -59,6 +59,7 @@ std::vector<const NamedAnswers::Entry*> NamedAnswers::by_count() const {
 void Live::add(const Live& other) {
   bump(sent, other.sent);
   bump(answered, other.answered);
+  bump(ended, other.ended);
   bump(sold, other.sold);
   bump(refused, other.refused);
   bump(failures, other.failures);

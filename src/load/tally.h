@@ -58,6 +58,7 @@ inline void bump(std::atomic<uint64_t>& counter, uint64_t n = 1) {  // one write
 struct Live {
   std::atomic<uint64_t> sent{0};
   std::atomic<uint64_t> answered{0};
+  std::atomic<uint64_t> ended{0};     // orders that will not be sent again, whatever came of them
   std::atomic<uint64_t> sold{0};      // users who hold an order
   std::atomic<uint64_t> refused{0};   // answers that are final and no order
   std::atomic<uint64_t> failures{0};  // of connections

@@ -119,6 +119,31 @@ TEST_SUITE("e2e/load_verifies") {
     CHECK(wrong.err.find("--expect: expected a time such as 5ms") != std::string::npos);
   }
 
+  TEST_CASE("each second of a run has its line in the series") {
+    Server server({.catalog = catalog({{.stock = 1'000}})});
+    Arguments command = load(server, 600);
+    const std::string series = server.scratch().path("series.csv"),
+                      json = server.scratch().path("report.json");
+    command.insert(command.end(), {"--rate", "300", "--series", series, "--json", json});
+    command.erase(command.begin() + 7, command.begin() + 9);  // --rate 0
+    const Finished finished = run_stampede(command);
+    CAPTURE(finished.err);
+    REQUIRE(finished.exit_code == 0);
+    std::istringstream lines(read_file(series));
+    std::string line;
+    std::getline(lines, line);
+    CHECK(line.starts_with("second,length_s,sent,"));
+    int64_t sent = 0;
+    while (std::getline(lines, line)) {
+      const size_t field = line.find(',', line.find(',') + 1);
+      sent += std::stoll(line.substr(field + 1));
+    }
+    CHECK(sent == 600);
+    CHECK(Json::parse(read_file(json))["seconds_of_run"].size() >= 2);
+    command[command.size() - 3] = "/no/such/folder/file";
+    CHECK(run_stampede(command).err.find("--series") != std::string::npos);
+  }
+
   TEST_CASE("a pace that makes no sense is named") {
     const std::vector<std::pair<Arguments, std::string>> wrongs{
         {{"--ramp", "5000"}, "--ramp: expected RATE:SECONDS"},

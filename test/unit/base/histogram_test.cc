@@ -122,6 +122,27 @@ TEST_SUITE("base/histogram") {
       CHECK(merged.percentile(percent) == all.percentile(percent));
   }
 
+  TEST_CASE("what came between two looks is their difference") {
+    Histogram all, before, between;
+    all.record(1'000'000'000);
+    all.record(50);
+    before.merge(all);
+    between.record(77);  // what it held is gone
+    between.assign_difference(all, before);
+    CHECK(between.count() == 0);
+    CHECK(between.max() == 0);
+    for (uint64_t value : {50, 60, 1'000}) all.record(value);
+    between.assign_difference(all, before);
+    CHECK(between.count() == 3);
+    CHECK(between.sum() == 1'110);
+    CHECK(between.percentile(50) == 60);
+    CHECK(between.max() == Histogram::highest_of(Histogram::bucket_of(1'000)));
+    before.merge(between);
+    all.record(3'000'000'000);
+    between.assign_difference(all, before);
+    CHECK(between.max() == 3'000'000'000);
+  }
+
   TEST_CASE("cumulative counts are exact at powers of two") {
     uint64_t seed = fresh_seed();
     INFO("seed ", seed);

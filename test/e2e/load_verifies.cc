@@ -140,7 +140,7 @@ TEST_SUITE("e2e/load_verifies") {
     }
     CHECK(sent == 600);
     CHECK(Json::parse(read_file(json))["seconds_of_run"].size() >= 2);
-    command[command.size() - 3] = "/no/such/folder/file";
+    *std::find(command.begin(), command.end(), series) = "/no/such/folder/file";
     CHECK(run_stampede(command).err.find("--series") != std::string::npos);
   }
 

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/input_file.h"
 
 namespace stampede::cmd {
@@ -76,10 +77,18 @@ Result<net::PassedSockets> take_sockets_of_predecessor() {
   int file = -1;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), file);
   const bool is_sound = code == std::errc{} && end == text.data() + text.size() && file > 2;
-  ::unsetenv(kVariable);
+  forget_predecessor();
   if (!is_sound)
     return Error{std::string(kVariable) + ": only a server that hands over may set it"};
   return net::take_over(file);
+}
+
+void forget_predecessor() {
+  ::unsetenv(kVariable);
+}
+
+void tell_refusal(const Error& why) {
+  diag::warning("not handed over, selling goes on: %s", why.message.c_str());
 }
 
 HandOver::HandOver() {

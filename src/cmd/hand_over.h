@@ -7,7 +7,7 @@
 //                                                      the log is read, connections go on where they were
 //
 // Clients wait in the kernel's queues meanwhile. A check that fails leaves everything as it is. From execve(2) on it is a start
-// like any other: one that is refused ends the process.
+// like any other: one that is refused ends the process. A server in a sandbox may do neither; its keeper does (keeper.h).
 #pragma once
 
 #include <sys/types.h>
@@ -23,6 +23,11 @@ namespace stampede::cmd {
 
 // What a server that was here before has left; nothing, if there was none. Once.
 [[nodiscard]] Result<net::PassedSockets> take_sockets_of_predecessor();
+// In the process that leaves them to another.
+void forget_predecessor();
+
+// The line that a server leaves.
+void tell_refusal(const Error& why);
 
 class HandOver {
  public:

@@ -3,7 +3,7 @@
 //
 // The filter (seccomp) allows the calls of a list and answers EPERM to any other: a library that falls back to another way when a
 // call is refused must not end a sale. Only what nobody but an intruder would do ends the process at once: to run a program, to
-// make another process, to look into one.
+// make another process, to look into one. What has to start a program all the same does so from outside: the keeper (keeper.h).
 #pragma once
 
 #include "base/result.h"

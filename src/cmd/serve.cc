@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "cluster/redis_client.h"
 #include "cmd/hand_over.h"
 #include "cmd/hardening.h"
+#include "cmd/keeper.h"
 #include "cmd/process.h"
 #include "cmd/reload.h"
 #include "cmd/serve_flags.h"
@@ -135,12 +137,12 @@ node::MayEnd open(node::Node& node) {
 // The running server: waits for signals, and once a second does what no shard has time for.
 class Watch {
  public:
-  Watch(node::Node& node, const sigset_t& signals, Reloader& reloader, const ServeFlags& flags,
-        bool is_stopping)
+  Watch(node::Node& node, const sigset_t& signals, Reloader& reloader,
+        const std::optional<Keeper>& keeper, bool is_stopping)
       : node_(node),
         signals_(signals),
         reloader_(reloader),
-        flags_(flags),
+        keeper_(keeper),
         is_stopping_(is_stopping),
         asked_ns_(clock_.now().boot_ns) {}
 
@@ -153,21 +155,24 @@ class Watch {
     }
   }
 
-  // Behind run() and Node::finish(): the process becomes another binary's when it was asked to.
+  // Behind run() and Node::finish(): the process becomes another binary's when it was asked to, or its keeper does.
   void leave() {
     if (!hands_over_) return;
-    const Error error = hand_over_.leave_to_it(node_.left());
-    fatal(kExitFailure, "stopped, and nobody took over: %s", error.message.c_str());
+    const Status left =
+        keeper_ ? keeper_->pass_on(node_.left()) : hand_over_.leave_to_it(node_.left());
+    if (left) _exit(kExitOk);
+    fatal(kExitFailure, "stopped, and nobody took over: %s", left.error().message.c_str());
   }
 
  private:
   void take_signal() {
     const bool is_awaiting = is_stopping_ || hand_over_.is_checking();
     const timespec wait = {.tv_sec = is_awaiting ? 0 : 1, .tv_nsec = is_awaiting ? 2'000'000 : 0};
-    const int signal = sigtimedwait(&signals_, nullptr, &wait);
+    siginfo_t sent{};
+    const int signal = sigtimedwait(&signals_, &sent, &wait);
     if (signal == SIGHUP) reloader_.reload();
     if (signal == SIGUSR1) node_.reopen_access_log();
-    if (signal == SIGUSR2) ask_successor();
+    if (signal == SIGUSR2) ask_successor(sent);
     if (signal == SIGTERM || signal == SIGINT) stop();
   }
 
@@ -188,28 +193,28 @@ class Watch {
     node_.begin_stop();
   }
 
-  void ask_successor() {
+  // A keeper has asked it already.
+  void ask_successor(const siginfo_t& sent) {
     if (is_stopping_) return;
-    const Status asked = flags_.sandbox
-                             ? Status(Error{"--sandbox lets no program be started; sockets of "
-                                            "systemd keep clients waiting over a restart"})
-                             : hand_over_.begin_check();
-    if (!asked) refuse_hand_over(asked.error());
+    if (keeper_) {
+      if (keeper_->has_sent(sent)) hand_over();
+    } else if (Status asked = hand_over_.begin_check(); !asked) {
+      tell_refusal(asked.error());
+    }
   }
 
   void look_at_check() {
     const Result<HandOver::Answer> answer = hand_over_.look();
-    if (!answer) return refuse_hand_over(answer.error());
-    if (*answer == HandOver::Answer::none || is_stopping_) return;
-    if (Status begun = node_.begin_hand_over(); !begun) return refuse_hand_over(begun.error());
+    if (!answer) return tell_refusal(answer.error());
+    if (*answer == HandOver::Answer::go_on && !is_stopping_) hand_over();
+  }
+
+  void hand_over() {
+    if (Status begun = node_.begin_hand_over(); !begun) return tell_refusal(begun.error());
     is_stopping_ = hands_over_ = true;
     asked_ns_ = clock_.now().boot_ns;
     tell_reloading();
     diag::notice("handing over to the binary at the same path: clients wait");
-  }
-
-  static void refuse_hand_over(const Error& why) {
-    diag::warning("not handed over, selling goes on: %s", why.message.c_str());
   }
 
   void keep_house() {
@@ -225,7 +230,7 @@ class Watch {
   node::Node& node_;
   const sigset_t& signals_;
   Reloader& reloader_;
-  const ServeFlags& flags_;
+  const std::optional<Keeper>& keeper_;
   HandOver hand_over_;
   bool hands_over_ = false;
   bool is_stopping_;
@@ -263,6 +268,8 @@ int run(const ServeFlags& flags) {
   diag::configure(*diag::parse_level(flags.log_level), *diag::parse_format(flags.log_format));
   const sigset_t signals = flags.checks ? sigset_t{} : take_signals();
   if (!flags.core_dumps) forbid_core_dumps();  // before there is a key in memory
+  std::optional<Keeper> keeper;
+  if (flags.sandbox && !flags.checks) keeper = Keeper::split_off(signals);
   const Result<node::NodeSettings> settings = settings_of(flags);
   if (!settings) return usage_error("serve", flags.config.placed(settings.error().message));
   if (flags.checks) return check(*settings);
@@ -283,7 +290,7 @@ int run(const ServeFlags& flags) {
     tell_ready();
   }
   Reloader reloader(node, flags);
-  Watch watch(node, signals, reloader, flags, is_stopping);
+  Watch watch(node, signals, reloader, keeper, is_stopping);
   watch.run();
   node.finish();
   watch.leave();

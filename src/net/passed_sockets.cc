@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace stampede::net {
 namespace {
 
 constexpr std::string_view kFirstLine = "stampede sockets 1\n";
+constexpr size_t kDescriptorsMax = 253;  // of one message (SCM_MAX_FD)
 
 Error malformed(std::string_view what) {
   return {"passed sockets: " + std::string(what)};
@@ -68,12 +72,25 @@ Status keep_over_exec(Socket socket, bool survives) {
   return malformed("descriptor " + std::to_string(socket) + ": " + std::strerror(errno));
 }
 
+// All of them, in the order of the lines.
+std::vector<Socket> descriptors_of(const PassedSockets& sockets) {
+  std::vector<Socket> all = sockets.listen;
+  all.insert(all.end(), sockets.admin.begin(), sockets.admin.end());
+  for (const PassedConnection& connection : sockets.connections) all.push_back(connection.socket);
+  return all;
+}
+
+// The same list under other numbers.
+void rename_descriptors(PassedSockets& sockets, std::span<const Socket> numbers) {
+  size_t at = 0;
+  for (auto* listeners : {&sockets.listen, &sockets.admin})
+    for (Socket& socket : *listeners) socket = numbers[at++];
+  for (PassedConnection& connection : sockets.connections) connection.socket = numbers[at++];
+}
+
 Status keep_all_over_exec(const PassedSockets& sockets, bool survives) {
-  for (const auto* listeners : {&sockets.listen, &sockets.admin})
-    for (const Socket socket : *listeners)
-      if (Status kept = keep_over_exec(socket, survives); !kept) return kept;
-  for (const PassedConnection& connection : sockets.connections)
-    if (Status kept = keep_over_exec(connection.socket, survives); !kept) return kept;
+  for (const Socket socket : descriptors_of(sockets))
+    if (Status kept = keep_over_exec(socket, survives); !kept) return kept;
   return Ok{};
 }
 
@@ -97,6 +114,73 @@ Result<std::string> read_whole(int file) {
     text.append(bytes, static_cast<size_t>(size));
     at += size;
   }
+}
+
+// The list in a file in memory.
+Result<int> file_of(const PassedSockets& sockets) {
+  const int file = ::memfd_create("stampede-sockets", 0);
+  if (file < 0) return malformed(std::string("memfd_create: ") + std::strerror(errno));
+  if (Status written = write_all(file, text_of(sockets)); !written) {
+    ::close(file);
+    return written.error();
+  }
+  return file;
+}
+
+// One message with room for descriptors, which is sent or received.
+class DescriptorMessage {
+ public:
+  explicit DescriptorMessage(std::span<const Socket> descriptors = {}) {
+    header_.msg_iov = &bytes_;
+    header_.msg_iovlen = 1;
+    header_.msg_control = control_;
+    header_.msg_controllen = sizeof control_;
+    if (!descriptors.empty()) put(descriptors);
+  }
+  DescriptorMessage(const DescriptorMessage&) = delete;
+  msghdr* header() { return &header_; }
+
+  // What was received.
+  std::vector<Socket> descriptors() {
+    const cmsghdr* const control = CMSG_FIRSTHDR(&header_);
+    if (control == nullptr || control->cmsg_type != SCM_RIGHTS) return {};
+    std::vector<Socket> all((control->cmsg_len - CMSG_LEN(0)) / sizeof(Socket));
+    std::memcpy(all.data(), CMSG_DATA(control), all.size() * sizeof(Socket));
+    return all;
+  }
+
+ private:
+  void put(std::span<const Socket> descriptors) {
+    header_.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* const control = CMSG_FIRSTHDR(&header_);
+    control->cmsg_level = SOL_SOCKET;
+    control->cmsg_type = SCM_RIGHTS;
+    control->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(control), descriptors.data(), descriptors.size_bytes());
+  }
+
+  char byte_ = 0;
+  iovec bytes_{.iov_base = &byte_, .iov_len = 1};
+  alignas(cmsghdr) char control_[CMSG_SPACE(kDescriptorsMax * sizeof(Socket))] = {};
+  msghdr header_{};
+};
+
+// Waits for the answer, so that few descriptors are under way at any moment: the kernel counts them against a limit.
+Status send_some(int channel, std::span<const Socket> descriptors) {
+  DescriptorMessage message(descriptors);
+  char answer = 0;
+  if (::sendmsg(channel, message.header(), MSG_NOSIGNAL) == 1 &&
+      ::recv(channel, &answer, 1, 0) == 1)
+    return Ok{};
+  return malformed(std::string("could not be sent: ") + std::strerror(errno));
+}
+
+Result<std::vector<Socket>> receive_some(int channel) {
+  DescriptorMessage message;
+  if (::recvmsg(channel, message.header(), MSG_CMSG_CLOEXEC) == 1 &&
+      (message.header()->msg_flags & MSG_CTRUNC) == 0 && ::send(channel, "", 1, MSG_NOSIGNAL) == 1)
+    return message.descriptors();
+  return malformed("did not all come");
 }
 
 }  // namespace
@@ -144,12 +228,11 @@ Result<PassedSockets> parse_passed_sockets(std::string_view text) {
 }
 
 Result<int> pass_on(const PassedSockets& sockets) {
-  const int file = ::memfd_create("stampede-sockets", 0);
-  if (file < 0) return malformed(std::string("memfd_create: ") + std::strerror(errno));
-  Status done = write_all(file, text_of(sockets));
-  if (done) done = keep_all_over_exec(sockets, true);
+  const Result<int> file = file_of(sockets);
+  if (!file) return file;
+  const Status done = keep_all_over_exec(sockets, true);
   if (done) return file;
-  ::close(file);
+  ::close(*file);
   return done.error();
 }
 
@@ -160,6 +243,40 @@ Result<PassedSockets> take_over(int file) {
   Result<PassedSockets> sockets = parse_passed_sockets(*text);
   if (!sockets) return sockets;
   if (Status kept = keep_all_over_exec(*sockets, false); !kept) return kept.error();
+  return sockets;
+}
+
+Status send_sockets(int channel, const PassedSockets& sockets) {
+  const Result<int> file = file_of(sockets);
+  if (!file) return file.error();
+  Status sent = send_some(channel, std::span(&*file, 1));
+  const std::vector<Socket> all = descriptors_of(sockets);
+  for (size_t at = 0; sent && at < all.size(); at += kDescriptorsMax)
+    sent =
+        send_some(channel, std::span(all).subspan(at, std::min(kDescriptorsMax, all.size() - at)));
+  ::close(*file);
+  return sent;
+}
+
+Result<PassedSockets> receive_sockets(int channel) {
+  const Result<std::vector<Socket>> file = receive_some(channel);
+  if (!file) return file.error();
+  if (file->size() != 1) return malformed("a list was expected");
+  const Result<std::string> text = read_whole(file->front());
+  ::close(file->front());
+  if (!text) return text.error();
+  Result<PassedSockets> sockets = parse_passed_sockets(*text);
+  if (!sockets) return sockets;
+  const size_t expected = descriptors_of(*sockets).size();
+  std::vector<Socket> all;
+  while (all.size() < expected) {
+    const Result<std::vector<Socket>> some = receive_some(channel);
+    if (!some) return some.error();
+    if (some->empty() || all.size() + some->size() > expected)
+      return malformed("not those of the list");
+    all.insert(all.end(), some->begin(), some->end());
+  }
+  rename_descriptors(*sockets, all);
   return sockets;
 }
 

@@ -48,4 +48,10 @@ struct PassedSockets {
 // Behind execve(2): reads and closes the file; from then on the sockets end with this process again.
 [[nodiscard]] Result<PassedSockets> take_over(int file);
 
+// To another process and from it, through a pair of SOCK_SEQPACKET: the file, then the descriptors in the order of its lines, some
+// at a time, each message answered by a byte. Who receives has them under numbers of its own. Both wait for the other; what one
+// that ends meanwhile leaves is an Error.
+[[nodiscard]] Status send_sockets(int channel, const PassedSockets& sockets);
+[[nodiscard]] Result<PassedSockets> receive_sockets(int channel);
+
 }  // namespace stampede::net

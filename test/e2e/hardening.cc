@@ -18,12 +18,12 @@ namespace {
 const std::string kToken = "a-token-of-alice-1234";
 
 std::string proc(Server& server, const std::string& name) {
-  return read_file("/proc/" + std::to_string(server.process().pid()) + "/" + name);
+  return read_file("/proc/" + std::to_string(server.serving_pid()) + "/" + name);
 }
 
 // Of every thread: 2 is a filter.
 bool is_sandboxed(Server& server) {
-  const std::string tasks = "/proc/" + std::to_string(server.process().pid()) + "/task";
+  const std::string tasks = "/proc/" + std::to_string(server.serving_pid()) + "/task";
   size_t threads = 0;
   for (const auto& task : std::filesystem::directory_iterator(tasks)) {
     ++threads;
@@ -83,6 +83,23 @@ TEST_SUITE("e2e/hardening") {
     for (size_t i : cluster.all()) CHECK(cluster.node(i).wait_drained());
     cluster.check(all, 2'000);
     for (size_t i : cluster.all()) CHECK(cluster.node(i).terminate() == 0);
+  }
+
+  TEST_CASE("a sandboxed server and its keeper end as one") {
+    Server server({.catalog = catalog({{}}), .flags = {{"--sandbox", ""}}});
+    SUBCASE("the server is killed") {
+      ::kill(server.serving_pid(), SIGKILL);
+      CHECK(server.process().wait(kPatience) == 128 + SIGKILL);
+    }
+    SUBCASE("the keeper is killed") {
+      server.kill9();
+    }
+    server.start();
+    server.buy({.user = "alice"});
+    CHECK(server.terminate() == 0);
+    server.options().flags.emplace_back("--listen", server.admin_url().substr(7));
+    server.options().flags.emplace_back("--admin", server.admin_url().substr(7));
+    CHECK(server.start_and_fail() == 1);
   }
 
   TEST_CASE("no core is written unless the operator asks for it") {

@@ -89,6 +89,10 @@ TEST_SUITE("e2e/service_manager") {
     SUBCASE("by name") {
       server.options().prepare = pass({admin_socket, public_socket}, "admin:listen");
     }
+    SUBCASE("by name in a sandbox") {
+      server.options().prepare = pass({admin_socket, public_socket}, "admin:listen");
+      server.options().flags = {{"--sandbox", ""}};
+    }
     SUBCASE("by order") {
       server.options().prepare = pass({public_socket, admin_socket}, "");
     }

@@ -1,8 +1,11 @@
 #include "server.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
@@ -19,6 +22,15 @@ constexpr char kTicketSecret[] = "1111111111111111111111111111111111111111111111
 constexpr char kLinkSecret[] = "2222222222222222222222222222222222222222222222222222222222222222";
 constexpr char kPaymentSecret[] =
     "3333333333333333333333333333333333333333333333333333333333333333";
+
+// Whether a process holds the data directory.
+bool is_locked(const std::string& data) {
+  const int file = ::open((data + "/lock").c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return false;
+  const bool is_free = ::flock(file, LOCK_EX | LOCK_NB) == 0;
+  ::close(file);
+  return !is_free;
+}
 
 using Mac = std::array<unsigned char, crypto_auth_hmacsha256_BYTES>;
 
@@ -198,6 +210,12 @@ int Server::terminate() {
 void Server::kill9() {
   process_->signal(SIGKILL);
   REQUIRE(process_->wait(kPatience).has_value());
+  // In a sandbox it is the keeper that was killed, and the server ends with it, a moment later.
+  REQUIRE(wait_until([this] { return !is_locked(data()); }));
+}
+
+pid_t Server::serving_pid() const {
+  return std::stoi(read_file(data() + "/lock"));
 }
 
 void Server::restart() {

@@ -95,6 +95,7 @@ class Server {
   void pause() { process_->signal(19); }  // SIGSTOP
   void go_on() { process_->signal(18); }  // SIGCONT
   Process& process() { return *process_; }
+  pid_t serving_pid() const;  // in a sandbox not the process that was started, but its child
   ServerOptions& options() { return options_; }  // for the next start
   Arguments command() const;
 

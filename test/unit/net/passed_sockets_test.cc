@@ -3,7 +3,11 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <string>
+#include <thread>
 
 namespace stampede::net {
 namespace {
@@ -67,6 +71,50 @@ TEST_SUITE("net/passed_sockets") {
     CHECK(::fcntl(*file, F_GETFD) < 0);
     ::close(socket);
     CHECK_FALSE(bool(pass_on({.listen = {1'000'000}})));
+  }
+
+  TEST_CASE("another process receives what it was sent in whatever number and nothing less") {
+    int channel[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) == 0);
+    const auto held_by = [](const PassedSockets& sockets) {
+      ino_t file = 0;
+      for (const PassedConnection& connection : sockets.connections) {
+        struct stat found {};
+        REQUIRE(::fstat(connection.socket, &found) == 0);
+        if (file != 0) CHECK(found.st_ino > file);  // in the order of the lines
+        file = found.st_ino;
+      }
+    };
+    for (const size_t count : {0, 1, 253, 254, 600}) {
+      PassedSockets sockets{.listen = {channel[0]}, .admin = {channel[1]}, .since_ns = 5};
+      for (size_t i = 0; i < count; ++i)
+        sockets.connections.push_back({.socket = ::socket(AF_UNIX, SOCK_STREAM, 0),
+                                       .is_public = i % 2 == 0,
+                                       .input = std::to_string(i)});
+      Result<PassedSockets> received = Error{"nothing"};
+      std::thread receiver([&] { received = receive_sockets(channel[1]); });
+      CHECK(send_sockets(channel[0], sockets));
+      receiver.join();
+      REQUIRE(bool(received));
+      REQUIRE(received->connections.size() == count);
+      held_by(*received);
+      for (size_t i = 0; i < count; ++i) {
+        CHECK(received->connections[i].input == std::to_string(i));
+        CHECK(received->connections[i].is_public == (i % 2 == 0));
+        CHECK(received->connections[i].socket != sockets.connections[i].socket);
+        ::close(received->connections[i].socket);
+        ::close(sockets.connections[i].socket);
+      }
+      ::close(received->listen[0]);
+      ::close(received->admin[0]);
+    }
+    // A sender that ends in the middle.
+    std::thread receiver([&] { CHECK_FALSE(receive_sockets(channel[1])); });
+    ::shutdown(channel[0], SHUT_RDWR);
+    receiver.join();
+    CHECK_FALSE(send_sockets(channel[0], {}));
+    ::close(channel[0]);
+    ::close(channel[1]);
   }
 }
 

@@ -144,7 +144,6 @@ struct OrderRequest {
   ItemId item = kNoItem;         // create, link, list
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
-  uint64_t body_hash = 0;  // create with a key: of item and quantity
   // create: what the door has against it (blocked, not_enrolled, bad_link, rate_limited); the home shard says so unless the user repeats a
   // key or holds an order, or the sale is not open.
   Verdict objection = Verdict::ok;

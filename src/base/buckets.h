@@ -1,5 +1,6 @@
-// The heads of a chained hash table whose links live inside the entries. The number of buckets is fixed at start
-// (a power of two ≥ the most entries there can be), so no insert ever pauses to rehash a million others.
+// The heads of a chained hash table whose links live inside the entries. The number of buckets is fixed at start: a power of
+// two, at least half of the most entries there can be. So no insert ever pauses to rehash a million others, and a chain of a table
+// that is as full as it may become has two entries at most on average.
 //
 //   heads:   [ – ][ 7 ][ – ][ 2 ] …        entry 7 {…, next: 3} → entry 3 {…, next: kNone}
 #pragma once
@@ -14,9 +15,9 @@ namespace stampede {
 
 class Buckets {
  public:
-  explicit Buckets(uint32_t entries_max)
-      : heads_(std::bit_ceil(size_t{entries_max} + 1), Touch::at_start),
-        mask_(heads_.capacity() - 1) {}
+  // `touch`: lazily when neighbours in time are neighbours here.
+  explicit Buckets(uint32_t entries_max, Touch touch = Touch::at_start)
+      : heads_(std::bit_ceil(size_t{entries_max} / 2 + 1), touch), mask_(heads_.capacity() - 1) {}
 
   // The first entry of the bucket, or kNone. `hash` must be well spread in its low bits.
   uint32_t first(uint64_t hash) const { return heads_[hash & mask_] - 1; }

@@ -219,7 +219,7 @@ drain::StoredOrder expected_row(const node::Data& node, const stock::StreamState
   expected.currency.assign(order.currency.data(), order.currency.size());
   expected.state = name_of(order.state);
   expected.created_at = time_text(order.created_ms);
-  expected.pay_before = time_text(order.pay_before_ms);
+  expected.pay_before = time_text(order.pay_before_ms());
   expected.refund_due = order.refund_due;
   return expected;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stock/record_values.h"
+
 namespace stampede::node {
 
 using namespace orderlog;  // the records: half of this file is their names
@@ -15,10 +17,10 @@ Reserve reserve_of(const stock::StreamState& state, const stock::Order& order) {
           .amount = order.amount,
           .currency = order.currency,
           .created_ms = order.created_ms,
-          .pay_before_ms = order.pay_before_ms,
-          .body_hash = order.body_hash,
+          .pay_before_ms = order.pay_before_ms(),
+          .body_hash = stock::body_hash_of(state.item_of(order), order.quantity),
           .user = state.user_of(order),
-          .key = state.text(order.key)};
+          .key = state.text(order.key())};
 }
 
 }  // namespace

@@ -19,11 +19,6 @@ using http::RouteKind;
 
 constexpr int64_t kOpenEndedAgeS = 3600;
 
-// What a repeated Idempotency-Key must agree on: not the spelling of the JSON, but what it asks for.
-uint64_t body_hash_of(ItemId item, Quantity quantity) {
-  return mix((uint64_t{item} << 32) | quantity) | 1;
-}
-
 bool is_payment(const http::Route& route) {
   return !route.is_refused && route.kind == RouteKind::pay_order;
 }
@@ -165,7 +160,6 @@ PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderReq
   if (Objection no = take_key(request, order)) return no;
   order.objection = admission().objection_to(order, body.link);
   order.quantity = body.quantity;
-  order.body_hash = body_hash_of(order.item, order.quantity);
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/probe.h"
+#include "stock/record_values.h"
 #include "stock/sale_state.h"
 
 namespace stampede::stock {
@@ -48,7 +49,7 @@ Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& cata
     Order& order = state_.order(index);
     if (!order.is_live || order.state != OrderState::reserved) continue;
     if (order.deadline_boot_ns == 0)
-      order.deadline_boot_ns = now.boot_ns + ns_of_ms(order.pay_before_ms - order.created_ms);
+      order.deadline_boot_ns = now.boot_ns + ns_of_ms(order.pay_window_ms);
     wheel_.schedule(index, order.deadline_boot_ns);
   }
 }
@@ -135,7 +136,9 @@ bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
   if (request.key.empty()) return false;
   const uint32_t index = state_.find_by_key(hashes, request.user, request.key);
   if (index == kNone) return false;
-  if (state_.order(index).body_hash == request.body_hash)
+  // Not the spelling of the JSON, but what it asks for.
+  const Order& order = state_.order(index);
+  if (state_.item_of(order) == request.item && order.quantity == request.quantity)
     answer_with_order(request, Verdict::replayed, index);
   else
     refuse(request, Verdict::key_reused);
@@ -314,7 +317,7 @@ void Desk::reserve(const OrderRequest& request, OrderHashes hashes, const SaleTe
                                  .currency = terms.currency,
                                  .created_ms = created_ms,
                                  .pay_before_ms = created_ms + terms.pay_window_s * 1000,
-                                 .body_hash = request.body_hash,
+                                 .body_hash = body_hash_of(request.item, request.quantity),
                                  .user = request.user,
                                  .key = request.key};
   const Lsn lsn = stock::commit(journal_, state_, record, hashes, now);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "bounds.h"
 #include "orderlog/record.h"
 
@@ -23,6 +24,11 @@ constexpr int64_t kWindowMsMax = bounds::pay_window_s_max * 1000;
 static_assert(kWindowMsMax * kMillisecond < kBootNsMax, "a deadline cannot overflow");
 constexpr Money kRefundMax = Money{1} << 62;
 static_assert(kRefundMax > bounds::money_max && kRefundMax <= INT64_MAX - bounds::money_max);
+
+// Of a reservation's record. Nobody reads it any more, since item and quantity stand beside it.
+[[nodiscard]] constexpr uint64_t body_hash_of(ItemId item, Quantity quantity) {
+  return mix((uint64_t{item} << 32) | quantity) | 1;
+}
 
 [[nodiscard]] const char* flaw_of(const orderlog::Item& record);
 [[nodiscard]] const char* flaw_of(const orderlog::Supply& record);

@@ -54,7 +54,7 @@ StreamState::StreamState(const HashKey& key, uint32_t orders_max)
       users_(orders_max),
       payments_(orders_max * 2),
       texts_(texts_for(orders_max)),
-      by_id_(orders_max),
+      by_id_(orders_max, Touch::lazily),
       by_key_(orders_max),
       by_holding_(orders_max),
       by_user_(orders_max) {}
@@ -103,7 +103,7 @@ uint32_t StreamState::find_by_key(OrderHashes hashes, std::string_view user,
   uint32_t at = by_key_.first(bucket_of_key(hashes));
   for (; at != kNone; at = orders_[at].next_by_key) {
     const Order& order = orders_[at];
-    if (texts_.view(order.key) == key && user_of(order) == user) break;
+    if (texts_.view(order.key()) == key && user_of(order) == user) break;
   }
   return at;
 }
@@ -170,7 +170,7 @@ OrderView StreamState::view(uint32_t index) const {
           .amount = order.amount,
           .refund_due = order.refund_due,
           .created_ms = order.created_ms,
-          .pay_before_ms = order.pay_before_ms,
+          .pay_before_ms = order.pay_before_ms(),
           .user = UserText(user_of(order))};
 }
 
@@ -269,8 +269,7 @@ Status StreamState::reserve(const orderlog::Reserve& record, OrderHashes hashes,
   const uint32_t index = insert_order(record, hashes, lsn);
   Order& order = orders_[index];
   // A deadline of an earlier boot cannot be compared: the reservation gets its whole time again (late is safe).
-  if (at.boot_ns != 0)
-    order.deadline_boot_ns = at.boot_ns + (record.pay_before_ms - record.created_ms) * kMillisecond;
+  if (at.boot_ns != 0) order.deadline_boot_ns = at.boot_ns + ns_of_ms(order.pay_window_ms);
   stocks_[record.item].reserved += record.quantity;
   set_active(index, OrderState::reserved);
   return Ok{};
@@ -285,15 +284,16 @@ uint32_t StreamState::insert_order(const orderlog::Reserve& record, OrderHashes 
   order.id = record.order;
   order.amount = record.amount;
   order.created_ms = record.created_ms;
-  order.pay_before_ms = record.pay_before_ms;
-  order.body_hash = record.body_hash;
+  order.pay_window_ms = static_cast<uint32_t>(record.pay_before_ms - record.created_ms);
   order.last_lsn = lsn;
-  order.quantity = record.quantity;
+  order.quantity = static_cast<uint16_t>(record.quantity);
   order.currency = record.currency;
   order.next_by_id = by_id_.push(bucket_of_id(record.order), index);
   order.holding = holding_for(hashes.user, record.user, record.item);
   if (!record.key.empty()) {
-    order.key = texts_.store(record.key);
+    const TextRef key = texts_.store(record.key);
+    order.key_cell = key.cell;
+    order.key_bytes = key.size;
     order.next_by_key = by_key_.push(bucket_of_key(hashes), index);
   }
   attach(index);
@@ -370,7 +370,7 @@ void StreamState::count_in(uint32_t order_index) {
   if (order.state == OrderState::paid) ++user.paid;
   if (order.state == OrderState::expired) {
     ++user.lapsed;
-    user.last_lapse_ms = std::max(user.last_lapse_ms, order.pay_before_ms);
+    user.last_lapse_ms = std::max(user.last_lapse_ms, order.pay_before_ms());
   }
   if (order.state != OrderState::reserved) return;
   ++user.open;
@@ -506,14 +506,14 @@ Status StreamState::apply_one(const orderlog::Forget& record, Lsn, Moment) {
     payments_.release(payment);
     payment = next;
   }
-  image_bytes_ -= kOrderImageBytes + user_of(order).size() + order.key.size;
+  image_bytes_ -= kOrderImageBytes + user_of(order).size() + order.key_bytes;
   by_id_.remove(bucket_of_id(order.id), index,
                 [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_id; });
-  if (order.key.size != 0) {
-    const std::string_view key = texts_.view(order.key);
+  if (order.key_bytes != 0) {
+    const std::string_view key = texts_.view(order.key());
     by_key_.remove(bucket_of_key({.user = users_[holding.owner].hash, .key = key_hash(key)}), index,
                    [&](uint32_t i) -> uint32_t& { return orders_[i].next_by_key; });
-    texts_.release(order.key);
+    texts_.release(order.key());
   }
   if (order.state == OrderState::paid) {
     stocks_[holding.item].forgotten += order.quantity;

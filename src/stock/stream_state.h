@@ -6,8 +6,8 @@
 // Per item the stream holds, absolute and as its own log says: A units ever accepted from the ledger, R ever given back,
 // H reserved (unpaid) and P paid. Its pool, the units it may sell, is A − R − H − P, never negative.
 //
-// One order costs about 260 bytes: 120 here, 28 for the (user, item) pair, 64 for a user's first, 16–24 each for the texts,
-// 16 for its timer and 16 for hash heads. Owned by one thread.
+// One order costs about 215 bytes: 96 here, 28 for the (user, item) pair, 64 for a user's first, 8–16 each for the texts,
+// 16 for its timer and 8 for hash heads. Owned by one thread.
 #pragma once
 
 #include <algorithm>
@@ -44,30 +44,35 @@ struct ItemStock {
   }
 };
 
+// A line and a half of the cache.
 struct Order {
   OrderId id;
   Money amount = 0;
   Money refund_due = 0;
   int64_t created_ms = 0;
-  int64_t pay_before_ms = 0;
   int64_t deadline_boot_ns = 0;  // when the reservation expires, on this boot's clock
-  uint64_t body_hash = 0;
   Lsn last_lsn =
       0;  // of the last record that changed it; 0 once that is known durable from before a restart
+  uint32_t pay_window_ms = 0;
   uint32_t holding = kNone;
-  Quantity quantity = 0;
-  TextRef key;
+  uint32_t key_cell = kNone;
   uint32_t first_payment = kNone;
   uint32_t next_by_id = kNone, next_by_key = kNone;
   uint32_t newer = kNone, older = kNone;          // orders of the same user for the same item
   uint32_t next_open = kNone, prev_open = kNone;  // reserved orders of the same user, all items
-  Currency currency{};
+  uint16_t quantity = 0;
+  uint8_t key_bytes = 0;
   OrderState state = OrderState::reserved;
+  Currency currency{};
   bool is_live = false;  // false: the cell is free
 
+  int64_t pay_before_ms() const { return created_ms + pay_window_ms; }
+  TextRef key() const { return {.cell = key_cell, .size = key_bytes}; }
   bool holds_units() const { return state == OrderState::reserved || state == OrderState::paid; }
 };
-static_assert(sizeof(Order) <= 128);
+static_assert(sizeof(Order) == 96);
+static_assert(bounds::quantity_max <= UINT16_MAX);
+static_assert(bounds::pay_window_s_max * 1000 <= UINT32_MAX);
 
 // What one user has to do with all items: the limits on unpaid reservations are kept here (desk.h). It lives as long as an
 // order of the user is in memory, and follows from these orders alone, so it is the same behind a restart, from a snapshot

@@ -58,7 +58,6 @@ struct Fixture {
     request.quantity = quantity;
     request.key = std::string_view(key);
     request.key_hash = state.key_hash(request.key);
-    request.body_hash = quantity;
     return request;
   }
   OrderRequest about(RequestKind kind, OrderId order, const std::string& user = "") {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "desk_fixture.h"
+#include "stock/record_values.h"
 
 namespace stampede::stock {
 namespace {
@@ -45,10 +46,10 @@ orderlog::OrderImage image_of(const StreamState& state, uint32_t index) {
                       .amount = order.amount,
                       .currency = order.currency,
                       .created_ms = order.created_ms,
-                      .pay_before_ms = order.pay_before_ms,
-                      .body_hash = order.body_hash,
+                      .pay_before_ms = order.pay_before_ms(),
+                      .body_hash = body_hash_of(state.item_of(order), order.quantity),
                       .user = state.user_of(order),
-                      .key = state.text(order.key)},
+                      .key = state.text(order.key())},
           .state = order.state,
           .last_lsn = order.last_lsn};
 }

@@ -1,11 +1,23 @@
 #include "base/hex.h"
 
+#include <array>
+#include <cstring>
+
 #include "base/check.h"
 
 namespace stampede {
 namespace {
 
 constexpr char kDigits[] = "0123456789abcdef";
+
+constexpr std::array<char, 512> kByteDigits = [] {
+  std::array<char, 512> digits{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    digits[2 * byte] = kDigits[byte >> 4];
+    digits[2 * byte + 1] = kDigits[byte & 15];
+  }
+  return digits;
+}();
 
 // 0 … 15, or -1 when the character is no digit.
 constexpr int digit_value(char c) {
@@ -18,7 +30,8 @@ constexpr int digit_value(char c) {
 }  // namespace
 
 void render_hex64(uint64_t value, std::span<char, kHex64Bytes> out) {
-  for (size_t i = 0; i < kHex64Bytes; ++i) out[i] = kDigits[value >> (60 - 4 * i) & 15];
+  for (size_t i = 0; i < sizeof value; ++i)
+    std::memcpy(&out[2 * i], &kByteDigits[2 * (value >> (56 - 8 * i) & 255)], 2);
 }
 
 std::optional<uint64_t> parse_hex64(std::string_view text) {
@@ -34,10 +47,7 @@ std::optional<uint64_t> parse_hex64(std::string_view text) {
 
 void render_hex(std::span<const uint8_t> bytes, std::span<char> out) {
   CHECK(out.size() == 2 * bytes.size());
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    out[2 * i] = kDigits[bytes[i] >> 4];
-    out[2 * i + 1] = kDigits[bytes[i] & 15];
-  }
+  for (size_t i = 0; i < bytes.size(); ++i) std::memcpy(&out[2 * i], &kByteDigits[2 * bytes[i]], 2);
 }
 
 bool parse_hex(std::string_view text, std::span<uint8_t> out) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace stampede {
 namespace {
@@ -121,6 +122,30 @@ void put(char* out, uint32_t value, char mark) {
   out[2] = mark;
 }
 
+constexpr size_t kDayBytes = 11;  // 2026-12-01T
+
+void render_day(uint32_t days, char* text) {
+  const auto [year, month, day] = date_of(days);
+  put(text, year / 100, ' ');
+  put(text + 2, year % 100, '-');
+  put(text + 5, month, '-');
+  put(text + 8, day, 'T');
+}
+
+// Moments that are rendered one after the other lie in the same day nearly always.
+const char* text_of_day(uint32_t days) {
+  struct Day {
+    uint32_t days = UINT32_MAX;
+    char text[kDayBytes];
+  };
+  thread_local Day last;
+  if (last.days != days) {
+    render_day(days, last.text);
+    last.days = days;
+  }
+  return last.text;
+}
+
 // How far local time is ahead of UTC.
 int64_t scan_offset_ms(Scanner& scan) {
   const bool is_ahead = scan.take('+');
@@ -172,14 +197,10 @@ std::string_view time_fault(std::string_view text) {
 
 void render_time(int64_t wall_ms, std::span<char, kTimeTextBytes> out) {
   const int64_t inside_ms = std::clamp<int64_t>(wall_ms, 0, kTimeTextMax);
-  const auto [year, month, day] = date_of(static_cast<uint32_t>(inside_ms / kDayMs));
   const uint32_t ms_of_day = static_cast<uint32_t>(inside_ms % kDayMs);
   const uint32_t ms = ms_of_day % 1000;
   char* text = out.data();
-  put(text, year / 100, ' ');
-  put(text + 2, year % 100, '-');
-  put(text + 5, month, '-');
-  put(text + 8, day, 'T');
+  std::memcpy(text, text_of_day(static_cast<uint32_t>(inside_ms / kDayMs)), kDayBytes);
   put(text + 11, ms_of_day / kHourMs, ':');
   put(text + 14, ms_of_day / kMinuteMs % 60, ':');
   put(text + 17, ms_of_day / 1000 % 60, '.');

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <tuple>
 
 #include "base/check.h"
@@ -49,6 +50,24 @@ char* write_utf8(uint32_t point, char* out) {
   return out;
 }
 
+bool is_ascii(std::string_view text) {
+  constexpr uint64_t high_bits = 0x8080808080808080;
+  uint64_t seen = 0;
+  for (; text.size() >= sizeof seen; text.remove_prefix(sizeof seen)) {
+    uint64_t bytes;
+    std::memcpy(&bytes, text.data(), sizeof bytes);
+    seen |= bytes;
+  }
+  for (char byte : text) seen |= static_cast<uint8_t>(byte);
+  return (seen & high_bits) == 0;
+}
+
+// The first byte that is a quote, a backslash or a control character, or `end`.
+const char* end_of_plain(const char* p, const char* end) {
+  while (p < end && *p != '"' && *p != '\\' && static_cast<uint8_t>(*p) >= 0x20) ++p;
+  return p;
+}
+
 char simple_escape(char letter) {
   switch (letter) {
     case 'b':
@@ -77,7 +96,7 @@ void JsonReader::start(std::string_view text) {
   key_count_ = decoded_bytes_ = 0;
   if (text.size() > bounds::body_bytes_max)
     refuse("the body is larger than 4 KiB");
-  else if (!simdjson::validate_utf8(text.data(), text.size()))
+  else if (!is_ascii(text) && !simdjson::validate_utf8(text.data(), text.size()))
     refuse("the body is not valid UTF-8");
 }
 
@@ -203,9 +222,9 @@ bool JsonReader::array(unsigned depth) {
 bool JsonReader::string(std::string_view& raw) {
   if (!take('"')) return refuse();
   const char* const first = p_;
-  while (p_ < end_ && *p_ != '"') {
-    if (static_cast<unsigned char>(*p_) < 0x20) return refuse();
-    if (*p_++ == '\\' && !escape()) return false;
+  while ((p_ = end_of_plain(p_, end_)) < end_ && *p_ == '\\') {
+    ++p_;
+    if (!escape()) return false;
   }
   raw = {first, p_};
   return take('"') || refuse();
@@ -246,9 +265,17 @@ bool JsonReader::word(std::string_view expected) {
   return true;
 }
 
-// Sorted by object and text, equal keys are neighbours.
+bool JsonReader::has_equal_pair(std::span<const Key> keys) {
+  for (size_t i = 1; i < keys.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (keys[i].object == keys[j].object && keys[i].text == keys[j].text) return true;
+  return false;
+}
+
+// Few are compared with each other. Sorted by object and text, equal ones of many are neighbours.
 bool JsonReader::has_key_twice() {
   const std::span<Key> keys = std::span(keys_).first(key_count_);
+  if (keys.size() <= kFewKeys) return has_equal_pair(keys);
   const auto place_of = [](const Key& key) { return std::tuple(key.object, key.text); };
   std::ranges::sort(keys, {}, place_of);
   return std::ranges::adjacent_find(keys, {}, place_of) != keys.end();

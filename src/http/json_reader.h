@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "bounds.h"
@@ -47,6 +48,7 @@ class JsonReader {
   };
   // Each key takes a pair of quotes, a colon, a value and a comma or bracket.
   static constexpr size_t kKeysMax = bounds::body_bytes_max / 5;
+  static constexpr size_t kFewKeys = 8;
 
   bool refuse(const char* fault);
   bool refuse();
@@ -63,6 +65,7 @@ class JsonReader {
   bool number();
   bool digits();
   bool word(std::string_view expected);
+  static bool has_equal_pair(std::span<const Key> keys);
   bool has_key_twice();
   std::optional<std::string_view> decode(std::string_view raw);
 

@@ -151,13 +151,14 @@ class Parser {
 };
 
 bool Parser::line_end() {
+  if (end_ - p_ >= 2 && p_[0] == '\r' && p_[1] == '\n') [[likely]] {
+    p_ += 2;
+    return true;
+  }
   if (p_ == end_) return more();
   if (*p_ == '\n') return refuse("a line ends in LF without CR");
   if (*p_ != '\r') return refuse("a byte that may not stand here");
-  if (end_ - p_ < 2) return more();
-  if (p_[1] != '\n') return refuse("a CR without LF");
-  p_ += 2;
-  return true;
+  return end_ - p_ < 2 ? more() : refuse("a CR without LF");
 }
 
 // Some clients send a CRLF too many after a body; a server should ignore one (RFC 9112 2.2).
@@ -233,7 +234,11 @@ bool Parser::take_authority(std::string_view& target) {
 }
 
 bool Parser::version() {
-  constexpr std::string_view shape = "HTTP/0.0";
+  constexpr std::string_view usual = "HTTP/1.1", shape = "HTTP/0.0";
+  if (std::string_view(p_, end_).starts_with(usual)) [[likely]] {
+    p_ += usual.size();
+    return true;
+  }
   const char* const first = p_;
   for (char expected : shape) {
     if (p_ == end_) return more();
@@ -302,7 +307,8 @@ bool Parser::field_value(Field field, std::string_view& value) {
   value = {first, p_};
   // A tab behind a framing field stays and condemns it: not every parser takes it for white space
   // there.
-  value = value.substr(0, value.find_last_not_of(is_framing(field) ? " " : " \t") + 1);
+  const char tab = is_framing(field) ? ' ' : '\t';
+  while (!value.empty() && (value.back() == ' ' || value.back() == tab)) value.remove_suffix(1);
   while (p_ < end_ && *p_ == ' ') ++p_;
   return line_end();
 }

@@ -1,12 +1,30 @@
 #include "http/writer.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "base/hex.h"
 #include "base/time_text.h"
 
 namespace stampede::http {
+namespace {
+
+constexpr std::array<bool, 256> kNeedsEscape = [] {
+  std::array<bool, 256> needs{};
+  for (unsigned byte = 0; byte < 0x20; ++byte) needs[byte] = true;
+  needs['"'] = needs['\\'] = true;
+  return needs;
+}();
+
+// What stands as it is in a JSON string.
+size_t plain_bytes(std::string_view utf8) {
+  size_t count = 0;
+  while (count < utf8.size() && !kNeedsEscape[static_cast<uint8_t>(utf8[count])]) ++count;
+  return count;
+}
+
+}  // namespace
 
 Writer& Writer::raw(std::string_view text) {
   if (char* place = reserve(text.size())) std::copy(text.begin(), text.end(), place);
@@ -14,14 +32,19 @@ Writer& Writer::raw(std::string_view text) {
 }
 
 Writer& Writer::quoted(std::string_view utf8) {
+  if (plain_bytes(utf8) < utf8.size()) return escaped(utf8);
+  char* const place = reserve(utf8.size() + 2);
+  if (!place) return *this;
+  place[0] = place[utf8.size() + 1] = '"';
+  std::copy(utf8.begin(), utf8.end(), place + 1);
+  return *this;
+}
+
+Writer& Writer::escaped(std::string_view utf8) {
   constexpr std::string_view hex = "0123456789abcdef";
   literal("\"");
   while (!utf8.empty()) {
-    const auto needs_escape = [](char byte) {
-      return static_cast<uint8_t>(byte) < 0x20 || byte == '"' || byte == '\\';
-    };
-    const auto plain =
-        static_cast<size_t>(std::find_if(utf8.begin(), utf8.end(), needs_escape) - utf8.begin());
+    const size_t plain = plain_bytes(utf8);
     raw(utf8.substr(0, plain));
     utf8.remove_prefix(plain);
     if (utf8.empty()) break;

@@ -42,6 +42,7 @@ class Writer {
   std::string_view view() const { return {begin_, p_}; }
 
  private:
+  Writer& escaped(std::string_view utf8);
   // The place of the next piece; null: it does not fit.
   char* reserve(size_t bytes) {
     is_full_ |= static_cast<size_t>(end_ - p_) < bytes;

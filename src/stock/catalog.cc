@@ -83,10 +83,12 @@ void Catalog::upsert(const ItemTerms& terms) {
 }
 
 ItemId Catalog::find(std::string_view code) const {
+  if (last_found_ < rows_.size() && code_of(rows_[last_found_]) == code) return last_found_;
   const uint64_t hash = keyed_hash(key_, code);
   if (!filter_.may_contain(hash)) return kNoItem;
   ItemId id = buckets_.first(hash);
   while (id != kNoItem && code_of(rows_[id]) != code) id = rows_[id].next;
+  if (id != kNoItem) last_found_ = id;
   return id;
 }
 

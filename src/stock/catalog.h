@@ -123,6 +123,7 @@ class Catalog {
   std::vector<Row> rows_;  // by id
   Buckets buckets_;        // by the keyed hash of the code
   CodeFilter filter_;
+  mutable ItemId last_found_ = kNoItem;  // in a rush most ask for the same item: no hash for them
 };
 
 }  // namespace stampede::stock

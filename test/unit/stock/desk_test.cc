@@ -279,6 +279,13 @@ TEST_SUITE("stock/desk") {
     Fixture f(5);
     const OrderAnswer first = f.buy("u1", 1, "k");
     CHECK(f.buy("u1", 2, "k").verdict == Verdict::key_reused);
+    ItemTerms terms = f.catalog.terms(0);
+    terms.id = 1;
+    terms.code = std::string_view("another");
+    f.catalog.upsert(terms);
+    OrderRequest of_another_item = f.create("u1", 1, "k");
+    of_another_item.item = 1;
+    CHECK(f.ask(of_another_item).verdict == Verdict::key_reused);
     const OrderAnswer again = f.buy("u1", 1, "k");
     CHECK(again.verdict == Verdict::replayed);
     CHECK(again.order.id == first.order.id);

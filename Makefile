@@ -23,7 +23,7 @@ COMMIT   := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # WERROR=1: no warning passes. The targets that test set it; a build with another compiler only shows what that one warns of.
 CXXFLAGS += $(if $(WERROR),-Werror) -std=c++20 -g -fno-omit-frame-pointer -Wall -Wextra -Wshadow -Wno-missing-field-initializers \
             -Werror=return-type -pthread -MMD -MP -Isrc -isystem /usr/include/postgresql $(FLAGS_$(MODE))
-LDLIBS   += -luring -lsodium -lnettle -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd -lseccomp $(MALLOC_$(MODE)) -pthread
+LDLIBS   += -luring -lsodium -lnettle -lxxhash -lsimdjson -lsqlite3 -lpq -lhiredis -lsystemd -lseccomp -lz $(MALLOC_$(MODE)) -pthread
 
 # Every source but main.cc goes into the library that the binary, the tests and the tools share.
 LIB_SRCS  := $(filter-out src/main.cc,$(wildcard src/*.cc src/*/*.cc))

@@ -11,6 +11,7 @@
 
 #include "cmd/load_flags.h"
 #include "cmd/output_file.h"
+#include "load/hdr_log.h"
 #include "load/number_text.h"
 #include "load/operator_client.h"
 #include "load/progress.h"
@@ -58,10 +59,10 @@ class Watch {
       : plan_(plan), run_(run), clock_(clock), progress_(progress), series_(run) {}
 
   // A file that is there from now on.
-  Status open_series(const std::string& path) {
-    Status opened = csv_.open(path);
+  Status open_files(const LoadFlags& flags) {
+    if (Status opened = csv_.open(flags.series); !opened) return opened;
     csv_.write(load::csv_heading());
-    return opened;
+    return hdr_.open(flags.hdr);
   }
 
   // Until the run has ended.
@@ -79,7 +80,15 @@ class Watch {
     if (run_.begin_ns() != 0) close_second(clock_.now().boot_ns - run_.begin_ns());
   }
 
-  Status close_files() { return csv_.close(); }
+  // Behind the seconds each kind of answer, which only a run that has ended can tell.
+  Status close_files(const load::Tally& tally) {
+    for (const load::NamedAnswers::Entry* entry : tally.answers.by_count())
+      if (entry->latency_ns != nullptr)
+        hdr_.write(load::hdr_line(entry->name, 0, static_cast<double>(series_.end_ns()) / 1e9,
+                                  *entry->latency_ns));
+    if (Status closed = csv_.close(); !closed) return closed;
+    return hdr_.close();
+  }
 
   std::span<const load::Second> seconds() const { return series_.seconds(); }
 
@@ -88,6 +97,10 @@ class Watch {
     const load::Second& second = series_.close_second(since_begin_ns);
     progress_.show(load::progress_line(plan_, series_));
     csv_.write(load::csv_line(second));
+    if (series_.seconds().size() == 1)
+      hdr_.write(load::hdr_heading(clock_.now().wall_ns - since_begin_ns));
+    hdr_.write(load::hdr_line("", second.end_s - second.length_s, second.length_s,
+                              series_.second_latency_ns()));
   }
 
   const Plan& plan_;
@@ -95,7 +108,7 @@ class Watch {
   Clock& clock_;
   Progress& progress_;
   load::Series series_;
-  OutputFile csv_{"--series"};
+  OutputFile csv_{"--series"}, hdr_{"--hdr"};
 };
 
 int failed(const std::string& message) {
@@ -148,12 +161,12 @@ int execute(const LoadFlags& flags, const OperatorClient& client) {
     if (Status status = proof.prepare(); !status) return failed(status.error().message);
   load::Run run(flags.plan, clock);
   Watch watch(flags.plan, run, clock, progress);
-  if (Status opened = watch.open_series(flags.series); !opened)
-    return failed(opened.error().message);
+  if (Status opened = watch.open_files(flags); !opened) return failed(opened.error().message);
   run.begin();
   watch.follow();
   Status status = run.finish();
-  if (Status closed = watch.close_files(); !closed) return failed(closed.error().message);
+  if (Status closed = watch.close_files(run.tally()); !closed)
+    return failed(closed.error().message);
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
   report.seconds_of_run = watch.seconds();

@@ -247,6 +247,12 @@ std::vector<Flag> report_flags(LoadFlags& flags) {
        .unit = "FILE",
        .target = &flags.series,
        .help = "write a line for each second to this file, as it passes, as CSV"},
+      {.name = "--hdr",
+       .unit = "FILE",
+       .target = &flags.hdr,
+       .help = "write the latencies to this file as a log of HdrHistogram: a line for each second, "
+               "and one for each "
+               "kind of answer, which its tools draw and merge"},
       {.name = "--acknowledged",
        .unit = "FILE",
        .target = &flags.acknowledged,

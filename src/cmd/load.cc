@@ -19,6 +19,7 @@
 #include "load/report.h"
 #include "load/run.h"
 #include "load/series.h"
+#include "load/server_url.h"
 #include "load/user_name.h"
 
 namespace stampede::cmd {
@@ -127,7 +128,7 @@ Status write_acknowledged(const load::Run& run, const Plan& plan, const std::str
   OutputFile file("--acknowledged");
   if (Status opened = file.open(path); !opened) return opened;
   constexpr const char* kStates[] = {"reserved", "paid", "cancelled"};  // as load::Settled
-  const load::UserNames names(plan.seed, plan.users);
+  const load::UserNames names(plan);
   for (uint64_t user = 0; user < plan.users; ++user)
     if (run.end_of(user) == load::UserEnd::sold)
       std::fprintf(file.get(), "%016" PRIx64 "\t%s\t%s\n", run.order_of(user).value,
@@ -188,12 +189,12 @@ int execute(const LoadFlags& flags, const OperatorClient& client) {
 
 int run(LoadFlags& flags) {
   if (Status status = complete(flags); !status) return usage_error("load", status.error().message);
-  Result<net::Address> admin = load::parse_url(flags.admin);
+  Result<load::ServerUrl> admin = load::resolve_url(flags.admin);
   if (!admin) return usage_error("load", "--admin: " + admin.error().message);
   if (Status status = raise_descriptor_limit(flags.plan.connections); !status)
     return usage_error("load", status.error().message);
   count_interrupts();
-  return execute(flags, OperatorClient(*admin));
+  return execute(flags, OperatorClient(admin->address));
 }
 
 }  // namespace

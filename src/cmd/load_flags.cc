@@ -6,7 +6,7 @@
 
 #include "base/time_text.h"
 #include "cmd/input_file.h"
-#include "load/operator_client.h"
+#include "load/server_url.h"
 
 namespace stampede::cmd {
 namespace {
@@ -131,7 +131,13 @@ std::vector<Flag> crowd_flags(LoadFlags& flags) {
            .unit = "N",
            .target = &flags.seed,
            .help = "part of every user id, u<seed>-<n>",
-           .absent = "random"}};
+           .absent = "random"},
+          {.name = "--first-user",
+           .unit = "N",
+           .target = &plan.first_user,
+           .help = "n of the first user: with one --seed and users of their own, several machines "
+                   "are one crowd",
+           .bounds = {{0, 1e15}}}};
 }
 
 std::vector<Flag> pace_flags(LoadFlags& flags) {
@@ -192,7 +198,7 @@ std::vector<Flag> server_flags(LoadFlags& flags) {
   return {{.name = "--url",
            .unit = "URL",
            .target = &flags.url,
-           .help = "public listener of the server"},
+           .help = "public listener of the server: http://HOST:PORT, or unix:PATH"},
           {.name = "--auth",
            .unit = "header|ticket",
            .target = &flags.auth,
@@ -223,7 +229,7 @@ std::vector<Flag> report_flags(LoadFlags& flags) {
       {.name = "--admin",
        .unit = "URL",
        .target = &flags.admin,
-       .help = "operators' listener, for --verify: http://ADDR:PORT or unix:PATH"},
+       .help = "operators' listener, for --verify: http://HOST:PORT or unix:PATH"},
       {.name = "--db",
        .unit = "URL",
        .target = &flags.db,
@@ -267,9 +273,10 @@ std::vector<Flag> report_flags(LoadFlags& flags) {
 
 Status complete(LoadFlags& flags) {
   Plan& plan = flags.plan;
-  Result<net::Address> server = load::parse_url(flags.url);
+  Result<load::ServerUrl> server = load::resolve_url(flags.url);
   if (!server) return Error{"--url: " + server.error().message};
-  plan.server = *server;
+  plan.server = server->address;
+  plan.host = server->host;
   if (plan.copies > plan.connections)
     return Error{
         "--retry-storm: expected at most --connections, for copies go over different ones"};

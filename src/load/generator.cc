@@ -232,8 +232,9 @@ void Generator::on_order_answer(const Attempt& attempt, const Reply& reply, int6
 
 // The buyer pays for the order, cancels it or leaves it, which depends on nothing but the buyer's number.
 void Generator::follow_up(const Attempt& order, const Reply& reply, int64_t now_ns) {
-  double chance =
-      static_cast<double>(mix(schedule_.number_of(order.user) + plan_.seed) >> 11) * 0x1p-53;
+  double chance = static_cast<double>(
+                      mix(plan_.first_user + schedule_.number_of(order.user) + plan_.seed) >> 11) *
+                  0x1p-53;
   if (chance >= plan_.pay + plan_.cancel) return;
   price_.amount = reply.amount;
   std::copy_n(reply.currency.begin(), std::min(reply.currency.size(), price_.currency.size()),

@@ -54,17 +54,6 @@ class BlockingSocket {
 
 }  // namespace
 
-Result<net::Address> parse_url(std::string_view url) {
-  std::string_view address = url;
-  if (address.starts_with("http://")) {
-    address.remove_prefix(7);
-    if (address.ends_with('/')) address.remove_suffix(1);
-  } else if (!address.starts_with("unix:")) {
-    return Error{"expected http://ADDRESS:PORT, got '" + std::string(url) + "'"};
-  }
-  return net::parse_address(address);
-}
-
 Result<std::string> OperatorClient::get(std::string_view path) const {
   sockaddr_storage address;
   uint32_t bytes = net::to_kernel(address_, address);

@@ -12,9 +12,6 @@
 
 namespace stampede::load {
 
-// http://127.0.0.1:8081, with or without a path that is only "/", or unix:/run/stampede-admin.sock.
-[[nodiscard]] Result<net::Address> parse_url(std::string_view url);
-
 class OperatorClient {
  public:
   explicit OperatorClient(net::Address address) : address_(std::move(address)) {}

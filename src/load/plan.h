@@ -22,10 +22,12 @@ struct Ramp {
 
 struct Plan {
   net::Address server;
+  std::string host;  // how requests name it; empty: its address
   std::string item = "ticket";
   Quantity quantity = 1;
 
   uint64_t users = 100'000;  // distinct
+  uint64_t first_user = 0;   // their numbers begin here, for several runs that are one crowd
   uint64_t seed = 1;         // in every user id, so that two runs do not meet
   // Of each user's order, all under one Idempotency-Key: a storm of impatient clicks.
   uint32_t copies = 1;

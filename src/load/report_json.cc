@@ -56,6 +56,7 @@ void write_plan(const Plan& plan, JsonWriter& json) {
   json.text("item", plan.item);
   json.number("qty", uint64_t{plan.quantity});
   json.number("users", plan.users);
+  json.number("first_user", plan.first_user);
   json.number("seed", plan.seed);
   json.number("copies", uint64_t{plan.copies});
   json.number("rate", plan.rate);

@@ -28,8 +28,8 @@ std::string hex_text(OrderId order) {
 
 RequestWriter::RequestWriter(const Plan& plan)
     : plan_(plan),
-      names_(plan.seed, plan.users),
-      host_("Host: " + net::text_of(plan.server) + "\r\n"),
+      names_(plan),
+      host_("Host: " + (plan.host.empty() ? net::text_of(plan.server) : plan.host) + "\r\n"),
       user_field_(plan.ticket_key ? "Authorization: Bearer " : "X-User-Id: "),
       after_key_(with_body(order_body(plan))) {}
 
@@ -39,7 +39,8 @@ void RequestWriter::append_order(uint64_t user_number, std::string& out) const {
   out += host_;
   append_user(user_number, out);
   out += "\r\nIdempotency-Key: load-";
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, user_number).ptr);
+  out.append(digits,
+             std::to_chars(digits, digits + sizeof digits, plan_.first_user + user_number).ptr);
   out += after_key_;
 }
 
@@ -51,10 +52,11 @@ void RequestWriter::append_cancel(uint64_t user_number, OrderId order, std::stri
 
 void RequestWriter::append_payment(uint64_t user_number, OrderId order, const Price& price,
                                    int64_t now_unix, std::string& out) const {
-  std::string body =
-      "{\"payment_id\":\"load-" + std::to_string(plan_.seed) + "-" + std::to_string(user_number) +
-      "\",\"amount\":" + std::to_string(price.amount) + ",\"currency\":\"" +
-      std::string(price.currency.data(), price.currency.size()) + "\",\"status\":\"succeeded\"}";
+  std::string body = "{\"payment_id\":\"load-" + std::to_string(plan_.seed) + "-" +
+                     std::to_string(plan_.first_user + user_number) +
+                     "\",\"amount\":" + std::to_string(price.amount) + ",\"currency\":\"" +
+                     std::string(price.currency.data(), price.currency.size()) +
+                     "\",\"status\":\"succeeded\"}";
   out += "POST /v1/orders/" + hex_text(order) + "/payment HTTP/1.1\r\n" + host_;
   out += "Stampede-Signature: " + door::make_signature(body, now_unix, *plan_.payment_key) +
          with_body(body);

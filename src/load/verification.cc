@@ -28,11 +28,7 @@ uint64_t above(uint64_t a, uint64_t b) {
 }  // namespace
 
 Verification::Verification(const Plan& plan, const Answers& answers, const ItemAudit& before)
-    : plan_(plan),
-      answers_(answers),
-      before_(before),
-      names_(plan.seed, plan.users),
-      is_in_database_(plan.users) {
+    : plan_(plan), answers_(answers), before_(before), names_(plan), is_in_database_(plan.users) {
   note_users();
 }
 

@@ -18,18 +18,6 @@ const std::string kAudit =
 }  // namespace
 
 TEST_SUITE("load/operator_client") {
-  TEST_CASE("addresses are given as URLs") {
-    CHECK(net::text_of(*parse_url("http://127.0.0.1:8081")) == "127.0.0.1:8081");
-    CHECK(net::text_of(*parse_url("http://127.0.0.1:8081/")) == "127.0.0.1:8081");
-    CHECK(net::text_of(*parse_url("http://[::1]:80")) == "[::1]:80");
-    CHECK(parse_url("unix:/run/x.sock")->path == "/run/x.sock");
-    for (const char* bad : {"", "127.0.0.1:8080", "https://127.0.0.1:8080", "http://",
-                            "http://127.0.0.1", "http://127.0.0.1:80/x", "ftp://127.0.0.1:1"}) {
-      INFO(bad);
-      CHECK_FALSE(bool(parse_url(bad)));
-    }
-  }
-
   TEST_CASE("an item's figures are found in the audit") {
     Result<ItemAudit> audit = parse_audit(kAudit, "ticket");
     REQUIRE(bool(audit));

@@ -92,13 +92,14 @@ TEST_SUITE("load/run") {
     Plan plan = small_plan(server);
     plan.users = 1;
     plan.seed = 77;
+    plan.first_user = 5;
     plan.item = "cup";
     plan.quantity = 3;
     Finished finished(plan);
     CHECK(last.line == "POST /v1/orders HTTP/1.1");
-    CHECK(last.user == "u77-0");
+    CHECK(last.user == "u77-5");
+    CHECK(last.key == "load-5");
     CHECK(last.body == R"({"item":"cup","qty":3})");
-    CHECK_FALSE(last.key.empty());
   }
 
   TEST_CASE("with a ticket key every user shows a valid ticket of his own") {

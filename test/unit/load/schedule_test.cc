@@ -122,19 +122,28 @@ TEST_SUITE("load/schedule") {
 
 TEST_SUITE("load/user_name") {
   TEST_CASE("a user's number comes back from his name") {
-    UserNames names(42, 1000);
+    UserNames names(Plan{.users = 1000, .seed = 42});
     for (uint64_t number : {0, 7, 10, 999}) CHECK(names.number_of(names.name_of(number)) == number);
     CHECK(names.name_of(7).view() == "u42-7");
   }
 
   TEST_CASE("the longest name fits an id") {
-    UserNames names(UINT64_MAX, UINT64_MAX);
+    UserNames names(Plan{.users = UINT64_MAX, .seed = UINT64_MAX});
     CHECK(names.name_of(UINT64_MAX - 1).view().size() <= stampede::bounds::user_bytes_max);
     CHECK(names.number_of(names.name_of(UINT64_MAX - 1)) == UINT64_MAX - 1);
   }
 
+  TEST_CASE("runs that share a seed know their own users") {
+    const UserNames second(Plan{.users = 500, .first_user = 500, .seed = 42});
+    CHECK(second.name_of(0).view() == "u42-500");
+    CHECK(second.number_of("u42-500") == 0);
+    CHECK(second.number_of("u42-999") == 499);
+    for (const char* other : {"u42-0", "u42-499", "u42-1000"})
+      CHECK_FALSE(second.number_of(other).has_value());
+  }
+
   TEST_CASE("names of other runs and other people are nobody here") {
-    UserNames names(42, 1000);
+    UserNames names(Plan{.users = 1000, .seed = 42});
     for (const char* other : {"", "u42-", "u42-1000", "u42-01", "u42-1x", "u42--1", "u42-+1",
                               "u4-7", "u421-7", "alice", "U42-7", "u42-99999999999999999999"}) {
       INFO(other);

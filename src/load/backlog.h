@@ -9,8 +9,13 @@
 
 namespace stampede::load {
 
-// The request of a user; the later ones are about the order that the user holds.
-enum class Step : uint8_t { order, pay, cancel };
+// The request of a user: the second and third are about the order that the user holds, the others only look, and nobody
+// asks again for what was lost of them.
+enum class Step : uint8_t { order, pay, cancel, page, stock };
+
+constexpr bool only_looks(Step step) {
+  return step == Step::page || step == Step::stock;
+}
 
 // One request of a user on its way.
 struct Attempt {

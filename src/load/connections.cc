@@ -164,13 +164,14 @@ void Connections::list(Connection& connection) {
   with_room_.push() = index_of(connection);
 }
 
-Connection* Connections::next_with_room(uint64_t user) {
+Connection* Connections::next_with_room(const Attempt& attempt) {
   for (uint32_t tries = with_room_.size(); tries > 0; --tries) {
     Connection& connection = connections_[with_room_.front()];
     with_room_.pop();
     connection.is_listed = false;
     if (!connection.has_room()) continue;
-    bool holds_copy = plan_.copies > 1 && connection.last_user == user && !connection.sent.empty();
+    bool holds_copy = plan_.copies > 1 && !only_looks(attempt.step) &&
+                      connection.last_user == attempt.user && !connection.sent.empty();
     if (!holds_copy) return &connection;
     list(connection);
   }
@@ -180,7 +181,7 @@ Connection* Connections::next_with_room(uint64_t user) {
 void Connections::add_sent(Connection& connection, const Attempt& attempt, int64_t now_ns) {
   if (connection.sent.empty()) connection.answered_at_ns = now_ns;
   connection.sent.push() = attempt;
-  connection.last_user = attempt.user;
+  if (!only_looks(attempt.step)) connection.last_user = attempt.user;
   ++in_flight_;
   list(connection);
   if (connection.has_output) return;

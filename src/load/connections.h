@@ -38,10 +38,10 @@ class Connections {
   // Waits at most wait_ns for answers and handles them.
   void poll(int64_t wait_ns);
 
-  // The next connection in turn with room for an order of `user`; null when there is none now. When
+  // The next connection in turn with room for an attempt; null when there is none now. When
   // users send several copies, a connection whose last order is this user's and unanswered is
   // passed over: copies race only over different connections.
-  [[nodiscard]] Connection* next_with_room(uint64_t user);
+  [[nodiscard]] Connection* next_with_room(const Attempt& attempt);
   // The caller has appended the request's bytes to the connection's output.
   void add_sent(Connection& connection, const Attempt& attempt, int64_t now_ns);
   void flush();

@@ -25,6 +25,7 @@ uint32_t share_of(uint32_t total, uint32_t threads, uint32_t thread) {
 }
 
 std::string outcome_name(Step step, const Reply& reply) {
+  if (reply.status < 300 && only_looks(step)) return step == Step::page ? "page" : "stock";
   if (reply.status < 300 && step != Step::order) return std::string(reply.state);
   if (reply.status == 201) return "created";
   if (reply.status < 300) return reply.is_replayed ? "replayed" : "ok";
@@ -56,7 +57,9 @@ Generator::Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& sta
       schedule_(plan, thread),
       writer_(plan),
       connections_(plan, share_of(plan.connections, plan.threads, thread), clock, *this),
-      book_(schedule_.users()) {}
+      book_(schedule_.users()),
+      looks_{Looks(plan, Step::page, plan.page_views, thread),
+             Looks(plan, Step::stock, plan.stock_polls, thread)} {}
 
 Status Generator::run() {
   Status status = wait_for_start();
@@ -120,7 +123,7 @@ Status Generator::check_reachable(int64_t now_ns) const {
 void Generator::send_due(int64_t now_ns) {
   if (is_blocked_) was_blocked_at_ns_ = now_ns;
   is_blocked_ = false;
-  while (send_again(now_ns) || send_next(now_ns)) continue;
+  while (send_again(now_ns) || send_look(now_ns) || send_next(now_ns)) continue;
   tally_.live.waiting.store(backlog_.size(), std::memory_order_relaxed);
 }
 
@@ -138,7 +141,7 @@ bool Generator::send_again(int64_t now_ns) {
 }
 
 bool Generator::send_next(int64_t now_ns) {
-  if (end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_)) return false;
+  if (are_orders_sent()) return false;
   int64_t due_ns = next_due_ns(now_ns);
   if (due_ns > now_ns) return false;
   Attempt attempt{.user = schedule_.user_of(next_request_),
@@ -174,8 +177,33 @@ void Generator::note_work(int64_t cpu_ns) {
   tally_.own.busiest = static_cast<double>(cpu_ns) / static_cast<double>(elapsed_ns);
 }
 
+bool Generator::are_orders_sent() const {
+  return end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_);
+}
+
+// As long as orders are due; without a rate nobody knows when the last one is, but that it was sent.
+bool Generator::is_wanted(const Looks& looks) const {
+  if (looks.due_ns() == INT64_MAX || end_by_ns_ != INT64_MAX) return false;
+  const bool has_last = plan_.rate > 0 && plan_.duration_ns == 0;
+  return has_last ? looks.due_ns() <= schedule_.last_due_ns() : !are_orders_sent();
+}
+
+bool Generator::send_look(int64_t now_ns) {
+  for (Looks& looks : looks_) {
+    const int64_t due_ns = looks.due_ns();
+    if (due_ns > now_ns - start_ns_ || !is_wanted(looks)) continue;
+    const Attempt attempt{.due_ns = start_ns_ + due_ns,
+                          .step = looks.step(),
+                          .is_measured = due_ns >= plan_.warmup_ns};
+    if (!send(attempt, now_ns)) return false;
+    looks.advance();
+    return true;
+  }
+  return false;
+}
+
 bool Generator::send(const Attempt& attempt, int64_t now_ns) {
-  Connection* connection = connections_.next_with_room(attempt.user);
+  Connection* connection = connections_.next_with_room(attempt);
   is_blocked_ = connection == nullptr;
   if (is_blocked_) return false;
   append_request(attempt, connection->output);
@@ -194,6 +222,10 @@ void Generator::append_request(const Attempt& attempt, std::string& out) const {
                                     clock_.now().wall_ns / kSecond, out);
     case Step::cancel:
       return writer_.append_cancel(number, book_.order_of(attempt.user), out);
+    case Step::page:
+      return writer_.append_look("", out);
+    case Step::stock:
+      return writer_.append_look("/stock", out);
   }
   CHECK(false);
 }
@@ -209,6 +241,7 @@ void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t no
       tally_.last_ns = now_ns;
     }
   }
+  if (only_looks(attempt.step)) return;
   if (is_of_gateway(reply)) return on_lost(attempt, now_ns);
   if (reply.is_retryable) return repeat(attempt, reply.retry_after_ms, now_ns);
   attempt.step == Step::order ? on_order_answer(attempt, reply, now_ns)
@@ -267,6 +300,7 @@ void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns)
 // No answer came: the user still waits, so the latency still counts from when the lost request was
 // due.
 void Generator::on_lost(const Attempt& lost, int64_t now_ns) {
+  if (only_looks(lost.step)) return;
   Attempt attempt = lost;
   attempt.is_unknown = true;
   if (attempt.repeats >= plan_.retries_max) return give_up(attempt);
@@ -297,15 +331,17 @@ void Generator::begin_to_end(int64_t now_ns) {
 
 bool Generator::is_finished(int64_t now_ns) const {
   if (now_ns >= end_by_ns_) return true;
-  bool is_all_sent = end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_);
-  return is_all_sent && connections_.in_flight() == 0 && backlog_.empty();
+  for (const Looks& looks : looks_)
+    if (is_wanted(looks)) return false;
+  return are_orders_sent() && connections_.in_flight() == 0 && backlog_.empty();
 }
 
 int64_t Generator::wait_ns(int64_t now_ns) const {
   if (is_blocked_) return kTurnWaitMax;
   int64_t next_ns = backlog_.earliest_ns();
-  if (end_by_ns_ == INT64_MAX && schedule_.has_request(next_request_))
-    next_ns = std::min(next_ns, next_due_ns(now_ns));
+  if (!are_orders_sent()) next_ns = std::min(next_ns, next_due_ns(now_ns));
+  for (const Looks& looks : looks_)
+    if (is_wanted(looks)) next_ns = std::min(next_ns, start_ns_ + looks.due_ns());
   return std::clamp<int64_t>(next_ns - now_ns, 0, kTurnWaitMax);
 }
 

@@ -3,10 +3,12 @@
 // read, one write and well under a microsecond of its own.
 #pragma once
 
+#include <array>
 #include <atomic>
 
 #include "load/backlog.h"
 #include "load/connections.h"
+#include "load/looks.h"
 #include "load/plan.h"
 #include "load/request_writer.h"
 #include "load/schedule.h"
@@ -50,6 +52,9 @@ class Generator final : private AnswerHandler {
   void note_work(int64_t cpu_ns);
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
+  bool send_look(int64_t now_ns);
+  bool is_wanted(const Looks& looks) const;
+  bool are_orders_sent() const;
   bool send(const Attempt& attempt, int64_t now_ns);
   int64_t next_due_ns(int64_t now_ns) const;
   void on_order_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns);
@@ -74,6 +79,7 @@ class Generator final : private AnswerHandler {
   UserBook book_;
   Price price_;  // of one order, as the answers say
   uint64_t next_request_ = 0;
+  std::array<Looks, 2> looks_;
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
   int64_t was_blocked_at_ns_ = 0;   // what was due by then has waited for a connection
   std::vector<int64_t> sent_dues_;  // of this turn's orders that have not

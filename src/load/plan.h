@@ -41,6 +41,10 @@ struct Plan {
   std::optional<door::Key> ticket_key;
   int64_t tickets_expire_unix = 0;
 
+  // Beside the orders, while they are sent and at a rate of their own: the item's page and its stock are asked for, so
+  // many times a second.
+  double page_views = 0, stock_polls = 0;
+
   double rate = 0;            // orders a second; 0: as fast as connections × pipeline allow
   std::vector<Ramp> ramps;    // one after the other; none without a rate
   uint64_t burst = 0;         // orders that are due at the first moment; 0 without a rate

@@ -61,6 +61,8 @@ void write_plan(const Plan& plan, JsonWriter& json) {
   json.number("copies", uint64_t{plan.copies});
   json.number("rate", plan.rate);
   json.number("burst", plan.burst);
+  json.number("page_views", plan.page_views);
+  json.number("stock_polls", plan.stock_polls);
   json.begin_list("ramps");
   for (const Ramp& ramp : plan.ramps) {
     json.begin_entry();

@@ -50,6 +50,12 @@ void RequestWriter::append_cancel(uint64_t user_number, OrderId order, std::stri
   out += "\r\nContent-Length: 0\r\n\r\n";
 }
 
+void RequestWriter::append_look(std::string_view what, std::string& out) const {
+  out += "GET /v1/items/" + plan_.item;
+  out += what;
+  out += " HTTP/1.1\r\n" + host_ + "\r\n";
+}
+
 void RequestWriter::append_payment(uint64_t user_number, OrderId order, const Price& price,
                                    int64_t now_unix, std::string& out) const {
   std::string body = "{\"payment_id\":\"load-" + std::to_string(plan_.seed) + "-" +

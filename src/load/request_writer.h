@@ -25,6 +25,9 @@ class RequestWriter {
 
   void append_cancel(uint64_t user_number, OrderId order, std::string& out) const;
 
+  // Reads about the item, of nobody: its page, or with `/stock` behind it what is left.
+  void append_look(std::string_view what, std::string& out) const;
+
   // As the payment provider sends it, signed; the same payment id for the same user.
   void append_payment(uint64_t user_number, OrderId order, const Price& price, int64_t now_unix,
                       std::string& out) const;

@@ -21,6 +21,7 @@ class Schedule {
       : copies_(plan.copies),
         threads_(plan.threads),
         thread_(thread),
+        all_users_(plan.users),
         users_(plan.users / plan.threads + (thread < plan.users % plan.threads)),
         requests_(plan.duration_ns > 0 && users_ > 0 ? UINT64_MAX : users_ * plan.copies),
         pace_(plan) {}
@@ -35,12 +36,15 @@ class Schedule {
     return pace_.due_ns((request / copies_ * threads_ + thread_) * copies_ + request % copies_);
   }
 
+  // Of all threads' last request, when there is a last one.
+  int64_t last_due_ns() const { return pace_.due_ns(all_users_ * copies_ - 1); }
+
   // The number of a thread's user in the whole run, and back.
   uint64_t number_of(uint64_t user) const { return user * threads_ + thread_; }
 
  private:
   uint64_t copies_, threads_, thread_;
-  uint64_t users_;
+  uint64_t all_users_, users_;
   uint64_t requests_;
   Pace pace_;
 };

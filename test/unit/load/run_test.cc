@@ -380,6 +380,40 @@ TEST_SUITE("load/run") {
     }
   }
 
+  TEST_CASE(
+      "people look at the item and its stock while others order and nothing is repeated for them") {
+    for (uint32_t threads : {1u, 2u}) {
+      FakeSale sale(100);
+      std::map<std::string, int> asked;
+      FakeServer server([&](const FakeRequest& request) {
+        const int before = asked[request.line]++;
+        if (request.line.starts_with("POST")) return FakeReply{{sale.answer(request)}};
+        CHECK(request.user.empty());
+        if (before % 10 == 5) return FakeReply{{kTryAgain}};
+        if (before % 10 == 7) return FakeReply{{""}, true};
+        return FakeReply{{http_answer("200 OK", R"({"state":"open","available":5})")}};
+      });
+      Plan plan = small_plan(server);
+      plan.threads = threads;
+      plan.rate = 1'000;
+      plan.page_views = 500;
+      plan.stock_polls = 250;
+      Finished finished(plan);
+      const NamedAnswers& answers = finished.run.tally().answers;
+      // 200 orders take a fifth of a second.
+      CHECK(asked["GET /v1/items/ticket HTTP/1.1"] == 100);
+      CHECK(asked["GET /v1/items/ticket/stock HTTP/1.1"] == 50);
+      CHECK(answers["page"] == 80);
+      CHECK(answers["stock"] == 40);
+      CHECK(answers["try_again"] == 15);
+      CHECK(answers.find("stock")->latency_ns->count() == 40);
+      CHECK(finished.run.tally().latency_ns.count() >=
+            200);  // of orders, some of which were lost with a look
+      CHECK(finished.users(UserEnd::sold) == 100);
+      check_books_agree(finished.run, plan, sale);
+    }
+  }
+
   TEST_CASE("a run with a duration begins again with its users and ends") {
     FakeSale sale(10);
     FakeServer server(

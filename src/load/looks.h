@@ -1,0 +1,35 @@
+// Those who look at an item beside those who order it: an open loop of its own, at one rate, as long as orders are sent.
+// Each thread has its part.
+#pragma once
+
+#include <cstdint>
+
+#include "load/backlog.h"
+#include "load/plan.h"
+
+namespace stampede::load {
+
+class Looks {
+ public:
+  Looks(const Plan& plan, Step step, double rate, uint32_t thread)
+      : step_(step),
+        thread_(thread),
+        threads_(plan.threads),
+        interval_ns_(rate > 0 ? 1e9 / rate : 0) {}
+
+  // The moment of the next one, after the first moment of the schedule.
+  int64_t due_ns() const {
+    if (interval_ns_ == 0) return INT64_MAX;
+    return static_cast<int64_t>(static_cast<double>(next_ * threads_ + thread_) * interval_ns_);
+  }
+  Step step() const { return step_; }
+  void advance() { ++next_; }
+
+ private:
+  Step step_;
+  uint64_t next_ = 0;
+  uint64_t thread_, threads_;
+  double interval_ns_;
+};
+
+}  // namespace stampede::load

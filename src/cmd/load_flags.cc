@@ -1,6 +1,7 @@
 #include "cmd/load_flags.h"
 
 #include <charconv>
+#include <cmath>
 #include <random>
 #include <utility>
 
@@ -13,16 +14,8 @@ namespace {
 
 using load::Plan;
 
-constexpr double kRateMax = 1e9, kSecondsMax = 1e6;
+constexpr double kRateMax = 1e9, kSecondsMax = 1e6, kWeightMax = 1e6;
 constexpr int64_t kTicketLifeSeconds = 24 * 3600;
-
-std::string refuse_item_code(const std::string& code) {
-  constexpr const char* kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-  bool is_code = !code.empty() && code.size() <= bounds::item_code_bytes_max &&
-                 code.find_first_not_of(kLetters) == code.npos;
-  return is_code ? "" : "expected 1 to 64 of A-Z a-z 0-9 . _ -";
-}
 
 bool read_number(std::string_view text, double& number) {
   const char* const end = text.data() + text.size();
@@ -47,6 +40,49 @@ Status read_keys(LoadFlags& flags) {
     return Error{"--key-file: expected a payment key in " + flags.key_file};
   if (needs_tickets) plan.ticket_key = keys->tickets.front();
   if (needs_payments) plan.payment_key = keys->payments.front();
+  return Ok{};
+}
+
+bool is_item_code(std::string_view text) {
+  constexpr const char* kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return !text.empty() && text.size() <= bounds::item_code_bytes_max &&
+         text.find_first_not_of(kLetters) == text.npos;
+}
+
+// `cup:3`, or without a weight 1.
+struct Weighted {
+  std::string value;
+  double weight = 1;
+};
+std::optional<Weighted> parse_weighted(const std::string& text) {
+  const size_t colon = text.find(':');
+  Weighted made{.value = text.substr(0, colon)};
+  if (colon == text.npos) return made;
+  if (!read_number(text.substr(colon + 1), made.weight)) return std::nullopt;
+  return made.weight > 0 && made.weight <= kWeightMax ? std::optional(made) : std::nullopt;
+}
+
+// Every item in every quantity.
+Status read_wishes(LoadFlags& flags) {
+  flags.plan.wishes.clear();
+  for (const std::string& item_text : flags.items) {
+    const std::optional<Weighted> item = parse_weighted(item_text);
+    if (!item || !is_item_code(item->value))
+      return Error{"--item: expected 1 to 64 of A-Z a-z 0-9 . _ -, and perhaps :WEIGHT, not '" +
+                   item_text + "'"};
+    for (const std::string& quantity_text : flags.quantities) {
+      const std::optional<Weighted> quantity = parse_weighted(quantity_text);
+      double units = 0;
+      if (!quantity || !read_number(quantity->value, units) || units != std::floor(units) ||
+          units < 1 || units > bounds::quantity_max)
+        return Error{"--qty: expected a whole number from 1 to 1,000, and perhaps :WEIGHT, not '" +
+                     quantity_text + "'"};
+      flags.plan.wishes.push_back({.item = item->value,
+                                   .quantity = static_cast<Quantity>(units),
+                                   .weight = item->weight * quantity->weight});
+    }
+  }
   return Ok{};
 }
 
@@ -98,15 +134,15 @@ std::vector<Flag> crowd_flags(LoadFlags& flags) {
            .help = "distinct users",
            .bounds = {{1, 100'000'000}}},
           {.name = "--item",
-           .unit = "CODE",
-           .target = &plan.item,
-           .help = "code of the item to buy",
-           .refuse = refuse_item_code},
+           .unit = "CODE[:WEIGHT]",
+           .target = &flags.items,
+           .help = "code of the item to buy; of several each user wants one, and `cup:3` is wanted "
+                   "three times as often"},
           {.name = "--qty",
-           .unit = "N",
-           .target = &plan.quantity,
-           .help = "units in each order",
-           .bounds = {{1, bounds::quantity_max}}},
+           .unit = "N[:WEIGHT]",
+           .target = &flags.quantities,
+           .help = "units in each order; of several each user wants one, and `1:8` is wanted eight "
+                   "times as often"},
           {.name = "--retry-storm",
            .unit = "K",
            .target = &plan.copies,
@@ -295,6 +331,7 @@ Status complete(LoadFlags& flags) {
   if (plan.pay + plan.cancel > 1) return Error{"--cancel: expected at most 1 together with --pay"};
   if (Status status = read_keys(flags); !status) return status;
   if (Status status = read_expectations(flags); !status) return status;
+  if (Status status = read_wishes(flags); !status) return status;
   if (Status status = read_pace(flags); !status) return status;
   plan.tickets_expire_unix = SystemClock().now().wall_ns / kSecond + kTicketLifeSeconds;
   plan.warmup_ns = nanoseconds(flags.warmup_s);

@@ -19,6 +19,7 @@ struct LoadFlags {
   std::string auth = "header";
   std::string key_file;
   std::string json, series, hdr, acknowledged;
+  std::vector<std::string> items{"ticket"}, quantities{"1"};
   std::vector<std::string> ramps;
   std::string at;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;

@@ -19,7 +19,7 @@ constexpr bool only_looks(Step step) {
 
 // One request of a user on its way.
 struct Attempt {
-  uint64_t user = 0;     // of this thread
+  uint64_t user = 0;     // of this thread; of one who only looks: how many did before
   int64_t due_ns = 0;    // latency counts from here
   uint32_t repeats = 0;  // after retryable answers and lost ones, so far
   Step step = Step::order;

@@ -58,6 +58,8 @@ Generator::Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& sta
       writer_(plan),
       connections_(plan, share_of(plan.connections, plan.threads, thread), clock, *this),
       book_(schedule_.users()),
+      wishes_(plan),
+      prices_(plan.wishes.size()),
       looks_{Looks(plan, Step::page, plan.page_views, thread),
              Looks(plan, Step::stock, plan.stock_polls, thread)} {}
 
@@ -192,7 +194,8 @@ bool Generator::send_look(int64_t now_ns) {
   for (Looks& looks : looks_) {
     const int64_t due_ns = looks.due_ns();
     if (due_ns > now_ns - start_ns_ || !is_wanted(looks)) continue;
-    const Attempt attempt{.due_ns = start_ns_ + due_ns,
+    const Attempt attempt{.user = looks.number(),
+                          .due_ns = start_ns_ + due_ns,
                           .step = looks.step(),
                           .is_measured = due_ns >= plan_.warmup_ns};
     if (!send(attempt, now_ns)) return false;
@@ -218,14 +221,15 @@ void Generator::append_request(const Attempt& attempt, std::string& out) const {
     case Step::order:
       return writer_.append_order(number, out);
     case Step::pay:
-      return writer_.append_payment(number, book_.order_of(attempt.user), price_,
+      return writer_.append_payment(number, book_.order_of(attempt.user),
+                                    prices_[wishes_.index_of(number)],
                                     clock_.now().wall_ns / kSecond, out);
     case Step::cancel:
       return writer_.append_cancel(number, book_.order_of(attempt.user), out);
     case Step::page:
-      return writer_.append_look("", out);
+      return writer_.append_look(attempt.user, "", out);
     case Step::stock:
-      return writer_.append_look("/stock", out);
+      return writer_.append_look(attempt.user, "/stock", out);
   }
   CHECK(false);
 }
@@ -269,9 +273,10 @@ void Generator::follow_up(const Attempt& order, const Reply& reply, int64_t now_
                       mix(plan_.first_user + schedule_.number_of(order.user) + plan_.seed) >> 11) *
                   0x1p-53;
   if (chance >= plan_.pay + plan_.cancel) return;
-  price_.amount = reply.amount;
-  std::copy_n(reply.currency.begin(), std::min(reply.currency.size(), price_.currency.size()),
-              price_.currency.begin());
+  Price& price = prices_[wishes_.index_of(schedule_.number_of(order.user))];
+  price.amount = reply.amount;
+  std::copy_n(reply.currency.begin(), std::min(reply.currency.size(), price.currency.size()),
+              price.currency.begin());
   backlog_.add(now_ns, {.user = order.user,
                         .due_ns = now_ns,
                         .step = chance < plan_.pay ? Step::pay : Step::cancel,

@@ -77,7 +77,8 @@ class Generator final : private AnswerHandler {
   Backlog backlog_;
   Tally tally_;
   UserBook book_;
-  Price price_;  // of one order, as the answers say
+  Wishes wishes_;
+  std::vector<Price> prices_;  // of an order, by wish, as the answers say
   uint64_t next_request_ = 0;
   std::array<Looks, 2> looks_;
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps

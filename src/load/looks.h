@@ -20,8 +20,9 @@ class Looks {
   // The moment of the next one, after the first moment of the schedule.
   int64_t due_ns() const {
     if (interval_ns_ == 0) return INT64_MAX;
-    return static_cast<int64_t>(static_cast<double>(next_ * threads_ + thread_) * interval_ns_);
+    return static_cast<int64_t>(static_cast<double>(number()) * interval_ns_);
   }
+  uint64_t number() const { return next_ * threads_ + thread_; }  // among all threads'
   Step step() const { return step_; }
   void advance() { ++next_; }
 

@@ -14,6 +14,13 @@
 
 namespace stampede::load {
 
+// What a user may want.
+struct Wish {
+  std::string item = "ticket";
+  Quantity quantity = 1;
+  double weight = 1;  // beside those of the other wishes: how many users have it
+};
+
 // The rate moves in a straight line to another one.
 struct Ramp {
   double rate = 0;  // at its end
@@ -22,9 +29,8 @@ struct Ramp {
 
 struct Plan {
   net::Address server;
-  std::string host;  // how requests name it; empty: its address
-  std::string item = "ticket";
-  Quantity quantity = 1;
+  std::string host;              // how requests name it; empty: its address
+  std::vector<Wish> wishes{{}};  // at least one
 
   uint64_t users = 100'000;  // distinct
   uint64_t first_user = 0;   // their numbers begin here, for several runs that are one crowd
@@ -41,7 +47,7 @@ struct Plan {
   std::optional<door::Key> ticket_key;
   int64_t tickets_expire_unix = 0;
 
-  // Beside the orders, while they are sent and at a rate of their own: the item's page and its stock are asked for, so
+  // Beside the orders, while they are sent and at a rate of their own: the items' pages and stocks are asked for, so
   // many times a second.
   double page_views = 0, stock_polls = 0;
 

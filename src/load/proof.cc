@@ -48,10 +48,9 @@ Proof::Proof(const Plan& plan, const OperatorClient& client, std::string db, Clo
     : plan_(plan), client_(client), db_(std::move(db)), clock_(clock), progress_(progress) {}
 
 Status Proof::prepare() {
-  Result<ItemAudit> audit = client_.audit(plan_.item);
-  if (!audit) return audit.error();
-  if (Status status = require_one_node(*audit); !status) return status;
-  before_ = *audit;
+  Result<std::vector<ItemAudit>> before = audits();
+  if (!before) return before.error();
+  before_ = std::move(*before);
   auto reader = open_reader(db_);
   if (!reader) return reader.error();
   return Ok{};
@@ -63,14 +62,24 @@ Result<Report::Verified> Proof::gather(const Run& run,
   RunAnswers answers(run);
   Verification verification(plan_, answers, before_);
   if (Status status = read_rows(verification); !status) return status.error();
-  Result<ItemAudit> after = client_.audit(plan_.item);
+  Result<std::vector<ItemAudit>> after = audits();
   if (!after) return after.error();
-  if (Status status = require_one_node(*after); !status) return status.error();
   Report::Verified verified{.checks = verification.finish(*after)};
   verified.rows = verification.rows();
   verified.oversold = verification.oversold();
   verified.unsold = verification.unsold();
   return verified;
+}
+
+Result<std::vector<ItemAudit>> Proof::audits() const {
+  std::vector<ItemAudit> audits;
+  for (const std::string& item : Wishes(plan_).items()) {
+    Result<ItemAudit> audit = client_.audit(item);
+    if (!audit) return audit.error();
+    if (Status status = require_one_node(*audit); !status) return status.error();
+    audits.push_back(*audit);
+  }
+  return audits;
 }
 
 Status Proof::wait_until_drained(const std::function<bool()>& is_interrupted) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "load/operator_client.h"
 #include "load/progress.h"
@@ -27,6 +28,7 @@ class Proof {
   Result<Report::Verified> gather(const Run& run, const std::function<bool()>& is_interrupted);
 
  private:
+  Result<std::vector<ItemAudit>> audits() const;
   Status wait_until_drained(const std::function<bool()>& is_interrupted);
   Status read_rows(Verification& verification);
 
@@ -35,7 +37,7 @@ class Proof {
   std::string db_;
   Clock& clock_;
   Progress& progress_;
-  ItemAudit before_;
+  std::vector<ItemAudit> before_;
 };
 
 }  // namespace stampede::load

@@ -34,13 +34,24 @@ std::string pace_text(const Plan& plan) {
   return text + " orders/s";
 }
 
+std::string wishes_text(const Plan& plan) {
+  double weights = 0;
+  for (const Wish& wish : plan.wishes) weights += wish.weight;
+  std::string text;
+  for (const Wish& wish : plan.wishes) {
+    text += format("%s%u x %s", text.empty() ? "" : ", ", wish.quantity, wish.item.c_str());
+    if (plan.wishes.size() > 1) text += format(" (%.0f %%)", 100 * wish.weight / weights);
+  }
+  return text;
+}
+
 std::string describe(const Plan& plan) {
   std::string pace = pace_text(plan);
   std::string copies = plan.copies > 1 ? " x " + grouped(plan.copies) + " copies" : "";
   return format(
-      "%s%s for %u x %s at %s, %s, %s x %u pipelined, seed %s",
+      "%s%s for %s at %s, %s, %s x %u pipelined, seed %s",
       (grouped(plan.users) + (plan.users == 1 ? " user" : " users")).c_str(), copies.c_str(),
-      plan.quantity, plan.item.c_str(), net::text_of(plan.server).c_str(), pace.c_str(),
+      wishes_text(plan).c_str(), net::text_of(plan.server).c_str(), pace.c_str(),
       (grouped(plan.connections) + (plan.connections == 1 ? " connection" : " connections"))
           .c_str(),
       plan.pipeline, std::to_string(plan.seed).c_str());

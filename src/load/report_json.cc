@@ -53,8 +53,15 @@ class JsonWriter {
 void write_plan(const Plan& plan, JsonWriter& json) {
   json.begin("plan");
   json.text("server", net::text_of(plan.server));
-  json.text("item", plan.item);
-  json.number("qty", uint64_t{plan.quantity});
+  json.begin_list("wishes");
+  for (const Wish& wish : plan.wishes) {
+    json.begin_entry();
+    json.text("item", wish.item);
+    json.number("qty", uint64_t{wish.quantity});
+    json.number("weight", wish.weight);
+    json.end();
+  }
+  json.end_list();
   json.number("users", plan.users);
   json.number("first_user", plan.first_user);
   json.number("seed", plan.seed);

@@ -16,8 +16,8 @@ std::string with_body(const std::string& body) {
   return std::string(kJsonBody) + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-std::string order_body(const Plan& plan) {
-  return "{\"item\":\"" + plan.item + "\",\"qty\":" + std::to_string(plan.quantity) + "}";
+std::string order_body(const Wish& wish) {
+  return "{\"item\":\"" + wish.item + "\",\"qty\":" + std::to_string(wish.quantity) + "}";
 }
 
 std::string hex_text(OrderId order) {
@@ -31,7 +31,9 @@ RequestWriter::RequestWriter(const Plan& plan)
       names_(plan),
       host_("Host: " + (plan.host.empty() ? net::text_of(plan.server) : plan.host) + "\r\n"),
       user_field_(plan.ticket_key ? "Authorization: Bearer " : "X-User-Id: "),
-      after_key_(with_body(order_body(plan))) {}
+      wishes_(plan) {
+  for (const Wish& wish : plan.wishes) after_key_.push_back(with_body(order_body(wish)));
+}
 
 void RequestWriter::append_order(uint64_t user_number, std::string& out) const {
   char digits[20];
@@ -41,7 +43,7 @@ void RequestWriter::append_order(uint64_t user_number, std::string& out) const {
   out += "\r\nIdempotency-Key: load-";
   out.append(digits,
              std::to_chars(digits, digits + sizeof digits, plan_.first_user + user_number).ptr);
-  out += after_key_;
+  out += after_key_[wishes_.index_of(user_number)];
 }
 
 void RequestWriter::append_cancel(uint64_t user_number, OrderId order, std::string& out) const {
@@ -50,8 +52,8 @@ void RequestWriter::append_cancel(uint64_t user_number, OrderId order, std::stri
   out += "\r\nContent-Length: 0\r\n\r\n";
 }
 
-void RequestWriter::append_look(std::string_view what, std::string& out) const {
-  out += "GET /v1/items/" + plan_.item;
+void RequestWriter::append_look(uint64_t number, std::string_view what, std::string& out) const {
+  out += "GET /v1/items/" + wishes_.of(number).item;
   out += what;
   out += " HTTP/1.1\r\n" + host_ + "\r\n";
 }

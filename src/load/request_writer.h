@@ -3,9 +3,11 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "load/plan.h"
 #include "load/user_name.h"
+#include "load/wishes.h"
 
 namespace stampede::load {
 
@@ -25,8 +27,8 @@ class RequestWriter {
 
   void append_cancel(uint64_t user_number, OrderId order, std::string& out) const;
 
-  // Reads about the item, of nobody: its page, or with `/stock` behind it what is left.
-  void append_look(std::string_view what, std::string& out) const;
+  // Reads about the item that a user of this number would want: its page, or with `/stock` behind it what is left.
+  void append_look(uint64_t number, std::string_view what, std::string& out) const;
 
   // As the payment provider sends it, signed; the same payment id for the same user.
   void append_payment(uint64_t user_number, OrderId order, const Price& price, int64_t now_unix,
@@ -40,7 +42,8 @@ class RequestWriter {
   std::string host_;  // with its name and the end of the line
   std::string
       user_field_;  // the name of the field that names the user, and the text before the name
-  std::string after_key_;  // ends with the body, which all users share
+  Wishes wishes_;
+  std::vector<std::string> after_key_;  // by wish; ends with the body
 };
 
 }  // namespace stampede::load

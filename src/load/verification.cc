@@ -11,7 +11,7 @@
 namespace stampede::load {
 namespace {
 
-Units held(const ItemAudit& audit) {
+Units units_held(const ItemAudit& audit) {
   return audit.reserved + audit.paid;
 }
 
@@ -27,8 +27,11 @@ uint64_t above(uint64_t a, uint64_t b) {
 
 }  // namespace
 
-Verification::Verification(const Plan& plan, const Answers& answers, const ItemAudit& before)
-    : plan_(plan), answers_(answers), before_(before), names_(plan), is_in_database_(plan.users) {
+Verification::Verification(const Plan& plan, const Answers& answers,
+                           const std::vector<ItemAudit>& before)
+    : plan_(plan), answers_(answers), wishes_(plan), names_(plan), is_in_database_(plan.users) {
+  for (const std::string& item : wishes_.items())
+    books_.push_back({.item = item, .before = before[books_.size()]});
   note_users();
 }
 
@@ -40,24 +43,36 @@ void Verification::note_users() {
     settled_ += answers_.settled_of(number) != Settled::none;
     // With a duration some users are cut off in the middle of their retries: they were not refused
     // for good.
-    unserved_ += end == UserEnd::sold_out || (end == UserEnd::gave_up && plan_.duration_ns == 0);
+    if (end != UserEnd::sold_out && (end != UserEnd::gave_up || plan_.duration_ns > 0)) continue;
+    const Wish& wish = wishes_.of(number);
+    Books& books = *books_of(wish.item);
+    ++books.unserved;
+    books.least_wanted = std::min(books.least_wanted, wish.quantity);
   }
   acknowledged_ = orders.size();
   std::sort(orders.begin(), orders.end());
   distinct_ = static_cast<uint64_t>(std::unique(orders.begin(), orders.end()) - orders.begin());
 }
 
-void Verification::add_row(const OrderRow& row) {
-  bool holds_units = row.state == "reserved" || row.state == "paid";
-  if (row.item == plan_.item && holds_units)
-    units_held_ += static_cast<Units>(std::max<int64_t>(row.quantity, 0));
-  if (auto number = names_.number_of(row.user)) add_row_of_run(*number, row, holds_units);
+Verification::Books* Verification::books_of(std::string_view item) {
+  for (Books& books : books_)
+    if (books.item == item) return &books;
+  return nullptr;
 }
 
-void Verification::add_row_of_run(uint64_t number, const OrderRow& row, bool holds_units) {
+void Verification::add_row(const OrderRow& row) {
+  const bool holds_units = row.state == "reserved" || row.state == "paid";
+  const auto units = static_cast<Units>(std::max<int64_t>(row.quantity, 0));
+  const std::optional<uint64_t> number = names_.number_of(row.user);
+  if (Books* books = books_of(row.item)) {
+    if (holds_units) books->held += units;
+    if (number) (holds_units ? books->held_by_run : books->back_from_run) += units;
+  }
+  if (number) add_row_of_run(*number, row);
+}
+
+void Verification::add_row_of_run(uint64_t number, const OrderRow& row) {
   ++rows_;
-  (holds_units ? units_held_by_run_ : units_back_from_run_) +=
-      static_cast<Units>(std::max<int64_t>(row.quantity, 0));
   OrderId id{parse_hex64(row.order_id).value_or(0)};
   UserEnd end = answers_.end_of(number);
   if (end != UserEnd::sold && end != UserEnd::unknown) {
@@ -66,7 +81,7 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row, bool hol
     ++unacknowledged_;
   } else if (is_in_database_[number]) {
     ++doubled_;
-  } else if (row.item != plan_.item || row.quantity != plan_.quantity) {
+  } else if (row.item != wishes_.of(number).item || row.quantity != wishes_.of(number).quantity) {
     ++wrong_;
   } else {
     is_in_database_[number] = true;
@@ -78,9 +93,32 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row, bool hol
     example_ = ", for example " + std::string(row.order_id) + " of " + std::string(row.user);
 }
 
-std::vector<Check> Verification::finish(const ItemAudit& after) {
-  return {check_acknowledged(), check_database(),      check_unacknowledged(),
-          check_settled(),      check_oversold(after), check_unsold(after)};
+std::vector<Check> Verification::finish(const std::vector<ItemAudit>& after) {
+  for (size_t item = 0; item < books_.size(); ++item) books_[item].after = after[item];
+  return {check_acknowledged(), check_database(), check_unacknowledged(),
+          check_settled(),      check_oversold(), check_unsold()};
+}
+
+bool Verification::Books::adds_up() const {
+  return after.ok && after.free + after.leased + units_held(after) == after.total;
+}
+
+uint64_t Verification::Books::oversold() const {
+  return std::max(above(units_held(after), after.total), above(held, after.total));
+}
+
+// Units may be left after somebody was refused when they came back later: cancelled or expired
+// orders of this run, fewer held by others than before, more stock than before.
+Units Verification::Books::came_back() const {
+  const Units others_before = units_held(before);
+  const Units others_after = above(units_held(after), held_by_run);
+  return back_from_run + above(others_before, others_after) + above(after.total, before.total);
+}
+
+uint64_t Verification::Books::unsold() const {
+  if (unserved == 0) return 0;
+  const uint64_t left = above(after.free + after.leased, came_back());
+  return left < least_wanted ? 0 : left;
 }
 
 Check Verification::check_acknowledged() const {
@@ -115,33 +153,42 @@ Check Verification::check_settled() const {
           .is_kept = settled_right_ == settled_};
 }
 
-Check Verification::check_oversold(const ItemAudit& after) {
-  oversold_ = std::max(above(held(after), after.total), above(units_held_, after.total));
-  bool adds_up = after.ok && after.free + after.leased + held(after) == after.total;
+// All items together: one that is broken breaks the promise.
+Check Verification::check_oversold() {
+  ItemAudit after;
+  Units held = 0;
+  bool adds_up = true;
+  for (const Books& books : books_) {
+    after.reserved += books.after.reserved;
+    after.paid += books.after.paid;
+    after.total += books.after.total;
+    held += books.held;
+    oversold_ += books.oversold();
+    adds_up &= books.adds_up();
+  }
   return {.name = "oversold",
           .numbers = format("%s reserved + %s paid of %s in stock, %s held in the database%s",
                             grouped(after.reserved).c_str(), grouped(after.paid).c_str(),
-                            grouped(after.total).c_str(), grouped(units_held_).c_str(),
+                            grouped(after.total).c_str(), grouped(held).c_str(),
                             adds_up ? "" : "; the audit does not add up"),
           .is_kept = oversold_ == 0 && adds_up};
 }
 
-// Units may be left after somebody was refused when they came back later: cancelled or expired
-// orders of this run, fewer held by others than before, more stock than before. Fewer units than
-// one order asks for are no use to anybody.
-Check Verification::check_unsold(const ItemAudit& after) {
-  Units left = after.free + after.leased;
-  Units others_before = held(before_), others_after = above(held(after), units_held_by_run_);
-  Units came_back =
-      units_back_from_run_ + above(others_before, others_after) + above(after.total, before_.total);
-  unsold_ = unserved_ > 0 ? above(left, came_back) : 0;
-  if (unsold_ < plan_.quantity) unsold_ = 0;
-  return {
-      .name = "unsold",
-      .numbers = format("%s free + %s leased left, %s users without", grouped(after.free).c_str(),
-                        grouped(after.leased).c_str(), grouped(unserved_).c_str()) +
-                 (came_back > 0 ? format(", %s came back", grouped(came_back).c_str()) : ""),
-      .is_kept = unsold_ == 0};
+Check Verification::check_unsold() {
+  Units free = 0, leased = 0, came_back = 0;
+  uint64_t unserved = 0;
+  for (const Books& books : books_) {
+    free += books.after.free;
+    leased += books.after.leased;
+    came_back += books.came_back();
+    unserved += books.unserved;
+    unsold_ += books.unsold();
+  }
+  return {.name = "unsold",
+          .numbers = format("%s free + %s leased left, %s users without", grouped(free).c_str(),
+                            grouped(leased).c_str(), grouped(unserved).c_str()) +
+                     (came_back > 0 ? format(", %s came back", grouped(came_back).c_str()) : ""),
+          .is_kept = unsold_ == 0};
 }
 
 }  // namespace stampede::load

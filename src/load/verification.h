@@ -16,6 +16,7 @@
 #include "load/plan.h"
 #include "load/user_book.h"
 #include "load/user_name.h"
+#include "load/wishes.h"
 
 namespace stampede::load {
 
@@ -51,12 +52,12 @@ struct Check {
 
 class Verification {
  public:
-  // `before` and `after` the run; the plan must outlive this.
-  Verification(const Plan& plan, const Answers& answers, const ItemAudit& before);
+  // `before` and `after` the run, of each of its items (Wishes::items()); the plan must outlive this.
+  Verification(const Plan& plan, const Answers& answers, const std::vector<ItemAudit>& before);
 
   void add_row(const OrderRow& row);
   // After all rows.
-  [[nodiscard]] std::vector<Check> finish(const ItemAudit& after);
+  [[nodiscard]] std::vector<Check> finish(const std::vector<ItemAudit>& after);
 
   uint64_t rows() const { return rows_; }  // of this run
   // After finish(), in units: held above the stock, and left although a user was refused.
@@ -64,22 +65,40 @@ class Verification {
   uint64_t unsold() const { return unsold_; }
 
  private:
+  // Of one item.
+  struct Books {
+    std::string item;
+    ItemAudit before, after;
+    uint64_t unserved = 0;  // users without an order who asked, and know it
+    Quantity least_wanted =
+        bounds::quantity_max;  // of them: fewer units than that are no use to anybody
+    Units held = 0;            // in the database, by anybody, in a state that holds units
+    Units held_by_run = 0;
+    Units back_from_run = 0;  // cancelled or expired
+
+    bool adds_up() const;
+    uint64_t oversold() const;
+    Units came_back() const;
+    uint64_t unsold() const;
+  };
+
   void note_users();
-  void add_row_of_run(uint64_t number, const OrderRow& row, bool holds_units);
+  Books* books_of(std::string_view item);  // null: no item of this run
+  void add_row_of_run(uint64_t number, const OrderRow& row);
   Check check_acknowledged() const;
   Check check_database() const;
   Check check_unacknowledged() const;
   Check check_settled() const;
-  Check check_oversold(const ItemAudit& after);
-  Check check_unsold(const ItemAudit& after);
+  Check check_oversold();
+  Check check_unsold();
 
   const Plan& plan_;
   const Answers& answers_;
-  ItemAudit before_;
+  Wishes wishes_;
+  std::vector<Books> books_;
   UserNames names_;
   std::vector<bool> is_in_database_;  // by user: the acknowledged order was seen
   uint64_t acknowledged_ = 0, distinct_ = 0;
-  uint64_t unserved_ = 0;  // users without an order who asked, and know it
   uint64_t rows_ = 0;
   uint64_t matched_ = 0;         // acknowledged orders found, right in every column
   uint64_t wrong_ = 0;           // found with another item or quantity
@@ -87,9 +106,6 @@ class Verification {
   uint64_t settled_ = 0;         // users whose order was answered as paid or cancelled
   uint64_t settled_right_ = 0;   // of them, those whose row agrees
   uint64_t unacknowledged_ = 0;  // rows of this run's users that no answer had named
-  Units units_held_ = 0;         // in the database, by anybody, in a state that holds units
-  Units units_held_by_run_ = 0;
-  Units units_back_from_run_ = 0;  // cancelled or expired
   uint64_t oversold_ = 0, unsold_ = 0;
   std::string example_;  // the first order id that broke a promise
 };

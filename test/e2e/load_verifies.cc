@@ -144,6 +144,28 @@ TEST_SUITE("e2e/load_verifies") {
     CHECK(run_stampede(command).err.find("--series") != std::string::npos);
   }
 
+  TEST_CASE("a crowd with wishes of many kinds is proven too") {
+    Server server(
+        {.catalog = catalog({{.code = "cup", .stock = 300}, {.code = "mug", .stock = 200}}),
+         .shards = 2});
+    Arguments command = load(server, 1'000);
+    command.erase(command.begin() + 3, command.begin() + 5);  // --item ticket
+    command.insert(command.end(), {"--item", "cup:2", "--item", "mug", "--qty", "1", "--qty",
+                                   "2:0.5", "--page-views", "100", "--stock-polls", "200",
+                                   "--expect", "page:count>0", "--expect", "stock:count>0"});
+    const Finished finished = run_stampede(command);
+    CAPTURE(finished.out);
+    CAPTURE(finished.err);
+    CHECK(finished.exit_code == 0);
+    CHECK(server.books("cup").reserved == 300);
+    CHECK(server.books("mug").reserved == 200);
+    CHECK(run_stampede({"load", "--item", "a b"}).err.find("--item: expected 1 to 64 of") !=
+          std::string::npos);
+    CHECK(run_stampede({"load", "--qty", "1001"}).err.find("--qty: expected a whole number") !=
+          std::string::npos);
+    CHECK(run_stampede({"load", "--qty", "1:0"}).exit_code == 2);
+  }
+
   TEST_CASE("a pace that makes no sense is named") {
     const std::vector<std::pair<Arguments, std::string>> wrongs{
         {{"--ramp", "5000"}, "--ramp: expected RATE:SECONDS"},

@@ -189,7 +189,7 @@ TEST_SUITE("load/proof") {
       CHECK_FALSE(bool(Proof(ended.plan_, client, db, ended.clock, progress).prepare()));
     }
     Plan other = ended.plan_;
-    other.item = "cup";
+    other.wishes[0].item = "cup";
     std::string db = "sqlite:" + ended.scratch.database();
     CHECK_FALSE(bool(Proof(other, client, db, ended.clock, progress).prepare()));
     CHECK(bool(Proof(ended.plan_, client, db, ended.clock, progress).prepare()));

@@ -93,8 +93,7 @@ TEST_SUITE("load/run") {
     plan.users = 1;
     plan.seed = 77;
     plan.first_user = 5;
-    plan.item = "cup";
-    plan.quantity = 3;
+    plan.wishes = {{.item = "cup", .quantity = 3}};
     Finished finished(plan);
     CHECK(last.line == "POST /v1/orders HTTP/1.1");
     CHECK(last.user == "u77-5");
@@ -412,6 +411,48 @@ TEST_SUITE("load/run") {
       CHECK(finished.users(UserEnd::sold) == 100);
       check_books_agree(finished.run, plan, sale);
     }
+  }
+
+  TEST_CASE("of several wishes each user has one and keeps to it") {
+    std::map<std::string, std::set<std::string>> wants;
+    std::map<std::string, int> wanted;
+    FakeServer server([&](const FakeRequest& request) {
+      if (wants[request.user].insert(request.body).second) ++wanted[request.body];
+      const bool is_first = wants[request.user].insert("asked").second;
+      if (is_first) return FakeReply{{kTryAgain}};
+      return FakeReply{{http_answer("409 Conflict", R"({"code":"sold_out","retryable":false})")}};
+    });
+    Plan plan = small_plan(server);
+    plan.users = 1'000;
+    plan.wishes = {{.item = "cup", .quantity = 1, .weight = 3}, {.item = "mug", .quantity = 2}};
+    Finished finished(plan);
+    for (const auto& [user, bodies] : wants) CHECK(bodies.size() == 2);  // one, and the mark
+    CHECK(wanted.size() == 2);
+    CHECK(wanted[R"({"item":"cup","qty":1})"] > 650);
+    CHECK(wanted[R"({"item":"mug","qty":2})"] > 150);
+  }
+
+  TEST_CASE("each order is paid at the price of what was wanted") {
+    std::map<std::string, std::string> amounts;  // by order id
+    FakeServer server([&](const FakeRequest& request) {
+      const std::string path = request.line.substr(0, request.line.rfind(' '));
+      if (path.ends_with("/payment")) {
+        const std::string id = path.substr(path.size() - 24, 16);
+        CHECK(request.body.find("\"amount\":" + amounts[id] + ",") != std::string::npos);
+        return FakeReply{{http_answer("200 OK", R"({"order_id":"1","state":"paid"})")}};
+      }
+      std::string id = std::to_string(amounts.size() + 1);
+      id.insert(0, 16 - id.size(), '0');
+      amounts[id] = request.body.find("cup") != std::string::npos ? "300" : "500";
+      return FakeReply{{http_answer("201 Created", "{\"order_id\":\"" + id + "\",\"amount\":" +
+                                                       amounts[id] + ",\"currency\":\"CNY\"}")}};
+    });
+    Plan plan = small_plan(server);
+    plan.wishes = {{.item = "cup"}, {.item = "mug"}};
+    plan.pay = 1;
+    plan.payment_key = door::Key("k1", door::Secret{7});
+    Finished finished(plan);
+    CHECK(finished.run.tally().answers["paid"] == 200);
   }
 
   TEST_CASE("a run with a duration begins again with its users and ends") {

@@ -47,11 +47,11 @@ struct Sale final : Answers {
 
   // The names of the promises that do not hold.
   std::vector<std::string> broken() {
-    Verification verification(plan, *this, before);
+    Verification verification(plan, *this, {before});
     for (const Row& row : rows)
       verification.add_row({row.order_id, row.item, row.user, row.state, row.quantity});
     std::vector<std::string> names;
-    for (const Check& check : verification.finish(after))
+    for (const Check& check : verification.finish({after}))
       if (!check.is_kept) names.push_back(check.name);
     oversold = verification.oversold();
     unsold = verification.unsold();
@@ -254,7 +254,7 @@ TEST_SUITE("load/verification") {
 
   TEST_CASE("fewer units than one order asks for are no use to anybody") {
     Sale sale;
-    sale.plan.quantity = 2;
+    sale.plan.wishes[0].quantity = 2;
     for (Row& row : sale.rows) row.quantity = 2;
     sale.before = {.total = 13, .free = 13, .ok = true};
     sale.after = {.total = 13, .free = 1, .reserved = 12, .ok = true};
@@ -262,6 +262,45 @@ TEST_SUITE("load/verification") {
     sale.after = {.total = 14, .free = 2, .reserved = 12, .ok = true};
     sale.before.total = 14;
     CHECK(sale.broken() == Names{"unsold"});
+  }
+
+  TEST_CASE("each item has books of its own") {
+    // Who wants what is drawn; each of the ten gets what he wants, and there is no more of it.
+    struct TwoItems final : Answers {
+      UserEnd end_of(uint64_t) const override { return UserEnd::sold; }
+      OrderId order_of(uint64_t number) const override { return {100 + number}; }
+      Settled settled_of(uint64_t) const override { return Settled::none; }
+      uint64_t second_orders() const override { return 0; }
+    } answers;
+    Plan plan{.wishes = {{.item = "cup"}, {.item = "mug", .quantity = 2}}, .users = 10, .seed = 7};
+    const Wishes wishes(plan);
+    REQUIRE(wishes.items() == std::vector<std::string>{"cup", "mug"});
+    std::map<std::string, Units> wanted;
+    for (uint64_t number = 0; number < plan.users; ++number)
+      wanted[wishes.of(number).item] += wishes.of(number).quantity;
+    REQUIRE(wanted.size() == 2);
+    const auto broken = [&](Units cups_too_many, bool mixes_up) {
+      std::vector<ItemAudit> before, after;
+      for (const std::string& item : wishes.items()) {
+        const Units stock = wanted[item] - (item == "cup" ? cups_too_many : 0);
+        before.push_back({.total = stock, .free = stock, .ok = true});
+        after.push_back({.total = stock, .reserved = wanted[item], .ok = true});
+      }
+      Verification verification(plan, answers, before);
+      for (uint64_t number = 0; number < plan.users; ++number) {
+        const Wish& wish =
+            mixes_up && number == 0 ? plan.wishes[1 - wishes.index_of(0)] : wishes.of(number);
+        const std::string id = id_text(100 + number), user = "u7-" + std::to_string(number);
+        verification.add_row({id, wish.item, user, "reserved", wish.quantity});
+      }
+      Names names;
+      for (const Check& check : verification.finish(after))
+        if (!check.is_kept) names.push_back(check.name);
+      return names;
+    };
+    CHECK(broken(0, false) == Names{});
+    CHECK(broken(1, false) == Names{"oversold"});
+    CHECK(broken(0, true).front() == "in the database");
   }
 
   TEST_CASE("other people's orders and items are counted but not judged") {

@@ -204,7 +204,7 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    $(BUILD)/sim $(FUZZERS)
-	@scripts/run-tests --beside $(BUILD)/e2e_tests $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
+	@scripts/run-tests --beside '$(BUILD)/e2e_tests -ts=e2e/shared_ledger*' --beside '$(BUILD)/e2e_tests -tse=e2e/shared_ledger*' $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede" \
 	    "scripts/check-contract $(BUILD)/stampede"
 

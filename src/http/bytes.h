@@ -1,4 +1,4 @@
-// Which byte may stand where in HTTP: one table, one bit for each kind, so that one load answers
+// Which byte may stand where in HTTP and JSON: one table, one bit for each kind, so that one load answers
 // every question.
 #pragma once
 
@@ -22,6 +22,7 @@ enum ByteKind : uint16_t {
   // Wider than RFC 3986 3.4: browsers leave [ ] { } | \ ^ ` as they are in a query, and those inside
   // of apps leave UTF-8 too. Nothing of it can end a target or a line. No fragment.
   kQuery = 256,
+  kJsonText = 512,  // what stands as it is in a JSON string, RFC 8259 7
 };
 
 namespace detail {
@@ -47,6 +48,8 @@ constexpr std::array<uint16_t, 256> kinds_of_bytes() {
   kinds['#'] &= static_cast<uint16_t>(~kQuery);
   for (unsigned byte = 0x80; byte <= 0xff; ++byte) kinds[byte] |= kText | kQuery;
   mark(kinds, " \t", kText);
+  for (unsigned byte = 0x20; byte <= 0xff; ++byte) kinds[byte] |= kJsonText;
+  for (unsigned byte : {'"', '\\'}) kinds[byte] &= static_cast<uint16_t>(~kJsonText);
   return kinds;
 }
 }  // namespace detail
@@ -62,6 +65,12 @@ inline constexpr std::array<uint16_t, 256> kByteKinds = detail::kinds_of_bytes()
     if (!is_a(byte, kind)) return false;
   }
   return true;
+}
+
+// The first byte that is none of the kind, or `end`.
+[[nodiscard]] constexpr const char* end_of(const char* p, const char* end, ByteKind kind) {
+  while (p < end && is_a(*p, kind)) ++p;
+  return p;
 }
 
 // ASCII only; `lower` is in lower case already.

@@ -62,12 +62,6 @@ bool is_ascii(std::string_view text) {
   return (seen & high_bits) == 0;
 }
 
-// The first byte that is a quote, a backslash or a control character, or `end`.
-const char* end_of_plain(const char* p, const char* end) {
-  while (p < end && *p != '"' && *p != '\\' && static_cast<uint8_t>(*p) >= 0x20) ++p;
-  return p;
-}
-
 char simple_escape(char letter) {
   switch (letter) {
     case 'b':
@@ -222,7 +216,7 @@ bool JsonReader::array(unsigned depth) {
 bool JsonReader::string(std::string_view& raw) {
   if (!take('"')) return refuse();
   const char* const first = p_;
-  while ((p_ = end_of_plain(p_, end_)) < end_ && *p_ == '\\') {
+  while ((p_ = end_of(p_, end_, kJsonText)) < end_ && *p_ == '\\') {
     ++p_;
     if (!escape()) return false;
   }
@@ -255,7 +249,7 @@ bool JsonReader::number() {
 
 bool JsonReader::digits() {
   const char* const first = p_;
-  while (p_ < end_ && is_a(*p_, kDigit)) ++p_;
+  p_ = end_of(p_, end_, kDigit);
   return p_ > first;
 }
 

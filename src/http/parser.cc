@@ -41,8 +41,7 @@ const char* find_end_of_text(const char* p, const char* end) {
     const int found = _mm_movemask_epi8(_mm_or_si128(controls, _mm_cmpeq_epi8(bytes, delete_byte)));
     if (found != 0) return p + __builtin_ctz(static_cast<unsigned>(found));
   }
-  while (p < end && is_a(*p, kText)) ++p;
-  return p;
+  return end_of(p, end, kText);
 }
 
 // Each step consumes its part of the input and says whether to go on; if not, parsed_ holds the
@@ -50,10 +49,14 @@ const char* find_end_of_text(const char* p, const char* end) {
 // so a result, once certain, is the same whatever follows.
 class Parser {
  public:
-  Parser(std::span<const char> input, std::span<char> body_scratch)
-      : start_(input.data()), p_(start_), end_(start_ + input.size()), scratch_(body_scratch) {}
+  Parser(std::span<const char> input, std::span<char> body_scratch, Parsed& parsed)
+      : start_(input.data()),
+        p_(start_),
+        end_(start_ + input.size()),
+        scratch_(body_scratch),
+        parsed_(parsed) {}
 
-  Parsed run() {
+  void run() {
     const bool done = within(bounds::head_bytes_max, Verdict::headers_too_large,
                              "the head is larger than 8 KiB", [this] { return head(); }) &&
                       judge_head() && body();
@@ -62,7 +65,6 @@ class Parser {
       parsed_.consumed = static_cast<size_t>(p_ - start_);
       parsed_.wants_continue = false;
     }
-    return parsed_;
   }
 
  private:
@@ -123,11 +125,7 @@ class Parser {
   bool line_end();
 
   bool has_seen(Field field) const { return (seen_ >> static_cast<unsigned>(field)) & 1; }
-  void skip(ByteKind kind) {
-    const char* p = p_;
-    while (p < end_ && is_a(*p, kind)) ++p;
-    p_ = p;
-  }
+  void skip(ByteKind kind) { p_ = end_of(p_, end_, kind); }
   void skip_spaces() {
     while (p_ < end_ && (*p_ == ' ' || *p_ == '\t')) ++p_;
   }
@@ -147,7 +145,7 @@ class Parser {
   bool expects_other_ = false;
   bool says_close_ = false;
   bool says_keep_alive_ = false;
-  Parsed parsed_;
+  Parsed& parsed_;
 };
 
 bool Parser::line_end() {
@@ -555,7 +553,9 @@ bool Parser::trailers() {
 }  // namespace
 
 Parsed parse(std::span<const char> input, std::span<char> body_scratch) {
-  return Parser(input, body_scratch).run();
+  Parsed parsed;
+  Parser(input, body_scratch, parsed).run();
+  return parsed;
 }
 
 }  // namespace stampede::http

@@ -42,7 +42,8 @@ std::optional<std::string_view> decode(std::string_view text, Plus plus, std::sp
 }  // namespace
 
 Segments::Segments(std::string_view path) {
-  is_malformed_ = !is_well_formed(path);
+  const bool has_escapes = path.find('%') != path.npos;
+  is_malformed_ = has_escapes && !is_well_formed(path);
   if (is_malformed_) return;
   unsigned count = 0;
   while (path.starts_with('/')) {
@@ -50,7 +51,7 @@ Segments::Segments(std::string_view path) {
     path.remove_prefix(1);
     const std::string_view text = path.substr(0, path.find('/'));
     path.remove_prefix(text.size());
-    const bool is_encoded = text.find('%') != text.npos;
+    const bool is_encoded = has_escapes && text.find('%') != text.npos;
     texts_[count] = is_encoded ? decode(text, Plus::plus, decoded_[count]).value_or(text) : text;
     ++count;
   }

@@ -1,27 +1,19 @@
 #include "http/writer.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include "base/hex.h"
 #include "base/time_text.h"
+#include "http/bytes.h"
 
 namespace stampede::http {
 namespace {
 
-constexpr std::array<bool, 256> kNeedsEscape = [] {
-  std::array<bool, 256> needs{};
-  for (unsigned byte = 0; byte < 0x20; ++byte) needs[byte] = true;
-  needs['"'] = needs['\\'] = true;
-  return needs;
-}();
-
 // What stands as it is in a JSON string.
 size_t plain_bytes(std::string_view utf8) {
-  size_t count = 0;
-  while (count < utf8.size() && !kNeedsEscape[static_cast<uint8_t>(utf8[count])]) ++count;
-  return count;
+  return static_cast<size_t>(end_of(utf8.data(), utf8.data() + utf8.size(), kJsonText) -
+                             utf8.data());
 }
 
 }  // namespace
@@ -63,13 +55,23 @@ Writer& Writer::escaped(std::string_view utf8) {
 }
 
 Writer& Writer::number(int64_t value) {
-  char digits[20];
-  return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
+  return in_digits(value);
 }
 
 Writer& Writer::number(uint64_t value) {
-  char digits[20];
-  return raw({digits, std::to_chars(digits, digits + sizeof digits, value).ptr});
+  return in_digits(value);
+}
+
+// Where there is room for the longest, in its place.
+template <typename Integer>
+Writer& Writer::in_digits(Integer value) {
+  constexpr size_t digits_max = 20;
+  if (!is_full_ && static_cast<size_t>(end_ - p_) >= digits_max) {
+    p_ = std::to_chars(p_, end_, value).ptr;
+    return *this;
+  }
+  char digits[digits_max];
+  return raw({digits, std::to_chars(digits, digits + digits_max, value).ptr});
 }
 
 Writer& Writer::quoted_id(OrderId id) {

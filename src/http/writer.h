@@ -43,6 +43,8 @@ class Writer {
 
  private:
   Writer& escaped(std::string_view utf8);
+  template <typename Integer>
+  Writer& in_digits(Integer value);
   // The place of the next piece; null: it does not fit.
   char* reserve(size_t bytes) {
     is_full_ |= static_cast<size_t>(end_ - p_) < bytes;

@@ -119,6 +119,7 @@ void Node::adopt_connections() {
 
 void Node::start(const std::function<bool()>& is_asked_to_stop) {
   keeper_->go_on();
+  if (process_->access_log) process_->access_log->start();
   add_listeners();
   adopt_connections();
   for (uint32_t i = 0; i < settings_.shard_count; ++i)

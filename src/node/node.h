@@ -65,6 +65,7 @@ class Node {
   // What the helper threads do otherwise.
   orderlog::SegmentKeeper::Step prepare_segments() { return keeper_->prepare_some(); }
   bool make_snapshots() { return keeper_->tell_some(); }
+  bool write_access_log() { return process_->access_log && process_->access_log->step(); }
   // Null: there is no database.
   [[nodiscard]] drain::Drainer* drainer() { return drainer_.get(); }
   [[nodiscard]] Ledgers& ledgers() { return *ledgers_; }

@@ -116,23 +116,28 @@ AccessLog::AccessLog(std::string path, int file, uint32_t shards)
     : path_(std::move(path)), file_(file) {
   for (uint32_t shard = 0; shard < shards; ++shard)
     lanes_.push_back(std::make_unique<Lane<AccessEntry>>(kLaneEntries));
-  thread_ = start_thread("the access log", [this] { run(); });
 }
 
-// The shards have ended: what they have pushed is written.
 AccessLog::~AccessLog() {
   is_ending_.store(true, std::memory_order_release);
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
+  while (write_some()) {
+  }
   ::close(file_);
 }
 
+void AccessLog::start() {
+  thread_ = start_thread("the access log", [this] { run(); });
+}
+
 void AccessLog::run() {
-  while (!is_ending_.load(std::memory_order_acquire)) {
-    if (wants_reopen_.exchange(false, std::memory_order_relaxed)) open_again();
-    if (!write_some()) std::this_thread::sleep_for(kPause);
-  }
-  while (write_some()) {
-  }
+  while (!is_ending_.load(std::memory_order_acquire))
+    if (!step()) std::this_thread::sleep_for(kPause);
+}
+
+bool AccessLog::step() {
+  if (wants_reopen_.exchange(false, std::memory_order_relaxed)) open_again();
+  return write_some();
 }
 
 // Nobody waits for this thread, so it may wait for the disk: lines that find no room meanwhile are dropped.

@@ -71,8 +71,14 @@ class AccessLog {
   // Appends to the file, which is made if there is none.
   [[nodiscard]] static Result<std::unique_ptr<AccessLog>> open(const std::string& path,
                                                                uint32_t shards);
+  // Writes what the shards have pushed until they ended.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
+
+  // Starts its thread; without one its owner turns it by step().
+  void start();
+  // Writes what is there; false: nothing.
+  bool step();
 
   Lane<AccessEntry>& lane(uint32_t shard) { return *lanes_[shard]; }
   // Any thread: the file is opened again by its name, for it has been moved away (logrotate).

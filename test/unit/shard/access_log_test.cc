@@ -60,6 +60,24 @@ TEST_SUITE("shard/access_log") {
     CHECK(rig.text() == "2026-11-18T11:06:40.000Z public POST /v1/orders?a=b - 0 bob - 1\n");
   }
 
+  TEST_CASE("a thread of its own writes what there is until it ends") {
+    Rig rig;
+    rig.log->start();
+    AccessTrace trace = rig.trace();
+    trace.end_unanswered(trace.begin(kRequest, true, kNow), later(1));
+    CHECK(rig.text() == "2026-11-18T11:06:40.000Z public POST /v1/orders?a=b - 0 - - 1\n");
+  }
+
+  TEST_CASE("an owner without threads writes step by step") {
+    Rig rig;
+    AccessTrace trace = rig.trace();
+    trace.end_unanswered(trace.begin(kRequest, true, kNow), later(1));
+    CHECK(rig.log->step());
+    CHECK(servers::read_file(rig.path) ==
+          "2026-11-18T11:06:40.000Z public POST /v1/orders?a=b - 0 - - 1\n");
+    CHECK(!rig.log->step());
+  }
+
   TEST_CASE("a long target is cut") {
     Rig rig;
     AccessTrace trace = rig.trace();

@@ -1,11 +1,14 @@
 #include "books.h"
 
+#include <algorithm>
+#include <fstream>
 #include <optional>
 #include <set>
 
 #include "../world/buyer.h"
 #include "node/data.h"
 #include "orderlog/reader.h"
+#include "orderlog/verification.h"
 
 namespace stampede::sim {
 namespace {
@@ -42,6 +45,53 @@ std::vector<uint64_t> orders_in(const orderlog::Batch& batch) {
   return orders;
 }
 
+struct Money {
+  uint32_t paid = 0;  // times
+  int64_t refund_due = 0;
+};
+
+std::optional<std::map<uint64_t, Money>> money_in(drain::DatabaseReader& reader) {
+  std::map<uint64_t, Money> money;
+  for (std::string order, payment;;) {
+    const Result<std::vector<drain::StoredPayment>> page =
+        reader.payments_after(order, payment, 100);
+    if (!page) return std::nullopt;
+    if (page->empty()) return money;
+    for (const drain::StoredPayment& row : *page) {
+      Money& of_order = money[world::order_number(row.order_id)];
+      of_order.paid += row.outcome == "paid" || row.outcome == "late_paid" ? 1 : 0;
+      of_order.refund_due += row.outcome == "refund_due" ? row.amount : 0;
+    }
+    order = page->back().order_id;
+    payment = page->back().payment_id;
+  }
+}
+
+// What its tables say of each other.
+void check_tables(drain::DatabaseReader& reader, const KnownStates& rows, History& history) {
+  const auto money = money_in(reader);
+  const auto totals = reader.order_totals("");
+  const auto rejects = reader.rejects_after(0, 10);
+  if (!money || !totals || !rejects) return history.broken("a table cannot be read");
+  if (!rejects->empty()) history.broken("a row was rejected: " + rejects->front().reason);
+  uint64_t orders = 0;
+  for (const drain::OrderTotal& total : *totals) orders += total.orders;
+  if (orders != rows.size())
+    history.broken("the totals have " + std::to_string(orders) + " orders of " +
+                   std::to_string(rows.size()));
+  for (const auto& [id, row] : rows) {
+    const auto found = money->find(id);
+    const Money of_order = found == money->end() ? Money{} : found->second;
+    const bool is_right =
+        of_order.paid == (row.state == "paid" ? 1 : 0) && of_order.refund_due == row.refund_due;
+    if (!is_right && !history.is_lost(id))
+      history.broken("order " + std::to_string(id) + ", " + row.state + " with " +
+                     std::to_string(row.refund_due) + " to refund, was paid " +
+                     std::to_string(of_order.paid) + " times, and " +
+                     std::to_string(of_order.refund_due) + " came beside it");
+  }
+}
+
 std::optional<KnownStates> states_in_database(Servers& servers, History& history) {
   Result<std::unique_ptr<drain::DatabaseReader>> reader = servers.database.open_reader();
   if (!reader) {
@@ -55,7 +105,10 @@ std::optional<KnownStates> states_in_database(Servers& servers, History& history
       history.broken("rows cannot be read: " + page.error().message);
       return std::nullopt;
     }
-    if (page->empty()) return rows;
+    if (page->empty()) {
+      check_tables(**reader, rows, history);
+      return rows;
+    }
     for (const drain::StoredOrder& row : *page)
       rows[world::order_number(row.order_id)] = {row.state, static_cast<uint32_t>(row.qty),
                                                  row.refund_due};
@@ -199,6 +252,26 @@ void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& kn
       history.broken("order " + std::to_string(id) + ", " + state.state +
                      ", is forgotten and the database does not have it");
   }
+}
+
+void verify_logs(const Hosts& hosts, History& history) {
+  for (const auto& host : hosts) {
+    if (host->has_lost()) continue;
+    node::Data data(host->dir(), node::Data::Use::reading, host->machine());
+    if (data.open()) return history.broken("a log cannot be opened behind a stop");
+    Progress progress;
+    for (uint32_t i = 0; i < data.stream_count(); ++i)
+      if (const auto verified = orderlog::verify_stream(data.files(i), &progress); !verified)
+        history.broken("behind a stop " + verified.error().message);
+  }
+}
+
+void check_access_log(const Host& host, History& history) {
+  constexpr int64_t kWords = 9;
+  std::ifstream file(host.access_log());
+  for (std::string line; std::getline(file, line);)
+    if (std::ranges::count(line, ' ') != kWords - 1 || !line.starts_with("20"))
+      history.broken("a line of the access log says " + line);
 }
 
 void compare_logs(const Hosts& hosts, const KnownStates& known, History& history,

@@ -48,6 +48,11 @@ void compare_logs(const Hosts& hosts, const KnownStates& known, History& history
                   bool are_forgotten);
 // A node that has just started has every row that the database has of it, no older; nothing is said when that does not answer.
 void check_drained(Host& host, Servers& servers, History& history);
+// Of nodes that have stopped: every byte is what was written, and snapshots and segments belong together. A log
+// that has lost something may show it.
+void verify_logs(const Hosts& hosts, History& history);
+// Each line of a node's access log says what it must; nothing is said of a node that has none.
+void check_access_log(const Host& host, History& history);
 // Of these orders each that is in no memory any more is in the database.
 void check_forgotten(const Hosts& hosts, Servers& servers, const KnownStates& known,
                      History& history);

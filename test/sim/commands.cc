@@ -138,6 +138,7 @@ void Commands::accept_loss(Host& host) {
   }
   const std::vector<uint64_t> losable = before->orders_behind(damaged->path, damaged->offset);
   check_loss(host, damaged->what, *before, losable, history_);
+  host.note_loss();
   for (const uint64_t order : losable) history_.lose(order);
   operators_.note_loss(host);
   truth_.note_loss(host);

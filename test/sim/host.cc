@@ -13,6 +13,7 @@ namespace {
 constexpr uint32_t kOrdersMax = 2'000;
 constexpr int64_t kStopMaxNs = 9 * kSecond;  // what a stop of the shards may take
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+constexpr uint64_t kHelpers = 7;        // beside the shards
 constexpr uint32_t kWaitsMax = 20'000;  // of a start, for its disk
 
 }  // namespace
@@ -25,8 +26,7 @@ Host::Host(const Plan& plan, uint32_t number, const std::string& root, Surroundi
       around_(std::move(around)),
       random_(random),
       shards_(plan.shards),
-      next_shards_(plan.shards),
-      keys_(world_keys()) {}
+      next_shards_(plan.shards) {}
 
 Host::~Host() {
   if (node_) kill(false);
@@ -35,7 +35,15 @@ Host::~Host() {
 node::NodeSettings Host::settings() const {
   node::NodeSettings settings;
   settings.data_dir = dir();
-  settings.catalog = world_catalog(plan_);
+  // Whoever starts a node looks at its files before.
+  Inputs inputs = around_.servers.inputs;
+  inputs.is_broken = false;
+  settings.catalog = *read_catalog(plan_, inputs);
+  settings.catalog_dir = around_.servers.scratch;
+  settings.bloom_rate = plan_.bloom_rate;
+  if (plan_.access_sample != 0) settings.access_log = access_log();
+  settings.access_sample = plan_.access_sample;
+  settings.origins = *http::Origins::make({"https://shop.example", "https://other.example"});
   settings.connections_max = 1'000;
   settings.shard_count = next_shards_;
   if (plan_.has_database)
@@ -48,11 +56,18 @@ node::NodeSettings Host::settings() const {
   settings.lease_max = plan_.lease_max;
   settings.segment_bytes = plan_.segment_bytes;
   settings.orders_max = uint64_t{kOrdersMax} * next_shards_;
-  settings.keys = keys_;
-  settings.rules = world_rules(plan_);
+  settings.keys = *read_keys(inputs);
+  settings.operators = *read_operators(plan_);
+  settings.blocked = *read_blocked(plan_);
+  settings.rules.limits = plan_.limits;
+  settings.rules.blocked.file = settings.blocked;
   settings.by_ticket = plan_.has(Mishap::tickets);
   settings.admin_hosts.names = {"here"};
   return settings;
+}
+
+std::string Host::access_log() const {
+  return around_.servers.scratch + "/access-" + std::to_string(number_) + ".log";
 }
 
 // ---- the start
@@ -67,12 +82,13 @@ bool Host::start(bool accepts_loss) {
   CHECK(state_ == State::down && !is_leaving_);
   ++life_;
   waits_ = 0;
-  is_open_ = false;
+  is_open_ = wants_reload_ = false;
   refusal_.clear();
   exit_code_ = 0;
   make_machine();
   node::NodeSettings how = settings();
   how.accepts_loss = accepts_loss;
+  how.wake_reader = [this] { wants_reload_ = true; };
   node_ = std::make_unique<node::Node>(std::move(how), machine());
   state_ = State::running;
   const bool has_started = guarded("start", [this] {
@@ -119,6 +135,15 @@ void Host::turn(uint32_t shard) {
   guarded("a turn", [this, shard] { has_left_[shard] = !node_->turn_shard(shard); });
 }
 
+// Whoever waits for signals and for operators who ask for what a signal does.
+void Host::read_again() {
+  if (!wants_reload_) return;
+  const uint64_t asked = node_->reloads_asked();
+  const Inputs& inputs = around_.servers.inputs;
+  wants_reload_ =
+      !node_->deliver(std::make_shared<const shard::Reload>(sim::read_again(plan_, inputs, asked)));
+}
+
 // A step of the threads beside the shards.
 void Host::help(uint64_t choice) {
   if (choice == 0) guarded("preparing segments", [this] { (void)node_->prepare_segments(); });
@@ -127,6 +152,8 @@ void Host::help(uint64_t choice) {
     guarded("draining", [this] { (void)node_->drainer()->step(); });
   if (choice == 3) guarded("recycling", [this] { node_->release_segments(); });
   if (choice == 4) step_ledger();
+  if (choice == 5) read_again();
+  if (choice == 6) (void)node_->write_access_log();
 }
 
 void Host::step_ledger() {
@@ -141,7 +168,6 @@ void Host::step_ledger() {
 
 void Host::step(uint64_t choice) {
   CHECK(state_ != State::down);
-  constexpr uint64_t kHelpers = 5;
   // Shards turn more often than the others.
   const uint64_t part = choice % (3 * shards_ + kHelpers);
   if (part < 3 * shards_)
@@ -153,7 +179,7 @@ void Host::step(uint64_t choice) {
 
 void Host::step_all() {
   for (uint32_t i = 0; i < shards_ && state_ != State::down; ++i) turn(i);
-  for (uint64_t i = 0; i < 5 && state_ != State::down; ++i) help(i);
+  for (uint64_t i = 0; i < kHelpers && state_ != State::down; ++i) help(i);
   if (state_ == State::stopping) finish();
 }
 

@@ -57,6 +57,9 @@ class Host {
   [[nodiscard]] const std::string& bug() const { return bug_; }
   [[nodiscard]] bool has_bug() const { return !bug_.empty(); }
 
+  // Its file, beside the machine's directory; there is none without one in the plan.
+  [[nodiscard]] std::string access_log() const;
+
   // The number of shards at the next start.
   void set_shards(uint32_t shards) { next_shards_ = shards; }
   [[nodiscard]] MachineFiles& files() { return files_; }
@@ -65,6 +68,9 @@ class Host {
   bool start() { return start(false); }
   // Although its log has lost records.
   bool start_with_loss() { return start(true); }
+  // What a start has accepted lies in its log for good.
+  void note_loss() { has_lost_ = true; }
+  [[nodiscard]] bool has_lost() const { return has_lost_; }
   // One step of a part of it that the number chooses; the end of an orderly stop is in it.
   void step(uint64_t choice);
   // Each part once.
@@ -104,6 +110,7 @@ class Host {
   void turn(uint32_t shard);
   void help(uint64_t choice);
   void step_ledger();
+  void read_again();
   bool guarded(const char* what, const std::function<void()>& step);
   void finish();
   void drop(bool is_silent);
@@ -122,14 +129,14 @@ class Host {
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
   int64_t absence_ns_ = 0, held_up_ns_ = 0;
-  bool is_leaving_ = false;
+  bool is_leaving_ = false, has_lost_ = false;
   std::optional<std::map<uint64_t, KnownState>> left_orders_;
   std::string refusal_;
   int exit_code_ = 0;
   std::string bug_;
   int64_t stop_began_ns_ = 0;
   int64_t ledger_due_ns_ = 0;  // the coordinator's next step
-  shard::SharedKeys keys_;
+  bool wants_reload_ = false;
   std::vector<std::unique_ptr<SimMachine>> machines_;  // the last one is this life's
   std::unique_ptr<node::Node> node_;
   std::vector<bool> has_left_;  // by shard

@@ -15,19 +15,20 @@ constexpr uint64_t kLeftMax = 60;  // of an item, for the end of the sale
 
 }  // namespace
 
-Operators::Operators(const Plan& plan, Hosts& hosts, History& history, Truth& truth,
-                     world::FakeClock& clock, Random random,
-                     std::function<void(const std::string&)> note)
+Operators::Operators(const Plan& plan, Servers& servers, Hosts& hosts, History& history,
+                     Truth& truth, Random random, std::function<void(const std::string&)> note)
     : plan_(plan),
+      servers_(servers),
       hosts_(hosts),
       history_(history),
       truth_(truth),
-      clock_(clock),
+      clock_(servers.clock),
       random_(random),
       note_(std::move(note)),
-      acts_ns_(clock.now().boot_ns),
+      acts_ns_(servers.clock.now().boot_ns),
       is_paused_(plan.nodes, std::vector<bool>(plan.items)),
-      is_ended_(is_paused_),
+      is_barred_(plan.nodes),
+      made_(plan.nodes),
       degraded_life_(plan.nodes),
       supplied_(plan.items, plan.stock) {}
 
@@ -44,10 +45,16 @@ void Operators::step() {
   if (!wish_) return;
   // Any node does a restock that nodes share; a pause is each node's own.
   if (wish_->what == "restock") wish_->node = draw_node();
-  if (wish_->what == "unblock" || wish_->what == "block")
-    truth_.set_blocked(wish_->node, wish_->user, false);
-  if (wish_->what == "resume") truth_.set_paused(wish_->node, wish_->item, false);
+  note_meant(*wish_);
   if (host_of(*wish_).is_up()) ask();
+}
+
+// From now on it may be done, or undone.
+void Operators::note_meant(const Wish& wish) {
+  if (wish.what == "unblock" || wish.what == "block")
+    truth_.set_blocked(wish.node, wish.user, false);
+  if (wish.what == "bar" || wish.what == "let_in") truth_.set_network_blocked(wish.node, false);
+  if (wish.what == "resume") truth_.set_paused(wish.node, wish.item, false);
 }
 
 bool Operators::is_for_nobody(const Wish& wish) const {
@@ -63,8 +70,10 @@ uint32_t Operators::draw_node() {
 void Operators::note_loss(Host& host) {
   has_lost_ = true;
   truth_.forget_blocks(host.number());
+  made_[host.number()].clear();
   for (const stock::RegisteredItem& item : host.node().shard(0).state().items()) {
     const ItemId number = item.terms.id;
+    if (number >= plan_.items) continue;
     is_paused_[host.number()][number] = item.terms.is_paused;
     truth_.set_paused(host.number(), number, item.terms.is_paused);
   }
@@ -78,11 +87,14 @@ std::optional<Operators::Wish> Operators::paused() const {
   return std::nullopt;
 }
 
+// Whatever a node sells, as it says itself.
 std::optional<Operators::Wish> Operators::not_ended() const {
-  for (uint32_t node = 0; node < plan_.nodes; ++node)
-    for (uint32_t item = 0; item < plan_.items; ++item)
-      if (!is_ended_[node][item] && !hosts_[node]->is_leaving())
-        return Wish{.node = node, .item = item, .what = "end"};
+  for (uint32_t node = 0; node < plan_.nodes; ++node) {
+    if (!hosts_[node]->is_up()) continue;
+    for (const stock::RegisteredItem& item : hosts_[node]->node().shard(0).state().items())
+      if (!item.terms.is_ended)
+        return Wish{.node = node, .what = "end", .text = std::string(item.terms.code.view())};
+  }
   return std::nullopt;
 }
 
@@ -102,17 +114,26 @@ void Operators::choose() {
   if (is_closing_) {
     wish_ = paused();
     if (!wish_) wish_ = degraded();
+    if (!wish_) wish_ = barred();
     if (wish_ || !(wish_ = too_many())) return;
     wish_->op_id = "op-" + std::to_string(++ops_);
     return truth_.set_in_doubt(wish_->item, static_cast<uint64_t>(-wish_->delta));
   }
-  if (plan_.has(Mishap::operators)) choose_freely();
+  if (plan_.has(Mishap::operators) || plan_.has(Mishap::put) || plan_.has(Mishap::reloads))
+    choose_freely();
+}
+
+std::optional<Operators::Wish> Operators::barred() const {
+  for (uint32_t node = 0; node < plan_.nodes; ++node)
+    if (is_barred_[node] && !hosts_[node]->is_leaving())
+      return Wish{.node = node, .what = "let_in"};
+  return std::nullopt;
 }
 
 std::optional<Operators::Wish> Operators::degraded() const {
   for (uint32_t node = 0; node < plan_.nodes; ++node)
     if (degraded_life_[node] == hosts_[node]->life() && !hosts_[node]->is_leaving())
-      return Wish{.node = node, .what = "degrade", .text = "none"};
+      return Wish{.node = node, .what = "levers", .text = "{\"degrade\":\"none\"}"};
   return std::nullopt;
 }
 
@@ -126,91 +147,209 @@ bool Operators::choose_harmless(Wish& wish) {
                                     "/admin/audit?item=item-0",
                                     "/admin/limits",
                                     "/admin/blocked",
-                                    "/admin/blocked/users/user-0",
-                                    "/admin/items/item-0"};
-  constexpr const char* kLevels[] = {"none", "no_new_users", "no_polls", "static"};
-  if (random_.chance(0.25)) {
-    wish.what = "look";
-    wish.text = kPages[random_.below(std::size(kPages))];
-    return true;
-  }
-  if (!random_.chance(0.1)) return false;
-  wish.what = "degrade";
-  wish.text = kLevels[random_.below(std::size(kLevels))];
+                                    "/admin/blocked/users/user-0"};
+  if (!random_.chance(0.25)) return false;
+  wish.what = "look";
+  wish.text = kPages[random_.below(std::size(kPages))];
   return true;
 }
 
+// Those that buyers do not notice, or for which they are told to wait.
+bool Operators::choose_levers(Wish& wish) {
+  constexpr const char* kLevels[] = {"none", "no_new_users", "no_polls", "static"};
+  if (!random_.chance(0.15)) return false;
+  const uint64_t which = random_.below(4);
+  wish.what = "levers";
+  if (which <= 1)
+    wish.text = std::string("{\"degrade\":\"") + kLevels[random_.below(std::size(kLevels))] + "\"}";
+  else if (which == 2)
+    wish.text = "{\"lease_max\":" + std::to_string(random_.below(300)) +
+                ",\"connections\":500,\"connections_address\":1000}";
+  else
+    wish.text = "{\"rate_user\":\"" + door::text_of(plan_.limits.user) + "\",\"rate_address\":\"" +
+                door::text_of(plan_.limits.address) +
+                "\",\"open_per_user\":" + std::to_string(plan_.limits.open_per_user) +
+                ",\"drain_lag_max\":" +
+                std::to_string(plan_.has_database ? random_.between(20, 2'000) : 0) + "}";
+  return true;
+}
+
+// New terms, a new item, or an order of one that was made.
+bool Operators::choose_item(Wish& wish) {
+  constexpr uint32_t kMadeMax = 3;
+  if (!plan_.has(Mishap::put) || !random_.chance(0.5)) return false;
+  const std::vector<std::string>& made = made_[wish.node];
+  wish.what = "put";
+  if (!made.empty() && random_.chance(0.4)) {
+    wish.what = "try";
+    wish.text = made[random_.below(made.size())];
+  } else if (items_made_ < kMadeMax && random_.chance(0.3)) {
+    wish.what = "make";
+    wish.text = "made-" + std::to_string(++items_made_);
+  } else if (items_made_ > 0 && random_.chance(0.3)) {
+    wish.what = "make";
+    wish.text = "made-" + std::to_string(random_.between(1, items_made_));
+  }
+  return true;
+}
+
+// Somebody has written something into the files before, or has not finished.
+bool Operators::choose_reload(Wish& wish) {
+  if (!plan_.has(Mishap::reloads) || !random_.chance(0.4)) return false;
+  Inputs& inputs = servers_.inputs;
+  inputs.is_broken = random_.chance(0.2);
+  // Nodes that share agree on the terms: a start with others is refused until somebody has said which are right.
+  if (!plan_.is_shared && random_.chance(0.3)) ++inputs.edition;
+  if (random_.chance(0.3)) inputs.has_leaked_key = false;
+  wish.what = "reload";
+  return true;
+}
+
+void Operators::choose_block(Wish& wish) {
+  if (random_.chance(0.4)) {
+    wish.what = is_barred_[wish.node] ? "let_in" : "bar";
+    return;
+  }
+  // Of those whom a gateway sends there.
+  const auto turn = static_cast<uint32_t>(random_.below(4));
+  wish.user = "user-" + std::to_string(turn * plan_.nodes + wish.node);
+  // Whoever is let off is let off the list of the start, too.
+  const bool stays = is_blocked(plan_, wish.user);
+  wish.what = stays || random_.chance(0.6) ? "block" : "unblock";
+}
+
+void Operators::choose_sale(Wish& wish) {
+  if (random_.chance(0.4)) {
+    wish.what = is_paused_[wish.node][wish.item] ? "resume" : "pause";
+    return;
+  }
+  wish.delta = static_cast<int64_t>(random_.between(1, 6));
+  if (random_.chance(0.4)) wish.delta = -wish.delta;
+  wish.op_id = "op-" + std::to_string(++ops_);
+  truth_.set_in_doubt(wish.item, static_cast<uint64_t>(std::abs(wish.delta)));
+}
+
 void Operators::choose_freely() {
-  const int64_t every_ns = plan_.every_ns[static_cast<size_t>(Mishap::operators)];
-  acts_ns_ += static_cast<int64_t>(random_.below(static_cast<uint64_t>(2 * every_ns)));
+  const auto every_ns = static_cast<uint64_t>(
+      plan_.every_ns[static_cast<size_t>(plan_.has(Mishap::operators) ? Mishap::operators
+                                         : plan_.has(Mishap::put)     ? Mishap::put
+                                                                      : Mishap::reloads)]);
+  acts_ns_ += static_cast<int64_t>(random_.below(2 * every_ns));
   Wish wish{.node = draw_node(),
             .item = static_cast<uint32_t>(random_.below(plan_.items)),
             .what = "restock"};
-  if (choose_harmless(wish)) {
-    // Nothing of it is to be known later.
+  if (choose_harmless(wish) || choose_item(wish) || choose_reload(wish)) {
+    // Nothing of it is to be known later but what is noted when it is done.
+  } else if (!plan_.has(Mishap::operators)) {
+    return;
   } else if (plan_.has(Mishap::blocks) && random_.chance(0.3)) {
-    // Of those whom a gateway sends there.
-    const auto turn = static_cast<uint32_t>(random_.below(4));
-    wish.user = "user-" + std::to_string(turn * plan_.nodes + wish.node);
-    // Whoever is let off is let off the list of the start, too.
-    const bool stays = is_blocked(plan_, wish.user);
-    wish.what = stays || random_.chance(0.6) ? "block" : "unblock";
-  } else if (random_.chance(0.4)) {
-    wish.what = is_paused_[wish.node][wish.item] ? "resume" : "pause";
-  } else {
-    wish.delta = static_cast<int64_t>(random_.between(1, 6));
-    if (random_.chance(0.4)) wish.delta = -wish.delta;
-    wish.op_id = "op-" + std::to_string(++ops_);
-    truth_.set_in_doubt(wish.item, static_cast<uint64_t>(std::abs(wish.delta)));
+    choose_block(wish);
+  } else if (!choose_levers(wish)) {
+    choose_sale(wish);
   }
   wish_ = wish;
+}
+
+// With another title and more time to pay, which hold for what is ordered from now on.
+std::string Operators::terms_of(uint32_t item) {
+  return "{" +
+         terms_members(
+             plan_, item, "title " + std::to_string(random_.below(1'000)),
+             static_cast<int64_t>(random_.between(static_cast<uint64_t>(plan_.pay_window_s), 60))) +
+         "}";
+}
+
+Operators::Request Operators::request_of(const Wish& wish) {
+  const std::string item = "/admin/items/" + item_code(wish.item);
+  const std::string blocked = "/admin/blocked/users/" + wish.user;
+  constexpr const char* kBar = "/admin/blocked/addresses/10.0.0.4%2F31";
+  if (wish.what == "look") return {.method = "GET", .target = wish.text};
+  if (wish.what == "levers") return {.method = "PUT", .target = "/admin/limits", .body = wish.text};
+  if (wish.what == "block") return {.method = "PUT", .target = blocked, .body = "{}"};
+  if (wish.what == "unblock") return {.method = "DELETE", .target = blocked};
+  if (wish.what == "bar") return {.method = "PUT", .target = kBar, .body = "{}"};
+  if (wish.what == "let_in") return {.method = "DELETE", .target = kBar};
+  if (wish.what == "reload") return {.method = "POST", .target = "/admin/reload", .body = "{}"};
+  if (wish.what == "end")
+    return {.method = "POST", .target = "/admin/items/" + wish.text + "/end", .body = "{}"};
+  if (wish.what == "put") return {.method = "PUT", .target = item, .body = terms_of(wish.item)};
+  if (wish.what == "make")
+    return {.method = "PUT",
+            .target = "/admin/items/" + wish.text,
+            .body = "{\"stock\":7,\"pay_window_s\":5,\"ends_at\":\"2027-01-17T00:00:00Z\"}"};
+  if (wish.what == "try")
+    return {.method = "POST",
+            .target = "/v1/orders",
+            .headers = user_header(plan_, "operator", clock_.now().wall_ns / kSecond),
+            .body = "{\"item\":\"" + wish.text + "\",\"qty\":1}"};
+  if (wish.what == "restock")
+    return {
+        .method = "POST",
+        .target = item + "/restock",
+        .body = "{\"op_id\":\"" + wish.op_id + "\",\"delta\":" + std::to_string(wish.delta) + "}"};
+  return {.method = "POST", .target = item + "/" + wish.what, .body = "{}"};
 }
 
 void Operators::ask() {
   Host& host = host_of(*wish_);
   life_ = host.life();
-  line_ = std::make_unique<world::Buyer>(host.machine().connect_operator());
+  const bool is_buyer = wish_->what == "try";
+  line_ = std::make_unique<world::Buyer>(
+      is_buyer ? host.machine().connect(static_cast<uint32_t>(random_.below(host.shards())))
+               : host.machine().connect_operator());
+  line_->end().set_address({.ip = {10, 3, 0, 1}});
   asked_ns_ = clock_.now().boot_ns;
+  asked_without_leak_ = !servers_.inputs.has_leaked_key;
   note_("an operator asks node " + std::to_string(wish_->node) + " for " + wish_->what + " " +
         (wish_->user.empty() ? item_code(wish_->item) : wish_->user) + " " + wish_->op_id +
         wish_->text + " " + std::to_string(wish_->delta));
-  if (wish_->what == "look") return line_->request("GET", wish_->text);
-  if (wish_->what == "degrade") {
-    // Whether it is heard or not.
-    degraded_life_[wish_->node] = host.life();
-    return line_->request("PUT", "/admin/limits", "", "{\"degrade\":\"" + wish_->text + "\"}");
-  }
-  if (!wish_->user.empty())
-    return line_->request(wish_->what == "block" ? "PUT" : "DELETE",
-                          "/admin/blocked/users/" + wish_->user, "",
-                          wish_->what == "block" ? "{}" : "");
-  const std::string body =
-      wish_->what == "restock"
-          ? "{\"op_id\":\"" + wish_->op_id + "\",\"delta\":" + std::to_string(wish_->delta) + "}"
-          : "{}";
-  line_->request("POST", "/admin/items/" + item_code(wish_->item) + "/" + wish_->what, "", body);
+  // Whether it is heard or not.
+  if (wish_->what == "levers") degraded_life_[wish_->node] = host.life();
+  const Request request = request_of(*wish_);
+  const std::string headers = is_buyer || !plan_.has(Mishap::reloads)
+                                  ? request.headers
+                                  : "Authorization: Bearer " + operator_token() + "\r\n";
+  line_->request(request.method, request.target, headers, request.body);
 }
 
 void Operators::note_done(const Wish& wish) {
   if (wish.what == "restock") supplied_[wish.item] += wish.delta;
-  if (wish.what == "end") is_ended_[wish.node][wish.item] = true;
-  if (wish.what == "degrade" && wish.text == "none") degraded_life_[wish.node] = 0;
+  if (wish.what == "levers" && wish.text == "{\"degrade\":\"none\"}") degraded_life_[wish.node] = 0;
+  if (wish.what == "bar" || wish.what == "let_in") {
+    is_barred_[wish.node] = wish.what == "bar";
+    truth_.set_network_blocked(wish.node, wish.what == "bar");
+  }
+  if (wish.what == "reload" && asked_without_leak_) truth_.note_key_gone(wish.node);
   if (!wish.user.empty()) truth_.set_blocked(wish.node, wish.user, wish.what == "block");
   if (wish.what != "pause" && wish.what != "resume") return;
   is_paused_[wish.node][wish.item] = wish.what == "pause";
   if (wish.what == "pause") truth_.set_paused(wish.node, wish.item, true);
 }
 
+// What is made is on sale, on every shard, from the moment at which its operator knows of it.
+void Operators::take_item_answer(const Wish& wish, const world::Answer& answer) {
+  std::vector<std::string>& made = made_[wish.node];
+  const bool is_known = answer.status == 201 || answer.member("code") == "stock_differs";
+  if (wish.what == "make" && is_known && std::ranges::find(made, wish.text) == made.end())
+    made.push_back(wish.text);
+  if (wish.what == "try" && answer.status == 404 &&
+      std::ranges::find(made, wish.text) != made.end())
+    history_.broken("the item " + wish.text + " was put on sale, and is unknown");
+}
+
 void Operators::take_answer() {
   const world::Answer answer = line_->take_answer();
   line_.reset();
-  const bool is_look = wish_->what == "look";
+  const bool is_look = wish_->what == "look", is_try = wish_->what == "try";
   note_("an operator hears " + std::to_string(answer.status) + " " + (is_look ? "" : answer.body));
-  // A node that is not ready says so with it, too.
-  if (answer.status == 503 && !is_look) return;
-  if (answer.status == 422 || answer.status == 404 || answer.status == 400)
+  // A node that is not ready says so with it, too; and nobody needs what was tried.
+  if (answer.status == 503 && !is_look && !is_try) return;
+  const bool is_no_change = answer.status == 422 || answer.status == 404 || answer.status == 400 ||
+                            answer.status == 401 || answer.status == 403;
+  if (is_no_change && !is_try)
     history_.broken("a sound change was answered " + std::to_string(answer.status) + ": " +
                     answer.body);
+  take_item_answer(*wish_, answer);
   if (answer.status == 200) note_done(*wish_);
   truth_.set_in_doubt(wish_->item, 0);
   wish_.reset();
@@ -218,8 +357,9 @@ void Operators::take_answer() {
 
 int64_t Operators::next_ns() const {
   if (line_) return asked_ns_ + kPatienceNs + 1;
-  return wish_ || plan_.has(Mishap::operators) || !has_closed() || is_ending_ ? acts_ns_
-                                                                              : INT64_MAX;
+  const bool acts_freely =
+      plan_.has(Mishap::operators) || plan_.has(Mishap::put) || plan_.has(Mishap::reloads);
+  return wish_ || acts_freely || !has_closed() || is_ending_ ? acts_ns_ : INT64_MAX;
 }
 
 bool Operators::has_ended() const {
@@ -227,7 +367,7 @@ bool Operators::has_ended() const {
 }
 
 bool Operators::has_closed() const {
-  return !wish_ && !line_ && !paused() && !degraded() && !too_many();
+  return !wish_ && !line_ && !paused() && !degraded() && !barred() && !too_many();
 }
 
 }  // namespace stampede::sim

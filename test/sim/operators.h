@@ -1,5 +1,5 @@
-// Operators, at bad moments: they restock and withdraw units, pause and resume, block users, give
-// something up to keep the rest going, look. One who hears nothing asks again with the same
+// Operators, at bad moments: they restock and withdraw units, pause and resume, put new items and new terms on sale, block users and
+// addresses, turn levers, give something up to keep the rest going, change files and have them read again, look. One who hears nothing asks again with the same
 // op_id until he knows, as the contract asks of him; so what was applied is known at the end.
 #pragma once
 
@@ -18,7 +18,7 @@ namespace stampede::sim {
 
 class Operators {
  public:
-  Operators(const Plan& plan, Hosts& hosts, History& history, Truth& truth, world::FakeClock& clock,
+  Operators(const Plan& plan, Servers& servers, Hosts& hosts, History& history, Truth& truth,
             Random random, std::function<void(const std::string&)> note);
 
   void step();
@@ -42,8 +42,10 @@ class Operators {
   struct Wish {
     uint32_t node = 0;
     uint32_t item = 0;
-    std::string what;  // restock, pause, resume, end, block, unblock, look, degrade
-    std::string text;  // what is looked at; the level
+    // restock, pause, resume, end, block, unblock, bar, let_in, look, levers, put, make, try, reload
+    std::string what;
+    std::string
+        text;  // what is looked at; the levers; the code of an item that is made, tried or ended
     std::string user;  // who is blocked
     int64_t delta = 0;
     std::string op_id;
@@ -51,11 +53,25 @@ class Operators {
 
   void take_answer();
   void note_done(const Wish& wish);
+  void take_item_answer(const Wish& wish, const world::Answer& answer);
   void choose();
   void choose_freely();
   [[nodiscard]] bool choose_harmless(Wish& wish);
+  [[nodiscard]] bool choose_levers(Wish& wish);
+  [[nodiscard]] bool choose_item(Wish& wish);
+  [[nodiscard]] bool choose_reload(Wish& wish);
+  void choose_block(Wish& wish);
+  void choose_sale(Wish& wish);
   [[nodiscard]] std::optional<Wish> degraded() const;
+  [[nodiscard]] std::optional<Wish> barred() const;
   void ask();
+  // What it says of the wish to the server.
+  struct Request {
+    std::string method, target, headers, body;
+  };
+  [[nodiscard]] Request request_of(const Wish& wish);
+  [[nodiscard]] std::string terms_of(uint32_t item);
+  void note_meant(const Wish& wish);
   // Whoever was to be asked does not come back.
   [[nodiscard]] bool is_for_nobody(const Wish& wish) const;
   [[nodiscard]] uint32_t draw_node();
@@ -65,6 +81,7 @@ class Operators {
   [[nodiscard]] Host& host_of(const Wish& wish) const { return *hosts_[wish.node]; }
 
   const Plan& plan_;
+  Servers& servers_;
   Hosts& hosts_;
   History& history_;
   Truth& truth_;
@@ -77,7 +94,11 @@ class Operators {
   int64_t asked_ns_ = 0, acts_ns_ = 0;
   uint32_t ops_ = 0;
   // By node and item.
-  std::vector<std::vector<bool>> is_paused_, is_ended_;
+  std::vector<std::vector<bool>> is_paused_;
+  std::vector<bool> is_barred_;                 // by node: the network of kOperatorsNetwork
+  std::vector<std::vector<std::string>> made_;  // by node: items that it has said it sells
+  uint32_t items_made_ = 0;
+  bool asked_without_leak_ = false;
   std::vector<uint64_t>
       degraded_life_;  // by node: of the process that gives something up; the next one does not
   std::vector<int64_t> supplied_;

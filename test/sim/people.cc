@@ -99,9 +99,15 @@ void People::hang_up(Person& person, bool is_reset) {
   if (is_reset && person.line && person.life == host_of(person).life()) person.line->end().reset();
   for (Ask& ask : person.asked)
     if (!ask.is_wrong && (ask.kind == Kind::order || ask.kind == Kind::pay))
-      person.unsure.push_back(std::move(ask));
+      be_unsure(person, std::move(ask));
   person.asked.clear();
   person.line.reset();
+}
+
+// Who repeats what a thief has signed signs it himself.
+void People::be_unsure(Person& person, Ask ask) {
+  ask.is_leaked = false;
+  person.unsure.push_back(std::move(ask));
 }
 
 uint32_t People::draw_node() {
@@ -126,14 +132,14 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
         (code.empty() ? answer.member("order_id") + " " + answer.member("state") : code) +
         (code == "not_enough" ? " available " + answer.member("available") : ""));
   // The provider's signature is of another time than the server's, once the wall clock was set.
-  const bool is_stale =
-      answer.status == 401 && ask.kind == Kind::pay && plan_.has(Mishap::wall_clock);
+  const bool is_stale = answer.status == 401 && ask.kind == Kind::pay &&
+                        (plan_.has(Mishap::wall_clock) || ask.is_leaked);
   check_patience(person, ask);
   check_door(person, ask, answer);
   if (ask.is_wrong) return take_refusal(ask, answer);
   if (answer.status == 429) return take_limit(person, ask, answer);
   if (answer.status == 503 || is_stale) {
-    if (ask.kind == Kind::order || ask.kind == Kind::pay) person.unsure.push_back(ask);
+    if (ask.kind == Kind::order || ask.kind == Kind::pay) be_unsure(person, ask);
     return;
   }
   if (answer.status == 400 || answer.status == 401 || answer.status == 500)
@@ -147,7 +153,11 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
 // Of what must be refused: another user's order is not there, a known key is not for another order.
 void People::take_refusal(const Ask& ask, const world::Answer& answer) {
   if (answer.status == 503 || answer.status == 429) return;
-  if (history_.has_lost(ask.user, item_code(ask.item)) || is_blocked(plan_, ask.address)) return;
+  if (ask.is_off) return take_off_payment(ask, answer);
+  const bool may_have_blocked_address =
+      is_blocked(plan_, ask.address) ||
+      (is_in_operators_network(ask.address) && truth_.was_network_ever_blocked());
+  if (history_.has_lost(ask.user, item_code(ask.item)) || may_have_blocked_address) return;
   if (ask.is_forged) {
     if (answer.status != 401)
       history_.broken("a forged ticket was answered " + std::to_string(answer.status) + " " +
@@ -168,6 +178,14 @@ void People::take_refusal(const Ask& ask, const world::Answer& answer) {
     history_.broken(ask.user + " asked for another user's " + ask.order + " and was answered " +
                     std::to_string(answer.status) + " " + answer.body);
   }
+}
+
+// Money that does not fit is written down, and pays nothing.
+void People::take_off_payment(const Ask& ask, const world::Answer& answer) {
+  const bool is_stale = answer.status == 401 && plan_.has(Mishap::wall_clock);
+  if (is_stale || answer.member("code") == "not_payable" || !history_.find_order(ask.order)) return;
+  history_.broken(ask.user + " paid another amount for " + ask.order + " and was answered " +
+                  std::to_string(answer.status) + " " + answer.body);
 }
 
 void People::take_orders(const Ask& ask, const world::Answer& answer) {
@@ -294,11 +312,15 @@ std::optional<People::Ask> People::pick_payment(Person& person) {
   if (order == nullptr) return std::nullopt;
   const bool is_again = person.payments > 0 && random_.chance(0.1);
   if (!is_again) ++person.payments;
-  return Ask{.kind = Kind::pay,
-             .item = number_of_item(order->item),
-             .quantity = order->quantity,
-             .order = order->id,
-             .payment = person.name + ".p" + std::to_string(person.payments)};
+  Ask ask{.kind = Kind::pay,
+          .item = number_of_item(order->item),
+          .quantity = order->quantity,
+          .order = order->id,
+          .payment = person.name + ".p" + std::to_string(person.payments)};
+  ask.is_off = ask.is_wrong = !is_again && random_.chance(0.05);
+  ask.is_leaked = !ask.is_off && plan_.has(Mishap::reloads) && random_.chance(0.3);
+  if (ask.is_off) ask.payment += ".off";
+  return ask;
 }
 
 std::optional<People::Ask> People::choose(Person& person) {
@@ -423,8 +445,8 @@ void People::write(Person& person, const Ask& ask) {
       return line.cancel(ask.user, ask.order);
     case Kind::pay:
       note_(ask.user + " pays " + ask.order + " by " + ask.payment);
-      return line.pay(ask.order, ask.payment, ask.quantity * kPrice, payment_key(),
-                      moment().wall_ns / kSecond);
+      return line.pay(ask.order, ask.payment, ask.quantity * kPrice + (ask.is_off ? 1 : 0),
+                      ask.is_leaked ? leaked_key() : payment_key(), moment().wall_ns / kSecond);
     case Kind::list:
       note_(ask.user + " lists " + item_code(ask.item));
       return line.list(ask.user, item_code(ask.item));

@@ -52,6 +52,8 @@ class People {
     std::string key;    // order; may be empty
     std::string order;  // read, cancel, pay: the id
     std::string payment;
+    bool is_off = false;          // of another amount than the order's
+    bool is_leaked = false;       // signed by whoever has got hold of a key
     std::string link;             // of a hidden sale
     bool is_wrong = false;        // it must be refused, and change nothing
     bool is_forged = false;       // by a ticket that nobody has signed
@@ -81,6 +83,8 @@ class People {
   void take_answer(Person& person, const Ask& ask, const world::Answer& answer);
   void take_orders(const Ask& ask, const world::Answer& answer);
   void take_refusal(const Ask& ask, const world::Answer& answer);
+  void take_off_payment(const Ask& ask, const world::Answer& answer);
+  void be_unsure(Person& person, Ask ask);
   void take_limit(Person& person, const Ask& ask, const world::Answer& answer);
   void take_link(Person& person, const Ask& ask, const world::Answer& answer);
   void check_patience(const Person& person, const Ask& ask);

@@ -55,17 +55,26 @@ void People::check_door(const Person& person, const Ask& ask, const world::Answe
   allowances_.note_answer(counted(user, person, ask), ask.sent_ns, now_ns());
   allowances_.note_answer(counted(address, person, ask), ask.sent_ns, now_ns());
 
-  const bool has_blocked_address = is_blocked(plan_, ask.address);
+  const bool is_in_network = is_in_operators_network(ask.address);
+  const bool has_blocked_address =
+      is_blocked(plan_, ask.address) ||
+      (is_in_network && truth_.is_network_blocked_since(person.node, ask.sent_ns));
+  const bool may_have_blocked_address =
+      has_blocked_address || (is_in_network && truth_.was_network_ever_blocked());
   const bool is_barred = is_blocked(plan_, ask.user) || has_blocked_address ||
                          truth_.is_blocked_since(person.node, ask.user, ask.sent_ns);
   if (is_barred && (is_new || (ask.kind == Kind::link && answer.status == 200)))
     history_.broken(ask.user + " is blocked and was given " + answer.body);
   if (has_blocked_address && ask.kind != Kind::pay && answer.status < 400)
     history_.broken("a blocked address was answered " + answer.body);
-  if (code == "blocked" && !is_barred && !truth_.was_ever_blocked(ask.user))
+  if (code == "blocked" && !is_barred && !may_have_blocked_address &&
+      !truth_.was_ever_blocked(ask.user))
     history_.broken(ask.user + " is not blocked and was told so");
-  const bool is_repeated = answer.status == 200 || answer.status == 503 || has_blocked_address ||
+  const bool is_repeated = answer.status == 200 || answer.status == 503 ||
+                           may_have_blocked_address ||
                            history_.has_lost(ask.user, item_code(ask.item));
+  if (ask.is_leaked && answer.status < 400 && truth_.is_key_gone_since(person.node, ask.sent_ns))
+    history_.broken(ask.order + " was paid by a key that its node goes without");
   if (ask.is_winner && !is_repeated)
     history_.broken(ask.user + " has the order of " + ask.key + " and was answered " +
                     std::to_string(answer.status) + " " + answer.body);

@@ -40,6 +40,9 @@ constexpr std::string_view kNames[] = {"kill",
                                        "links",
                                        "tickets",
                                        "blocks",
+                                       "strangers",
+                                       "reloads",
+                                       "put",
                                        "groups"};
 static_assert(std::size(kNames) == kMishapCount);
 
@@ -54,11 +57,11 @@ constexpr MishapSet kMishapsOfSeveral =
 struct Often {
   uint32_t least_s, most_s;
 };
-constexpr Often kOften[] = {{2, 60},  {2, 60}, {5, 120}, {5, 60},  {10, 120}, {1, 30},  {10, 120},
-                            {10, 90}, {1, 10}, {1, 10},  {1, 10},  {5, 60},   {1, 20},  {10, 90},
-                            {5, 90},  {5, 90}, {3, 60},  {5, 60},  {10, 120}, {10, 60}, {10, 90},
-                            {1, 10},  {3, 30}, {5, 60},  {10, 60}, {10, 90},  {5, 60},  {10, 90},
-                            {1, 1},   {1, 1},  {1, 1},   {1, 10},  {1, 1}};
+constexpr Often kOften[] = {
+    {2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30}, {10, 120}, {10, 90}, {1, 10},
+    {1, 10},   {1, 10},  {5, 60},  {1, 20}, {10, 90},  {5, 90}, {5, 90},   {3, 60},  {5, 60},
+    {10, 120}, {10, 60}, {10, 90}, {1, 10}, {3, 30},   {5, 60}, {10, 60},  {10, 90}, {5, 60},
+    {10, 90},  {1, 1},   {1, 1},   {1, 1},  {1, 10},   {1, 4},  {3, 20},   {3, 20},  {1, 1}};
 static_assert(std::size(kOften) == kMishapCount);
 
 // Low enough that buyers meet them, high enough that a sale comes to its end.
@@ -146,6 +149,9 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   // Nodes that share need the database that they share.
   plan.has_database |= plan.nodes > 1;
   plan.forgets = plan.has_database && random.chance(0.25);
+  plan.has_extras = random.chance(0.3);
+  plan.bloom_rate = random.chance(0.3) ? 0.01 : 0;
+  plan.access_sample = static_cast<uint32_t>(random.chance(0.3) ? random.between(1, 5) : 0);
   const door::Limits limits = draw_limits(random);
   if (plan.has(Mishap::limits)) plan.limits = limits;
   return plan;

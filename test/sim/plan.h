@@ -44,6 +44,9 @@ enum class Mishap : uint8_t {
   links,             // the first item is sold through a hidden link
   tickets,           // users are known by signed tickets, and some are forged
   blocks,            // some users and addresses may not buy
+  strangers,         // whoever sends what is no good HTTP, or no order
+  reloads,           // operators have tokens, change files and let nodes read them again
+  put,               // operators put new items and new terms
   groups,  // two masters of a cluster share the items of the ledger, and each may be away alone
   count,
 };
@@ -74,9 +77,12 @@ struct Plan {
   uint32_t lease_max = 256;
   door::Limits limits;
   bool has_database = true;
-  bool forgets = false;  // at the end the sale is over for long, and nodes forget its orders
-  int64_t safety_s = 0;  // simulated length of the phase with faults
-  int64_t quiet_s = 0;   // and of the hours behind it in which nobody asks for anything
+  bool has_extras = false;     // items that are not for everybody, or not now
+  double bloom_rate = 0;       // of the filter in front of the codes
+  uint32_t access_sample = 0;  // a line of the access log for every so many requests; 0: none
+  bool forgets = false;        // at the end the sale is over for long, and nodes forget its orders
+  int64_t safety_s = 0;        // simulated length of the phase with faults
+  int64_t quiet_s = 0;         // and of the hours behind it in which nobody asks for anything
   MishapSet faults = 0;
   // Mean simulated time between two of a kind; of those that are on.
   std::array<int64_t, kMishapCount> every_ns{};

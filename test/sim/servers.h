@@ -9,6 +9,7 @@
 #include "../world/fake_clock.h"
 #include "database.h"
 #include "files.h"
+#include "inputs.h"
 #include "plan.h"
 #include "random.h"
 #include "redis.h"
@@ -17,10 +18,12 @@
 namespace stampede::sim {
 
 struct Servers {
-  Servers(const Plan& plan, const std::string& scratch, Random& random)
-      : files([this](int64_t ns) { clock.advance(ns); }),
-        database(scratch + "/orders.db", random.fork()),
+  Servers(const Plan& plan, const std::string& directory, Random& random)
+      : scratch(directory),
+        files([this](int64_t ns) { clock.advance(ns); }),
+        database(directory + "/orders.db", random.fork()),
         redis(random.next(), clock) {
+    write_members(directory);
     if (!plan.is_shared) return;
     for (uint32_t i = 0; i < (plan.has(Mishap::groups) ? 2 : 1); ++i) {
       const uint32_t master = redis.add_master();
@@ -41,7 +44,9 @@ struct Servers {
     uint32_t master = 0, replica = 0;
   };
 
+  const std::string scratch;  // beside the machines' directories
   world::FakeClock clock;
+  Inputs inputs;
   FileSystem files;
   Database database;
   RedisWorld redis;

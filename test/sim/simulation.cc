@@ -43,7 +43,9 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
   }
   people_ = std::make_unique<People>(plan_, hosts_, history_, truth_, servers_.clock,
                                      random_.fork(), note_line);
-  operators_ = std::make_unique<Operators>(plan_, hosts_, history_, truth_, servers_.clock,
+  strangers_ = std::make_unique<Strangers>(plan_, hosts_, history_, servers_.clock, random_.fork(),
+                                           note_line);
+  operators_ = std::make_unique<Operators>(plan_, servers_, hosts_, history_, truth_,
                                            random_.fork(), note_line);
   commands_ = std::make_unique<Commands>(plan_, servers_, hosts_, history_, truth_, *operators_,
                                          random_.fork(), note_line);
@@ -107,6 +109,7 @@ void Simulation::be_safe() {
 void Simulation::heal() {
   note("healing");
   weather_->clear_up();
+  strangers_->fall_silent();
   is_healed_ = true;
   for (int64_t& restart_ns : restart_ns_) restart_ns = std::min(restart_ns, now_ns());
   operators_->close_sale();
@@ -198,9 +201,12 @@ void Simulation::end_in_order() {
   are_stopping_ = true;
   for (const auto& host : hosts_)
     if (!host->has_left()) host->begin_stop();
-  if (run_until([this] { return are_all(Host::State::down); }, kStoppingNs,
-                "the nodes do not stop"))
-    compare_logs(hosts_, known, history_, plan_.forgets);
+  if (!run_until([this] { return are_all(Host::State::down); }, kStoppingNs,
+                 "the nodes do not stop"))
+    return;
+  compare_logs(hosts_, known, history_, plan_.forgets);
+  verify_logs(hosts_, history_);
+  for (const auto& host : hosts_) check_access_log(*host, history_);
 }
 
 bool Simulation::run_until(const std::function<bool()>& is_done, int64_t patience_ns,
@@ -229,6 +235,7 @@ void Simulation::step() {
   for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
   if (plan_.nodes > 1 && (!are_all_there() || weather_->is_split())) truth_.note_absence();
   people_->step();
+  strangers_->step();
   operators_->step();
   commands_->step();
   if (is_still)
@@ -282,8 +289,8 @@ void Simulation::restart(Host& host) {
 
 // Nobody has anything to do: on to the next moment at which somebody has.
 void Simulation::rest() {
-  int64_t next_ns = std::min({people_->next_ns(), operators_->next_ns(), commands_->next_ns(),
-                              weather_->next_ns(), now_ns() + kRestMaxNs});
+  int64_t next_ns = std::min({people_->next_ns(), strangers_->next_ns(), operators_->next_ns(),
+                              commands_->next_ns(), weather_->next_ns(), now_ns() + kRestMaxNs});
   if (plan_.is_shared) next_ns = std::min(next_ns, servers_.redis.next_due_ns());
   for (const auto& host : hosts_) {
     if (host->is_leaving()) continue;

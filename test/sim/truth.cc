@@ -10,7 +10,12 @@
 namespace stampede::sim {
 
 Truth::Truth(const Plan& plan, Servers& servers, History& history)
-    : plan_(plan), servers_(servers), history_(history), items_(plan.items) {
+    : plan_(plan),
+      servers_(servers),
+      history_(history),
+      items_(plan.items),
+      network_blocked_ns_(plan.nodes, INT64_MAX),
+      key_gone_ns_(plan.nodes, INT64_MAX) {
   for (Item& item : items_) {
     item.by_node.resize(plan.nodes);
     item.paused_ns.assign(plan.nodes, INT64_MAX);
@@ -113,7 +118,17 @@ bool Truth::was_ever_blocked(const std::string& user) const {
                              [&](const auto& entry) { return entry.first.second == user; });
 }
 
+void Truth::set_network_blocked(uint32_t node, bool is_blocked) {
+  network_blocked_ns_[node] = is_blocked ? servers_.clock.now().boot_ns : INT64_MAX;
+  was_network_blocked_ = true;
+}
+
+void Truth::note_key_gone(uint32_t node) {
+  key_gone_ns_[node] = std::min(key_gone_ns_[node], servers_.clock.now().boot_ns);
+}
+
 void Truth::forget_blocks(uint32_t node) {
+  network_blocked_ns_[node] = INT64_MAX;
   for (auto& [who, since_ns] : blocked_ns_)
     if (who.first == node) since_ns = INT64_MAX;
 }

@@ -38,6 +38,17 @@ class Truth {
   [[nodiscard]] bool is_blocked_since(uint32_t node, const std::string& user,
                                       int64_t since_ns) const;
   [[nodiscard]] bool was_ever_blocked(const std::string& user) const;
+  // Likewise of the addresses that operators block as one.
+  void set_network_blocked(uint32_t node, bool is_blocked);
+  [[nodiscard]] bool is_network_blocked_since(uint32_t node, int64_t since_ns) const {
+    return network_blocked_ns_[node] <= since_ns;
+  }
+  [[nodiscard]] bool was_network_ever_blocked() const { return was_network_blocked_; }
+  // The node goes on without the key that leaked.
+  void note_key_gone(uint32_t node);
+  [[nodiscard]] bool is_key_gone_since(uint32_t node, int64_t since_ns) const {
+    return key_gone_ns_[node] <= since_ns;
+  }
   // What operators said there may be lost.
   void forget_blocks(uint32_t node);
 
@@ -76,6 +87,8 @@ class Truth {
   History& history_;
   std::vector<Item> items_;
   std::map<std::pair<uint32_t, std::string>, int64_t> blocked_ns_;  // INT64_MAX: he may not be
+  std::vector<int64_t> network_blocked_ns_, key_gone_ns_;           // by node; likewise
+  bool was_network_blocked_ = false;
 };
 
 }  // namespace stampede::sim

@@ -137,6 +137,9 @@ void Weather::begin(Mishap mishap) {
     case Mishap::links:
     case Mishap::tickets:
     case Mishap::blocks:
+    case Mishap::strangers:
+    case Mishap::reloads:
+    case Mishap::put:
     case Mishap::groups:
     case Mishap::count:
       return;  // others do these

@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "base/check.h"
 #include "door/link.h"
+#include "door/proof.h"
 #include "door/ticket.h"
 
 namespace stampede::sim {
@@ -12,21 +12,12 @@ std::string item_code(uint32_t item) {
   return "item-" + std::to_string(item);
 }
 
-std::vector<stock::CatalogEntry> world_catalog(const Plan& plan) {
-  std::vector<stock::CatalogEntry> catalog;
-  for (uint32_t i = 0; i < plan.items; ++i) {
-    stock::CatalogEntry entry;
-    entry.terms.code = std::string_view(item_code(i));
-    entry.terms.title = std::string_view(item_code(i));
-    entry.terms.price = kPrice;
-    entry.terms.currency = {'E', 'U', 'R'};
-    entry.terms.per_user_limit = plan.per_user_limit;
-    entry.terms.pay_window_s = plan.pay_window_s;
-    entry.terms.has_hidden_link = is_hidden(plan, i);
-    entry.stock = plan.stock;
-    catalog.push_back(entry);
-  }
-  return catalog;
+std::string terms_members(const Plan& plan, uint32_t item, const std::string& title,
+                          int64_t pay_window_s) {
+  return "\"title\":\"" + title + "\",\"price\":" + std::to_string(kPrice) +
+         ",\"currency\":\"EUR\",\"per_user_limit\":" + std::to_string(plan.per_user_limit) +
+         ",\"pay_window_s\":" + std::to_string(pay_window_s) +
+         (is_hidden(plan, item) ? ",\"hidden_link\":true" : "");
 }
 
 namespace {
@@ -35,12 +26,12 @@ constexpr int64_t kTicketS = 24 * 3'600;
 constexpr const char* kBlockedUser = "user-3";
 
 const door::Key& ticket_key() {
-  static const door::Key key("t1", door::Secret{8});
+  static const door::Key key("t1", door::Secret{kTicketSecret});
   return key;
 }
 
 const door::Key& link_key() {
-  static const door::Key key("l1", door::Secret{9});
+  static const door::Key key("l1", door::Secret{kLinkSecret});
   return key;
 }
 
@@ -51,6 +42,11 @@ std::string ticket_of(std::string_view user, int64_t now_unix, bool is_forged) {
   std::array<char, door::kTicketBytesMax> room;
   return std::string(
       door::mint_ticket(user, now_unix + kTicketS, is_forged ? other : ticket_key(), room));
+}
+
+std::string user_header(const Plan& plan, std::string_view user, int64_t now_unix) {
+  if (!plan.has(Mishap::tickets)) return "X-User-Id: " + std::string(user) + "\r\n";
+  return "Authorization: Bearer " + ticket_of(user, now_unix, false) + "\r\n";
 }
 
 std::string link_for(std::string_view user, uint32_t item, int64_t now_unix) {
@@ -79,28 +75,33 @@ bool is_blocked(const Plan& plan, const net::Address& address) {
   return plan.has(Mishap::blocks) && address == net::Address{.ip = {10, 0, 0, 2}};
 }
 
-door::Rules world_rules(const Plan& plan) {
-  door::Rules rules;
-  rules.limits = plan.limits;
-  if (!plan.has(Mishap::blocks)) return rules;
-  const std::string list = std::string("user ") + kBlockedUser + "\naddress 10.0.0.2\n";
-  Result<door::BlockList> parsed = door::parse_block_list(list, "blocked", 7);
-  CHECK(bool(parsed));
-  rules.blocked.file = std::make_shared<const door::BlockList>(std::move(*parsed));
-  return rules;
+std::string blocked_text() {
+  return std::string("# by order\n\nuser ") + kBlockedUser + "\naddress 10.0.0.2\n";
+}
+
+bool is_in_operators_network(const net::Address& address) {
+  return address == net::Address{.ip = {10, 0, 0, 4}} ||
+         address == net::Address{.ip = {10, 0, 0, 5}};
+}
+
+std::string proof_for(std::string_view user, std::string_view item, int64_t now_unix) {
+  static const door::Key key("p1", door::Secret{kProofSecret});
+  std::array<char, door::kProofBytesMax> room;
+  return std::string(door::mint_proof(user, item, now_unix + 60, key, room));
+}
+
+std::string operator_token() {
+  return std::string(40, 'a');
 }
 
 const door::Key& payment_key() {
-  static const door::Key key("k1", door::Secret{7});
+  static const door::Key key("k1", door::Secret{kPaymentSecret});
   return key;
 }
 
-shard::SharedKeys world_keys() {
-  auto keys = std::make_shared<door::Keys>();
-  keys->payments.push_back(payment_key());
-  keys->tickets.push_back(ticket_key());
-  keys->links.push_back(link_key());
-  return keys;
+const door::Key& leaked_key() {
+  static const door::Key key(kLeakedKey, door::Secret{kLeakedSecret});
+  return key;
 }
 
 cluster::RedisUrl world_redis(const Plan& plan) {

@@ -90,6 +90,11 @@ void Buyer::pay(std::string_view order, std::string_view payment, uint64_t amoun
   const std::string body = "{\"payment_id\":\"" + std::string(payment) +
                            "\",\"amount\":" + std::to_string(amount) +
                            ",\"currency\":\"EUR\",\"status\":\"succeeded\"}";
+  pay_by(order, body, key, now_unix);
+}
+
+void Buyer::pay_by(std::string_view order, std::string_view body, const door::Key& key,
+                   int64_t now_unix) {
   request("POST", "/v1/orders/" + std::string(order) + "/payment",
           "Stampede-Signature: " + door::make_signature(body, now_unix, key) + "\r\n", body);
 }

@@ -41,6 +41,9 @@ class Buyer {
   void read(std::string_view user, std::string_view order, uint32_t wait_ms = 0);
   void pay(std::string_view order, std::string_view payment, uint64_t amount, const door::Key& key,
            int64_t now_unix);
+  // Whatever the body says.
+  void pay_by(std::string_view order, std::string_view body, const door::Key& key,
+              int64_t now_unix);
 
   // From now on users say who they are by this ticket, whose text is the user's own.
   void set_ticket(std::string ticket) { ticket_ = std::move(ticket); }

@@ -53,10 +53,11 @@ Drainer::~Drainer() {
 // ---- Where to begin
 
 Drainer::Finding Drainer::reconcile(bool accepts_loss) {
-  return resync(accepts_loss);
+  accepts_loss_ = accepts_loss;
+  return resync();
 }
 
-Drainer::Finding Drainer::resync(bool accepts_loss) {
+Drainer::Finding Drainer::resync() {
   const Result<std::vector<StreamPosition>> positions = sink_.positions();
   if (!positions) return {Agreement::unavailable, positions.error().message};
   const StreamKey& first = tails_.front().stream.key;
@@ -70,7 +71,7 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
   count_unknown_commit();
   kinship_.reset();
   for (Tail& tail : tails_) {
-    const Finding finding = place(tail, accepts_loss);
+    const Finding finding = place(tail);
     if (finding.agreement != Agreement::agrees) return finding;
     // Another process has written rows of this stream that this log does not have (yet): a copy of the directory runs.
     if (drained_lsn(tail.position) > tail.stream.marks->durable.get())
@@ -87,10 +88,17 @@ Drainer::Finding Drainer::resync(bool accepts_loss) {
                                              std::memory_order_release);
   }
   is_synced_ = has_been_synced_ = true;
+  accepts_loss_ = false;
   return {};
 }
 
-Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
+// Behind the end that recovery found lie records that are lost, even where as many have been written since.
+bool Drainer::is_beyond_loss(const Tail& tail) const {
+  return accepts_loss_ && drained_lsn(tail.position) >= tail.stream.log_end.next_lsn;
+}
+
+Drainer::Finding Drainer::place(Tail& tail) {
+  if (is_beyond_loss(tail)) return jump_to_end(tail);
   const Result<Comparison> compared = compare(tail.stream, tail.position, batch_);
   if (!compared) return {Agreement::unavailable, compared.error().message};
   const StartCase found = compared->start_case;
@@ -101,7 +109,7 @@ Drainer::Finding Drainer::place(Tail& tail, bool accepts_loss) {
   if (std::exchange(tail.older, std::nullopt))
     note_gap(tail, "");  // by another, or it is another database
   if (compared->contradiction.empty()) return {};
-  if (accepts_loss) return jump_to_end(tail);
+  if (accepts_loss_) return jump_to_end(tail);
   return {Agreement::contradicts, compared->contradiction};
 }
 
@@ -190,7 +198,7 @@ Drainer::Step Drainer::step() {
   const int64_t now_boot_ns = clock_.now().boot_ns;
   if (!is_synced_) {
     if (now_boot_ns < retry_boot_ns_) return Step::blocked;
-    const Finding finding = resync(false);
+    const Finding finding = resync();
     if (finding.agreement != Agreement::agrees) return block(finding.message);
   }
   for (size_t i = 0; i < tails_.size(); ++i) {

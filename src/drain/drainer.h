@@ -71,7 +71,8 @@ class Drainer {
     std::string message;  // one line, unless they agree
   };
   // With `accepts_loss`, because the operator has said so, the position of a stream that is ahead
-  // of its log or foreign to it jumps to the log's end. Rows stay as they are.
+  // of its log or foreign to it jumps to the log's end. Rows stay as they are. It holds until all positions have been taken once:
+  // a database that is away in this moment is told later.
   [[nodiscard]] Finding reconcile(bool accepts_loss = false);
 
   // One transaction of the next stream that is due.
@@ -128,8 +129,9 @@ class Drainer {
     size_t records, rows, rejected;
   };
 
-  Finding resync(bool accepts_loss);
-  Finding place(Tail& tail, bool accepts_loss);
+  Finding resync();
+  [[nodiscard]] bool is_beyond_loss(const Tail& tail) const;
+  Finding place(Tail& tail);
   Finding jump_to_end(Tail& tail);
   Finding plan_completion(Tail& tail, const std::string& how_far);
   Result<Kinship> kinship();
@@ -162,6 +164,7 @@ class Drainer {
   size_t next_tail_ = 0;
   Batch batch_;
   bool is_synced_ = false;
+  bool accepts_loss_ = false;     // until it is synced
   bool has_been_synced_ = false;  // once at least
   bool is_hurried_ = false;       // small transactions do not wait
   std::optional<UnknownCommit> unknown_commit_;

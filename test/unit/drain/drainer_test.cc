@@ -327,6 +327,19 @@ TEST_SUITE("drain/drainer") {
       CHECK(sink.orders.size() == 4);
       CHECK(sink.stored[0].position == shorter.end());
     }
+    SUBCASE("and a loss that was accepted while the database was away is told to it later") {
+      sink.plans = {{Outcome::unknown, false}};
+      REQUIRE(later.reconcile(true).agreement == Agreement::unavailable);
+      shorter.append({reserve(7)});
+      shorter.append({reserve(8)});  // as long as the other was
+      begin_at(short_marks, 3);
+      clock.pass_ms(100);
+      CHECK(later.step() == Step::idle);
+      clock.pass_ms(100);
+      CHECK(later.step() == Step::drained);
+      CHECK(sink.orders.size() == 5);
+      CHECK(sink.stored[0].position == shorter.end());
+    }
   }
 
   TEST_CASE_FIXTURE(Fixture, "a database that has seen a newer generation is not written to") {

@@ -1,4 +1,5 @@
 #include "base/input_file.h"
+#include "base/words.h"
 
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -40,7 +41,7 @@ Result<std::string> read_file(std::FILE* file, const std::string& path, size_t b
   }
   if (std::ferror(file)) return system_error(path);
   if (text.size() > bytes_max)
-    return Error{path + ": expected at most " + std::to_string(bytes_max) + " bytes"};
+    return Error{path + ": expected at most " + counted(bytes_max, "byte")};
   return text;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
+#include "base/words.h"
 
 namespace stampede {
 namespace {
@@ -43,13 +44,9 @@ std::optional<Progress::Look> Progress::look() const {
 }
 
 std::string text_of(const Progress::Look& look) {
-  char text[160];
-  if (look.seconds_left)
-    std::snprintf(text, sizeof text, "%s: %.0f %%, %.0f s left", look.what,
-                  std::floor(look.percent), std::ceil(*look.seconds_left));
-  else
-    std::snprintf(text, sizeof text, "%s: %.0f %%", look.what, std::floor(look.percent));
-  return text;
+  const std::string far = std::string(look.what) + ": " +
+                          std::to_string(static_cast<int>(std::floor(look.percent))) + " %";
+  return look.seconds_left ? far + ", " + seconds_text(*look.seconds_left) + " left" : far;
 }
 
 ProgressLines::ProgressLines(const Progress& progress)

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/words.h"
 
 namespace stampede {
 
@@ -33,9 +34,9 @@ class Reserved {
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
       fatal(kExitFailure,
-            "cannot reserve %zu bytes of address space: raise the limit (ulimit -v) or lower "
+            "cannot reserve %s of address space: raise the limit (ulimit -v) or lower "
             "--orders-max",
-            capacity * sizeof(T));
+            size_text(capacity * sizeof(T)).c_str());
     cells_ = static_cast<T*>(memory);
     if (touch == Touch::at_start) {
       madvise(memory, capacity * sizeof(T), MADV_HUGEPAGE);

@@ -118,6 +118,12 @@ std::string text_of(const std::vector<uint32_t>& nodes) {
   return text;
 }
 
+std::string text_of(const ItemCounters& item) {
+  return item.item + ": total " + grouped(item.total()) + " = free " + grouped(item.free()) +
+         " + leased " + grouped(item.unsold) + " + reserved or sold " +
+         grouped(item.held - item.withdrawn - item.unsold);
+}
+
 namespace {
 
 Result<EpochView> look_at_group(ScriptCaller& client, uint32_t group) {

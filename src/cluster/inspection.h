@@ -80,6 +80,8 @@ struct SignsOfLife {
 // Nodes of a list such as "0,3,7".
 [[nodiscard]] std::vector<uint32_t> parse_nodes(const std::string& list);
 [[nodiscard]] std::string text_of(const std::vector<uint32_t>& nodes);
+// ticket: total 5,000 = free 4,000 + leased 12 + reserved or sold 988
+[[nodiscard]] std::string text_of(const ItemCounters& item);
 // The complaint when the epoch deals its items out to so many groups and this program to another number: an item would be
 // counted at two places.
 [[nodiscard]] std::string other_groups(uint32_t groups);

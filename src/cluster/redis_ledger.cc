@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/diag.h"
+#include "base/words.h"
 #include "cluster/reply.h"
 
 namespace stampede::cluster {
@@ -360,11 +361,10 @@ bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const L
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));
   diag::error(
-      "ledger: Redis says that %s was granted %ld of %s and has returned %ld, the order log says "
-      "%lu and %lu: not accepted; the ledger is built again from the order logs",
-      stream_.c_str(), static_cast<long>(line.accepted), item.c_str(),
-      static_cast<long>(line.returned), static_cast<unsigned long>(count.accepted),
-      static_cast<unsigned long>(count.returned));
+      "ledger: Redis says that %s was granted %s of %s and has returned %s, the order log says "
+      "%s and %s: not accepted; the ledger is built again from the order logs",
+      stream_.c_str(), grouped(line.accepted).c_str(), item.c_str(), grouped(line.returned).c_str(),
+      grouped(count.accepted).c_str(), grouped(count.returned).c_str());
   return false;
 }
 
@@ -404,10 +404,10 @@ void RedisLedger::take_lines(Group& group, ledger::Client& client) {
       if (std::exchange(doubted_in_[ask.item], group.opening) == group.opening) continue;
       const std::string item(client.code_of(ask.item));
       diag::error(
-          "ledger: more units of %s are held than were ever supplied (free %ld): nothing of it is "
+          "ledger: more units of %s are held than were ever supplied (free %s): nothing of it is "
           "granted; compare "
           "with `stampede audit`, and `stampede ledger rebuild` counts anew",
-          item.c_str(), static_cast<long>(line.free));
+          item.c_str(), grouped(line.free).c_str());
       continue;
     }
     client.take_news({.item = ask.item,

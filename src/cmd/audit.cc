@@ -5,7 +5,6 @@
 // state. Works beside running servers: what a drainer has not yet written is counted, not blamed. The logs of several nodes
 // are given by one --data each; what nodes without a --data hold is taken from the shared ledger.
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
 #include <deque>
 #include <string>
@@ -71,12 +70,12 @@ void audit_ledger(const node::Data& node, Findings& findings) {
     }
     const std::string code(item.terms.code.view());
     if (held > item.total())
-      findings.differ("item %s: the logs hold %s of %" PRIu64, code.c_str(),
-                      counted(held, "unit").c_str(), item.total());
+      findings.differ("item %s: the logs hold %s of %s", code.c_str(),
+                      counted(held, "unit").c_str(), grouped(item.total()).c_str());
     else
-      std::printf("item %s: total %" PRIu64 " = free %" PRIu64 " + leased %" PRIu64
-                  " + reserved %" PRIu64 " + paid %" PRIu64 "\n",
-                  code.c_str(), item.total(), item.total() - held, pool, reserved, paid);
+      std::printf("item %s: total %s = free %s + leased %s + reserved %s + paid %s\n", code.c_str(),
+                  grouped(item.total()).c_str(), grouped(item.total() - held).c_str(),
+                  grouped(pool).c_str(), grouped(reserved).c_str(), grouped(paid).c_str());
   }
 }
 
@@ -91,11 +90,13 @@ void hold_stream(const std::string& stream, const std::string& item, const stock
   const auto granted = static_cast<uint64_t>(after.granted),
              returned = static_cast<uint64_t>(before.returned);
   if (granted < log.accepted)
-    findings.differ("item %s, stream %s: %s accepted in the log, %" PRIu64 " granted by Redis",
-                    item.c_str(), stream.c_str(), counted(log.accepted, "unit").c_str(), granted);
+    findings.differ("item %s, stream %s: %s accepted in the log, %s granted by Redis", item.c_str(),
+                    stream.c_str(), counted(log.accepted, "unit").c_str(),
+                    grouped(granted).c_str());
   if (returned > log.returned)
-    findings.differ("item %s, stream %s: %s returned in the log, %" PRIu64 " come back in Redis",
-                    item.c_str(), stream.c_str(), counted(log.returned, "unit").c_str(), returned);
+    findings.differ("item %s, stream %s: %s returned in the log, %s come back in Redis",
+                    item.c_str(), stream.c_str(), counted(log.returned, "unit").c_str(),
+                    grouped(returned).c_str());
 }
 
 using Items = std::vector<cluster::ItemCounters>;
@@ -141,22 +142,19 @@ class SharedAudit {
     for (const cluster::StreamCounters& stream : item.streams)
       held += stream.granted - stream.returned;
     if (held != item.held)
-      findings_.differ("item %s: held units are %" PRId64 " in Redis, %" PRId64 " in its streams",
-                       item.item.c_str(), item.held, held);
+      findings_.differ("item %s: held units are %s in Redis, %s in its streams", item.item.c_str(),
+                       grouped(item.held).c_str(), grouped(held).c_str());
     if (item.free() < 0)
-      findings_.differ("item %s: held units are %" PRId64 ", those ever supplied %" PRId64,
-                       item.item.c_str(), item.held, item.supplied);
+      findings_.differ("item %s: held units are %s, those ever supplied %s", item.item.c_str(),
+                       grouped(item.held).c_str(), grouped(item.supplied).c_str());
     for (const cluster::Supply& supply : supplies_)
       if (supply.item == item.item && (static_cast<int64_t>(supply.supplied) != item.supplied ||
                                        static_cast<int64_t>(supply.withdrawn) != item.withdrawn))
-        findings_.differ("item %s: supplied %" PRIu64 " and withdrawn %" PRIu64
-                         " in the database, %" PRId64 " and %" PRId64 " in Redis",
-                         item.item.c_str(), supply.supplied, supply.withdrawn, item.supplied,
-                         item.withdrawn);
-    std::printf("item %s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64
-                " + reserved or sold %" PRId64 "\n",
-                item.item.c_str(), item.total(), item.free(), item.unsold,
-                item.held - item.withdrawn - item.unsold);
+        findings_.differ(
+            "item %s: supplied %s and withdrawn %s in the database, %s and %s in Redis",
+            item.item.c_str(), grouped(supply.supplied).c_str(), grouped(supply.withdrawn).c_str(),
+            grouped(item.supplied).c_str(), grouped(item.withdrawn).c_str());
+    std::printf("item %s\n", cluster::text_of(item).c_str());
   }
 
   void hold_node(const node::Data& node) {
@@ -435,13 +433,12 @@ int run(Flags& flags) {
       return fail(status.error(), kExitFailure);
   }
   if (database)
-    std::printf("%s in the log%s, %s and %s in the database, %" PRIu64
-                " not drained yet, %s of "
-                "orders past their retention\n",
-                counted(findings.orders, "order").c_str(), nodes.size() == 1 ? "" : "s",
-                counted(findings.rows, "row").c_str(),
-                counted(findings.payments, "payment").c_str(), findings.pending,
-                counted(findings.rows_beyond_memory, "row").c_str());
+    std::printf(
+        "%s in the log%s, %s and %s in the database, %s not drained yet, %s of "
+        "orders past their retention\n",
+        counted(findings.orders, "order").c_str(), nodes.size() == 1 ? "" : "s",
+        counted(findings.rows, "row").c_str(), counted(findings.payments, "payment").c_str(),
+        grouped(findings.pending).c_str(), counted(findings.rows_beyond_memory, "row").c_str());
   std::printf("%s\n", counted(findings.differences, "difference").c_str());
   return findings.differences == 0 ? kExitOk : kExitFailure;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/words.h"
 
 namespace stampede::cmd {
 
@@ -17,7 +18,8 @@ class CopyProgress {
     const int64_t now_ns = clock_.now().boot_ns;
     if (now_ns - printed_ns_ < kSecond) return;
     printed_ns_ = now_ns;
-    std::fprintf(stderr, "stampede %s: %lu MiB copied\n", subcommand_.c_str(), bytes_ >> 20);
+    std::fprintf(stderr, "stampede %s: %s copied\n", subcommand_.c_str(),
+                 size_text(bytes_).c_str());
   }
 
  private:

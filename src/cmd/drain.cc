@@ -30,9 +30,9 @@ int fail(int code, const std::string& message) {
 }
 
 int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
-  std::printf("records %lu, rows %lu, rejected %lu, seconds %.3f\n", stats.records.load(),
-              stats.rows.load(), stats.rejected.load(),
-              static_cast<double>(elapsed_ns) / static_cast<double>(kSecond));
+  std::printf("%s, %s, %s rejected, in %s\n", counted(stats.records.load(), "record").c_str(),
+              counted(stats.rows.load(), "row").c_str(), grouped(stats.rejected.load()).c_str(),
+              duration_text(static_cast<uint64_t>(elapsed_ns)).c_str());
   if (stats.rejected.load() == 0) return kExitOk;
   return fail(kExitFailure,
               "the database refused rows; they are in its table rejected, with the reasons");

@@ -200,21 +200,20 @@ int preheat(const Flags& flags) {
     if (!known.contains(wanted[i].item))
       ++new_items;
     else if (total != wanted[i].supplied)
-      std::printf("%s: stays at %" PRIu64 ", the catalog says %" PRIu64
-                  " (POST /admin/items/%s/restock changes it)\n",
-                  wanted[i].item.c_str(), total, wanted[i].supplied, wanted[i].item.c_str());
+      std::printf(
+          "%s: stays at %s, the catalog says %s (POST /admin/items/%s/restock changes it)\n",
+          wanted[i].item.c_str(), grouped(total).c_str(), grouped(wanted[i].supplied).c_str(),
+          wanted[i].item.c_str());
   }
-  std::printf("%s, %zu known\n", counted(new_items, "new item").c_str(), wanted.size() - new_items);
+  std::printf("%s, %s known\n", counted(new_items, "new item").c_str(),
+              grouped(wanted.size() - new_items).c_str());
   return kExitOk;
 }
 
 // ---- status ----
 
 void print_item(const cluster::ItemCounters& item) {
-  std::printf("%s: total %" PRId64 " = free %" PRId64 " + leased %" PRId64
-              " + reserved or sold %" PRId64 "%s\n",
-              item.item.c_str(), item.total(), item.free(), item.unsold,
-              item.held - item.withdrawn - item.unsold,
+  std::printf("%s%s\n", cluster::text_of(item).c_str(),
               item.free() < 0 ? "   more is held than was ever supplied" : "");
   std::map<uint32_t, std::pair<int64_t, int64_t>> by_node;  // leased, the rest of what is held
   for (const cluster::StreamCounters& stream : item.streams) {
@@ -224,8 +223,8 @@ void print_item(const cluster::ItemCounters& item) {
   }
   for (const auto& [node, counts] : by_node)
     if (counts.first + counts.second != 0)
-      std::printf("  node %u: leased %" PRId64 ", reserved or sold %" PRId64 "\n", node,
-                  counts.first, counts.second);
+      std::printf("  node %u: leased %s, reserved or sold %s\n", node,
+                  grouped(counts.first).c_str(), grouped(counts.second).c_str());
 }
 
 std::string text_or_none(const std::vector<uint32_t>& nodes) {

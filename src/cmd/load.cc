@@ -9,6 +9,7 @@
 #include <span>
 #include <utility>
 
+#include "base/words.h"
 #include "cmd/load_flags.h"
 #include "cmd/output_file.h"
 #include "load/hdr_log.h"
@@ -73,8 +74,7 @@ class Watch {
       const int64_t since_begin_ns = clock_.now().boot_ns - run_.begin_ns();
       if (run_.begin_ns() == 0) continue;
       if (since_begin_ns < 0)
-        progress_.show(
-            load::format("begins in %.0f s", static_cast<double>(-since_begin_ns) / 1e9));
+        progress_.show("begins in " + seconds_text(static_cast<double>(-since_begin_ns) / 1e9));
       else if (since_begin_ns - series_.end_ns() >= kSecond)
         close_second(since_begin_ns);
     }

@@ -131,9 +131,10 @@ void print_units(const std::vector<FrozenCount>& counts, std::map<std::string, K
   for (const auto& [item, units] : held) {
     const Known& item_known = known[item];
     const Units sum = item_known.paid + item_known.reserved;
-    std::printf(
-        "%s: held %" PRIu64 " = paid %" PRIu64 " + reserved %" PRIu64 " + unknown %" PRIu64 "\n",
-        item.c_str(), units, item_known.paid, item_known.reserved, units > sum ? units - sum : 0);
+    std::printf("%s: held %s = paid %s + reserved %s + unknown %s\n", item.c_str(),
+                grouped(units).c_str(), grouped(item_known.paid).c_str(),
+                grouped(item_known.reserved).c_str(),
+                grouped(units > sum ? units - sum : 0).c_str());
   }
 }
 
@@ -170,9 +171,8 @@ int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller&
   Result<int64_t> wait_s = seconds_to_wait(*connection, settings);
   if (!wait_s) return fail(wait_s.error().message);
   if (*wait_s > 0) {
-    std::printf("until nobody can pay any more all of it counts as sold: run this again in %" PRId64
-                " s\n",
-                *wait_s);
+    std::printf("until nobody can pay any more all of it counts as sold: run this again in %s\n",
+                seconds_text(static_cast<double>(*wait_s)).c_str());
     return kExitTryLater;
   }
   // Retired twice: the first time refuses every later row of the node, so that what is counted then is final.

@@ -50,9 +50,9 @@ bool is_for_everybody(const stock::ItemTerms& terms) {
 
 // The pause, as its clients saw it.
 std::string took_over(const net::PassedSockets& passed) {
-  const int64_t pause_ms = (SystemClock().now().boot_ns - passed.since_ns) / kMillisecond;
+  const auto pause_ns = static_cast<uint64_t>(SystemClock().now().boot_ns - passed.since_ns);
   return "took over " + counted(passed.connections.size(), "connection") +
-         "; nobody was answered for " + std::to_string(pause_ms) + " ms";
+         "; nobody was answered for " + duration_text(pause_ns);
 }
 
 void print_start(const node::Node& node, const node::NodeSettings& settings) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/words.h"
 #include "load/number_text.h"
 
 namespace stampede::load {

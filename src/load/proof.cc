@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/words.h"
 #include "drain/database.h"
 #include "load/number_text.h"
 

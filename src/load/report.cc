@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "load/number_text.h"
 #include "load/pace.h"
 
@@ -29,8 +30,8 @@ std::string pace_text(const Plan& plan) {
   std::string text = plan.burst > 0 ? grouped(plan.burst) + " at once, then " : "";
   text += grouped(static_cast<uint64_t>(plan.rate));
   for (const Ramp& ramp : plan.ramps)
-    text += format(" to %s within %.0f s", grouped(static_cast<uint64_t>(ramp.rate)).c_str(),
-                   static_cast<double>(ramp.ns) / 1e9);
+    text += format(" to %s within %s", grouped(static_cast<uint64_t>(ramp.rate)).c_str(),
+                   seconds_text(static_cast<double>(ramp.ns) / 1e9).c_str());
   return text + " orders/s";
 }
 
@@ -48,13 +49,11 @@ std::string wishes_text(const Plan& plan) {
 std::string describe(const Plan& plan) {
   std::string pace = pace_text(plan);
   std::string copies = plan.copies > 1 ? " x " + grouped(plan.copies) + " copies" : "";
-  return format(
-      "%s%s for %s at %s, %s, %s x %u pipelined, seed %s",
-      (grouped(plan.users) + (plan.users == 1 ? " user" : " users")).c_str(), copies.c_str(),
-      wishes_text(plan).c_str(), net::text_of(plan.server).c_str(), pace.c_str(),
-      (grouped(plan.connections) + (plan.connections == 1 ? " connection" : " connections"))
-          .c_str(),
-      plan.pipeline, std::to_string(plan.seed).c_str());
+  return format("%s%s for %s at %s, %s, %s x %u pipelined, seed %s",
+                counted(plan.users, "user").c_str(), copies.c_str(), wishes_text(plan).c_str(),
+                net::text_of(plan.server).c_str(), pace.c_str(),
+                counted(plan.connections, "connection").c_str(), plan.pipeline,
+                std::to_string(plan.seed).c_str());
 }
 
 void print_speed(const Report& report, Table& table) {
@@ -62,7 +61,8 @@ void print_speed(const Report& report, Table& table) {
   table.row("requests", tally.live.sent,
             format("answered %s", grouped(tally.live.answered).c_str()));
   table.row("throughput", static_cast<uint64_t>(report.throughput()),
-            format("answers/s over %.2f s%s", report.seconds(),
+            format("answers/s over %s%s",
+                   duration_text(static_cast<uint64_t>(report.seconds() * 1e9)).c_str(),
                    report.plan.warmup_ns > 0 ? " after the warmup" : ""));
   for (const auto& [name, key, percent] : kPercentiles)
     table.row(std::string("latency ") + name, duration_text(tally.latency_ns.percentile(percent)),
@@ -76,7 +76,7 @@ void print_speed(const Report& report, Table& table) {
 
 void print_generator(const Report& report, Table& table) {
   const OwnWork& own = report.tally.own;
-  table.row("generator", format("%.2f s", static_cast<double>(own.cpu_ns) / 1e9),
+  table.row("generator", duration_text(own.cpu_ns),
             format("of CPU time; %s worked for %.0f %% of the time%s",
                    report.plan.threads > 1 ? "the busiest thread" : "its thread", 100 * own.busiest,
                    report.is_limited_by_generator()
@@ -165,7 +165,7 @@ std::string outlook(const Plan& plan, const Live& live, double seconds) {
   double left = part > 0 ? seconds / part - seconds : 0;
   if (planned == 0 && plan.rate > 0)
     left = static_cast<double>(Pace(plan).due_ns(plan.users * plan.copies - 1)) / 1e9 - seconds;
-  return format("%.0f %%, %.0f s left", 100 * part, std::max(0.0, left));
+  return format("%.0f %%, %s left", 100 * part, seconds_text(left).c_str());
 }
 
 }  // namespace
@@ -218,10 +218,10 @@ std::string progress_line(const Plan& plan, const Series& series) {
   const Second& second = series.seconds().back();
   const Live& live = series.live();
   return format(
-      "%4.0f s  %s  %s answered  %s/s  p50 %s  p99 %s  sold %s  refused %s  waiting %s  broken "
+      "%6s  %s  %s answered  %s/s  p50 %s  p99 %s  sold %s  refused %s  waiting %s  broken "
       "connections %s",
-      second.end_s, outlook(plan, live, second.end_s).c_str(), grouped(live.answered).c_str(),
-      grouped(static_cast<uint64_t>(second.rate())).c_str(),
+      seconds_text(std::round(second.end_s)).c_str(), outlook(plan, live, second.end_s).c_str(),
+      grouped(live.answered).c_str(), grouped(static_cast<uint64_t>(second.rate())).c_str(),
       duration_text(series.latency_ns().percentile(50)).c_str(),
       duration_text(series.latency_ns().percentile(99)).c_str(), grouped(live.sold).c_str(),
       grouped(live.refused).c_str(), grouped(live.waiting).c_str(), grouped(live.failures).c_str());

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/hex.h"
+#include "base/words.h"
 #include "load/number_text.h"
 
 namespace stampede::load {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/words.h"
 
 namespace stampede::net {
 namespace {
@@ -43,8 +44,8 @@ BufferPool::BufferPool(Counts counts_max) {
     if (wanted == 0) continue;
     void* begin = ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (begin == MAP_FAILED)
-      fatal(kExitFailure, "cannot reserve %zu bytes of addresses for buffers: %s", wanted,
-            std::strerror(errno));
+      fatal(kExitFailure, "cannot reserve %s of addresses for buffers: %s",
+            size_text(wanted).c_str(), std::strerror(errno));
     regions_[i].begin = static_cast<char*>(begin);
     regions_[i].bytes = wanted;
     regions_[i].free.reserve(counts_max[i]);

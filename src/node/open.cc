@@ -121,8 +121,9 @@ void Node::note_recovery(double seconds) {
       notices_.note("%s", stream.report.message.c_str());
   }
   if (records > 0)
-    notices_.note("recovered %s in %.3f s: %s in memory", counted(records, "record").c_str(),
-                  seconds, counted(orders, "order").c_str());
+    notices_.note("recovered %s in %s: %s in memory", counted(records, "record").c_str(),
+                  duration_text(static_cast<uint64_t>(seconds * 1e9)).c_str(),
+                  counted(orders, "order").c_str());
 }
 
 // ---- write
@@ -264,8 +265,8 @@ MayEnd Node::look_at_terms() {
   if (!read) return ending(Error{"enrolled: " + read.error().message}, kExitUsage);
   enrolments_ = std::move(*read);
   for (const auto& [file, users] : *enrolments_)
-    notices_.note("%s: %s, %zu KiB", file.c_str(), counted(users->size(), "user").c_str(),
-                  users->bytes() / 1024);
+    notices_.note("%s: %s, %s", file.c_str(), counted(users->size(), "user").c_str(),
+                  size_text(users->bytes()).c_str());
   return std::nullopt;
 }
 
@@ -414,7 +415,8 @@ MayEnd Node::make_shard(uint32_t index, uint64_t sequence_max) {
   ledger::Ledger& ledger = ledgers_->add(net);
   parts->catalog = make_catalog();
   if (index == 0 && parts->catalog->filter_bytes() > 0)
-    notices_.note("filter over codes: %zu KiB a shard", parts->catalog->filter_bytes() / 1024);
+    notices_.note("filter over codes: %s a shard",
+                  size_text(parts->catalog->filter_bytes()).c_str());
   parts->shard = std::make_unique<shard::Shard>(
       settings_of(index, ledger.group_count()), *process_, clock_, net, *parts->disk,
       *parts->writer, *segments_[index], ledger, *stream.state, *parts->catalog, sequence_max);

@@ -1,4 +1,5 @@
 #include "orderlog/files.h"
+#include "base/words.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -31,8 +32,8 @@ std::string misfit_of(const StreamFiles& files, uint32_t segment) {
   if (::lstat(path.c_str(), &facts) != 0) return unreadable("look at " + path, errno).message;
   if (!S_ISREG(facts.st_mode)) return path + " is not a regular file";
   if (static_cast<size_t>(facts.st_size) == files.segment_bytes) return {};
-  return path + " has " + std::to_string(facts.st_size) + " bytes; a segment of this log has " +
-         std::to_string(files.segment_bytes);
+  return path + " has " + counted(static_cast<uint64_t>(facts.st_size), "byte") +
+         "; a segment of this log has " + grouped(files.segment_bytes);
 }
 
 }  // namespace
@@ -75,7 +76,8 @@ void File::close() {
 AlignedBuffer::AlignedBuffer(size_t bytes) {
   void* const memory =
       ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) fatal(kExitFailure, "no memory for a buffer of %zu bytes", bytes);
+  if (memory == MAP_FAILED)
+    fatal(kExitFailure, "no memory for a buffer of %s", size_text(bytes).c_str());
   bytes_ = {static_cast<std::byte*>(memory), bytes};
 }
 

@@ -1,4 +1,5 @@
 #include "orderlog/reader.h"
+#include "base/words.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -133,7 +134,7 @@ Status Reader::fill(size_t bytes_needed) {
   const Result<size_t> read = read_at(file_, position_.offset, memory_.bytes().first(bytes), path);
   if (!read) return read.error();
   if (*read < bytes_needed)
-    return Error{path + " ends at " + std::to_string(position_.offset + *read) + " bytes", true};
+    return Error{path + " ends at " + counted(position_.offset + *read, "byte"), true};
   window_bytes_ = *read;
   window_up_to_ = up_to_;
   read_bytes_ = std::min(2 * read_bytes_, kReadBytesMax);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/time_text.h"
+#include "base/words.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -29,8 +30,7 @@ Status for_each_piece(const StreamFiles& files, uint32_t segment, uint64_t offse
     const size_t bytes = std::min<size_t>(kPieceBytes, end - offset);
     const Result<size_t> read = read_at(**opened, offset, buffer.bytes().first(bytes), path);
     if (!read) return read.error();
-    if (*read != bytes)
-      return Error{path + " ends at " + std::to_string(offset + *read) + " bytes", true};
+    if (*read != bytes) return Error{path + " ends at " + counted(offset + *read, "byte"), true};
     if (Status visited = visit(offset, buffer.bytes().first(bytes)); !visited) return visited;
     offset += bytes;
   }

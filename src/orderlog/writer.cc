@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/words.h"
 
 namespace stampede::orderlog {
 namespace {
@@ -143,7 +144,8 @@ bool Writer::poll(Moment now) {
   const std::optional<int64_t> outcome = disk_.poll();
   if (!outcome) {
     if (now.boot_ns - in_flight_.submitted_boot_ns > bounds::log_write_watchdog_ms * kMillisecond)
-      fail("not done after " + std::to_string(bounds::log_write_watchdog_ms) + " ms");
+      fail("not done after " +
+           duration_text(static_cast<uint64_t>(bounds::log_write_watchdog_ms * kMillisecond)));
     return false;
   }
   // The write never began. Anything else that is not success leaves the file in an unknown state.
@@ -153,7 +155,7 @@ bool Writer::poll(Moment now) {
   }
   if (*outcome < 0) fail(std::strerror(static_cast<int>(-*outcome)));
   if (static_cast<size_t>(*outcome) != in_flight_.bytes.size())
-    fail("only " + std::to_string(*outcome) + " bytes were written");
+    fail("only " + counted(static_cast<uint64_t>(*outcome), "byte was", "bytes were") + " written");
   complete();
   return true;
 }
@@ -171,9 +173,10 @@ void Writer::complete() {
 }
 
 void Writer::fail(const std::string& reason) const {
-  fatal(kExitLogWrite, "write of %zu bytes to %s at offset %lu (batch %lu): %s",
-        in_flight_.bytes.size(), files_.segment_path(in_flight_.at.segment).c_str(),
-        in_flight_.at.offset, in_flight_.at.batch_seq, reason.c_str());
+  fatal(kExitLogWrite, "write of %s to %s at offset %lu (batch %lu): %s",
+        counted(in_flight_.bytes.size(), "byte").c_str(),
+        files_.segment_path(in_flight_.at.segment).c_str(), in_flight_.at.offset,
+        in_flight_.at.batch_seq, reason.c_str());
 }
 
 }  // namespace stampede::orderlog

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/words.h"
 
 namespace stampede::postgres {
 namespace {
@@ -253,7 +254,8 @@ Result<Rows> Connection::take_answer() {
   std::optional<Error> error;
   for (;;) {
     if (!await_answer(deadline_ns))
-      return break_off("no answer within " + std::to_string(patience_ms_) + " ms");
+      return break_off("no answer within " +
+                       duration_text(static_cast<uint64_t>(patience_ms_ * kMillisecond)));
     PGresult* result = PQgetResult(handle_.get());
     if (result == nullptr) break;
     Rows answer(result);

@@ -39,7 +39,7 @@ TEST_SUITE("e2e/shared_ledger_tools") {
     buyers.join();
     CAPTURE(audit.out);
     CHECK(audit.exit_code == 0);
-    CHECK(contains(audit.out, "item ticket: total 5000 = "));
+    CHECK(contains(audit.out, "item ticket: total 5,000 = "));
   }
 
   TEST_CASE("a number that another data directory has is refused before its rows are asked about") {

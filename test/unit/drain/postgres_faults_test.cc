@@ -156,7 +156,7 @@ TEST_SUITE("drain/postgres_faults") {
 
   TEST_CASE_FIXTURE(Fixture, "a stopped server delays rows and loses none") {
     database.server().pause();
-    check_retry({reserve(1)}, "no answer within 1000 ms");
+    check_retry({reserve(1)}, "no answer within 1.00 s");
     CHECK_FALSE(sink->positions());
     database.server().resume();
     check_that_it_goes_on({reserve(1)});

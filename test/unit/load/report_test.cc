@@ -158,27 +158,7 @@ TEST_SUITE("load/report") {
   }
 }
 
-TEST_SUITE("load/number_text") {
-  TEST_CASE("digits are grouped in threes") {
-    CHECK(grouped(0) == "0");
-    CHECK(grouped(999) == "999");
-    CHECK(grouped(1000) == "1,000");
-    CHECK(grouped(123456) == "123,456");
-    CHECK(grouped(UINT64_MAX) == "18,446,744,073,709,551,615");
-  }
-
-  TEST_CASE("durations have three digits and the unit that fits") {
-    CHECK(duration_text(0) == "0 ns");
-    CHECK(duration_text(999) == "999 ns");
-    CHECK(duration_text(1'000) == "1.00 us");
-    CHECK(duration_text(12'345) == "12.3 us");
-    CHECK(duration_text(123'456) == "123 us");
-    CHECK(duration_text(999'999) == "1.00 ms");
-    CHECK(duration_text(99'960'000) == "100 ms");
-    CHECK(duration_text(1'500'000'000) == "1.50 s");
-    CHECK(duration_text(3'600'000'000'000) == "3600 s");
-  }
-}
+TEST_SUITE("load/number_text") {}
 
 TEST_SUITE("load/tally") {
   TEST_CASE("names are counted apart and listed by their counts") {

@@ -235,7 +235,7 @@ TEST_SUITE("postgres/connection") {
     const auto failed = connection.execute("SELECT 7");
     server.resume();
     REQUIRE_FALSE(failed);
-    CHECK(contains(failed.error().message, "no answer within 1000 ms"));
+    CHECK(contains(failed.error().message, "no answer within 1.00 s"));
     CHECK(connection.failure().sqlstate == "");
     CHECK(connection.is_broken());
     CHECK_FALSE(connection.execute("SELECT 7"));
@@ -249,7 +249,7 @@ TEST_SUITE("postgres/connection") {
     const auto failed = connection.execute("SELECT length($1)", large);
     server.resume();
     REQUIRE_FALSE(failed);
-    CHECK(contains(failed.error().message, "no answer within 1000 ms"));
+    CHECK(contains(failed.error().message, "no answer within 1.00 s"));
   }
 
   TEST_CASE_FIXTURE(Fixture, "a large statement and a large answer pass") {

@@ -126,7 +126,9 @@ constexpr uint32_t op_repeats_max = 64;          // copies of one restock that w
 constexpr uint32_t op_ids_max = 1u
                                 << 20;  // restocks that are remembered, so that none is done twice
 static_assert(op_ids_max <= UINT64_MAX / stock_max, "what is ever supplied stays below 2^64");
-constexpr unsigned operators_max = 64;  // names with a token
+constexpr unsigned operators_max = 64;    // names with a token
+constexpr uint32_t turns_kept = 1000;     // of a shard, with the times of their phases
+constexpr uint32_t slow_turns_kept = 32;  // beside them, of those above --slow-turn-us
 constexpr unsigned operator_token_bytes_min = 16;
 constexpr size_t blocked_lines_max = 10'000'000;  // of the file
 constexpr size_t blocked_words_max = 10'000;      // that operators said beside it

@@ -27,6 +27,10 @@ Moment SystemClock::now() {
   return {.wall_ns = read_clock(CLOCK_REALTIME), .boot_ns = read_clock(CLOCK_BOOTTIME)};
 }
 
+int64_t SystemClock::boot_ns() {
+  return read_clock(CLOCK_BOOTTIME);
+}
+
 // The offset of this process's CLOCK_BOOTTIME against the machine's: a time namespace has its own (time_namespaces(7)).
 // 0 where the kernel has none.
 static int64_t read_boot_offset_ns() {

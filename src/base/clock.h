@@ -25,11 +25,14 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Moment now() = 0;
+  // The same boot time alone, which costs half: for whoever waits, and for how long something took (shard/turns.h).
+  virtual int64_t boot_ns() { return now().boot_ns; }
 };
 
 class SystemClock final : public Clock {
  public:
   Moment now() override;
+  int64_t boot_ns() override;
 };
 
 // The kernel's id of this boot, and of the time namespace's clock in it, as 128 bits: boot times of two boots, or of two

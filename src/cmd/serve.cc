@@ -222,6 +222,7 @@ class Watch {
     if (now_ns - housekeeping_ns_ < kSecond) return;
     housekeeping_ns_ = now_ns;
     node_.release_segments();
+    node_.tell_slow_turns();
     diag::tell_left_out();
     if (node_.is_alive()) tell_alive();
   }

@@ -127,6 +127,12 @@ std::vector<Flag> log_flags(ServeFlags& flags) {
        .target = &flags.access_sample,
        .help = "with `--access-log`: a line of every so many requests of a shard",
        .bounds = {{1, 1'000'000}}},
+      {.name = "--slow-turn-us",
+       .unit = "US",
+       .target = &flags.slow_turn_us,
+       .help = "a shard that works longer than this in one turn leaves [a line](#turns) that says "
+               "where the time went; 0: none",
+       .bounds = {{0, 60'000'000}}},
   };
 }
 

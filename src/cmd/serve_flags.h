@@ -26,7 +26,7 @@ struct ServeFlags {
   uint32_t shards = 0, node = 0, connections = 0, connections_address = 0, open_per_user = 0;
   std::string rate_address = "0", address_header, rate_user = "0", order_rate = "0";
   std::string log_level = "info", log_format = "text", access_log;
-  uint32_t access_sample = 1;
+  uint32_t access_sample = 1, slow_turn_us = 100'000;
   double retain_hours = 24, bloom_rate = 0;
   Units lease_max = 256;
   size_t segment_bytes = bounds::segment_bytes_default;

@@ -207,6 +207,7 @@ Result<node::NodeSettings> settings_without_connections(const ServeFlags& flags)
   settings.accepts_loss = flags.accept_loss;
   settings.access_log = flags.access_log;
   settings.access_sample = flags.access_sample;
+  settings.slow_turn_ns = int64_t{flags.slow_turn_us} * 1000;
   settings.version = version_text();
   settings.wake_reader = [] { kill(getpid(), SIGHUP); };
   return settings;

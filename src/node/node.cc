@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "net/listener.h"
 #include "node/appender.h"
+#include "shard/turns_text.h"
 
 namespace stampede::node {
 namespace {
@@ -222,6 +223,11 @@ void Node::release_segments() {
       below = std::min(below, process_->marks[i]->drained_segment.load(std::memory_order_acquire));
     segments_[i]->release_below(below);
   }
+}
+
+void Node::tell_slow_turns() {
+  for (uint32_t i = 0; i < settings_.shard_count; ++i)
+    shard::tell_slow_turns(i, *process_->turns[i], slow_turns_told_[i], clock_.now());
 }
 
 void Node::finish() {

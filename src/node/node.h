@@ -102,6 +102,8 @@ class Node {
   [[nodiscard]] bool is_alive();
   // Once a second: gives segments back that are covered by a snapshot and drained.
   void release_segments();
+  // Once a second: a line for each shard that had slow turns since.
+  void tell_slow_turns();
 
   // After has_stopped(): joins the shards, lets the drainer finish, stops the helpers.
   void finish();
@@ -201,6 +203,7 @@ class Node {
   std::vector<std::thread> threads_;
   std::atomic<bool> items_are_durable_{false};
   std::vector<uint64_t> turns_seen_;
+  std::vector<uint64_t> slow_turns_told_;  // of each shard, how many
 };
 
 }  // namespace stampede::node

@@ -292,6 +292,7 @@ MayEnd Node::reconcile_database() {
   process_ = std::make_unique<shard::Process>(
       settings_.shard_count, keyed_hash(data_.manifest().hash_key, kAddressSecret));
   process_->has_database = sink_ != nullptr;
+  process_->slow_turn_ns = settings_.slow_turn_ns;
   if (!settings_.access_log.empty()) {
     auto log = shard::AccessLog::open(settings_.access_log, settings_.shard_count);
     if (!log) return ending(kExitUsage, "--access-log: " + log.error().message);
@@ -397,6 +398,7 @@ MayEnd Node::make_shards() {
   for (uint32_t i = 0; i < settings_.shard_count; ++i)
     if (MayEnd end = make_shard(i, sequence_max)) return end;
   turns_seen_.resize(settings_.shard_count);
+  slow_turns_told_.resize(settings_.shard_count);
   ledgers_->complete();
   return std::nullopt;
 }

@@ -50,6 +50,7 @@ struct NodeSettings {
   shard::SharedKeys keys;
   std::string access_log;             // its file; empty: none
   uint32_t access_sample = 1;         // a line of every so many requests
+  int64_t slow_turn_ns = 0;           // a shard's turn with more work is told; 0: none is
   std::string version;                // of this build, for the operators
   std::function<void()> wake_reader;  // an operator asks for what SIGHUP does
 };

@@ -6,6 +6,7 @@
 #include "base/words.h"
 #include "http/fields.h"
 #include "shard/admin_json.h"
+#include "shard/turns_text.h"
 #include "stock/sale_state.h"
 
 namespace stampede::shard {
@@ -146,6 +147,8 @@ void Admin::answer(const AdminRoute& route, const http::Request& request, const 
     }
     case AdminKind::audit:
       return audit(route, by.place);
+    case AdminKind::turns:
+      return complete(by.place, turns(route.shard));
     case AdminKind::read_limits:
       return complete(by.place, {.headers = kNoStore, .body = levers_json(rules_.levers())});
     case AdminKind::set_limits:
@@ -302,6 +305,15 @@ TextAnswer Admin::status(ItemId first) const {
           "},\"drainer\":" + drainer_json(drain_view_(), lag_records, drainer_lag_ms()) + ",";
   append_items(first, json);
   return {.headers = kNoStore, .body = std::move(json) + "}"};
+}
+
+TextAnswer Admin::turns(uint32_t shard) const {
+  if (shard >= process_.shard_count)
+    return refused(Verdict::bad_request, "There is no such shard: this server has " +
+                                             counted(process_.shard_count, "shard") +
+                                             ", counted from 0.");
+  return {.headers = kNoStore,
+          .body = turns_json(shard, *process_.turns[shard], process_.slow_turn_ns, shard_.now())};
 }
 
 void Admin::append_items(ItemId first, std::string& json) const {

@@ -84,6 +84,7 @@ class Admin final : public RequestHandler, private ChangeHost {
   TextAnswer metrics_of(std::span<const ItemId> items,
                         std::span<const stock::ItemFigures> figures) const;
   TextAnswer status(ItemId first) const;
+  TextAnswer turns(uint32_t shard) const;
   void append_items(ItemId first, std::string& json) const;
   // The first item of a page; nullopt: `after` names an unknown one.
   std::optional<ItemId> page_start(const AdminRoute& route) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/words.h"
 #include "door/network.h"
@@ -24,10 +25,10 @@ struct Resource {
   AdminKind get;
 };
 constexpr Resource kResources[] = {
-    {"healthz", "", AdminKind::health},           {"readyz", "", AdminKind::readiness},
-    {"metrics", "", AdminKind::metrics},          {"admin", "status", AdminKind::status},
-    {"admin", "audit", AdminKind::audit},         {"admin", "limits", AdminKind::read_limits},
-    {"admin", "blocked", AdminKind::list_blocked}};
+    {"healthz", "", AdminKind::health},   {"readyz", "", AdminKind::readiness},
+    {"metrics", "", AdminKind::metrics},  {"admin", "status", AdminKind::status},
+    {"admin", "audit", AdminKind::audit}, {"admin", "limits", AdminKind::read_limits},
+    {"admin", "turns", AdminKind::turns}, {"admin", "blocked", AdminKind::list_blocked}};
 
 struct Action {
   std::string_view name;
@@ -84,9 +85,22 @@ void take_items(std::string_view query, AdminRoute& route) {
     refuse(route, Verdict::bad_request, "at most 100 items have samples of their own");
 }
 
+// Whether there is such a shard is not known here.
+void take_shard(std::string_view query, AdminRoute& route) {
+  http::Parameter shard;
+  const char* const fault = http::find_parameter(query, "shard", shard);
+  const std::string_view digits = shard.value.view();
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), route.shard);
+  const bool is_number = error == std::errc() && end == digits.data() + digits.size();
+  if (fault != nullptr || (shard.is_present && !is_number))
+    refuse(route, Verdict::bad_request, "shard is the number of one shard");
+}
+
 void take_parameters(std::string_view query, AdminRoute& route) {
   if (route.kind == AdminKind::metrics) return take_items(query, route);
   if (route.kind == AdminKind::list_blocked) return take_page(query, route);
+  if (route.kind == AdminKind::turns) return take_shard(query, route);
   if (route.kind != AdminKind::audit && route.kind != AdminKind::status) return;
   route.after = parameter(query, "after", route);
   if (route.kind == AdminKind::audit) route.item = parameter(query, "item", route);

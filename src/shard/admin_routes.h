@@ -26,6 +26,7 @@ enum class AdminKind : uint8_t {
   metrics,          // GET /metrics?item=CODE&item=CODE…
   status,           // GET /admin/status?after=CODE
   audit,            // GET /admin/audit?after=CODE, ?item=CODE
+  turns,            // GET /admin/turns?shard=N
   read_limits,      // GET /admin/limits
   set_limits,       // PUT /admin/limits
   reload,           // POST /admin/reload
@@ -52,6 +53,7 @@ struct AdminRoute {
   http::ItemCode item;                // of the path, or of the parameter `item`; empty: none
   std::vector<http::ItemCode> items;  // metrics: of the parameters `item`; empty: the busiest
   http::ItemCode after;               // of the parameter `after`; empty: from the first item
+  uint32_t shard = 0;                 // turns: of the parameter `shard`
   BlockSubject subject;  // of the path; list_blocked: the one that the page stands behind, or empty
   Verdict refusal =
       Verdict::ok;  // why the request is refused, with the message and the methods that are allowed

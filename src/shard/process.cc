@@ -12,6 +12,7 @@ Process::Process(uint32_t shards, uint64_t secret)
     terms.push_back(std::make_unique<Lane<stock::ItemTerms>>(bounds::control_slots));
     doorbells.push_back(std::make_unique<net::Doorbell>());
     metrics.push_back(std::make_unique<Metrics>());
+    turns.push_back(std::make_unique<Turns>());
     marks.push_back(std::make_unique<orderlog::Marks>());
     rules_taken.push_back(std::make_unique<std::atomic<uint64_t>>(0));
   }

@@ -22,6 +22,7 @@
 #include "shard/public_api.h"
 #include "shard/reload.h"
 #include "shard/stop.h"
+#include "shard/turns.h"
 #include "stock/catalog.h"
 #include "stock/order_rates.h"
 
@@ -38,11 +39,13 @@ struct Process {
   std::vector<std::unique_ptr<Lane<stock::ItemTerms>>> terms;
   std::vector<std::unique_ptr<net::Doorbell>> doorbells;
   std::vector<std::unique_ptr<Metrics>> metrics;
+  std::vector<std::unique_ptr<Turns>> turns;
   std::vector<std::unique_ptr<orderlog::Marks>> marks;
 
   // Null: there is none. One line of every access_sample requests.
   std::unique_ptr<AccessLog> access_log;
   uint32_t access_sample = 1;
+  int64_t slow_turn_ns = 0;  // a turn with more work is told; 0: none is
   // Of /metrics, to every shard.
   ItemSurvey item_survey;
 

@@ -248,6 +248,21 @@ void add_latencies(MetricsText& text, const Process& process) {
   text.counts("", merged);
 }
 
+void add_turns(MetricsText& text, const Process& process) {
+  Histogram merged;
+  for (const auto& turns : process.turns) merged.merge(turns->work_ns);
+  text.family("turn_seconds", "histogram", "Work of one turn of a shard, without its sleep.");
+  text.seconds("", merged);
+  text.family("turn_phase_seconds_total", "counter",
+              "Time of a shard's turns by phase; poll is sleep and the wait for events.");
+  for (uint32_t shard = 0; shard < process.shard_count; ++shard)
+    for (unsigned phase = 0; phase < kTurnPhases; ++phase) {
+      const uint64_t ns = process.turns[shard]->phase_ns[phase].get();
+      text.sample(shard_label(shard) + "," + label("phase", name_of(static_cast<TurnPhase>(phase))),
+                  static_cast<double>(ns) / 1e9);
+    }
+}
+
 void add_drainer(MetricsText& text, const Process& process, const ServerView& view) {
   per_shard(text, process, "gauge", "drainer_lag_records",
             "Durable records that are not in the database yet.",
@@ -368,6 +383,7 @@ std::string render_metrics(const Process& process, const ServerView& view) {
   add_watermarks(text, process);
   add_shards(text, process);
   add_latencies(text, process);
+  add_turns(text, process);
   add_drainer(text, process, view);
   add_ledger(text, view.shared_ledger);
   add_memory(text);

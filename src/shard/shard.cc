@@ -61,6 +61,7 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       marks_(*process.marks[settings.shard]),
       mailbox_(settings.shard, process.orders),
       now_(clock.now()),
+      turn_(clock, *process.turns[settings.shard], process.slow_turn_ns),
       desk_(settings.desk, state, catalog, *this, *this, process.order_rates, sequence_max, now_),
       connections_(settings.connections, net, metrics_, now_),
       api_(settings.api, connections_, catalog, *this, now_),
@@ -111,14 +112,14 @@ bool Shard::tick() {
   // After everything that appends. What is appended while the write is in flight is the next commit.
   write_log();
   // Behind the log, so that an operator's change takes effect in the turn in which it became durable.
-  if (turn_hook_) is_hook_busy_ = turn_hook_(now_);
+  serve_operators();
   // Only behind the durable mark does an answer leave.
   release_answers();
   // Last: every answer of this turn goes out with one write per socket, every neighbour is rung at most once.
-  connections_.flush();
-  process_.ring(mailbox_.take_touched() | ledger_.take_touched());
+  send_answers();
   publish();
   if (stop_.has_begun()) go_on_with_stop();
+  turn_.end(metrics_.requests.get(), writer_.appended());
   return stop_.phase() != StopPhase::left;
 }
 
@@ -135,6 +136,7 @@ void Shard::poll_sockets() {
   const std::span<const net::Event> events = net_.poll(wait_ns);
   doorbell_.get_up();
   now_ = clock_.now();
+  turn_.enter(TurnPhase::requests, now_.boot_ns);
   pull_levers();
   api_.pass_time(now_);
   connections_.pass_time(now_);
@@ -168,7 +170,7 @@ bool Shard::has_work() const {
 }
 
 int64_t Shard::sleep_ns() {
-  const int64_t now_ns = clock_.now().boot_ns;
+  const int64_t now_ns = clock_.boot_ns();
   int64_t until =
       std::min({connections_.quiet_until_ns(), api_.quiet_until_ns(), ledger_.quiet_until_ns(),
                 now_ns + kSleepMaxNs, std::exchange(look_again_ns_, INT64_MAX)});
@@ -179,6 +181,7 @@ int64_t Shard::sleep_ns() {
 }
 
 void Shard::take_inbox() {
+  turn_.enter(TurnPhase::inbox);
   mailbox_.take_answers([&](const OrderAnswer& answer) { api_.complete(answer); });
   const auto take_terms = [&](const stock::ItemTerms& terms) {
     catalog_.upsert(terms);
@@ -187,15 +190,18 @@ void Shard::take_inbox() {
   if (process_.terms[settings_.shard]->take(bounds::control_slots, take_terms) > 0)
     process_.ring(1);  // an operator's answer may wait for it
   mailbox_.take_requests([&](const OrderRequest& request) { arrive(request); });
+  turn_.enter(TurnPhase::decide);
   decide_arrived();
   mailbox_.send_waiting_notices();
 }
 
 void Shard::pass_time() {
+  turn_.enter(TurnPhase::time);
   if (stop_.may().lets_time_pass) desk_.pass_time(now_);
 }
 
 void Shard::exchange_with_ledger() {
+  turn_.enter(TurnPhase::ledger);
   ledger_.poll(*this, now_);
   desk_.leases().set_available_groups(ledger_.available_groups());
   if (!stop_.may().asks_ledger) return;
@@ -224,6 +230,7 @@ std::optional<Lsn> Shard::promise(uint64_t epoch) {
 }
 
 void Shard::write_log() {
+  turn_.enter(TurnPhase::log);
   if (writer_.is_writing() && writer_.poll(now_)) {
     const Lsn durable = writer_.durable();
     metrics_.log_write_ns.record(now_.boot_ns - write_started_ns_);
@@ -238,10 +245,23 @@ void Shard::write_log() {
   metrics_.log_bytes.add(writer_.bytes_in_flight());
 }
 
+void Shard::serve_operators() {
+  if (!turn_hook_) return;
+  turn_.enter(TurnPhase::operators);
+  is_hook_busy_ = turn_hook_(now_);
+}
+
 void Shard::release_answers() {
+  turn_.enter(TurnPhase::release);
   const Lsn durable = writer_.durable();
   desk_.release(durable);
   marks_.acked.raise(durable);
+}
+
+void Shard::send_answers() {
+  turn_.enter(TurnPhase::flush);
+  connections_.flush();
+  process_.ring(mailbox_.take_touched() | ledger_.take_touched());
 }
 
 void Shard::deliver(const OrderAnswer& answer) {
@@ -327,6 +347,7 @@ void Shard::take_rules(door::SharedRules rules) {
 
 // Gauges for /metrics; ten times a second is often enough.
 void Shard::publish() {
+  turn_.enter(TurnPhase::publish);
   metrics_.turns.add();
   if (now_.boot_ns - published_ns_ < kPublishEveryNs && !stop_.has_begun()) return;
   published_ns_ = now_.boot_ns;

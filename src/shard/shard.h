@@ -21,6 +21,7 @@
 #include "shard/process.h"
 #include "shard/public_api.h"
 #include "shard/stop.h"
+#include "shard/turns.h"
 #include "stock/desk.h"
 
 namespace stampede::shard {
@@ -131,7 +132,9 @@ class Shard final : private stock::Journal,
   void pass_time();
   void exchange_with_ledger();
   void write_log();
+  void serve_operators();
   void release_answers();
+  void send_answers();
   void pull_levers();
   void take_rules(door::SharedRules rules);
   void publish();
@@ -160,6 +163,7 @@ class Shard final : private stock::Journal,
   Mailbox mailbox_;
   Ring<OrderRequest> arrived_{bounds::decided_together_max};  // for this desk, and not decided yet
   Moment now_;
+  TurnTimer turn_;
   stock::Desk desk_;
   Connections connections_;
   PublicApi api_;

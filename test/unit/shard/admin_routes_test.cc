@@ -103,6 +103,18 @@ TEST_SUITE("shard/admin_routes") {
     }
   }
 
+  TEST_CASE("turns are those of one shard") {
+    CHECK(ask(Method::get, "/admin/turns").kind == AdminKind::turns);
+    CHECK(ask(Method::get, "/admin/turns").shard == 0);
+    CHECK(ask(Method::get, "/admin/turns", "shard=12").shard == 12);
+    CHECK(ask(Method::post, "/admin/turns").allow == "GET, HEAD");
+    for (const char* query :
+         {"shard=", "shard=-1", "shard=1x", "shard=9999999999", "shard=1&shard=1"}) {
+      CAPTURE(query);
+      CHECK(ask(Method::get, "/admin/turns", query).refusal == Verdict::bad_request);
+    }
+  }
+
   TEST_CASE("a restock names its operation and its units") {
     const Result<Restock> restock = parse_restock(R"({"op_id":"r1","delta":-100})");
     REQUIRE(bool(restock));

@@ -39,6 +39,15 @@ TEST_SUITE("shard/admin") {
     CHECK(metrics.body.find("stampede_") != std::string::npos);
   }
 
+  TEST_CASE("the turns of each shard are shown") {
+    Rig rig(2);
+    CHECK(rig.ask("GET", "/admin/turns").body.starts_with("{\"shard\":0,"));
+    const Answer other = rig.ask("GET", "/admin/turns?shard=1");
+    CHECK(other.body.starts_with("{\"shard\":1,"));
+    CHECK(other.body.find("\"phases_ns\":{\"poll\":") != std::string::npos);
+    CHECK(rig.ask("GET", "/admin/turns?shard=2").status == 400);
+  }
+
   TEST_CASE("refusals of orders are shown by item and reason") {
     Rig rig;
     CHECK(rig.ask("GET", "/admin/status").body.find("refused") == std::string::npos);

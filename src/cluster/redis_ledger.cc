@@ -329,6 +329,8 @@ void RedisLedger::take_answer(Group& group, ledger::Client& client, Moment now) 
     if (group.answer.number != group.call.number ||
         group.answer.lines.size() != group.call.asks.size())
       return lose_epoch(group, true);
+    stats_.call_ns.record(
+        static_cast<uint64_t>(now.boot_ns - group.call.deadline_ns + settings_.timeout_ns));
     group.last_number = group.call.number;
     group.call.is_under_way = false;
     group.is_answering = true;

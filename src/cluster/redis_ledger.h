@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "cluster/epoch_link.h"
 #include "cluster/redis_access.h"
 #include "ledger/embedded.h"
@@ -49,6 +50,7 @@ struct RedisLedgerStats {
   std::atomic<uint64_t> lines{0};    // items in them
   std::atomic<uint64_t> connects{0};
   std::atomic<uint64_t> disputes{0};  // answers that cannot be true
+  Histogram call_ns;                  // from the script to its answer, of calls that were answered
 };
 
 class RedisLedger final : public ledger::Ledger, private ScriptLink::Owner {

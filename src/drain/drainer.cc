@@ -313,7 +313,9 @@ void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t reject
 }
 
 void Drainer::measure(int64_t began_boot_ns) {
-  rate_.observe(batch_.rows(), clock_.now().boot_ns - began_boot_ns);
+  const int64_t took_ns = clock_.boot_ns() - began_boot_ns;
+  stats_.batch_ns.record(static_cast<uint64_t>(took_ns));
+  rate_.observe(batch_.rows(), took_ns);
   if (on_rate_) on_rate_(rate_.per_second());
 }
 

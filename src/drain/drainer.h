@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 #include "drain/batch.h"
 #include "drain/comparison.h"
 #include "drain/drain_rate.h"
@@ -52,7 +53,8 @@ struct DrainStats {
   std::atomic<uint64_t> retries{0};    // attempts that wrote nothing or whose commit was unknown
   std::atomic<uint64_t> conflicts{0};  // of them: another drainer was there
   std::atomic<uint64_t> completions{
-      0};  // of streams whose database had come back older than the log keeps
+      0};              // of streams whose database had come back older than the log keeps
+  Histogram batch_ns;  // reading the records of a transaction and writing their rows
 };
 
 class Drainer {

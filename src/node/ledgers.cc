@@ -107,6 +107,7 @@ shard::LedgerStatus SharedLedgers::status() const {
     shown.repeats += stats.repeats.load(std::memory_order_relaxed);
     shown.connects += stats.connects.load(std::memory_order_relaxed);
     shown.disputes += stats.disputes.load(std::memory_order_relaxed);
+    shown.call_ns.push_back(&stats.call_ns);
   }
   return shown;
 }

@@ -157,6 +157,7 @@ shard::DrainStatus Node::drain_status() const {
   status.completions = drainer_->stats().completions.load(std::memory_order_relaxed);
   status.gaps = drainer_->gaps();
   status.problem = drainer_->problem();
+  status.batch_ns = &drainer_->stats().batch_ns;
   return status;
 }
 

@@ -272,6 +272,13 @@ void add_drainer(MetricsText& text, const Process& process, const ServerView& vi
   text.gauge("drainer_up", "1 while rows are being written, or there is no database.",
              uint64_t{view.drain.problem.empty()});
   text.counter("drained_rows_total", "Rows inserted or changed in the database.", view.drain.rows);
+  if (view.drain.batch_ns != nullptr) {
+    Histogram batches;
+    batches.merge(*view.drain.batch_ns);
+    text.family("drain_batch_seconds", "histogram",
+                "Transactions of the drainer, with the reading of their records.");
+    text.seconds("", batches);
+  }
   text.counter("rejected_rows_total", "Rows that the database would not take.",
                view.drain.rejected);
   text.counter("drainer_completions_total",
@@ -290,6 +297,10 @@ void add_ledger(MetricsText& text, const LedgerStatus& ledger) {
   text.counter("ledger_epochs_begun_total", "Epochs that this node began.", ledger.epochs_begun);
   text.counter("ledger_epochs_joined_total", "Epochs that this node joined.", ledger.epochs_joined);
   text.counter("ledger_calls_total", "Exchanges sent to Redis.", ledger.calls);
+  Histogram merged;
+  for (const Histogram* const calls : ledger.call_ns) merged.merge(*calls);
+  text.family("ledger_call_seconds", "histogram", "Exchanges with Redis, until their answer.");
+  text.seconds("", merged);
   text.counter("ledger_lines_total", "Items in these exchanges.", ledger.lines);
   text.counter("ledger_repeats_total", "Exchanges sent again, as the answer was lost.",
                ledger.repeats);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "shard/process_metrics.h"
 #include "shard/shard.h"
 
@@ -22,8 +23,9 @@ struct DrainStatus {
   uint64_t rejected = 0;  // rows that the database would not take
   uint64_t retries = 0;
   uint64_t completions = 0;  // of streams whose database had come back older than the log keeps
-  std::vector<std::string> gaps;  // what the database may lack since then, a line a stream
-  std::string problem;            // why rows are not being written now; empty when they are
+  std::vector<std::string> gaps;        // what the database may lack since then, a line a stream
+  std::string problem;                  // why rows are not being written now; empty when they are
+  const Histogram* batch_ns = nullptr;  // of transactions; null: there is no database
 };
 
 // What the ledger tells of itself; an embedded one only that it is there.
@@ -37,7 +39,8 @@ struct LedgerStatus {
   uint64_t disputes = 0;               // answers that could not be true
   std::string server;                  // address of the Redis in use
   std::string problem;  // why nothing is granted, or not of every item; empty: nothing is wrong
-  std::vector<uint32_t> missing;  // members that an epoch waits for
+  std::vector<uint32_t> missing;          // members that an epoch waits for
+  std::vector<const Histogram*> call_ns;  // of each shard's exchanges
 };
 
 struct ServerView {

@@ -86,6 +86,16 @@ TEST_SUITE("e2e/monitoring") {
     CHECK(checked.exit_code == 0);
   }
 
+  TEST_CASE("what a shard works on and waits for is timed") {
+    BusyNode node;
+    REQUIRE(node.server.wait_drained());
+    for (const std::string what : {"turn", "log_write", "ledger_call", "drain_batch"}) {
+      CAPTURE(what);
+      CHECK(node.server.metric("stampede_" + what + "_seconds_count") > 0);
+    }
+    CHECK(node.server.metric("stampede_turn_phase_seconds_total{shard=\"0\"") > 0);
+  }
+
   TEST_CASE("dashboard and alerts ask only for metrics that the server has") {
     BusyNode node;
     const std::set<std::string> known = sample_names(node.metrics());

@@ -49,7 +49,7 @@ constexpr std::array<uint16_t, 256> kinds_of_bytes() {
   for (unsigned byte = 0x80; byte <= 0xff; ++byte) kinds[byte] |= kText | kQuery;
   mark(kinds, " \t", kText);
   for (unsigned byte = 0x20; byte <= 0xff; ++byte) kinds[byte] |= kJsonText;
-  for (unsigned byte : {'"', '\\'}) kinds[byte] &= static_cast<uint16_t>(~kJsonText);
+  for (const uint8_t byte : {'"', '\\'}) kinds[byte] &= static_cast<uint16_t>(~kJsonText);
   return kinds;
 }
 }  // namespace detail

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <string>
 
+#include "base/words.h"
+
 namespace stampede::cmd {
 namespace {
 
@@ -48,7 +50,7 @@ TEST_SUITE("cmd/input_file") {
       CHECK(*text == std::string(size, 'x'));
       if (size == 0) continue;
       CHECK(message_of(read_file(file.path(), size - 1)) ==
-            file.path() + ": expected at most " + std::to_string(size - 1) + " bytes");
+            file.path() + ": expected at most " + counted(size - 1, "byte"));
     }
   }
 

@@ -1,5 +1,6 @@
 #include "orderlog/recovery.h"
 
+#include "base/words.h"
 #include "orderlog/directory.h"
 #include "orderlog/preview.h"
 #include "orderlog/snapshot.h"
@@ -390,7 +391,7 @@ TEST_SUITE("orderlog/recovery") {
       std::filesystem::resize_file(fixture.files.segment_path(2), size);
       const RecoveryReport report = fixture.recover();
       CHECK(report.outcome == RecoveryOutcome::damaged);
-      CHECK(contains(report.message, "0000000002.log has " + std::to_string(size) + " bytes"));
+      CHECK(contains(report.message, "0000000002.log has " + counted(size, "byte")));
     }
   }
 

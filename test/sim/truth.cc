@@ -80,7 +80,7 @@ void Truth::look_at_log(Host& host) {
   if (data.open() || data.restore()) return;
   for (Item& item : items_) item.by_node[host.number()] = {};
   for (const node::RestoredStream& stream : data.streams())
-    for (uint32_t number = 0; number < stream.state->stocks().size(); ++number) {
+    for (uint32_t number = 0; number < items_.size(); ++number) {
       const stock::ItemStock& stock = stream.state->stock(number);
       items_[number].by_node[host.number()].reserved += stock.reserved;
       items_[number].by_node[host.number()].paid += stock.paid;

@@ -233,7 +233,7 @@ void Simulation::step() {
   const bool turns_all = random_.chance(0.7);
   bool is_still = true;
   for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
-  if (plan_.nodes > 1 && (!are_all_there() || weather_->is_split())) truth_.note_absence();
+  if (plan_.is_shared && (!are_all_there() || weather_->is_split())) truth_.note_absence();
   people_->step();
   strangers_->step();
   operators_->step();

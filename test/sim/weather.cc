@@ -59,6 +59,10 @@ void Weather::clear_up() {
 
 bool Weather::is_split() {
   const int64_t now_ns = servers_.clock.now().boot_ns;
+  // A stream whose reports are lost stands in Redis as it was, and others sell what has come free since: each of the two was true,
+  // at another moment.
+  const bool loses_reports = ends_ns_[static_cast<size_t>(Mishap::redis_network)] != INT64_MAX;
+  if (loses_reports) split_until_ns_ = now_ns + kNoticedNs;
   // What a node holds that was taken out counts as sold, until it has noticed and begun an epoch of its own.
   for (const auto& [node, member] : servers_.registry.rows.members)
     if (member.state == cluster::MemberState::inactive) split_until_ns_ = now_ns + kNoticedNs;

@@ -28,7 +28,7 @@ class Weather {
   void clear_up();
 
   [[nodiscard]] bool is_frozen(uint32_t node) const { return is_frozen_[node]; }
-  // Nodes may be at two masters, or were a moment ago.
+  // Nodes may be at two masters, or streams cannot report, or it was so a moment ago.
   [[nodiscard]] bool is_split();
   // How long a node that has died stays away.
   [[nodiscard]] int64_t draw_absence_ns(Host& host);

@@ -228,8 +228,9 @@ Desk::MaybeReached Desk::reach_open_limit(const OrderRequest& request, const Sal
   const int64_t pause_ms = pause_after_lapses_ms(user.lapsed, user.paid, terms.pay_window_s);
   const int64_t left_ns = (user.last_lapse_ms + pause_ms) * kMillisecond - now.wall_ns;
   if (pause_ms == 0 || left_ns <= 0) return std::nullopt;
-  // A clock that was set back makes no pause longer.
-  return Reached{.limit = Limit::open, .wait_ns = std::min(left_ns, ns_of_ms(pause_ms))};
+  // A lapse that lies ahead was before the clock was set back: nobody knows when, and nobody waits for it to come again.
+  if (left_ns > ns_of_ms(pause_ms + bounds::lapse_ahead_ms_max)) return std::nullopt;
+  return Reached{.limit = Limit::open, .wait_ns = left_ns};
 }
 
 // The deadline of the reservation whose end leaves room for one more. Remembered until one of the user's changes: whoever

@@ -307,6 +307,23 @@ TEST_SUITE("stock/desk_limits") {
     CHECK(f.buy("u1").verdict == Verdict::created);
   }
 
+  TEST_CASE("a pause is over when the wall clock was set back behind its beginning") {
+    Fixture f(100);
+    f.desk->set_limits({.open_per_user = 1});
+    for (int i = 0; i < 3; ++i) {
+      REQUIRE(f.buy("u1").verdict == Verdict::created);
+      f.pass(10'020);
+    }
+    SUBCASE("by a little it is still to be waited for") {
+      f.now.wall_ns -= 3 * kSecond;
+      check_true_wait(f, f.create("u1"), Limit::open);
+    }
+    SUBCASE("by an hour nobody knows when it began") {
+      f.now.wall_ns -= 3'600 * kSecond;
+      CHECK(f.buy("u1").verdict == Verdict::created);
+    }
+  }
+
   TEST_CASE("cancelled reservations are no lapses") {
     Fixture f(100);
     f.desk->set_limits({.open_per_user = 1});

@@ -92,6 +92,7 @@ class Coordinator {
   void add(std::string item, std::string product, Units stock, uint32_t ticket);
   void restock(std::string item, std::string op_id, int64_t delta, uint32_t ticket);
   [[nodiscard]] std::vector<ledger::StockChange> take_changes();
+  void note_recorded(std::string item, Units supplied);
   void offer_terms(std::vector<TermsOffer> offers);
 
   // One look and what follows from it. Returns how long to wait before the next, unless woken. The thread calls it in a loop, or
@@ -115,7 +116,8 @@ class Coordinator {
     int64_t unknown_since_ns = INT64_MIN / 2, unknown_last_ns = INT64_MIN / 2;
     std::vector<uint64_t> last_numbers;  // by shard
   };
-  using Job = std::function<ledger::StockChange()>;
+  // nullopt: nobody waits for it.
+  using Job = std::function<std::optional<ledger::StockChange>()>;
   // The promise that the shards were asked for.
   struct Promising {
     uint64_t epoch = 0;

@@ -12,7 +12,8 @@ namespace {
 using Outcome = ledger::StockChange::Outcome;
 
 constexpr uint32_t kJobsMax = 1024;
-static_assert(kJobsMax >= bounds::changes_under_way_max, "whatever operators may have under way");
+static_assert(kJobsMax >= 2 * bounds::changes_under_way_max,
+              "whatever operators may have under way, and what of it has been recorded");
 
 ledger::StockChange unavailable(const std::string& why) {
   return {.outcome = Outcome::unavailable, .message = why};
@@ -38,6 +39,15 @@ void Coordinator::restock(std::string item, std::string op_id, int64_t delta, ui
     ledger::StockChange change = restock_item(item, op_id, delta);
     change.ticket = ticket;
     return change;
+  });
+}
+
+void Coordinator::note_recorded(std::string item, Units supplied) {
+  add_job([this, item = std::move(item), supplied]() -> std::optional<ledger::StockChange> {
+    if (!registry_.note_recorded(item, supplied)) return std::nullopt;
+    group_with(item).needs_supplies = true;
+    send_supplies();
+    return std::nullopt;
   });
 }
 
@@ -70,7 +80,8 @@ ledger::StockChange Coordinator::add_item(const std::string& item, const std::st
           .withdrawn = standing->front().withdrawn};
 }
 
-// More units: the database first, because an epoch that begins in between must know of them. Fewer: Redis first, which alone
+// More units: the database first, because an epoch that begins in between must know of them; without one, the log first
+// (note_recorded()). Fewer: Redis first, which alone
 // knows whether they are free; a crash in between leaves them on sale when the next epoch begins.
 ledger::StockChange Coordinator::restock_item(const std::string& item, const std::string& op_id,
                                               int64_t delta) {
@@ -88,7 +99,7 @@ ledger::StockChange Coordinator::restock_item(const std::string& item, const std
   // Perhaps it was done all the same; the same op_id finds out.
   if (!restocked) return unavailable(restocked.error().message);
   CHECK(restocked->supply.withdrawn <= restocked->supply.supplied);
-  if (delta > 0) raise_supply(group, restocked->supply);
+  if (delta > 0 && restocked->is_in_force) raise_supply(group, restocked->supply);
   return {.outcome = restocked->is_applied ? Outcome::done : Outcome::repeated,
           .supplied = restocked->supply.supplied,
           .withdrawn = restocked->supply.withdrawn};
@@ -130,7 +141,8 @@ void Coordinator::do_jobs() {
   }
   if (jobs.empty()) return;
   std::vector<ledger::StockChange> changes;
-  for (const Job& job : jobs) changes.push_back(job());
+  for (const Job& job : jobs)
+    if (std::optional<ledger::StockChange> change = job()) changes.push_back(std::move(*change));
   {
     const std::lock_guard lock(mutex_);
     changes_.insert(changes_.end(), changes.begin(), changes.end());

@@ -34,6 +34,7 @@ class PostgresRegistry final : public Registry {
   Status enter_epoch(uint32_t node, uint64_t epoch) override;
   Result<bool> may_enter(uint32_t node, uint64_t epoch) override;
   Result<std::optional<Restocked>> find_restock(const std::string& op_id) override;
+  bool note_recorded(const std::string&, Units) override { return false; }
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override;
   Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override;

@@ -20,6 +20,9 @@ class RedisOperators final : public ledger::SharedSupply {
                uint32_t ticket) override {
     coordinator_.restock(std::string(item), std::string(op_id), delta, ticket);
   }
+  void note_recorded(std::string_view item, Units supplied) override {
+    coordinator_.note_recorded(std::string(item), supplied);
+  }
   void offer_terms(std::string_view item, std::string before, std::string terms) override {
     coordinator_.offer_terms({{std::string(item), std::move(before), std::move(terms)}});
   }

@@ -71,6 +71,8 @@ struct Restocked {
   bool is_applied = false;  // false: this op_id was applied before
   int64_t delta = 0;        // of the change that was applied under the op_id
   Supply supply;            // as it stands now
+  bool is_in_force =
+      true;  // false: its units may be sold when note_recorded() has been told of them
 };
 
 class Registry {
@@ -119,6 +121,9 @@ class Registry {
   // unknown item, or more withdrawn than supplied is an Error.
   virtual Result<Restocked> restock(const std::string& op_id, const std::string& item,
                                     int64_t delta, uint64_t epoch) = 0;
+
+  // The node's log has this supply, durably. True: only now it is in force here.
+  virtual bool note_recorded(const std::string& item, Units supplied) = 0;
 
   // The node becomes inactive, with these counters, in one transaction. An Error unless it is active
   // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name

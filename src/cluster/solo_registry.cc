@@ -30,11 +30,18 @@ Result<EpochPlan> SoloRegistry::begin_epoch(uint32_t node, uint64_t above) {
   return EpochPlan{.epoch = self_.epoch, .members = {node}, .frozen = {}, .supplies = supplies_};
 }
 
+Restocked SoloRegistry::restocked(const Supply& in_force, int64_t delta, bool is_applied) const {
+  const auto agreed = supplied_.find(in_force.item);
+  Restocked answer{.is_applied = is_applied, .delta = delta, .supply = in_force};
+  if (agreed != supplied_.end()) answer.supply.supplied = agreed->second;
+  answer.is_in_force = answer.supply.supplied == in_force.supplied;
+  return answer;
+}
+
 Result<std::optional<Restocked>> SoloRegistry::find_restock(const std::string& op_id) {
   const auto found = restocks_.find(op_id);
   if (found == restocks_.end()) return std::optional<Restocked>();
-  return std::optional(Restocked{
-      .is_applied = false, .delta = found->second.delta, .supply = *find(found->second.item)});
+  return std::optional(restocked(*find(found->second.item), found->second.delta, false));
 }
 
 Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::string& item,
@@ -44,16 +51,27 @@ Result<Restocked> SoloRegistry::restock(const std::string& op_id, const std::str
   if (const auto known = restocks_.find(op_id); known != restocks_.end()) {
     if (known->second.item != item || known->second.delta != delta)
       return Error{"op_id " + op_id + " was used for another change"};
-    return Restocked{.is_applied = false, .delta = delta, .supply = *supply};
+    return restocked(*supply, delta, false);
   }
   const Units units = delta < 0 ? 0 - static_cast<Units>(delta) : static_cast<Units>(delta);
-  if (delta > 0 && supply->supplied + units > bounds::shared_supply_max)
+  const Units agreed = restocked(*supply, delta, false).supply.supplied;
+  if (delta > 0 && agreed + units > bounds::shared_supply_max)
     return Error{item + ": more units than the ledger can count exactly"};
-  if (delta < 0 && units > supply->supplied - supply->withdrawn)
+  if (delta < 0 && units > agreed - supply->withdrawn)
     return Error{"no more units of " + item + " can be withdrawn than were supplied"};
-  (delta < 0 ? supply->withdrawn : supply->supplied) += units;
+  if (delta < 0)
+    supply->withdrawn += units;
+  else
+    supplied_[item] = agreed + units;
   restocks_.emplace(op_id, Change{.item = item, .delta = delta});
-  return Restocked{.is_applied = true, .delta = delta, .supply = *supply};
+  return restocked(*supply, delta, true);
+}
+
+bool SoloRegistry::note_recorded(const std::string& item, Units supplied) {
+  Supply* const supply = find(item);
+  if (supply == nullptr || supplied <= supply->supplied) return false;
+  supply->supplied = supplied;
+  return true;
 }
 
 Result<std::vector<Member>> SoloRegistry::members() {

@@ -1,5 +1,6 @@
 // The registry of a node that shares its Redis with nobody, because there is no PostgreSQL to share a registry in: this node
-// is the only member, and all that it needs is in its own order log.
+// is the only member, and all that it needs is in its own order log. So units that come on sale count when that log has them: a
+// process that dies before would leave sold units that no log knows the supply of.
 //
 // A second node at the same Redis is no member of the epoch: it cannot join, and its problem says so.
 #pragma once
@@ -19,6 +20,7 @@ class SoloRegistry final : public Registry {
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override { return supplies_; }
+  bool note_recorded(const std::string& item, Units supplied) override;
   Result<SoldCodes> codes_of(std::span<const std::string>) override { return SoldCodes(); }
   // No other node has terms to compare.
   Result<std::unordered_map<std::string, std::string>> terms(
@@ -47,8 +49,10 @@ class SoloRegistry final : public Registry {
     int64_t delta = 0;
   };
   Supply* find(const std::string& item);
+  [[nodiscard]] Restocked restocked(const Supply& in_force, int64_t delta, bool is_applied) const;
 
-  std::vector<Supply> supplies_;
+  std::vector<Supply> supplies_;                      // in force
+  std::unordered_map<std::string, Units> supplied_;   // by item; what was agreed on and is more
   std::unordered_map<std::string, Change> restocks_;  // by op_id; the log knows older ones
   Member self_;
 };

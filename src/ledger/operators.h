@@ -67,6 +67,9 @@ class SharedSupply : public Operators {
   // Once per op_id among all nodes.
   virtual void restock(std::string_view item, std::string_view op_id, int64_t delta,
                        uint32_t ticket) = 0;
+  // This node's log has the supply that a restock was answered with, durably. Units that no other place remembers are sold from
+  // now on, and not before.
+  virtual void note_recorded(std::string_view item, Units supplied) = 0;
   // The terms an item is sold at by now, for the comparison with the other nodes (terms.h); nothing waits for it.
   virtual void offer_terms(std::string_view item, std::string before, std::string terms) = 0;
 };

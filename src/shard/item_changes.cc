@@ -462,6 +462,9 @@ void ItemChanges::after_sync(Change& change) {
   if (change.terms && !change.terms->is_ended && ledger_.is_shared())
     ledger_.shared->offer_terms(change.terms->code.view(), std::move(change.terms_before),
                                 stock::terms_json(*change.terms));
+  if (ledger_.is_shared() && change.restock.delta > 0)
+    ledger_.shared->note_recorded(state_.items()[change.item].terms.code.view(),
+                                  change.agreed.supplied);
   if (change.supplied)
     change.step = Step::supply;
   else if (change.terms)

@@ -68,6 +68,7 @@ class SimulatedRegistry final : public cluster::Registry {
   Status enter_epoch(uint32_t node, uint64_t epoch) override;
   Result<bool> may_enter(uint32_t node, uint64_t epoch) override;
   Result<std::optional<cluster::Restocked>> find_restock(const std::string& op_id) override;
+  bool note_recorded(const std::string&, Units) override { return false; }
   Result<cluster::Restocked> restock(const std::string& op_id, const std::string& item,
                                      int64_t delta, uint64_t epoch) override;
   Status deactivate(uint32_t node, uint64_t epoch, Counts counts) override;

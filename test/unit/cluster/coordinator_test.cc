@@ -727,6 +727,19 @@ TEST_CASE_FIXTURE(Fixture, "a restock counts once per operation") {
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 120, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "units that only the log remembers are granted when it has them") {
+  SoloRegistry solo({{.item = "ticket", .supplied = 100}});
+  FakeNode node(0, solo, 1, true);
+  REQUIRE(open({&node}));
+  const StockChange more = node.restock("a", 50);
+  CHECK(more.outcome == Outcome::done);
+  CHECK(more.supplied == 150);
+  CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
+  node.coordinator().note_recorded("ticket", 150);
+  node.step();
+  CHECK(sync(node, 2, "ticket 0 0 0 0") == "OK, 2, 0, 0, 150, 0");
+}
+
 TEST_CASE_FIXTURE(Fixture, "an operation id of another restock is refused and changes nothing") {
   FakeNode node(0, registry), other(1, registry);
   REQUIRE(open({&node, &other}));

@@ -123,6 +123,7 @@ class SharedRegistry final : public Registry {
                                    .supply = supplies_.at(found->second.first)});
   }
 
+  bool note_recorded(const std::string&, Units) override { return false; }
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override {
     const std::lock_guard lock(mutex_);

@@ -58,6 +58,23 @@ TEST_CASE("a known item keeps its supply and a new one gets what it is given") {
   CHECK(must(registry.begin_epoch(0, 0)).supplies.size() == 2);
 }
 
+TEST_CASE("units that come on sale count when the log has them") {
+  SoloRegistry registry({supply("ticket", 100)});
+  const Restocked more = must(registry.restock("a", "ticket", 50, kSomeEpoch));
+  CHECK(more.supply == supply("ticket", 150));
+  CHECK(!more.is_in_force);
+  CHECK(must(registry.supplies()) == std::vector<Supply>{supply("ticket", 100)});
+  CHECK(must(registry.begin_epoch(0, 0)).supplies == std::vector<Supply>{supply("ticket", 100)});
+  CHECK(!must(registry.restock("a", "ticket", 50, kSomeEpoch)).is_in_force);
+  CHECK(must(registry.restock("b", "ticket", 7, kSomeEpoch)).supply == supply("ticket", 157));
+  CHECK(registry.note_recorded("ticket", 150));
+  CHECK(must(registry.supplies()) == std::vector<Supply>{supply("ticket", 150)});
+  CHECK(!registry.note_recorded("ticket", 150));
+  CHECK(registry.note_recorded("ticket", 157));
+  CHECK(must(registry.find_restock("a"))->is_in_force);
+  CHECK(!registry.note_recorded("ghost", 1));
+}
+
 TEST_CASE("a restock counts and what was done under its id is known") {
   SoloRegistry registry({supply("ticket", 100)});
   CHECK(!must(registry.find_restock("a")).has_value());
@@ -78,6 +95,7 @@ TEST_CASE("a restock is applied once per id") {
   CHECK(!registry.restock("a", "ticket", 51, kSomeEpoch));
   must(registry.add_items(std::vector<Supply>{supply("seat", 5)}));
   CHECK(!registry.restock("a", "seat", 50, kSomeEpoch));
+  CHECK(registry.note_recorded("ticket", 150));
   CHECK(must(registry.supplies()) == std::vector<Supply>{supply("ticket", 150), supply("seat", 5)});
 }
 

@@ -56,6 +56,11 @@ Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Met
       idle_(settings.connections_max),
       places_(settings.shard, settings.places_max),
       deadlines_(settings.connections_max, now.boot_ns),
+      ready_(settings.connections_max),
+      dirty_(settings.connections_max),
+      resumed_(settings.connections_max),
+      starving_(settings.connections_max),
+      postponed_(settings.connections_max),
       give_back_ns_(now.boot_ns + kGiveBackEveryNs),
       read_scratch_(std::max(kReadBytes, kReadsAtOnce * kReadTogetherBytes)),
       body_scratch_(bounds::body_bytes_max) {
@@ -78,19 +83,19 @@ void Connections::on_event(const net::Event& event, Moment now) {
   // An event of a connection that was closed, or whose cell has a new owner, earlier in this turn.
   if (!connection.is_open || event.token != token_of(index, connection.serial)) return;
   if (event.broken && !event.readable) return close_connection(index);
-  if (event.writable) mark_dirty(index);
-  if (event.readable || event.half_closed) ready_.push_back(index);
+  if (event.writable) dirty_.add(index);
+  if (event.readable || event.half_closed) ready_.add(index);
 }
 
 // Those without input of an earlier read are read together.
 void Connections::read() {
-  for (size_t next = 0; next < ready_.size();) {
+  while (!ready_.empty()) {
     reads_.clear();
     reading_.clear();
     // What cannot be taken at once needs a small chunk each.
     const size_t most = std::min(kReadsAtOnce, book_.buffers().lendable(net::ChunkSize::small));
-    for (; next < ready_.size() && (reads_.size() < most || most == 0); ++next) {
-      const uint32_t index = ready_[next];
+    while (!ready_.empty() && (reads_.size() < most || most == 0)) {
+      const uint32_t index = ready_.take();
       Connection& connection = connections_[index];
       if (!connection.is_open) continue;
       if (most == 0 || !connection.input.empty()) {
@@ -104,7 +109,6 @@ void Connections::read() {
     net_.read_all(reads_);
     for (size_t i = 0; i < reads_.size(); ++i) take_read(reading_[i], reads_[i].into, reads_[i].io);
   }
-  ready_.clear();
 }
 
 void Connections::set_limits(const door::Limits& limits) {
@@ -294,7 +298,7 @@ void Connections::read_some(uint32_t index) {
   const std::span<char> into = read_room(connection);
   if (into.empty()) {
     starve(index);
-    return mark_dirty(index);
+    return dirty_.add(index);
   }
   take_read(index, into, net_.read(connection.socket, into));
 }
@@ -308,7 +312,7 @@ void Connections::take_read(uint32_t index, std::span<char> into, const net::Io&
     connection.input_ended = true;
     connection.is_closing = true;
     connection.input.clear(book_.buffers());
-    return mark_dirty(index);
+    return dirty_.add(index);
   }
   metrics_.bytes_read.add(io.bytes);
   if (!connection.input.empty()) {
@@ -341,7 +345,7 @@ void Connections::take_input(uint32_t index, std::span<const char> bytes) {
   }
   if (connection.input.empty() && connection.line.count == 0)
     set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
-  mark_dirty(index);
+  dirty_.add(index);
 }
 
 // A share of this turn is left for it. Those of better rank are read before anybody has used it up.
@@ -397,7 +401,7 @@ void Connections::refuse_connection(uint32_t index, const http::Refusal& refusal
   Connection& connection = connections_[index];
   connection.is_closing = true;
   connection.must_linger = true;
-  if (places_.is_full()) return mark_dirty(index);
+  if (places_.is_full()) return dirty_.add(index);
   const uint32_t place = places_.add(connection.line, index, http::Request{});
   update_idle(index);
   places_[place].closes = true;
@@ -509,7 +513,7 @@ void Connections::write_line(uint32_t place) {
   const uint32_t index = places_[place].connection;
   if (connections_[index].line.first != place) return;
   render_line(index);
-  mark_dirty(index);
+  dirty_.add(index);
 }
 
 // Renders every answer at the front of the line, up to a large body, which is written from its place.
@@ -612,13 +616,6 @@ void Connections::log_access(const Place& place, uint32_t index, size_t bytes, R
 
 // ---- waiting for room ----
 
-void Connections::mark_dirty(uint32_t index) {
-  Connection& connection = connections_[index];
-  if (connection.is_dirty) return;
-  connection.is_dirty = true;
-  dirty_.push_back(index);
-}
-
 void Connections::stall(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.parsing == Connection::Parsing::going) metrics_.connections_stalled.add();
@@ -627,50 +624,45 @@ void Connections::stall(uint32_t index) {
 
 void Connections::resume(uint32_t index) {
   Connection& connection = connections_[index];
-  if (connection.parsing == Connection::Parsing::resumed) return;
   connection.parsing = Connection::Parsing::resumed;
-  resumed_.push_back(index);
+  resumed_.add(index);
 }
 
 // Those that may go on, as long as there are places, and half of the turn is left for those who have not had one.
 void Connections::take_resumed() {
-  size_t taken = 0;
-  const size_t count = resumed_.size();  // who has still more goes to the end, for the next turn
-  for (; taken < count && !places_.is_full() && turn_budget_ > kRequestsPerTurn / 2; ++taken) {
-    const uint32_t index = resumed_[taken];
+  // Who has still more goes to the end, for the next turn.
+  for (size_t count = resumed_.size();
+       count > 0 && !places_.is_full() && turn_budget_ > kRequestsPerTurn / 2; --count) {
+    const uint32_t index = resumed_.take();
     Connection& connection = connections_[index];
     if (!connection.is_open || connection.parsing != Connection::Parsing::resumed) continue;
     connection.parsing = Connection::Parsing::going;
     if (connection.is_closing)
-      mark_dirty(index);
+      dirty_.add(index);
     else if (!connection.input.empty())
       take_input(index, connection.input.kept());
     else
       read_some(index);
-    if (connection.is_open) mark_dirty(index);
+    if (connection.is_open) dirty_.add(index);
   }
-  resumed_.erase(resumed_.begin(), resumed_.begin() + static_cast<ptrdiff_t>(taken));
 }
 
 void Connections::starve(uint32_t index) {
-  Connection& connection = connections_[index];
-  if (connection.is_starving) return;
-  connection.is_starving = true;
-  starving_.push_back(index);
+  connections_[index].is_starving = true;
+  starving_.add(index);
 }
 
 // Only when chunks have come back since the last look; those that find none again go to the end.
 void Connections::feed_starving() {
   if (starving_.empty() || returns_seen_ == book_.buffers().returns()) return;
   returns_seen_ = book_.buffers().returns();
-  std::vector<uint32_t> starving;
-  starving.swap(starving_);
-  for (const uint32_t index : starving) {
+  for (size_t count = starving_.size(); count > 0; --count) {
+    const uint32_t index = starving_.take();
     Connection& connection = connections_[index];
     if (!connection.is_open || !connection.is_starving) continue;
     connection.is_starving = false;
     render_line(index);
-    mark_dirty(index);
+    dirty_.add(index);
   }
 }
 
@@ -678,13 +670,12 @@ void Connections::feed_starving() {
 
 void Connections::flush() {
   body_budget_ = kBodyBytesPerTurn;
-  for (size_t next = 0; next < dirty_.size();) {
+  while (!dirty_.empty()) {
     writes_.clear();
     writing_.clear();
-    for (; next < dirty_.size() && writes_.size() < kWritesAtOnce; ++next) {
-      const uint32_t index = dirty_[next];
+    while (!dirty_.empty() && writes_.size() < kWritesAtOnce) {
+      const uint32_t index = dirty_.take();
       Connection& connection = connections_[index];
-      connection.is_dirty = false;
       if (!connection.is_open) continue;
       if (connection.output.empty()) {
         send_rest(index, Sent::all);
@@ -701,14 +692,13 @@ void Connections::flush() {
       send_rest(writing_[i], sent);
     }
   }
-  dirty_.clear();
 }
 
 // What a first write has left, if that went well, and what follows from it.
 void Connections::send_rest(uint32_t index, Sent sent) {
   if (sent == Sent::all) sent = send(index);
   if (sent == Sent::gone) return close_connection(index);
-  if (sent == Sent::postponed) postponed_.push_back(index);
+  if (sent == Sent::postponed) postponed_.add(index);
   after_write(index);
 }
 
@@ -871,9 +861,8 @@ void Connections::pass_time(Moment now) {
   if (is_stopping_) stop_some();
   take_resumed();
   feed_starving();
-  for (const uint32_t index : postponed_)
-    if (connections_[index].is_open) mark_dirty(index);
-  postponed_.clear();
+  while (!postponed_.empty())
+    if (const uint32_t index = postponed_.take(); connections_[index].is_open) dirty_.add(index);
   give_back_buffers();
 }
 
@@ -970,7 +959,7 @@ void Connections::stop_some() {
     if (!connection.is_open) continue;
     hurry_last(connection);
     connection.is_closing = true;
-    mark_dirty(stop_cursor_);
+    dirty_.add(stop_cursor_);
   }
 }
 

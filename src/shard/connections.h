@@ -58,6 +58,7 @@
 #include "shard/metrics.h"
 #include "shard/output.h"
 #include "shard/places.h"
+#include "shard/turn_list.h"
 #include "stock/timer_wheel.h"
 
 namespace stampede::shard {
@@ -179,11 +180,10 @@ class Connections {
       linger
     } waiting = Waiting::idle;
     // stalled: the input may hold whole requests, but the line or the output is full. resumed: that is over, and the
-    // connection stands in resumed_.
+    // connection waits for its turn.
     enum class Parsing : uint8_t { going, stalled, resumed } parsing = Parsing::going;
     bool is_open = false;
-    bool is_dirty = false;     // stands in dirty_
-    bool is_starving = false;  // stands in starving_: found no buffer
+    bool is_starving = false;  // found no buffer
     bool is_sending = false;   // the first place is sending its body
     bool input_ended = false;  // the client sends no more
     bool is_closing = false;   // no further request is taken; close when all is written
@@ -230,13 +230,11 @@ class Connections {
   void count_answer(const Connection& connection, const Place& place, uint32_t index);
   void log_access(const Place& place, uint32_t index, size_t bytes, Rendered rendered);
 
-  void mark_dirty(uint32_t index);
   void stall(uint32_t index);
   void resume(uint32_t index);
   void starve(uint32_t index);
   void take_resumed();
   void feed_starving();
-  void postpone_body(uint32_t index);
 
   void send_rest(uint32_t index, Sent sent);
   Sent send(uint32_t index);
@@ -274,18 +272,18 @@ class Connections {
       kRequestsPerTurn;  // requests of usual connections that this turn may still decide
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
-  std::vector<uint32_t> ready_;  // to be read in this turn
   // Of one call of the net, and whose they are.
   std::vector<net::Read> reads_;
   std::vector<net::Write> writes_;
   std::vector<uint32_t> reading_, writing_;
-  std::vector<uint32_t> dirty_;
-  std::vector<uint32_t> resumed_;
-  std::vector<uint32_t> starving_;
-  std::vector<uint32_t> postponed_;  // large bodies whose share of the turn was used up
-  uint64_t returns_seen_ = 0;        // chunks that had come back when the starving ones last looked
-  size_t body_budget_ = 0;           // of this turn
-  int64_t give_back_ns_;             // when idle buffers are looked at again
+  TurnList ready_;             // to be read in this turn
+  TurnList dirty_;             // to be written at its end
+  TurnList resumed_;           // may go on being parsed
+  TurnList starving_;          // wait for a buffer
+  TurnList postponed_;         // large bodies whose share of the turn was used up
+  uint64_t returns_seen_ = 0;  // chunks that had come back when the starving ones last looked
+  size_t body_budget_ = 0;     // of this turn
+  int64_t give_back_ns_;       // when idle buffers are looked at again
 
   bool is_stopping_ = false;
   bool passes_on_ = false;

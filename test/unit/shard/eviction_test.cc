@@ -87,6 +87,23 @@ TEST_SUITE("shard/eviction") {
     CHECK(newcomer.is_open_at_server());
   }
 
+  TEST_CASE("whoever takes the cell of one that was read in the same turn hears each answer once") {
+    FullRig rig(1);
+    rig.handler.answer = [&](const http::Request&, ReplyTo place) {
+      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    };
+    // All are let in by one turn. The first is read and closed for the second, which is read when the third comes.
+    FakeClient& half = rig.net.connect(rig.listener);
+    half.send("GET / HT");
+    FakeClient& whole = rig.net.connect(rig.listener);
+    whole.send(get("/"));
+    FakeClient& third = rig.net.connect(rig.listener);
+    rig.rest();
+    CHECK(!half.is_open_at_server());
+    CHECK(third.was_reset());
+    CHECK(responses_in(whole.read()).size() == 1);
+  }
+
   TEST_CASE("a connection that is answered goes to the end of the line") {
     FullRig rig(3);
     std::vector<FakeClient*> clients = {&rig.client(), &rig.client(), &rig.client()};

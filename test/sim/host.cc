@@ -16,6 +16,8 @@ constexpr int64_t kDrainAtStopNs = 3 * kSecond;
 constexpr uint64_t kHelpers = 7;        // beside the shards
 constexpr uint32_t kWaitsMax = 20'000;  // of a start, for its disk
 
+constexpr size_t kListeners = 2;  // buyers' and operators'
+
 }  // namespace
 
 Host::Host(const Plan& plan, uint32_t number, const std::string& root, Surroundings around,
@@ -26,7 +28,8 @@ Host::Host(const Plan& plan, uint32_t number, const std::string& root, Surroundi
       around_(std::move(around)),
       random_(random),
       shards_(plan.shards),
-      next_shards_(plan.shards) {}
+      next_shards_(plan.shards),
+      places_(plan.places == 0 ? SIZE_MAX : kListeners + plan.places) {}
 
 Host::~Host() {
   if (node_) kill(false);
@@ -76,6 +79,12 @@ void Host::make_machine() {
   machines_.push_back(std::make_unique<SimMachine>(
       around_.servers, files_, number_, SimMachine::Boot{{number_ + 1, boots_}, booted_ns_},
       random_.fork(), around_.pass_time));
+  machine().limit_places(places_);
+}
+
+void Host::lift_places() {
+  places_ = SIZE_MAX;
+  if (!machines_.empty()) machine().limit_places(places_);
 }
 
 bool Host::start(bool accepts_loss) {

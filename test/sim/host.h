@@ -79,6 +79,8 @@ class Host {
   void step_while_waiting();
   // Each part has been turned, and found nothing.
   [[nodiscard]] bool is_quiet() const;
+  // From now on there are places for all clients.
+  void lift_places();
   void begin_stop();
   void kill(bool is_power);
   // It cannot do anything at this moment that waits for its disk, or nothing at all.
@@ -125,6 +127,7 @@ class Host {
   State state_ = State::down;
   uint64_t life_ = 0;
   uint64_t boots_ = 1;     // of the machine
+  size_t places_;          // sockets of a shard
   int64_t booted_ns_ = 0;  // the last time, on the world's clock
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life

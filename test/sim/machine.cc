@@ -107,6 +107,11 @@ world::FakeClient& SimMachine::connect_operator() {
   return nets_[0]->connect(admin_listener_);
 }
 
+void SimMachine::limit_places(size_t most) {
+  places_max_ = most;
+  for (const auto& net : nets_) net->set_places_max(most);
+}
+
 void SimMachine::end_connections(bool is_silent) {
   for (const auto& net : nets_) net->die(is_silent);
 }
@@ -132,6 +137,7 @@ Result<std::vector<net::Socket>> SimMachine::open_listeners(const net::Address&,
   bells_heard_.resize(count);
   for (unsigned i = 0; i < count; ++i) {
     nets_.push_back(std::make_unique<world::FakeNet>());
+    nets_.back()->set_places_max(places_max_);
     listeners_.push_back(nets_.back()->listen());
   }
   return listeners_;

@@ -64,6 +64,8 @@ class SimMachine final : public node::Machine {
   }
   // How long its blocking calls to Redis have waited since this was last asked.
   [[nodiscard]] int64_t take_waited_ns() { return redis_->take_waited_ns(); }
+  // Sockets of each shard, listeners among them; for one more an idle connection is closed.
+  void limit_places(size_t most);
   // Behind the end of the process: what its clients find.
   void end_connections(bool is_silent);
 
@@ -107,6 +109,7 @@ class SimMachine final : public node::Machine {
   orderlog::ZeroedSegmentMaker segment_maker_;
   // They outlive the process: its clients still look at their ends.
   std::vector<std::unique_ptr<world::FakeNet>> nets_;
+  size_t places_max_ = SIZE_MAX;
   std::vector<size_t> bells_heard_;  // by the last poll of each
   std::vector<SimDisk*> disks_;      // the node's, by shard
   std::vector<net::Socket> listeners_;

@@ -154,6 +154,7 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   plan.access_sample = static_cast<uint32_t>(random.chance(0.3) ? random.between(1, 5) : 0);
   const door::Limits limits = draw_limits(random);
   if (plan.has(Mishap::limits)) plan.limits = limits;
+  plan.places = static_cast<uint32_t>(random.chance(0.3) ? random.between(1, 6) : 0);
   return plan;
 }
 
@@ -165,7 +166,8 @@ std::string text_of(const Plan& plan) {
          " users, limit " + std::to_string(plan.per_user_limit) + ", quantity up to " +
          std::to_string(plan.quantity_max) + ", pay within " + std::to_string(plan.pay_window_s) +
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
-         std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") + ", " +
+         std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") +
+         (plan.places == 0 ? "" : ", " + std::to_string(plan.places) + " places") + ", " +
          std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) +
          (plan.has(Mishap::limits) ? " (" + text_of(plan.limits) + ")" : "") + ", " +
          std::to_string(plan.quiet_s) + " s of quiet" + (plan.forgets ? ", forgets" : "");

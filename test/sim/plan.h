@@ -80,9 +80,11 @@ struct Plan {
   bool has_extras = false;     // items that are not for everybody, or not now
   double bloom_rate = 0;       // of the filter in front of the codes
   uint32_t access_sample = 0;  // a line of the access log for every so many requests; 0: none
-  bool forgets = false;        // at the end the sale is over for long, and nodes forget its orders
-  int64_t safety_s = 0;        // simulated length of the phase with faults
-  int64_t quiet_s = 0;         // and of the hours behind it in which nobody asks for anything
+  uint32_t places =
+      0;  // for connections of a shard; one more costs an idle one its place; 0: plenty
+  bool forgets = false;  // at the end the sale is over for long, and nodes forget its orders
+  int64_t safety_s = 0;  // simulated length of the phase with faults
+  int64_t quiet_s = 0;   // and of the hours behind it in which nobody asks for anything
   MishapSet faults = 0;
   // Mean simulated time between two of a kind; of those that are on.
   std::array<int64_t, kMishapCount> every_ns{};

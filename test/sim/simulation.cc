@@ -110,6 +110,7 @@ void Simulation::heal() {
   note("healing");
   weather_->clear_up();
   strangers_->fall_silent();
+  for (const auto& host : hosts_) host->lift_places();
   is_healed_ = true;
   for (int64_t& restart_ns : restart_ns_) restart_ns = std::min(restart_ns, now_ns());
   operators_->close_sale();

@@ -20,9 +20,15 @@ TEST_SUITE("e2e/container") {
       return;
     }
     const Scratch scratch;
-    fs::copy(source_path("scripts"), scratch.path("scripts"), fs::copy_options::recursive);
+    for (const char* const part : {"scripts", "contrib"})
+      fs::copy(source_path(part), scratch.path(part), fs::copy_options::recursive);
     const std::string folder = scratch.path("scripts/container");
     REQUIRE(run({folder + "/prepare", stampede_path()}).exit_code == 0);
+    const std::string keys = read_file(folder + "/made/etc/keys.json");
+    const std::string tokens = read_file(folder + "/made/etc/tokens");
+    REQUIRE(run({folder + "/prepare", stampede_path()}).exit_code == 0);
+    CHECK(read_file(folder + "/made/etc/keys.json") == keys);
+    CHECK(read_file(folder + "/made/etc/tokens") == tokens);
     const std::string look =
         "import os, sys, yaml\n"
         "services = yaml.safe_load(open('compose.yaml'))['services']\n"
@@ -30,6 +36,9 @@ TEST_SUITE("e2e/container") {
         "jobs = yaml.safe_load(open('prometheus.yml'))['scrape_configs']\n"
         "targets = {t.split(':')[0] for t in jobs[0]['static_configs'][0]['targets']}\n"
         "assert targets <= set(services)\n"
+        "rules = yaml.safe_load(open('prometheus.yml'))['rule_files']\n"
+        "mounted = [m.split(':')[1] for m in services['prometheus']['volumes']]\n"
+        "assert all('/etc/prometheus/' + rule in mounted for rule in rules), mounted\n"
         "for name, service in services.items():\n"
         "    for mount in service.get('volumes', []):\n"
         "        source = mount.split(':')[0]\n"

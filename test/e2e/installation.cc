@@ -29,6 +29,7 @@ TEST_SUITE("e2e/installation") {
     CHECK(run({scratch.path("usr/share/stampede/nginx-cluster"), "127.0.0.1:80", "127.0.0.1:8080"})
               .exit_code == 0);
     CHECK(fs::exists(scratch.path("usr/share/stampede/monitoring/alerts.yml")));
+    CHECK(fs::exists(scratch.path("usr/share/doc/stampede/OPERATE.md")));
     write_file(mine, "");
     REQUIRE(install("uninstall", scratch.path(), "/usr").exit_code == 0);
     CHECK(files_below(scratch.path(), "") == std::vector<std::string>{mine});

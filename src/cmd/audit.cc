@@ -450,7 +450,13 @@ Command audit() {
   Command command{
       .name = "stampede audit",
       .summary = "hold order log, ledger and database against each other",
-      .about = "Holds order log, ledger and database against each other; exit 1 on any difference.",
+      .about = "Holds order log, ledger and database against each other.",
+      .examples =
+          {{"stampede audit --data /var/lib/stampede", "one node"},
+           {"stampede audit --data /mnt/node-0 --data /mnt/node-1 --ledger $LEDGER --db $DB",
+            "two nodes of one sale"}},
+      .exits = {{kExitFailure, "they differ, as the lines say, or one could not be read"},
+                {kExitLogDamaged, "a log is damaged: the line names the file"}},
       .run = [flags] { return run(*flags); }};
   command.add(
       "",

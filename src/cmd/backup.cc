@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <string>
 
+#include "base/progress.h"
 #include "base/time_text.h"
 #include "base/words.h"
-#include "cmd/copy_progress.h"
 #include "cmd/flags.h"
 #include "node/copy.h"
 #include "orderlog/directory.h"
@@ -46,9 +46,9 @@ node::MayEnd make(const std::string& data, const std::string& to, node::CopyRepo
   if (!attempt.lock)
     return node::ending(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message);
   clear(unfinished);
-  CopyProgress progress("backup");
-  const node::CopyOrder order{
-      .from = data, .to = unfinished, .progress = [&](uint64_t bytes) { progress.add(bytes); }};
+  Progress progress;
+  const ProgressLines lines(progress);
+  const node::CopyOrder order{.from = data, .to = unfinished, .progress = progress};
   if (node::MayEnd end = node::copy_directory(node::system_machine(), order, report)) {
     std::error_code ignored;
     fs::remove_all(unfinished, ignored);
@@ -88,6 +88,8 @@ Command backup() {
       .about =
           "Copies a data directory as it is at one moment, beside its running server. The copy is "
           "read back before it gets its name.",
+      .examples = {{"stampede backup --data /var/lib/stampede --to /backup/sale-1",
+                    "the server may run"}},
       .exits = {{kExitFailure, "a file could not be written"},
                 {kExitDirInUse, "another backup is made at this place"},
                 {kExitLogDamaged, "the data directory is damaged: the line names the file"}},

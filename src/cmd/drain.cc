@@ -110,6 +110,12 @@ Command drain() {
       .name = "stampede drain",
       .summary = "replay a data directory's order log into a database, without a server",
       .about = "Replays the order log of a data directory into a database, without a server.",
+      .examples = {{"stampede drain --data /var/lib/stampede", "into its own SQLite file"},
+                   {"stampede drain --data /var/lib/stampede --db $DB --rejected",
+                    "and what was refused before"}},
+      .exits = {{kExitFailure, "the database does not answer, or refused rows"},
+                {kExitDirInUse, "a server holds the data directory"},
+                {kExitLogDamaged, "the log is damaged, or older than the database"}},
       .run = [flags] { return run(*flags); }};
   command.add("",
               {{.name = "--data",

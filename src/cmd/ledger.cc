@@ -391,7 +391,7 @@ Command make_command(const std::shared_ptr<Flags>& flags, const char* name, cons
 }
 
 Command preheat_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(
+  Command command = make_command(
       flags, "preheat", "make items and their stock known; never changes live stock", preheat,
       {database_flag(*flags, true),
        {.name = "--catalog",
@@ -406,17 +406,25 @@ Command preheat_command(const std::shared_ptr<Flags>& flags) {
        {.name = "--new-terms",
         .target = &flags->has_new_terms,
         .help = "of known items too: the nodes are told when theirs differ from this catalog's"}});
+  command.examples = {{"stampede ledger preheat --ledger $LEDGER --db $DB --catalog catalog.json",
+                       "before the nodes start"}};
+  command.exits = {{kExitFailure, "Redis or the database does not answer, or refuses"}};
+  return command;
 }
 
 Command status_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(
+  Command command = make_command(
       flags, "status", "epoch, members, and each item's units by node; exit 1 unless open", status,
       {database_flag(*flags, false),
        {.name = "--item", .unit = "CODE", .target = &flags->item, .help = "only this item"}});
+  command.examples = {{"stampede ledger status --ledger $LEDGER --item ticket", "one item"}};
+  command.exits = {
+      {kExitFailure, "the ledger is not open, or does not answer; or it knows no such item"}};
+  return command;
 }
 
 Command rebuild_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(
+  Command command = make_command(
       flags, "rebuild",
       "let the nodes build the ledger again from their order logs; all active ones must run",
       rebuild,
@@ -424,10 +432,13 @@ Command rebuild_command(const std::shared_ptr<Flags>& flags) {
         .unit = "SECONDS",
         .target = &flags->wait_s,
         .help = "how long to wait for it"}});
+  command.examples = {{"stampede ledger rebuild --ledger $LEDGER", "behind the loss of a Redis"}};
+  command.exits = {{kExitFailure, "it was not open in time, or does not answer"}};
+  return command;
 }
 
 Command deactivate_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(
+  Command command = make_command(
       flags, "deactivate", "a node that is down no longer holds up the others; it may come back",
       deactivate,
       {database_flag(*flags, true),
@@ -436,10 +447,16 @@ Command deactivate_command(const std::shared_ptr<Flags>& flags) {
         .target = &flags->presumes_sold,
         .help = "also when the epoch waits for the node, and its disk is lost: all that no other "
                 "node holds counts as sold, until `reclaim` gives back what nobody paid for"}});
+  command.examples = {
+      {"stampede ledger deactivate --ledger $LEDGER --db $DB --node 3", "node 3 is down for long"}};
+  command.exits = {
+      {kExitFailure,
+       "the node cannot be taken out now, as the line says, or a server does not answer"}};
+  return command;
 }
 
 Command reclaim_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(
+  Command command = make_command(
       flags, "reclaim", "take a node out for good and put back on sale what it did not sell",
       reclaim,
       {database_flag(*flags, true),
@@ -454,6 +471,15 @@ Command reclaim_command(const std::shared_ptr<Flags>& flags) {
         .target = &flags->pay_window_s,
         .help = "longest pay window of its items, when no order in the database tells (without "
                 "--data)"}});
+  command.examples = {
+      {"stampede ledger reclaim --ledger $LEDGER --db $DB --node 3 --data /mnt/node-3",
+       "its disk is here"},
+      {"stampede ledger reclaim --ledger $LEDGER --db $DB --node 3", "its disk is lost"}};
+  command.exits = {{kExitFailure, "a server does not answer, or refuses"},
+                   {kExitDirInUse, "the server of this node runs"},
+                   {kExitTryLater, "an order may still be paid: again when the line says"},
+                   {kExitLogDamaged, "its log is damaged: the line names the file"}};
+  return command;
 }
 
 }  // namespace

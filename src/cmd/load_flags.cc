@@ -312,7 +312,7 @@ std::vector<Flag> report_flags(LoadFlags& flags) {
                "answered last (reserved, paid or cancelled), between tabs"},
       {.name = "--progress",
        .target = &flags.shows_progress,
-       .help = "a line each second on stderr, even when it is no terminal"}};
+       .help = "a line each second on stderr when it is no terminal, instead of one in ten"}};
 }
 
 }  // namespace

@@ -157,7 +157,7 @@ int inspect(const node::Data& data, const Flags& flags) {
 // ---- verify ----
 
 int print_verified(const StreamFiles& files, Progress& progress) {
-  const Result<Verified> verified = verify_stream(files, &progress);
+  const Result<Verified> verified = verify_stream(files, progress);
   if (!verified) return fail(exit_code_of(verified.error()), verified.error().message);
   const RecoveryReport& log = verified->log;
   std::printf(
@@ -173,7 +173,9 @@ int print_verified(const StreamFiles& files, Progress& progress) {
 int verify(const node::Data& data, const Flags& flags) {
   int worst = kExitOk;
   Progress progress;
-  progress.begin("reading the order log");
+  uint64_t bytes = 0;
+  for (const StreamFiles& files : streams_of(data, flags)) bytes += bytes_to_verify(files);
+  progress.begin("reading the order log", bytes);
   const ProgressLines lines(progress);
   for (const StreamFiles& files : streams_of(data, flags))
     worst = std::max(worst, print_verified(files, progress));
@@ -229,11 +231,20 @@ Command log() {
   const auto flags = std::make_shared<Flags>();
   Command inspects{.name = "stampede log inspect",
                    .summary = "print watermarks, batches or records",
+                   .examples = {{"stampede log inspect --data /var/lib/stampede", "watermarks"},
+                                {"stampede log inspect --data /var/lib/stampede --records | grep "
+                                 "00000000000004d2",
+                                 "what happened to an order"}},
+                   .exits = {{kExitFailure, "a file could not be read"},
+                             {kExitLogDamaged, "a file is damaged: the line names it"}},
                    .run = [flags] { return run(*flags, inspect); }};
   add_data_flags(inspects, *flags);
   add_inspect_flags(inspects, *flags);
   Command verifies{.name = "stampede log verify",
                    .summary = "check every checksum; exit 78 and the place when one is wrong",
+                   .examples = {{"stampede log verify --data /backup/sale-1", "also of a backup"}},
+                   .exits = {{kExitFailure, "a file could not be read"},
+                             {kExitLogDamaged, "a file is damaged: the line names it"}},
                    .run = [flags] { return run(*flags, verify); }};
   add_data_flags(verifies, *flags);
   return {.name = "stampede log",

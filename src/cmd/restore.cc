@@ -6,12 +6,12 @@
 #include <filesystem>
 #include <string>
 
+#include "base/progress.h"
 #include "base/time_text.h"
 #include "base/words.h"
 #include "cluster/inspection.h"
 #include "cluster/redis_client.h"
 #include "cluster/redis_url.h"
-#include "cmd/copy_progress.h"
 #include "cmd/flags.h"
 #include "node/copy.h"
 #include "node/data.h"
@@ -144,12 +144,11 @@ int run(const Flags& flags) {
   if (!attempt.lock)
     return fail(node::ending(attempt.is_in_use ? kExitDirInUse : kExitFailure, attempt.message));
   if (const node::MayEnd end = check_place(flags.data)) return fail(*end);
-  CopyProgress progress("restore");
+  Progress progress;
   node::CopyReport report;
   const node::CopyOrder order{
-      .from = flags.from, .to = flags.data, .is_for_use = true, .progress = [&](uint64_t bytes) {
-        progress.add(bytes);
-      }};
+      .from = flags.from, .to = flags.data, .is_for_use = true, .progress = progress};
+  const ProgressLines lines(progress);
   if (const node::MayEnd end = node::copy_directory(node::system_machine(), order, report))
     return fail(*end);
   print_way_on(flags, report);
@@ -164,6 +163,11 @@ Command restore() {
       .name = "stampede restore",
       .summary = "make a data directory of a backup",
       .about = "Makes a data directory of a backup, for a disk that was lost.",
+      .examples = {{"stampede restore --from /backup/sale-1 --data /var/lib/stampede",
+                    "a database in the data directory"},
+                   {"stampede restore --from /backup/sale-1 --data /var/lib/stampede --db $DB "
+                    "--ledger $LEDGER",
+                    "a node of several"}},
       .exits = {{kExitFailure, "a file could not be written, or the database does not answer"},
                 {kExitDirInUse, "another process holds the data directory"},
                 {kExitLogDamaged, "the backup is damaged, or somebody knows more than it"}},

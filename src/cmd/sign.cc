@@ -165,54 +165,74 @@ Command make_command(const std::shared_ptr<Flags>& flags, const char* name, cons
 }
 
 Command sign_ticket_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(flags, "ticket",
-                      "print what follows `Bearer ` in a buyer's Authorization header", sign_ticket,
-                      {user_flag(*flags),
-                       ttl_flag(*flags),
-                       {.name = "--key-id",
-                        .unit = "ID",
-                        .target = &flags->key_id,
-                        .help = "ticket key that signs",
-                        .absent = "the first of the file"}});
+  Command command =
+      make_command(flags, "ticket",
+                   "print what follows `Bearer ` in a buyer's Authorization header", sign_ticket,
+                   {user_flag(*flags),
+                    ttl_flag(*flags),
+                    {.name = "--key-id",
+                     .unit = "ID",
+                     .target = &flags->key_id,
+                     .help = "ticket key that signs",
+                     .absent = "the first of the file"}});
+  command.examples = {
+      {"curl -H \"Authorization: Bearer $(stampede sign ticket --key-file keys.json --user "
+       "alice)\" …",
+       "in a request"}};
+  command.exits = {{kExitFailure, "the output could not be written"}};
+  return command;
 }
 
 Command sign_payment_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(flags, "payment", "print the value of a payment's Stampede-Signature header",
-                      sign_payment,
-                      {{.name = "--body",
-                        .unit = "FILE",
-                        .target = &flags->body,
-                        .help = "file with the exact bytes of the payment's body",
-                        .is_required = true},
-                       {.name = "--time",
-                        .unit = "SECONDS",
-                        .target = &flags->time_unix,
-                        .help = "seconds since 1970 that are signed",
-                        .bounds = {{1, kUnixMax}},
-                        .absent = "now"}});
+  Command command = make_command(
+      flags, "payment", "print the value of a payment's Stampede-Signature header", sign_payment,
+      {{.name = "--body",
+        .unit = "FILE",
+        .target = &flags->body,
+        .help = "file with the exact bytes of the payment's body",
+        .is_required = true},
+       {.name = "--time",
+        .unit = "SECONDS",
+        .target = &flags->time_unix,
+        .help = "seconds since 1970 that are signed",
+        .bounds = {{1, kUnixMax}},
+        .absent = "now"}});
+  command.examples = {{"stampede sign payment --key-file keys.json --body payment.json",
+                       "the very bytes that are sent"}};
+  command.exits = {{kExitFailure, "the output could not be written"}};
+  return command;
 }
 
 Command sign_proof_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(flags, "proof",
-                      "print the value of a Stampede-Proof header, by the newest key", sign_proof,
-                      {user_flag(*flags),
-                       ttl_flag(*flags),
-                       {.name = "--item",
-                        .unit = "CODE",
-                        .target = &flags->item,
-                        .help = "code of the item",
-                        .is_required = true,
-                        .refuse = refuse_item}});
+  Command command = make_command(
+      flags, "proof", "print the value of a Stampede-Proof header, by the newest key", sign_proof,
+      {user_flag(*flags),
+       ttl_flag(*flags),
+       {.name = "--item",
+        .unit = "CODE",
+        .target = &flags->item,
+        .help = "code of the item",
+        .is_required = true,
+        .refuse = refuse_item}});
+  command.examples = {{"stampede sign proof --key-file keys.json --user alice --item ticket",
+                       "as a captcha service would"}};
+  command.exits = {{kExitFailure, "the output could not be written"}};
+  return command;
 }
 
 Command sign_code_command(const std::shared_ptr<Flags>& flags) {
-  return make_command(flags, "code", "print the code of a product, by the newest key", sign_code,
-                      {{.name = "--product",
-                        .unit = "PRODUCT",
-                        .target = &flags->product,
-                        .help = "product that the code stands for",
-                        .is_required = true,
-                        .refuse = refuse_product}});
+  Command command =
+      make_command(flags, "code", "print the code of a product, by the newest key", sign_code,
+                   {{.name = "--product",
+                     .unit = "PRODUCT",
+                     .target = &flags->product,
+                     .help = "product that the code stands for",
+                     .is_required = true,
+                     .refuse = refuse_product}});
+  command.examples = {
+      {"stampede sign code --key-file keys.json --product 4711", "as the catalog shows it"}};
+  command.exits = {{kExitFailure, "the output could not be written"}};
+  return command;
 }
 
 }  // namespace
@@ -223,6 +243,8 @@ Command sign() {
                .summary =
                    "print a new key file with random secrets; a file that the output goes to "
                    "is made private",
+               .examples = {{"stampede sign keys >keys.json", "a file of mode 0600"}},
+               .exits = {{kExitFailure, "the output could not be written"}},
                .run = sign_keys};
   return {.name = "stampede sign",
           .summary = "mint user tickets, payment signatures and key files",

@@ -9,6 +9,7 @@
 #include "drain/sqlite_copy.h"
 #include "node/data.h"
 #include "node/ledgers.h"
+#include "orderlog/stream_copy.h"
 #include "orderlog/verification.h"
 
 namespace stampede::node {
@@ -32,11 +33,13 @@ class Copy {
     report_.made_ms = before_ms != 0 ? before_ms : now_ms;
     manifest_ = orderlog::manifest_of_copy(original_.manifest(), report_.made_ms);
     settle_on_machine();
+    order_.progress.begin("copying", bytes_to_copy());
     // First, so that the streams reach further than the database has seen of them.
     if (Status copied = copy_database(); !copied) return ending(copied.error());
     for (uint32_t i = 0; i < manifest_.shard_count; ++i)
       streams_.push_back(std::make_unique<orderlog::StreamCopy>(
-          original_.files(i), orderlog::stream_files(order_.to, manifest_, i), order_.progress));
+          original_.files(i), orderlog::stream_files(order_.to, manifest_, i),
+          [this](uint64_t bytes) { order_.progress.add(bytes); }));
     if (Status copied = copy_streams({}); !copied) return ending(copied.error());
     if (MayEnd end = cut()) return end;
     return check_original();
@@ -51,11 +54,22 @@ class Copy {
     manifest_.machine_id = here;
   }
 
+  // Segments count whole, also the last one, so the end may come early.
+  uint64_t bytes_to_copy() const {
+    std::error_code absent;
+    const auto database = std::filesystem::file_size(order_.from + kDatabase, absent);
+    uint64_t bytes = absent ? 0 : database;
+    for (uint32_t i = 0; i < original_.stream_count(); ++i)
+      bytes += orderlog::bytes_to_verify(original_.files(i));
+    return bytes;
+  }
+
   Status copy_database() {
     std::error_code absent;
     const std::string from = order_.from + kDatabase;
     if (!std::filesystem::exists(from, absent)) return Ok{};
-    return drain::copy_sqlite(from, order_.to + kDatabase, order_.progress);
+    return drain::copy_sqlite(from, order_.to + kDatabase,
+                              [this](uint64_t bytes) { order_.progress.add(bytes); });
   }
 
   // Stream 0 last: it knows every item that another one has units of.
@@ -95,8 +109,12 @@ class Copy {
   MayEnd check() {
     Data copy(order_.to, Data::Use::reading, machine_);
     if (MayEnd end = copy.open()) return end;
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < copy.stream_count(); ++i)
-      if (const auto sound = orderlog::verify_stream(copy.files(i)); !sound)
+      bytes += orderlog::bytes_to_verify(copy.files(i));
+    order_.progress.begin("reading the copy back", bytes);
+    for (uint32_t i = 0; i < copy.stream_count(); ++i)
+      if (const auto sound = orderlog::verify_stream(copy.files(i), order_.progress); !sound)
         return ending(sound.error());
     Findings findings;
     if (MayEnd end = copy.restore({}, findings)) return end;

@@ -14,10 +14,10 @@
 
 #include <string>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "node/ending.h"
 #include "node/machine.h"
-#include "orderlog/stream_copy.h"
 
 namespace stampede::node {
 
@@ -25,7 +25,7 @@ struct CopyOrder {
   std::string from;         // a data directory, in use or not
   std::string to;           // an empty one, which nobody else writes to
   bool is_for_use = false;  // a server will go on in it, on this machine
-  orderlog::CopyProgress progress;
+  Progress& progress;       // of the copying, and of reading it back
 };
 
 struct CopyReport {

@@ -31,10 +31,9 @@ Result<std::map<uint32_t, Position>> verify_snapshots(const StreamFiles& files) 
   return positions;
 }
 
-RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots, Progress* progress) {
-  return [&snapshots, progress](Lsn lsn, const Record&, const Batch& batch) -> Status {
-    if (progress != nullptr && lsn == batch.first_lsn())
-      progress->add(kHeaderBytes + batch.header().body_bytes);
+RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots, Progress& progress) {
+  return [&snapshots, &progress](Lsn lsn, const Record&, const Batch& batch) -> Status {
+    if (lsn == batch.first_lsn()) progress.add(kHeaderBytes + batch.header().body_bytes);
     if (lsn != batch.first_lsn() || batch.offset() != 0) return Ok{};
     const auto found = snapshots.find(batch.segment());
     const bool agrees =
@@ -48,7 +47,7 @@ RecordVisitor compare_with(const std::map<uint32_t, Position>& snapshots, Progre
 
 Result<RecoveryReport> verify_once(const StreamFiles& files,
                                    const std::map<uint32_t, Position>& snapshots,
-                                   Progress* progress) {
+                                   Progress& progress) {
   const Result<Position> start = start_of(files);
   if (!start) return start.error();
   Result<RecoveryReport> report = recover({.files = files, .start = *start, .is_read_only = true},
@@ -61,7 +60,7 @@ Result<RecoveryReport> verify_once(const StreamFiles& files,
 // Again while segments are used again under our eyes: then the oldest one is another by now.
 Result<RecoveryReport> verify_segments(const StreamFiles& files,
                                        const std::map<uint32_t, Position>& snapshots,
-                                       Progress* progress) {
+                                       Progress& progress) {
   for (int attempt = 1;; ++attempt) {
     const uint32_t oldest_before = oldest_segment(files);
     Result<RecoveryReport> report = verify_once(files, snapshots, progress);
@@ -99,9 +98,12 @@ bool is_sound_by_now(const StreamFiles& files, const Position& position) {
   return found && found->batch;
 }
 
-Result<Verified> verify_stream(const StreamFiles& files, Progress* progress) {
-  if (const Result<SegmentList> list = list_segments(files); list && progress != nullptr)
-    progress->grow(list->segments.size() * files.segment_bytes);
+uint64_t bytes_to_verify(const StreamFiles& files) {
+  const Result<SegmentList> list = list_segments(files);
+  return list ? list->segments.size() * files.segment_bytes : 0;
+}
+
+Result<Verified> verify_stream(const StreamFiles& files, Progress& progress) {
   const auto snapshots = verify_snapshots(files);
   if (!snapshots) return snapshots.error();
   const Result<RecoveryReport> report = verify_segments(files, *snapshots, progress);

@@ -27,8 +27,9 @@ struct Verified {
   RecoveryReport log;  // clean or torn
   size_t snapshots = 0;
 };
-// An Error that is damage names the place. `progress`, which may be null, is told of bytes: segments count whole.
-[[nodiscard]] Result<Verified> verify_stream(const StreamFiles& files,
-                                             Progress* progress = nullptr);
+// An Error that is damage names the place. The bytes that were read are added to `progress`.
+[[nodiscard]] Result<Verified> verify_stream(const StreamFiles& files, Progress& progress);
+// At most so many bytes are read: segments count whole.
+[[nodiscard]] uint64_t bytes_to_verify(const StreamFiles& files);
 
 }  // namespace stampede::orderlog

@@ -1,6 +1,10 @@
 // What the binary says of itself: man pages that man(1) reads without a complaint, and completions that bash itself runs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <set>
+#include <sstream>
+
 #include "harness/server.h"
 
 namespace stampede::e2e {
@@ -20,6 +24,34 @@ std::string completed(const std::string& line) {
   CAPTURE(finished.err);
   CHECK(finished.err.empty());
   return finished.out;
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream in(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+// Those that the help of `command` lists, and theirs.
+void add_subcommands(const Arguments& command, std::vector<Arguments>& found) {
+  Arguments asks = command;
+  asks.emplace_back("--help");
+  bool is_list = false;
+  for (const std::string& line : lines_of(run_stampede(asks).out)) {
+    if (!line.starts_with("  ")) is_list = line == "Subcommands";
+    if (!is_list || !line.starts_with("  ") || line[2] == ' ') continue;
+    Arguments subcommand = command;
+    subcommand.push_back(line.substr(2, line.find(' ', 2) - 2));
+    found.push_back(subcommand);
+    add_subcommands(subcommand, found);
+  }
+}
+
+std::vector<Arguments> all_commands() {
+  std::vector<Arguments> found;
+  add_subcommands({}, found);
+  return found;
 }
 
 // What `stampede completion SHELL` prints, as a file.
@@ -92,8 +124,9 @@ TEST_SUITE("e2e/manual") {
   }
 
   TEST_CASE("there is a man page for the program and for each subcommand") {
-    for (const std::string name : {"", "serve", "load", "log", "drain", "audit", "ledger", "sign",
-                                   "version", "help", "man", "completion"}) {
+    std::set<std::string> names = {""};
+    for (const Arguments& command : all_commands()) names.insert(command[0]);
+    for (const std::string& name : names) {
       CAPTURE(name);
       Scratch scratch;
       const Finished page = run_stampede(name.empty() ? Arguments{"man"} : Arguments{"man", name});
@@ -108,22 +141,26 @@ TEST_SUITE("e2e/manual") {
     CHECK(run_stampede({"man", "srve"}).err.find("did you mean serve?") != std::string::npos);
   }
 
-  TEST_CASE("help is as wide as it says, and every flag has its line") {
-    for (const std::string name : {"serve", "load", "audit", "ledger reclaim"}) {
-      Arguments arguments;
-      for (size_t at = 0; at <= name.size(); at = name.find(' ', at) + 1) {
-        arguments.push_back(name.substr(at, name.find(' ', at) - at));
-        if (name.find(' ', at) == name.npos) break;
-      }
-      arguments.emplace_back("--help");
-      const Finished help = run_stampede(arguments);
-      for (size_t at = 0; at < help.out.size();) {
-        const std::string line = help.out.substr(at, help.out.find('\n', at) - at);
-        at += line.size() + 1;
-        size_t columns = 0;
-        for (const char c : line) columns += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  TEST_CASE(
+      "help is as wide as it says, and that of what does something has examples and exit codes") {
+    const std::vector<Arguments> commands = all_commands();
+    CHECK(commands.size() > 20);
+    for (Arguments command : commands) {
+      const bool is_about_itself =
+          std::set<std::string>{"version", "help", "man", "completion"}.count(command[0]) != 0;
+      command.emplace_back("--help");
+      const Finished help = run_stampede(command);
+      CAPTURE(help.out);
+      CHECK(help.exit_code == 0);
+      for (const std::string& line : lines_of(help.out)) {
+        const auto columns = std::count_if(line.begin(), line.end(), [](char c) {
+          return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+        });
         CHECK_MESSAGE(columns <= 100, line);
       }
+      if (is_about_itself || help.out.find("\nSubcommands\n") != std::string::npos) continue;
+      CHECK(help.out.find("\nExamples\n") != std::string::npos);
+      CHECK(help.out.find("\nExit codes\n") != std::string::npos);
     }
   }
 }

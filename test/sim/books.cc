@@ -261,7 +261,7 @@ void verify_logs(const Hosts& hosts, History& history) {
     if (data.open()) return history.broken("a log cannot be opened behind a stop");
     Progress progress;
     for (uint32_t i = 0; i < data.stream_count(); ++i)
-      if (const auto verified = orderlog::verify_stream(data.files(i), &progress); !verified)
+      if (const auto verified = orderlog::verify_stream(data.files(i), progress); !verified)
         history.broken("behind a stop " + verified.error().message);
   }
 }

@@ -39,7 +39,8 @@ TEST_SUITE("orderlog/stream_copy") {
     REQUIRE(copy.copy_up_to(cut_at(1)));
     REQUIRE(copy.sync());
     CHECK(copy.end().batch_seq == 3);
-    CHECK(verify_stream(places.to)->log.batches == 2);
+    Progress progress;
+    CHECK(verify_stream(places.to, progress)->log.batches == 2);
     REQUIRE(copy.copy_up_to(cut_at(3)));
     CHECK(recover_log(places.to)->batches == 4);
     REQUIRE(copy.copy_up_to({}));
@@ -88,7 +89,8 @@ TEST_SUITE("orderlog/stream_copy") {
     REQUIRE(copy.copy_up_to({}));
     CHECK(copy.end() == rig.writer().position());
     CHECK(oldest_segment(places.to) == 3);
-    CHECK(verify_stream(places.to));
+    Progress progress;
+    CHECK(verify_stream(places.to, progress));
   }
 
   TEST_CASE("the last segment of a copy to be used has no hole") {

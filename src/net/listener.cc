@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -84,13 +85,21 @@ bool is_stale(const Address& address) {
          errno == ECONNREFUSED;
 }
 
-Status clear_stale_file(const Address& address) {
+// Whether a socket has the address's name. What else has it is an error.
+Result<bool> has_socket_file(const Address& address) {
   struct stat file;
   if (::lstat(address.path.c_str(), &file) < 0) {
-    if (errno == ENOENT) return Ok{};
+    if (errno == ENOENT) return false;
     return cannot("listen on", address, errno);
   }
   if (!S_ISSOCK(file.st_mode)) return cannot("replace what is not a socket at", address, EEXIST);
+  return true;
+}
+
+Status clear_stale_file(const Address& address) {
+  const Result<bool> there = has_socket_file(address);
+  if (!there) return there.error();
+  if (!*there) return Ok{};
   if (!is_stale(address)) return cannot("listen on", address, EADDRINUSE);
   if (::unlink(address.path.c_str()) < 0) return cannot("remove the old", address, errno);
   return Ok{};
@@ -117,7 +126,32 @@ Result<Socket> share(Socket listener, const Address& address) {
   return copy;
 }
 
+// A port in use is not looked at: whether it may be had is asked first.
+Status check_tcp(const Address& address) {
+  const int family = address.family == Address::Family::ipv6 ? AF_INET6 : AF_INET;
+  const Draft draft(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (draft.get() < 0) return cannot("open a socket for", address, errno);
+  if (!prepare_tcp(draft.get(), address, Place::first))
+    return cannot("set options for", address, errno);
+  if (bind_to(draft.get(), address) < 0 && errno != EADDRINUSE)
+    return cannot("listen on", address, errno);
+  return Ok{};
+}
+
+Status check_unix(const Address& address) {
+  if (const Result<bool> there = has_socket_file(address); !there) return there.error();
+  const size_t slash = address.path.rfind('/');
+  const std::string folder =
+      slash == std::string::npos ? "." : address.path.substr(0, std::max<size_t>(slash, 1));
+  if (::access(folder.c_str(), W_OK | X_OK) < 0) return cannot("listen on", address, errno);
+  return Ok{};
+}
+
 }  // namespace
+
+Status check_address(const Address& address) {
+  return address.family == Address::Family::unix_path ? check_unix(address) : check_tcp(address);
+}
 
 Result<std::vector<Socket>> open_listeners(const Address& address, unsigned count) {
   const bool is_unix = address.family == Address::Family::unix_path;

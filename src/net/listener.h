@@ -20,6 +20,9 @@ namespace stampede::net {
 // nothing stays open.
 Result<std::vector<Socket>> open_listeners(const Address& address, unsigned count);
 
+// Whether it can succeed once nobody else is there, as far as that can be seen without listening; the error is the same.
+[[nodiscard]] Status check_address(const Address& address);
+
 // The same for a socket that somebody else has opened and passed on (systemd): checks that it
 // listens for a stream.
 Result<Socket> adopt_listener(Socket socket);

@@ -9,6 +9,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "base/diag.h"
 #include "base/thread.h"
@@ -23,8 +24,23 @@ constexpr std::chrono::milliseconds kPause{50};
 // In the order of http::Method.
 constexpr std::string_view kMethods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "-"};
 
-int open_file(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+// A FIFO that nobody reads is no place for lines: the start does not wait for a reader.
+int open_file(const std::string& path, int flags = O_CREAT) {
+  const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK | flags, 0640);
+  if (file >= 0) ::fcntl(file, F_SETFL, O_APPEND);
+  return file;
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : ".";
+}
+
+// Where a file of this name would be made: at the end of links that lead nowhere yet.
+std::filesystem::path end_of_links(std::filesystem::path path) {
+  std::error_code none;
+  while (std::filesystem::is_symlink(path, none))
+    path = folder_of(path) / std::filesystem::read_symlink(path, none);
+  return path;
 }
 
 Text<AccessEntry::kTargetMax> target_of(const http::Request& request) {
@@ -112,6 +128,21 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path, uint
   return std::unique_ptr<AccessLog>(new AccessLog(path, file, shards));
 }
 
+std::unique_ptr<AccessLog> AccessLog::without_file(const std::string& path, uint32_t shards) {
+  return std::unique_ptr<AccessLog>(new AccessLog(path, -1, shards));
+}
+
+Status AccessLog::check(const std::string& path) {
+  const int file = open_file(path, 0);
+  if (file >= 0) ::close(file);
+  if (file >= 0) return Ok{};
+  // A circle of links is ELOOP.
+  const bool may_be_made =
+      errno == ENOENT && ::access(folder_of(end_of_links(path)).c_str(), W_OK | X_OK) == 0;
+  if (may_be_made) return Ok{};
+  return Error{path + ": " + std::strerror(errno)};
+}
+
 AccessLog::AccessLog(std::string path, int file, uint32_t shards)
     : path_(std::move(path)), file_(file) {
   for (uint32_t shard = 0; shard < shards; ++shard)
@@ -123,7 +154,7 @@ AccessLog::~AccessLog() {
   if (thread_.joinable()) thread_.join();
   while (write_some()) {
   }
-  ::close(file_);
+  if (file_ >= 0) ::close(file_);
 }
 
 void AccessLog::start() {
@@ -145,6 +176,7 @@ bool AccessLog::write_some() {
   text_.clear();
   for (const auto& lane : lanes_)
     lane->take(kLaneEntries, [&](const AccessEntry& entry) { append(entry, text_); });
+  if (file_ < 0) return false;
   for (size_t done = 0; done < text_.size();) {
     const ssize_t written = ::write(file_, text_.data() + done, text_.size() - done);
     if (written < 0 && errno == EINTR) continue;
@@ -164,9 +196,9 @@ bool AccessLog::write_some() {
 void AccessLog::open_again() {
   const int file = open_file(path_);
   if (file < 0)
-    return diag::warning("access log: %s: %s; the old file is written on", path_.c_str(),
-                         std::strerror(errno));
-  ::close(file_);
+    return diag::warning("access log: %s: %s; %s", path_.c_str(), std::strerror(errno),
+                         file_ < 0 ? "its lines are lost" : "the old file is written on");
+  if (file_ >= 0) ::close(file_);
   file_ = file;
   diag::notice("access log: %s is opened again", path_.c_str());
 }

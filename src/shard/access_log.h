@@ -71,6 +71,11 @@ class AccessLog {
   // Appends to the file, which is made if there is none.
   [[nodiscard]] static Result<std::unique_ptr<AccessLog>> open(const std::string& path,
                                                                uint32_t shards);
+  // What the file cannot be opened for loses its lines until reopen().
+  [[nodiscard]] static std::unique_ptr<AccessLog> without_file(const std::string& path,
+                                                               uint32_t shards);
+  // Whether open() would succeed, as far as that can be seen while no file is made.
+  [[nodiscard]] static Status check(const std::string& path);
   // Writes what the shards have pushed until they ended.
   ~AccessLog();
   AccessLog(const AccessLog&) = delete;
@@ -92,7 +97,7 @@ class AccessLog {
   void open_again();
 
   std::string path_;
-  int file_;
+  int file_;  // −1: there is none
   std::vector<std::unique_ptr<Lane<AccessEntry>>> lanes_;
   std::string text_;
   bool has_failed_ = false;

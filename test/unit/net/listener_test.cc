@@ -139,6 +139,24 @@ TEST_SUITE("net/listener") {
     CHECK(second.poll(kPatienceNs).size() == 1);
   }
 
+  TEST_CASE("an address is seen to be good or not while nobody listens there") {
+    const ScratchDir dir;
+    CHECK(check_address(any_loopback_port()));
+    CHECK(check_address(dir.socket_address()));
+    CHECK_FALSE(std::filesystem::exists(dir.file()));
+    const OwnedSocket tcp = open_listener(any_loopback_port());
+    CHECK(check_address(address_of(tcp.get())));  // in use
+    const OwnedSocket local = open_listener(dir.socket_address());
+    CHECK(check_address(dir.socket_address()));
+    for (const char* text : {"192.0.2.1:80", "unix:/nowhere/s", "unix:/dev/null", "unix:/dev"}) {
+      CAPTURE(text);
+      const Address address = *parse_address(text);
+      const Status checked = check_address(address);
+      REQUIRE_FALSE(checked);
+      CHECK(checked.error().message == why_not(address));
+    }
+  }
+
   TEST_CASE("the socket file of a dead server is replaced") {
     const ScratchDir dir;
     open_listener(dir.socket_address());  // closed at once; the file stays

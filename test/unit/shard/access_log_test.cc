@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "../../servers/scratch.h"
 
 // Behind the headers of the server, whose CHECK means the other thing.
@@ -113,6 +115,35 @@ TEST_SUITE("shard/access_log") {
     const auto opened = AccessLog::open("/nowhere/access", 1);
     REQUIRE(!opened);
     CHECK(opened.error().message.find("/nowhere/access") == 0);
+  }
+
+  TEST_CASE("whether a file can be opened is seen without making it") {
+    const servers::Scratch scratch;
+    const std::string file = scratch.path("log"), link = scratch.path("link");
+    std::filesystem::create_symlink(file, link);
+    for (const std::string& path : {file, link}) {
+      CHECK(AccessLog::check(path));
+      CHECK_FALSE(std::filesystem::exists(file));
+    }
+    REQUIRE(AccessLog::open(file, 1));
+    CHECK(AccessLog::check(file));
+    CHECK_FALSE(AccessLog::check("/tmp"));
+    CHECK(AccessLog::check("/nowhere/a").error().message ==
+          AccessLog::open("/nowhere/a", 1).error().message);
+  }
+
+  TEST_CASE("a log without a file drops its lines until it is opened again") {
+    const servers::Scratch scratch;
+    const std::string path = scratch.path("log");
+    const std::unique_ptr<AccessLog> log = AccessLog::without_file(path, 1);
+    REQUIRE(log->lane(0).push({}));
+    CHECK_FALSE(log->step());
+    CHECK_FALSE(std::filesystem::exists(path));
+    log->reopen();
+    CHECK_FALSE(log->step());
+    REQUIRE(log->lane(0).push({}));
+    CHECK(log->step());
+    CHECK(std::filesystem::file_size(path) > 0);
   }
 }
 

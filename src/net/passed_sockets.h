@@ -38,6 +38,8 @@ struct PassedSockets {
   bool owns_listen = false,
        owns_admin = false;  // a server has opened them, and not the service manager
   int64_t since_ns = 0;     // of a server whose place is taken; 0: there was none
+
+  [[nodiscard]] bool is_hand_over() const { return since_ns != 0; }
 };
 
 [[nodiscard]] std::string text_of(const PassedSockets& sockets);

@@ -63,6 +63,13 @@ Offers offers_of(const Data& data, const ItemPlan& plan) {
   return offers;
 }
 
+Ending contradiction(const std::vector<cluster::TermsDifference>& differences) {
+  return ending(kExitUsage,
+                cluster::text_of(differences) +
+                    ": correct the catalog, or, if this one is right, let `stampede ledger "
+                    "preheat --new-terms` say so first");
+}
+
 }  // namespace
 
 bool has_shared_before(const Data& data) {
@@ -96,6 +103,19 @@ void Join::refuse_stranger(const Data& data, uint32_t node, Findings& findings) 
                        "): start with an empty --data and a --node that no other had");
     }
   }
+}
+
+// A registry that does not answer in time is asked again when the terms are offered.
+MayEnd Join::look_ahead(const Data& data, const ItemPlan& plan) {
+  if (is_solo_) return std::nullopt;
+  if (!news_of(data, plan).empty())
+    if (const auto standing = registry_->supplies(); !standing)
+      return without_registry(standing.error());
+  if (!problem_.empty()) return std::nullopt;
+  const auto differences =
+      cluster::offer_terms(*registry_, offers_of(data, plan).given, cluster::Writes::none);
+  if (!differences || differences->empty()) return std::nullopt;
+  return contradiction(*differences);
 }
 
 MayEnd Join::agree_on_supply(const Data& data, ItemPlan& plan, Notices& notices) {
@@ -145,11 +165,7 @@ MayEnd Join::offer_terms(const Data& data, const ItemPlan& plan, Notices& notice
   Result<std::vector<cluster::TermsDifference>> differences =
       cluster::offer_terms(*registry_, offers.given, given);
   if (!differences) return later(differences.error().message);
-  if (!differences->empty())
-    return ending(kExitUsage,
-                  cluster::text_of(*differences) +
-                      ": correct the catalog, or, if this one is right, let `stampede ledger "
-                      "preheat --new-terms` say so first");
+  if (!differences->empty()) return contradiction(*differences);
   differences = cluster::offer_terms(*registry_, offers.kept, kept);
   if (!differences) return later(differences.error().message);
   cluster::warn_of(*differences);

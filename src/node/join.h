@@ -25,6 +25,9 @@ class Join {
   // an answer the start may go on: Redis and the drainer's transactions refuse such a node too.
   void refuse_stranger(const Data& data, uint32_t node, Findings& findings);
 
+  // What the next two would refuse, before a start writes anything. It says nothing else: they will.
+  [[nodiscard]] MayEnd look_ahead(const Data& data, const ItemPlan& plan);
+
   // The stock of a new item is what the first node said, whatever the catalogs of the others say.
   [[nodiscard]] MayEnd agree_on_supply(const Data& data, ItemPlan& plan, Notices& notices);
 
@@ -32,7 +35,7 @@ class Join {
   // this node has sold by before it goes on to sell by, with a warning: a restart must not take a node away.
   [[nodiscard]] MayEnd agree_on_terms(const Data& data, const ItemPlan& plan, Notices& notices);
 
-  // What the two above would refuse, and the lines that they would leave; of a registry that is no writer.
+  // The same, with the lines that the two above would leave; of a registry that is no writer.
   [[nodiscard]] MayEnd look_at_others(const Data& data, const ItemPlan& plan, Notices& notices);
 
   [[nodiscard]] bool is_solo() const { return is_solo_; }

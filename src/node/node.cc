@@ -28,7 +28,12 @@ Node::Node(NodeSettings settings, Machine& machine, Data::Use use)
   descriptors_.limit(settings_.rules.limits.connections);
 }
 
-Node::~Node() = default;
+// Of a start that was refused: nobody will answer at what it had opened.
+Node::~Node() {
+  if (!parts_.empty()) return;
+  if (!listeners_.empty() && owns_listen_file()) net::remove_socket_file(settings_.listen);
+  if (!admin_listeners_.empty() && owns_admin_file()) net::remove_socket_file(settings_.admin);
+}
 
 uint32_t Node::orders_max_per_shard(uint32_t shard_count) const {
   const uint64_t share = settings_.orders_max / shard_count;

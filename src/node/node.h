@@ -1,8 +1,8 @@
 // One running server: the data directory brought back to life, the shards and their helpers put together from the real
 // seams (SystemMachine: system clock, epoll, io_uring, SQLite) or simulated ones, started, and stopped in order.
 //
-//   open()   look: lock → manifest → other nodes → database → streams → verdict (start.h)
-//            write: manifest → ends of the logs → another number of shards? → items → database → shards
+//   open()   look: lock → manifest → other nodes → database → streams → verdict (start.h) → items → listeners
+//            write: manifest → ends of the logs → another number of shards? → other nodes → database → shards
 //   start()  helper threads → shard 0 logs new items → all shards → ready
 //   finish() … stop → shards → drainer → helpers
 //
@@ -46,7 +46,7 @@ class Node {
   // Everything up to the moment before the first request is taken.
   [[nodiscard]] MayEnd open();
   // Of a node that was made for looking: whether open() would succeed, as far as that can be seen while nothing is changed. No
-  // lock is taken, no listener opened, and Redis is not asked. A database that is away is an Ending here; a start goes on
+  // lock is taken, no listener opened (a port in use is its running server's), and Redis is not asked. A database that is away is an Ending here; a start goes on
   // without it.
   [[nodiscard]] MayEnd check();
   // Starts all threads; returns when new items are durable and the listeners answer. `is_asked_to_stop` is asked meanwhile:
@@ -128,16 +128,20 @@ class Node {
   // open(), in this order
   MayEnd look(Findings& findings);
   MayEnd restore(Findings& findings);
-  MayEnd write_verdict(const Verdict& verdict);
-  MayEnd change_shard_count();
   MayEnd plan_items();
-  void say_what_operators_left();
   MayEnd merge_items();
   MayEnd name_products();
   MayEnd look_at_terms();
+  void say_what_operators_left();
+  MayEnd look_behind_loss();
   MayEnd open_listeners();
+  MayEnd open_access_log();
+  MayEnd check_places() const;
+  MayEnd write_verdict();
+  MayEnd change_shard_count();
+  MayEnd agree_with_others();
   MayEnd reconcile_database();
-  MayEnd go_on_after_loss();
+  void go_on_after_loss();
   MayEnd make_helpers();
   void remove_old_generations();
   MayEnd make_shards();
@@ -175,7 +179,7 @@ class Node {
   Clock& clock_;
   Notices notices_;
   Data data_;
-  std::unique_ptr<StartAnswers> start_answers_;  // from the look into the logs to the listeners
+  std::unique_ptr<StartAnswers> start_answers_;  // from the look into the logs to the end of open()
   Join join_;
   orderlog::DiskPlan disk_plan_;
   std::vector<stock::CatalogEntry> catalog_;  // of the settings, each entry with its code

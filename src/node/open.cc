@@ -1,5 +1,15 @@
-// Node::open(): from a directory to shards that have not turned yet. Its order is law: everything is looked at before the
-// verdict, nothing is written before it, and nothing is sold before everything that can refuse has agreed.
+// Node::open(): from a directory to shards that have not turned yet. Its order is law: everything is looked at and all that is
+// needed is opened (listeners, the access log) before the first write, and nothing is sold before everything that can refuse has
+// agreed. So a start that is refused has left the directory as it was, but for the lock, and the operator corrects a flag and
+// starts again.
+//
+// What may still end it behind the first write is what cannot be known in front of it:
+//
+//   a file that cannot be written                        as in any moment of the sale
+//   a change of the number of shards whose rows the      the logs are at their end by then, and rows that were written stay; what
+//   database does not take                               is new of the directory, its next generation, is not begun
+//   a node that agrees with others on stock or terms     between look_ahead() and the registry's own answer another one was quicker
+//   a database that was away and answers now             reconcile_database(): it may contradict
 #include <unordered_map>
 
 #include "base/diag.h"
@@ -21,6 +31,10 @@ constexpr std::chrono::milliseconds kDrainPause{bounds::drain_gather_ms};
 // What the directory's secret is asked for the table of addresses; no user has this name.
 constexpr std::string_view kAddressSecret = "addresses of clients";
 
+std::string access_log_complaint(const Error& error) {
+  return "--access-log: " + error.message;
+}
+
 }  // namespace
 
 MayEnd Node::open() {
@@ -29,21 +43,26 @@ MayEnd Node::open() {
   const Verdict verdict = judge(findings.evidence);
   if (verdict.course == Course::refuse) return findings.ending_of(verdict);
   for (const std::string& line : findings.lost) notices_.note("lost: %s", line.c_str());
+  if (MayEnd end = plan_items()) return end;
+  has_lost_ = verdict.course == Course::go_on_after_loss;
+  if (has_lost_)
+    if (MayEnd end = look_behind_loss()) return end;
+  if (MayEnd end = open_listeners()) return end;
+  if (MayEnd end = open_access_log()) return end;
 
   // The first write of the start.
-  if (MayEnd end = write_verdict(verdict)) return end;
+  if (MayEnd end = write_verdict()) return end;
   if (verdict.course == Course::deal_out_anew)
     if (MayEnd end = change_shard_count()) return end;
-  if (MayEnd end = plan_items()) return end;
-  if (MayEnd end = open_listeners()) return end;
   if (settings_.redis)
-    if (MayEnd end = join_.agree_on_terms(data_, items_, notices_)) return end;
+    if (MayEnd end = agree_with_others()) return end;
   if (MayEnd end = reconcile_database()) return end;
-  if (has_lost_)
-    if (MayEnd end = go_on_after_loss()) return end;
+  if (has_lost_) go_on_after_loss();
   if (MayEnd end = make_helpers()) return end;
   if (verdict.course != Course::deal_out_anew) remove_old_generations();
-  return make_shards();
+  if (MayEnd end = make_shards()) return end;
+  start_answers_.reset();
+  return std::nullopt;
 }
 
 MayEnd Node::check() {
@@ -58,7 +77,9 @@ MayEnd Node::check() {
   if (Status disk = orderlog::check_directory(data_.dir(), settings_.durability); !disk)
     return ending(disk.error());
   if (MayEnd end = merge_items()) return end;
-  return settings_.redis ? join_.look_at_others(data_, items_, notices_) : std::nullopt;
+  if (settings_.redis)
+    if (MayEnd end = join_.look_at_others(data_, items_, notices_)) return end;
+  return check_places();
 }
 
 // ---- look
@@ -126,69 +147,6 @@ void Node::note_recovery(double seconds) {
                   counted(orders, "order").c_str());
 }
 
-// ---- write
-
-MayEnd Node::write_verdict(const Verdict& verdict) {
-  has_lost_ = verdict.course == Course::go_on_after_loss;
-  Result<orderlog::DiskPlan> plan = machine_.plan_disk(data_.dir(), settings_.durability);
-  if (!plan) return ending(plan.error());
-  disk_plan_ = *plan;
-  notices_.note("%s", disk_plan_.description.c_str());
-  // A shared ledger must tell this process from those before it.
-  if (Status begun =
-          data_.begin({.raises_boot = settings_.redis.has_value(), .has_lost = has_lost_});
-      !begun)
-    return ending(begun.error());
-  if (Status repaired = data_.repair(); !repaired) return ending(repaired.error());
-  sink_ = machine_.make_sink(settings_.database);
-  return std::nullopt;
-}
-
-// The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
-// nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
-MayEnd Node::change_shard_count() {
-  notices_.note("the data was written by %s and is now dealt out to %u",
-                counted(data_.stream_count(), "shard").c_str(), settings_.shard_count);
-  if (MayEnd end = drain_before_change()) return end;
-  orderlog::Manifest next = orderlog::next_generation(data_.manifest(), settings_.shard_count);
-  std::vector<std::unique_ptr<stock::StreamState>> states;
-  for (RestoredStream& stream : data_.streams()) states.push_back(std::move(stream.state));
-  const uint32_t cells = order_cells(next.shard_count);
-  uint64_t orders = 0;
-  for (const auto& state : states) orders += state->orders_live();
-  data_.progress().begin("dealing the orders out to the shards", orders);
-  const Status dealt =
-      reshard(states, data_.dir(), next, cells, data_.boot_id(), &data_.progress());
-  data_.progress().end();
-  if (!dealt) return ending(dealt.error());
-  states.clear();
-  if (Status switched = data_.switch_to(next); !switched) return ending(switched.error());
-  return data_.restore(cells);
-}
-
-MayEnd Node::drain_before_change() {
-  if (sink_ == nullptr) return std::nullopt;
-  name_items(data_, item_names_);
-  const DrainStreams streams(data_);
-  drain::Drainer drainer(*sink_, item_names_, clock_, streams.all());
-  const drain::Drainer::Finding finding = drainer.reconcile();
-  if (finding.agreement == drain::Drainer::Agreement::contradicts)
-    return ending(kExitLogDamaged, finding.message);
-  data_.progress().begin("writing rows before the number of shards changes",
-                         streams.records_left());
-  if (finding.agreement == drain::Drainer::Agreement::agrees)
-    (void)drainer.drain_now(
-        kDrainPatienceNs, [&] { data_.progress().set_done(drainer.stats().records.load()); },
-        [this] { machine_.pause(kDrainPause); });
-  data_.progress().end();
-  if (drainer.is_drained()) return std::nullopt;
-  return ending(kExitFailure,
-                "the number of shards cannot change before the database has everything: " +
-                    (finding.message.empty() ? drainer.problem() : finding.message) +
-                    "; start with --shards " + std::to_string(data_.stream_count()) +
-                    " or bring the database back");
-}
-
 // ---- what is sold
 
 std::unique_ptr<cluster::Registry> Node::make_registry() const {
@@ -205,7 +163,7 @@ MayEnd Node::plan_items() {
   say_what_operators_left();
   name_items(data_, item_names_);
   for (const stock::ItemTerms& terms : items_.new_items) item_names_.set(terms.id, terms.code);
-  return settings_.redis ? join_.agree_on_supply(data_, items_, notices_) : std::nullopt;
+  return settings_.redis ? join_.look_ahead(data_, items_) : std::nullopt;
 }
 
 // What they did before this start and still holds; their levers do not.
@@ -270,6 +228,40 @@ MayEnd Node::look_at_terms() {
   return std::nullopt;
 }
 
+// ---- behind a loss
+
+// Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again.
+MayEnd Node::look_behind_loss() {
+  uint64_t newest = data_.sequence_max();
+  if (settings_.database.kind != drain::DatabaseUrl::Kind::none) {
+    Result<std::unique_ptr<drain::DatabaseReader>> reader =
+        machine_.open_database_reader(settings_.database);
+    if (!reader) return ending(reader.error());
+    const Result<OrderId> order = (*reader)->newest_order(settings_.node);
+    if (!order) return ending(order.error());
+    newest = std::max(newest, order->sequence());
+  }
+  // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
+  sequence_floor_ = newest + bounds::sequence_gap_after_loss;
+  return std::nullopt;
+}
+
+// ---- where it listens and writes
+
+// Of a start that would open them itself.
+MayEnd Node::check_places() const {
+  const net::PassedSockets& passed = settings_.passed;
+  if (passed.listen.empty() && !settings_.will_be_passed)
+    if (Status free = net::check_address(settings_.listen); !free) return ending(free.error());
+  if (passed.admin.empty() && !settings_.will_be_passed)
+    if (Status free = net::check_address(settings_.admin); !free) return ending(free.error());
+  if (settings_.access_log.empty()) return std::nullopt;
+  if (Status writable = shard::AccessLog::check(settings_.access_log); !writable)
+    return ending(kExitUsage, access_log_complaint(writable.error()));
+  return std::nullopt;
+}
+
+// From here on whoever asks how far the start is asks at the listener that stays.
 MayEnd Node::open_listeners() {
   start_answers_.reset();
   const auto open = [&](const net::Address& address, const std::vector<net::Socket>& passed,
@@ -284,21 +276,100 @@ MayEnd Node::open_listeners() {
   opened = open(settings_.admin, settings_.passed.admin, 1);
   if (!opened) return ending(opened.error());
   admin_listeners_ = *opened;
+  start_answers_ =
+      machine_.answer_while_starting(settings_.admin, admin_listeners_, data_.progress());
   return std::nullopt;
+}
+
+// Behind a hand-over nobody sells any more if this one does not: then a line is less than the sale.
+MayEnd Node::open_access_log() {
+  process_ = std::make_unique<shard::Process>(
+      settings_.shard_count, keyed_hash(data_.manifest().hash_key, kAddressSecret));
+  if (settings_.access_log.empty()) return std::nullopt;
+  process_->access_sample = settings_.access_sample;
+  auto log = shard::AccessLog::open(settings_.access_log, settings_.shard_count);
+  if (log) {
+    process_->access_log = std::move(*log);
+    return std::nullopt;
+  }
+  if (!settings_.passed.is_hand_over())
+    return ending(kExitUsage, access_log_complaint(log.error()));
+  diag::warning("%s; its lines are lost until SIGUSR1 opens it",
+                access_log_complaint(log.error()).c_str());
+  process_->access_log =
+      shard::AccessLog::without_file(settings_.access_log, settings_.shard_count);
+  return std::nullopt;
+}
+
+// ---- write
+
+MayEnd Node::write_verdict() {
+  Result<orderlog::DiskPlan> plan = machine_.plan_disk(data_.dir(), settings_.durability);
+  if (!plan) return ending(plan.error());
+  disk_plan_ = *plan;
+  notices_.note("%s", disk_plan_.description.c_str());
+  // A shared ledger must tell this process from those before it.
+  if (Status begun =
+          data_.begin({.raises_boot = settings_.redis.has_value(), .has_lost = has_lost_});
+      !begun)
+    return ending(begun.error());
+  if (Status repaired = data_.repair(); !repaired) return ending(repaired.error());
+  sink_ = machine_.make_sink(settings_.database);
+  return std::nullopt;
+}
+
+// The slots are dealt out anew: first everything of the old streams goes into the database, because their positions mean
+// nothing afterwards; then the new streams begin with snapshots, and the manifest decides in one rename which are valid.
+MayEnd Node::change_shard_count() {
+  notices_.note("the data was written by %s and is now dealt out to %u",
+                counted(data_.stream_count(), "shard").c_str(), settings_.shard_count);
+  if (MayEnd end = drain_before_change()) return end;
+  orderlog::Manifest next = orderlog::next_generation(data_.manifest(), settings_.shard_count);
+  std::vector<std::unique_ptr<stock::StreamState>> states;
+  for (RestoredStream& stream : data_.streams()) states.push_back(std::move(stream.state));
+  const uint32_t cells = order_cells(next.shard_count);
+  uint64_t orders = 0;
+  for (const auto& state : states) orders += state->orders_live();
+  data_.progress().begin("dealing the orders out to the shards", orders);
+  const Status dealt =
+      reshard(states, data_.dir(), next, cells, data_.boot_id(), &data_.progress());
+  data_.progress().end();
+  if (!dealt) return ending(dealt.error());
+  states.clear();
+  if (Status switched = data_.switch_to(next); !switched) return ending(switched.error());
+  return data_.restore(cells);
+}
+
+MayEnd Node::drain_before_change() {
+  if (sink_ == nullptr) return std::nullopt;
+  const DrainStreams streams(data_);
+  drain::Drainer drainer(*sink_, item_names_, clock_, streams.all());
+  const drain::Drainer::Finding finding = drainer.reconcile();
+  if (finding.agreement == drain::Drainer::Agreement::contradicts)
+    return ending(kExitLogDamaged, finding.message);
+  data_.progress().begin("writing rows before the number of shards changes",
+                         streams.records_left());
+  if (finding.agreement == drain::Drainer::Agreement::agrees)
+    (void)drainer.drain_now(
+        kDrainPatienceNs, [&] { data_.progress().set_done(drainer.stats().records.load()); },
+        [this] { machine_.pause(kDrainPause); });
+  data_.progress().end();
+  if (drainer.is_drained()) return std::nullopt;
+  return ending(kExitFailure,
+                "the number of shards cannot change before the database has everything: " +
+                    (finding.message.empty() ? drainer.problem() : finding.message) +
+                    "; start with --shards " + std::to_string(data_.stream_count()) +
+                    " or bring the database back");
+}
+
+MayEnd Node::agree_with_others() {
+  if (MayEnd end = join_.agree_on_supply(data_, items_, notices_)) return end;
+  return join_.agree_on_terms(data_, items_, notices_);
 }
 
 // Once more, by the drainer, which goes on from there; the verdict rests on the same comparison.
 MayEnd Node::reconcile_database() {
-  process_ = std::make_unique<shard::Process>(
-      settings_.shard_count, keyed_hash(data_.manifest().hash_key, kAddressSecret));
   process_->has_database = sink_ != nullptr;
-  process_->slow_turn_ns = settings_.slow_turn_ns;
-  if (!settings_.access_log.empty()) {
-    auto log = shard::AccessLog::open(settings_.access_log, settings_.shard_count);
-    if (!log) return ending(kExitUsage, "--access-log: " + log.error().message);
-    process_->access_log = std::move(*log);
-    process_->access_sample = settings_.access_sample;
-  }
   if (sink_ == nullptr) return std::nullopt;
   std::vector<orderlog::Marks*> marks;
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
@@ -317,31 +388,19 @@ MayEnd Node::reconcile_database() {
   return std::nullopt;
 }
 
-// Orders that the log no longer knows are in the database or with their buyers: their numbers may not be given again, and
-// what they bought may not be sold again before somebody has looked. So every item is paused, durably, before the start.
-MayEnd Node::go_on_after_loss() {
-  uint64_t newest = data_.sequence_max();
-  if (sink_ != nullptr) {
-    Result<std::unique_ptr<drain::DatabaseReader>> reader =
-        machine_.open_database_reader(settings_.database);
-    if (!reader) return ending(reader.error());
-    const Result<OrderId> order = (*reader)->newest_order(settings_.node);
-    if (!order) return ending(order.error());
-    newest = std::max(newest, order->sequence());
-  }
-  // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
-  sequence_floor_ = newest + bounds::sequence_gap_after_loss;
+// And what they bought may not be sold again before somebody has looked: every item is paused, durably, before the start.
+void Node::go_on_after_loss() {
   pause_all(data_.items(), items_);
   const size_t paused = items_.changed.size() + items_.new_items.size();
   notices_.note(
       "%s: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
       counted(paused, "item is paused", "items are paused").c_str());
-  return std::nullopt;
 }
 
 // ---- shards
 
 MayEnd Node::make_helpers() {
+  process_->slow_turn_ns = settings_.slow_turn_ns;
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
   process_->connections_max = settings_.connections_max;

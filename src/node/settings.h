@@ -26,6 +26,7 @@ struct NodeSettings {
   double bloom_rate = 0;          // of the filter over codes; 0: none
   net::Address listen, admin;
   net::PassedSockets passed;        // opened there by somebody else
+  bool will_be_passed = false;      // of a check: a start would get its listeners passed
   http::Origins origins;            // of pages that may read public answers
   door::SharedOperators operators;  // null: whoever reaches the listener
   door::SharedBlockList blocked;    // of the file; null: there is none

@@ -23,6 +23,66 @@ std::map<std::string, std::string> contents_of(const std::string& directory) {
   return contents;
 }
 
+// The first file that is not as it was.
+std::string changed(const std::map<std::string, std::string>& before,
+                    const std::map<std::string, std::string>& after) {
+  for (const auto& [path, bytes] : after)
+    if (const auto was = before.find(path); was == before.end() || was->second != bytes)
+      return path + (was == before.end() ? " is new" : " has changed");
+  for (const auto& [path, bytes] : before)
+    if (!after.contains(path)) return path + " is gone";
+  return "";
+}
+
+// A port of this machine that somebody else listens on.
+class TakenPort {
+ public:
+  std::string address() const { return "127.0.0.1:" + std::to_string(server_.address().port); }
+
+ private:
+  Server server_{{.catalog = catalog({{}})}};
+};
+
+// A start that must be refused, whatever the number of shards.
+struct Refusal {
+  std::string name;
+  int exit_code;
+  std::vector<std::pair<std::string, std::string>> flags;
+  std::string catalog;
+};
+
+std::vector<Refusal> refusals_by(const Server& server, const TakenPort& taken) {
+  const auto with_member = [](const std::string& member) {
+    std::string text = catalog({{.stock = 100}});
+    return text.replace(text.find("\"code\""), 0, member + ",");
+  };
+  const std::string links = server.scratch().path("no-links.json");
+  return {
+      {"another node", 2, {{"--node", "9"}}, ""},
+      {"a list that is missing", 2, {}, with_member(R"("enrolled":"nobody.txt")")},
+      {"a key that is missing", 2, {{"--key-file", links}}, with_member(R"("hidden_link":true)")},
+      {"a product without a key for its code",
+       2,
+       {},
+       R"({"items":[{"product":"p","title":"t",)"
+       R"("price":1,"currency":"CNY","stock":1}]})"},
+      {"a socket in a folder that is not there", 1, {{"--listen", "unix:/nowhere/x"}}, ""},
+      {"the operators' socket in such a folder", 1, {{"--admin", "unix:/nowhere/x"}}, ""},
+      {"a port that is taken", 1, {{"--listen", taken.address()}}, ""},
+      {"the operators' port is taken", 1, {{"--admin", taken.address()}}, ""},
+      {"an address of another machine",
+       1,
+       {{"--listen", "192.0.2.1:0"}, {"--trust-gateway", ""}},
+       ""},
+      {"an access log in a folder that is not there", 2, {{"--access-log", "/nowhere/a"}}, ""},
+      {"an access log that is a directory", 2, {{"--access-log", "/tmp"}}, ""},
+      {"a socket of its own and an access log that cannot be opened",
+       2,
+       {{"--listen", "unix:" + server.data() + "/s"}, {"--access-log", "/nowhere/a"}},
+       ""},
+  };
+}
+
 // A copy from a time when there was one shard stands in the place of a directory that has had two since.
 struct OlderCopy {
   Server server{{.catalog = catalog({{.stock = 100}}), .shards = 1}};
@@ -72,34 +132,76 @@ TEST_SUITE("e2e/older_copy") {
     Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
     for (int i = 0; i < 16; ++i) server.buy({.user = "u" + std::to_string(i)});  // on both shards
     REQUIRE(server.wait_drained());
-    server.kill9();
-    const auto flags = server.options().flags;
-    const auto check_refused = [&](int exit_code) {
-      const auto before = contents_of(server.data());
+    SUBCASE("killed") {
+      server.kill9();
+    }
+    SUBCASE("stopped") {
+      REQUIRE(server.terminate() == 0);
+    }
+    server.options().without = {"--key-file"};
+    write_file(server.scratch().path("no-links.json"),
+               "{\"payments\":{\"k1\":\"" + std::string(64, '3') + "\"}}\n");
+    const TakenPort taken;
+    const ServerOptions sound = server.options();
+    for (const Refusal& refusal : refusals_by(server, taken)) {
+      CAPTURE(refusal.name);
+      server.options() = sound;
+      for (const auto& flag : refusal.flags) server.options().flags.push_back(flag);
+      if (!refusal.catalog.empty()) server.options().catalog = refusal.catalog;
+      for (const int shards : {2, 1, 3}) {  // the same, and dealt out anew
+        CAPTURE(shards);
+        server.options().shards = shards;
+        const auto before = contents_of(server.data());
+        const int exit_code = server.start_and_fail();
+        CAPTURE(server.complaint());
+        CHECK(exit_code == refusal.exit_code);
+        CHECK(changed(before, contents_of(server.data())) == "");
+      }
+    }
+    server.options() = sound;
+    server.options().shards = 3;  // which must not be without the database
+    server.options().flags.emplace_back("--db", "postgres://nobody@127.0.0.1:1/none");
+    const auto before = contents_of(server.data());
+    CHECK(server.start_and_fail() == 1);
+    CHECK(changed(before, contents_of(server.data())) == "");
+    server.options() = sound;
+    server.start();
+    server.check_books();
+  }
+
+  TEST_CASE("a fresh directory whose start was refused is nobody's yet") {
+    Server server({.catalog = catalog({{}}), .starts = false});
+    const TakenPort taken;
+    const auto refused_as_node_7 = [&](const char* flag, const std::string& value, int exit_code) {
+      server.options().flags = {{"--node", "7"}, {flag, value}};
       CHECK(server.start_and_fail() == exit_code);
       CAPTURE(server.complaint());
-      CHECK(contents_of(server.data()) == before);
-      server.options().flags = flags;
+      CHECK(contents_of(server.data()).empty());
     };
-    SUBCASE("another node") {
-      server.options().flags.emplace_back("--node", "9");
-      check_refused(2);
-    }
-    SUBCASE("the number of shards cannot change without the database") {
-      server.options().shards = 3;
-      server.options().flags.emplace_back("--db", "postgres://nobody@127.0.0.1:1/none");
-      check_refused(1);
-    }
-    SUBCASE("a log that ends before the database with torn remains behind another") {
-      const std::string torn = server.data() + "/log/g1/s0/0000000001.log";
-      const std::string lost = server.data() + "/log/g1/s1/0000000001.log";
-      std::string bytes = read_file(torn);
-      const size_t end = bytes.find_last_not_of('\0') / 4096 * 4096 + 4096;
-      write_file(torn, bytes.replace(end, 700, std::string(700, 'x')));
-      bytes = read_file(lost);
-      write_file(lost, bytes.replace(0, bytes.size(), bytes.size(), '\0'));
-      check_refused(78);
-    }
+    refused_as_node_7("--listen", taken.address(), 1);
+    refused_as_node_7("--admin", taken.address(), 1);
+    refused_as_node_7("--access-log", "/nowhere/a", 2);
+    server.options().flags = {{"--node", "8"}};
+    server.start();
+    server.buy({.user = "u1"});
+  }
+
+  TEST_CASE("a log that cannot be judged alone is refused with nothing written") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
+    for (int i = 0; i < 16; ++i) server.buy({.user = "u" + std::to_string(i)});  // on both shards
+    REQUIRE(server.wait_drained());
+    server.kill9();
+    // One ends before what the database has seen, and torn remains lie behind the other.
+    const std::string torn = server.data() + "/log/g1/s0/0000000001.log";
+    const std::string lost = server.data() + "/log/g1/s1/0000000001.log";
+    std::string bytes = read_file(torn);
+    const size_t end = bytes.find_last_not_of('\0') / 4096 * 4096 + 4096;
+    write_file(torn, bytes.replace(end, 700, std::string(700, 'x')));
+    bytes = read_file(lost);
+    write_file(lost, bytes.replace(0, bytes.size(), bytes.size(), '\0'));
+    const auto before = contents_of(server.data());
+    CHECK(server.start_and_fail() == 78);
+    CHECK(contents_of(server.data()) == before);
   }
 
   TEST_CASE("drain refuses it too") {

@@ -24,6 +24,7 @@ namespace stampede::cmd {
 namespace {
 
 constexpr const char* kVariable = "STAMPEDE_SOCKETS";
+constexpr const char* kOfCheck = "STAMPEDE_TAKES_OVER";
 constexpr int64_t kCheckNsMax = 60 * kSecond;
 constexpr int kCheckNice = 10;
 constexpr size_t kArgumentBytesMax = 1024 * 1024;
@@ -46,6 +47,17 @@ std::vector<std::string> arguments_of(std::string_view text) {
   return arguments;
 }
 
+// Of a check: this process's, and that listeners will be passed on.
+std::vector<char*> environment_of_check(std::string& word) {
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    environment.push_back(*variable);
+  word = std::string(kOfCheck) + "=1";
+  environment.push_back(word.data());
+  environment.push_back(nullptr);
+  return environment;
+}
+
 // Signals as they were before this process took them for itself.
 Result<pid_t> start(const std::string& binary, const std::vector<std::string>& arguments,
                     int output) {
@@ -60,8 +72,9 @@ Result<pid_t> start(const std::string& binary, const std::vector<std::string>& a
   for (const int number : {STDOUT_FILENO, STDERR_FILENO})
     posix_spawn_file_actions_adddup2(&files, output, number);
   pid_t child = 0;
+  std::string word;
   const int error = posix_spawn(&child, binary.c_str(), &files, &attributes,
-                                pointers_to(arguments).data(), environ);
+                                pointers_to(arguments).data(), environment_of_check(word).data());
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
   if (error != 0) return Error{binary + ": " + std::strerror(error)};
@@ -85,6 +98,10 @@ Result<net::PassedSockets> take_sockets_of_predecessor() {
 
 void forget_predecessor() {
   ::unsetenv(kVariable);
+}
+
+bool is_check_of_heir() {
+  return std::getenv(kOfCheck) != nullptr;
 }
 
 void tell_refusal(const Error& why) {

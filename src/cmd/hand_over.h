@@ -26,6 +26,9 @@ namespace stampede::cmd {
 // In the process that leaves them to another.
 void forget_predecessor();
 
+// A server that would pass its listeners on has started this check.
+[[nodiscard]] bool is_check_of_heir();
+
 // The line that a server leaves.
 void tell_refusal(const Error& why);
 

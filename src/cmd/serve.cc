@@ -61,7 +61,7 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
   diag::start_line(counted(settings.catalog.size(), "item") + ", " +
                    counted(settings.shard_count, "shard") + ", data in " + settings.data_dir +
                    ", database " + settings.database_text + ledger);
-  if (settings.passed.since_ns != 0) diag::start_line(took_over(settings.passed));
+  if (settings.passed.is_hand_over()) diag::start_line(took_over(settings.passed));
   diag::start_line("listening on " + url_of(node.listen_address()));
   diag::start_line("admin on " + url_of(node.admin_address()));
   if (!settings.by_ticket && !settings.catalog.empty() &&

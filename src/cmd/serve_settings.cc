@@ -159,6 +159,7 @@ Status take_listeners(const ServeFlags& flags, node::NodeSettings& settings) {
   settings.listen = passed->listen.empty() ? *listen : net::address_of(passed->listen[0]);
   settings.admin = passed->admin.empty() ? *admin : net::address_of(passed->admin[0]);
   settings.passed = std::move(*passed);
+  settings.will_be_passed = is_check_of_heir();
   return Ok{};
 }
 

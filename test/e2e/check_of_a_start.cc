@@ -1,5 +1,6 @@
 // `serve --check` says what a start would say, and changes nothing.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <map>
@@ -102,6 +103,59 @@ TEST_SUITE("e2e/check_of_a_start") {
     refused_alike(78);
   }
 
+  TEST_CASE("a place where it could not listen or write is refused as the start refuses it") {
+    Server server({.catalog = catalog({{}})});
+    REQUIRE(server.terminate() == 0);
+    write_file(server.scratch().path("no-socket"), "");
+    const std::string link = server.scratch().path("link");
+    std::filesystem::create_symlink("/nowhere/b", link);
+    const std::string fifo = server.scratch().path("fifo");
+    REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+    const struct {
+      const char* flag;
+      std::string value;
+      int exit_code;
+    } refused[] = {{"--access-log", "/nowhere/a", 2},
+                   {"--access-log", server.data(), 2},
+                   {"--access-log", link, 2},
+                   {"--access-log", fifo, 2},
+                   {"--listen", "unix:/nowhere/s", 1},
+                   {"--listen", "unix:" + server.scratch().path("no-socket"), 1},
+                   {"--listen", "unix:" + server.scratch().path("no-socket/s"), 1},
+                   {"--listen", "127.1.2.3:80000", 2},
+                   {"--admin", "192.0.2.1:8081", 2},
+                   {"--admin", "unix:/nowhere/s", 1}};
+    for (const auto& [flag, value, exit_code] : refused) {
+      CAPTURE(flag);
+      CAPTURE(value);
+      server.options().flags = {{flag, value}};
+      const auto before = contents(server.data());
+      const Finished checked = check_of(server);
+      CHECK(contents(server.data()) == before);
+      CHECK(checked.exit_code == exit_code);
+      CHECK(server.start_and_fail() == exit_code);
+      CHECK(checked.err == server.complaint());
+    }
+  }
+
+  TEST_CASE("an address that is no machine's own is refused and a port in use is not") {
+    Server server({.catalog = catalog({{}})});
+    const std::string address = "127.0.0.1:" + std::to_string(server.address().port);
+    const std::string socket = server.scratch().path("s"), log = server.scratch().path("log");
+    Server other({.catalog = catalog({{}}), .starts = false});
+    other.options().flags = {{"--listen", address}, {"--access-log", log}};
+    CHECK(check_of(other).out == "ok\n");
+    CHECK_FALSE(std::filesystem::exists(log));
+    other.options().flags = {{"--listen", "unix:" + socket}};
+    CHECK(check_of(other).out == "ok\n");
+    CHECK_FALSE(std::filesystem::exists(socket));
+    other.options().flags = {{"--listen", "192.0.2.1:0"}, {"--trust-gateway", ""}};
+    const Finished checked = check_of(other);
+    CHECK(checked.exit_code == 1);
+    CHECK(other.start_and_fail() == 1);
+    CHECK(checked.err == other.complaint());
+  }
+
   TEST_CASE("a database that does not answer is named, and one that does is not changed") {
     PostgresServer& postgres = PostgresServer::shared();
     const std::string name = postgres.create_database();
@@ -163,7 +217,14 @@ TEST_SUITE("e2e/check_of_a_start") {
     CHECK(wait_until([&] { return agreed(cluster).find("55350") == std::string::npos; }));
     cluster.node(1).options().catalog = catalog({{.price = 2}});
     REQUIRE(cluster.node(1).terminate() == 0);
+    cluster.node(1).options().shards = 3;  // nor are its orders dealt out anew before that is said
+    const auto before = contents(cluster.node(1).data());
     refused_alike(cluster.node(1), "price is 2 here and 1 in the ledger");
+    auto after = contents(cluster.node(1).data());
+    const std::string lock = cluster.node(1).data() + "/lock";  // holds the pid
+    after[lock] = before.at(lock);
+    CHECK(after == before);
+    cluster.node(1).options().shards = 1;
     // What it has sold by until now it would go on to sell by, with a warning.
     cluster.node(1).options().catalog = catalog({{}});
     const Finished checked = check_of(cluster.node(1));

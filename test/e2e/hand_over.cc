@@ -228,6 +228,62 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("a successor that could not write its access log takes no place") {
+    const Scratch scratch;
+    const std::string folder = scratch.path("logs");
+    std::filesystem::create_directory(folder);
+    auto flags = in_both_ways();
+    flags.emplace_back("--access-log", folder + "/a");
+    Server server({.catalog = catalog({{}}), .flags = flags});
+    std::filesystem::remove_all(folder);
+    server.process().signal(SIGUSR2);
+    CHECK(
+        says(server, "not handed over, selling goes on: stampede serve: --access-log: " + folder));
+    server.buy({.user = "alice"});
+    std::filesystem::create_directory(folder);
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(server.terminate() == 0);
+  }
+
+  TEST_CASE("an access log that is lost behind the check costs its lines and not the sale") {
+    const Scratch scratch;
+    const std::string folder = scratch.path("logs");
+    std::filesystem::create_directory(folder);
+    Server server({.catalog = catalog({{}}), .starts = false});
+    const std::string path = server.scratch().path("stampede");
+    std::filesystem::copy_file(stampede_path(), path);
+    server.options().binary = path;
+    server.options().flags = {{"--access-log", folder + "/a"}};
+    server.start();
+    // The folder goes between the check and the start.
+    std::filesystem::remove(path);
+    write_file(path, "#!/bin/sh\ncase \"$*\" in *--check*) " + stampede_path() +
+                         " \"$@\"; code=$?; rm -r " + folder + "; exit $code;; esac\nexec " +
+                         stampede_path() + " \"$@\"\n");
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(says(server, "--access-log: " + folder));
+    server.buy({.user = "alice"});
+    std::filesystem::create_directory(folder);
+    server.process().signal(SIGUSR1);
+    CHECK(says(server, "is opened again"));
+    server.buy({.user = "bob"});
+    CHECK(wait_until([&] { return read_file(folder + "/a").find(" bob ") != std::string::npos; }));
+    CHECK(server.terminate() == 0);
+  }
+
+  TEST_CASE("sockets that are passed on need no place of their own") {
+    const Scratch scratch;
+    const std::string folder = scratch.path("sockets");
+    std::filesystem::create_directory(folder);
+    auto flags = in_both_ways();
+    flags.emplace_back("--listen", "unix:" + folder + "/s");
+    Server server({.catalog = catalog({{}}), .flags = flags});
+    std::filesystem::remove_all(folder);
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(server.terminate() == 0);
+  }
+
   TEST_CASE("in a sandbox only the keeper may ask the server for its place") {
     Server server({.catalog = catalog({{}}), .flags = {{"--sandbox", ""}}});
     REQUIRE(server.serving_pid() != server.process().pid());

@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,13 @@ def seconds_of(text):
     """A time as the server writes it (src/base/words.h): 740 ns, 12.3 us, 1.04 ms, 8.31 s."""
     number, unit = text.split()
     return float(number.replace(",", "")) * {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}[unit]
+
+
+def need(*programs):
+    """Ends the script when a program is missing: (name, package) each."""
+    missing = [(name, package) for name, package in programs if shutil.which(name) is None]
+    if missing:
+        fail(f"needs {', '.join(name for name, _ in missing)}: apt-get install {' '.join(sorted({package for _, package in missing}))}")
 
 
 def free_port():
@@ -99,6 +107,39 @@ class Server:
         return times
 
 
+def cpu_s_of_processes():
+    """User and system time of each process and of its children that have ended and were waited for: {pid: (parent, seconds)}."""
+    found = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                # proc(5), behind the name: field 4 is the parent, 14 to 17 are utime, stime, cutime, cstime.
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                found[int(entry.name)] = int(fields[1]), sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def cpu_s_of_family(ancestor):
+    """The seconds of a process and all of its descendants together."""
+    processes = cpu_s_of_processes()
+    family, before = {ancestor}, 0
+    while before < len(family):
+        before = len(family)
+        family |= {pid for pid, (parent, _) in processes.items() if parent in family}
+    return sum(processes[pid][1] for pid in family if pid in processes)
+
+
+class Together:
+    """Several servers that answer as one, at the first one's port."""
+
+    def __init__(self, *servers):
+        self.servers = servers
+        self.port = servers[0].port
+
+    def cpu_ns(self):
+        return {thread: ns for server in self.servers for thread, ns in server.cpu_ns().items()}
+
+
 def class_of(thread):
     """Threads of stampede by name: shard-0 → shard, drainer → drainer, the rest → other; all of the others count."""
     name = thread[2]
@@ -138,6 +179,52 @@ def log_shown_on_failure(path):
             raise
 
 
+# ---- neighbours
+
+DISTURBING_CPUS = 0.1  # of others and of the host together; below that /proc/stat, which counts ticks, cannot tell
+
+
+class Neighbours:
+    """Who else had the machine while the block ran, in CPUs (1.0: one CPU all the time), from /proc/stat: `others` is what processes
+    used that this script has not started, `steal` what the host gave to other machines, `load_average` that of the last minute.
+
+    Time in the kernel on behalf of nobody counts as that of others: the interrupts of our own disk and network, some hundredths.
+    """
+
+    def __enter__(self):
+        self.before = self.look()
+        self.seen = {}
+        return self
+
+    def __exit__(self, *_):
+        after = self.look()
+        seconds, busy, steal, ours = (now - then for now, then in zip(after, self.before))
+        self.seen = {"others": round(max(0.0, busy - ours) / seconds, 2), "steal": round(steal / seconds, 2),
+                     "load_average": round(os.getloadavg()[0], 1)}
+
+    @staticmethod
+    def look():
+        line = pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        user, nice, system, _, _, irq, softirq, steal = (int(text) / os.sysconf("SC_CLK_TCK") for text in line[:8])
+        return time.monotonic(), user + nice + system + irq + softirq, steal, cpu_s_of_family(os.getpid())
+
+
+def taken(neighbours):
+    """CPUs that were not ours, of Neighbours.seen."""
+    return neighbours["others"] + neighbours["steal"]
+
+
+def neighbours_text(all_seen):
+    """A line for the header: what Neighbours saw in each of several measurements."""
+    worst = max(map(taken, all_seen))
+    highest = lambda name: max(seen[name] for seen in all_seen)
+    disturbed = sum(taken(seen) > DISTURBING_CPUS for seen in all_seen)
+    figures = f"others took up to {highest('others'):.2f} CPUs, the host {highest('steal'):.2f}; load average up to {highest('load_average'):.1f}"
+    if worst <= DISTURBING_CPUS:
+        return f"none that disturbed: {figures}"
+    return f"! {disturbed} of {len(all_seen)} measurements disturbed: {figures}"
+
+
 # ---- options, machine, results
 
 def add_common_options(parser, rounds, seconds):
@@ -150,6 +237,7 @@ def add_common_options(parser, rounds, seconds):
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp"),
                         help="where the order log is written: a real disk (default /var/tmp)")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "perf" / "results")
+    parser.add_argument("--undated", action="store_true", help="names of results without the date, as perf/report wants them")
 
 
 def list_of(pattern):
@@ -193,9 +281,13 @@ def header_of(machine):
     return [f"{key + ':':30} {value}" for key, value in machine.items()]
 
 
+def today():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d")
+
+
 def write_results(options, kind, table, contents):
     options.results.mkdir(parents=True, exist_ok=True)
-    name = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d") + "-" + kind
+    name = kind if options.undated else f"{today()}-{kind}"
     (options.results / f"{name}.txt").write_text(table)
     (options.results / f"{name}.json").write_text(json.dumps(contents, indent=1) + "\n")
     print(table)

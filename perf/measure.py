@@ -62,6 +62,13 @@ def is_ready(admin):
     return False
 
 
+def gauge(admin, name):
+    """The sum of a metric over its labels; None of a build that does not have it."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=60).read().decode()
+    found = re.findall(rf"^{name}(?:{{[^}}]*}})? ([0-9.e+]+)$", text, re.MULTILINE)
+    return int(sum(map(float, found))) if found else None
+
+
 def await_true(condition, process, problem, every_seconds=0.02):
     """Returns when `condition()` holds; ends the script when the process is gone or nothing comes of it."""
     deadline = time.monotonic() + START_SECONDS_MAX

@@ -244,7 +244,7 @@ def add_common_options(parser, rounds, seconds):
     parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("/var/tmp"),
                         help="where the order log is written: a real disk (default /var/tmp)")
     parser.add_argument("--results", type=pathlib.Path, default=ROOT / "perf" / "results")
-    parser.add_argument("--undated", action="store_true", help="names of results without the date, as perf/report wants them")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="results are NAME.txt and NAME.json and not DATE-SCRIPT, as perf/report has them")
 
 
 def list_of(pattern):
@@ -294,7 +294,7 @@ def today():
 
 def write_results(options, kind, table, contents):
     options.results.mkdir(parents=True, exist_ok=True)
-    name = kind if options.undated else f"{today()}-{kind}"
+    name = options.name or f"{today()}-{kind}"
     (options.results / f"{name}.txt").write_text(table)
     (options.results / f"{name}.json").write_text(json.dumps(contents, indent=1) + "\n")
     print(table)

@@ -163,15 +163,22 @@ def used_between(before, after):
     return used
 
 
-def run_wrk(options, connections, url, script, arguments):
-    """The last line of a wrk script (perf/result.lua) as {name: number}."""
-    command = ["taskset", "-c", options.wrk_cpu, "wrk", "-t1", f"-c{connections}", f"-d{options.seconds}s", "-s", script,
-               url, "--", *arguments]
-    output = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
-    line = next((l for l in output.stdout.splitlines() if l.startswith("result ")), None)
+def start_wrk(options, connections, url, script, arguments, seconds):
+    command = ["taskset", "-c", options.wrk_cpu, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script, url, "--", *arguments]
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def result_of_wrk(wrk):
+    """Waits for its end; the last line of its script (perf/result.lua) as {name: number}."""
+    out, errors = wrk.communicate()
+    line = next((l for l in out.splitlines() if l.startswith("result ")), None)
     if line is None:
-        fail(f"wrk failed\n{output.stdout}{output.stderr}")
+        fail(f"wrk failed\n{out}{errors}")
     return {key: int(value) for key, value in (pair.split("=") for pair in line.split()[1:])}
+
+
+def run_wrk(options, connections, url, script, arguments):
+    return result_of_wrk(start_wrk(options, connections, url, script, arguments, options.seconds))
 
 
 @contextlib.contextmanager

@@ -57,19 +57,23 @@ class Series(NamedTuple):
 
 
 class Scale:
-    """From values to places; ticks are round numbers."""
+    """From values to places; ticks are round numbers. A tight one ends where the values do."""
 
-    def __init__(self, values, first, last, is_log=False):
+    def __init__(self, values, first, last, is_log=False, is_tight=False):
         self.first, self.last, self.is_log = first, last, is_log
         least, most = min(values), max(values)
         if is_log:
             self.ticks = [10.0**power for power in range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)]
             if len(self.ticks) == 1:
                 self.ticks.append(self.ticks[0] * 10)
+            if is_tight:
+                self.ticks = [tick for tick in self.ticks if least <= tick <= most]
+                self.ticks = self.ticks if len(self.ticks) > 1 else sorted({least, most})
         else:
             step = self.round_step((most - min(0, least)) / 4 or 1)
             self.ticks = [step * number for number in range(math.floor(min(0, least) / step), math.ceil(most / step - 1e-9) + 1)]
-        self.least, self.most = self.of(self.ticks[0]), self.of(self.ticks[-1])
+        ends = (least, most) if is_tight else (self.ticks[0], self.ticks[-1])
+        self.least, self.most = map(self.of, ends)
 
     @staticmethod
     def round_step(rough):
@@ -116,7 +120,7 @@ def lines(series, x_name, y_name, is_x_log=False, is_y_log=False):
     points = [point for one in series for point in one.points]
     if not points:
         return ""
-    x = Scale([point[0] for point in points], LEFT, WIDTH - RIGHT, is_x_log)
+    x = Scale([point[0] for point in points], LEFT, WIDTH - RIGHT, is_x_log, is_tight=is_x_log)
     y = Scale([point[1] for point in points], HEIGHT - BOTTOM, TOP + 8, is_y_log)
     parts = list(axes(x, y, x_name, y_name))
     ends = apart([y(one.points[-1][1]) for one in series], FONT + 3)

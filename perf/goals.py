@@ -62,7 +62,7 @@ GOALS = [
     Goal("resident bytes an order, at half of the orders", "<=", 220, of_sustained("bytes_an_order_at_half"), "B"),
     Goal("resident memory of a process that has sold nothing", "<=", 60, of_sustained("resident_empty_mib"), "MiB"),
     Goal("idle connection, in the process", "<=", 200, ("scale", "idle", -1, "process_bytes"), "B"),
-    *(Goal(f"cost of an order with more {dimension}, at most: of the cheapest size's that is no larger", "<=", 1.15, ("scale", "flatness", dimension, "worst"))
+    *(Goal(f"cost of an order with more {dimension}: of the cheapest size below", "<=", 1.15, ("scale", "flatness", dimension, "worst"))
       for dimension in ("stock", "users", "items", "connections")),
     Goal("pause of a hand-over (perf/hand_over)", "<=", 300, unit="ms"),
     Goal("rows a second into PostgreSQL beside a rush, of psql's COPY", ">=", 0.8),

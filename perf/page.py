@@ -19,6 +19,7 @@ p {{ margin: 4px 0 10px; max-width: 80ch }} .faint {{ color: {FAINT} }}
 table {{ border-collapse: collapse; font-size: 14px }} th {{ text-align: left; color: {FAINT}; font-weight: 600 }}
 td, th {{ padding: 4px 14px 4px 0; border-bottom: 1px solid {GRID}; vertical-align: top }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }}
+td.met, td.missed, td.faint {{ white-space: nowrap }}
 .met {{ color: {GOOD} }} .missed {{ color: {BAD}; font-weight: 600 }}
 .warning {{ border-left: 4px solid {SECOND}; background: #fff6ec; padding: 8px 14px; margin: 12px 0; max-width: none }}
 .charts {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(460px, 1fr)); gap: 8px 32px }}

@@ -30,15 +30,16 @@ std::string describe_outdated(const orderlog::Position& database, const LogExten
          std::to_string(log.oldest_segment);
 }
 
-// Empty: what follows the position continues it.
-std::string read_on(const Stream& stream, const orderlog::Position& position, Lsn durable,
-                    Batch& scratch) {
-  if (position.next_lsn == stream.log_end.next_lsn) return {};
+// Empty: what follows the position continues it. An error: this process has run out of something.
+Result<std::string> read_on(const Stream& stream, const orderlog::Position& position, Lsn durable,
+                            Batch& scratch) {
+  if (position.next_lsn == stream.log_end.next_lsn) return std::string();
   stream.source->seek(position);
   scratch.start(stream.key, position);
   const Result<bool> read =
       stream.source->read(std::max(durable, stream.log_end.next_lsn - 1), scratch);
-  if (read) return {};
+  if (read) return std::string();
+  if (!read.error().is_damage) return read.error();
   return ", and the order log does not go on from there: " + read.error().message;
 }
 
@@ -61,7 +62,10 @@ Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::P
     case StartCase::rebuild:
       return comparison;
     case StartCase::resume:
-      what = read_on(stream, *position, log.durable, scratch);
+      if (Result<std::string> read = read_on(stream, *position, log.durable, scratch); !read)
+        return read.error();
+      else
+        what = std::move(*read);
       if (what.empty()) return comparison;
       comparison.start_case = StartCase::foreign;
       break;

@@ -54,7 +54,9 @@ Drainer::~Drainer() {
 
 Drainer::Finding Drainer::reconcile(bool accepts_loss) {
   accepts_loss_ = accepts_loss;
-  return resync();
+  Finding finding = resync();
+  is_unproven_ = finding.agreement == Agreement::unavailable;
+  return finding;
 }
 
 Drainer::Finding Drainer::resync() {
@@ -89,6 +91,10 @@ Drainer::Finding Drainer::resync() {
   }
   is_synced_ = has_been_synced_ = true;
   accepts_loss_ = false;
+  // Up to the end that recovery found the log was held against the database; what lies behind shows with the next record.
+  is_unproven_ = is_unproven_ && std::ranges::any_of(tails_, [](const Tail& tail) {
+                   return drained_lsn(tail.position) >= tail.stream.log_end.next_lsn;
+                 });
   return {};
 }
 
@@ -199,6 +205,10 @@ Drainer::Step Drainer::step() {
   if (!is_synced_) {
     if (now_boot_ns < retry_boot_ns_) return Step::blocked;
     const Finding finding = resync();
+    if (finding.agreement == Agreement::contradicts && is_unproven_) {
+      const std::lock_guard lock(mutex_);
+      contradiction_ = finding.message;
+    }
     if (finding.agreement != Agreement::agrees) return block(finding.message);
   }
   for (size_t i = 0; i < tails_.size(); ++i) {
@@ -295,6 +305,7 @@ Status Drainer::write(Tail& tail) {
   if (batch_.after() && (!tail.position || tail.position->segment != batch_.after()->segment))
     is_synced_ = false;
   tail.position = batch_.after();
+  is_unproven_ = false;
   tail.written_boot_ns = clock_.now().boot_ns;
   publish(tail, batch_.wall_ns());
   unblock();
@@ -376,6 +387,11 @@ void Drainer::unblock() {
 std::string Drainer::problem() const {
   std::lock_guard lock(mutex_);
   return problem_;
+}
+
+std::string Drainer::contradiction() const {
+  const std::lock_guard lock(mutex_);
+  return contradiction_;
 }
 
 // ---- The thread

@@ -21,7 +21,7 @@
 // may be used again only when a transaction of its own has seen the position behind it.
 //
 // All methods belong to one thread until start(); afterwards only wake(), stats(), problem(), gaps()
-// and stop() may be called, by any thread, and is_fenced().
+// contradiction() and stop() may be called, by any thread, and is_fenced().
 #pragma once
 
 #include <atomic>
@@ -109,6 +109,9 @@ class Drainer {
   [[nodiscard]] const DrainStats& stats() const { return stats_; }
   // The node was retired from its cluster: nothing of it is written any more, and its end is exit 78.
   [[nodiscard]] bool is_fenced() const { return is_fenced_.load(std::memory_order_relaxed); }
+  // The database was away at the start, and what it answered first contradicts the log: a start that had known it would have been
+  // refused, and its end is exit 78. The line; empty: it is not so.
+  [[nodiscard]] std::string contradiction() const;
   // Why rows are not being written now; empty when they are.
   [[nodiscard]] std::string problem() const;
   // A line for each stream whose database came back older since this began: what it may lack for good.
@@ -168,6 +171,7 @@ class Drainer {
   bool is_synced_ = false;
   bool accepts_loss_ = false;     // until it is synced
   bool has_been_synced_ = false;  // once at least
+  bool is_unproven_ = false;      // it was away at the start, and has taken nothing of this log yet
   bool is_hurried_ = false;       // small transactions do not wait
   std::optional<UnknownCommit> unknown_commit_;
   std::optional<Kinship>
@@ -179,8 +183,8 @@ class Drainer {
   std::function<void(uint32_t)> on_rate_;
   DrainStats stats_;
   std::atomic<bool> is_fenced_{false};  // stored by the drainer's thread
-  mutable std::mutex mutex_;            // guards the next three, and gaps
-  std::string problem_;
+  mutable std::mutex mutex_;            // guards the next four, and gaps
+  std::string problem_, contradiction_;
   bool is_warned_ = false;  // of the problem, so that it is not warned of again
   bool is_woken_ = false;
   std::condition_variable wake_;

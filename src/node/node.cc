@@ -219,10 +219,19 @@ bool Node::is_alive() {
   return all;
 }
 
-void Node::release_segments() {
-  if (drainer_ && drainer_->is_fenced())
+// Whatever it sells from here on would be given twice, or never be a row.
+void Node::end_if_refused() const {
+  if (!drainer_) return;
+  if (drainer_->is_fenced())
     fatal(kExitLogDamaged, "%s: this node was retired, and its rows are refused",
           drainer_->problem().c_str());
+  if (const std::string line = drainer_->contradiction(); !line.empty())
+    fatal(kExitLogDamaged, "the database, which was away at the start, knows more: %s",
+          line.c_str());
+}
+
+void Node::release_segments() {
+  end_if_refused();
   for (uint32_t i = 0; i < settings_.shard_count; ++i) {
     uint32_t below = snapshotter_->covered_below(i);
     if (process_->has_database)

@@ -100,7 +100,8 @@ class Node {
   [[nodiscard]] bool has_stopped() const;
   // Whether every shard has turned since the last call: what the service manager's watchdog asks.
   [[nodiscard]] bool is_alive();
-  // Once a second: gives segments back that are covered by a snapshot and drained.
+  // Once a second: gives segments back that are covered by a snapshot and drained. Does not return when the database refuses this
+  // node.
   void release_segments();
   // Once a second: a line for each shard that had slow turns since.
   void tell_slow_turns();
@@ -156,6 +157,7 @@ class Node {
   std::unique_ptr<stock::Catalog> make_catalog() const;
 
   // run
+  void end_if_refused() const;
   void make_admin();
   [[nodiscard]] bool is_stopping() const;
   void add_listeners();

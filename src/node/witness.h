@@ -15,7 +15,7 @@ namespace stampede::node {
 class DatabaseWitness {
  public:
   // Asks once. With `none` there is no witness, and while a database is away there is none either: the drainer compares
-  // it with the log when it answers.
+  // it with the log when it answers, and the process ends when they contradict (Node::release_segments()).
   DatabaseWitness(Machine& machine, const drain::DatabaseUrl& url);
 
   // By stream: a record that the database has seen was durable, so recovery may not cut it.
@@ -32,8 +32,8 @@ class DatabaseWitness {
 
   Machine& machine_;
   drain::DatabaseUrl url_;
-  DatabaseState state_ = DatabaseState::none;  // none, away, or own until it is compared
-  std::string problem_;                        // away: why
+  DatabaseState state_ = DatabaseState::none;  // none, away, no file, or own until it is compared
+  std::string problem_;                        // away, no file: why
   std::vector<drain::StreamPosition> positions_;
 };
 

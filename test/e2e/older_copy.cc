@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 
+#include "../servers/postgres_server.h"
 #include "harness/server.h"
 
 namespace stampede::e2e {
@@ -202,6 +205,64 @@ TEST_SUITE("e2e/older_copy") {
     const auto before = contents_of(server.data());
     CHECK(server.start_and_fail() == 78);
     CHECK(contents_of(server.data()) == before);
+  }
+
+  TEST_CASE("one that started while the database was away ends when the database answers") {
+    Server server({.catalog = catalog({{.stock = 100}}), .starts = false});
+    std::function<void()> take_away, bring_back;
+    std::unique_ptr<servers::PostgresServer> postgres;
+    const std::string folder = server.scratch().path("database");
+    SUBCASE("SQLite") {
+      fs::create_directory(folder);
+      server.options().flags = {{"--db", "sqlite:" + folder + "/orders.db"}};
+      take_away = [&] { fs::rename(folder, folder + ".away"); };
+      bring_back = [&] { fs::rename(folder + ".away", folder); };
+    }
+    SUBCASE("PostgreSQL") {
+      postgres = std::make_unique<servers::PostgresServer>();
+      server.options().flags = {{"--db", postgres->url(postgres->create_database())}};
+      take_away = [&] { postgres->kill(); };
+      bring_back = [&] { postgres->restart(); };
+    }
+    server.start();
+    server.buy({.user = "before"});
+    REQUIRE(server.wait_drained());
+    REQUIRE(server.terminate() == 0);
+    const std::string copy = server.scratch().path("copy");
+    fs::copy(server.data(), copy, fs::copy_options::recursive);
+    server.start();
+    for (int i = 0; i < 3; ++i) server.buy({.user = "after" + std::to_string(i)});
+    REQUIRE(server.wait_drained());
+    REQUIRE(server.terminate() == 0);
+    const auto put_back = [&] {
+      fs::remove_all(server.data());
+      fs::copy(copy, server.data(), fs::copy_options::recursive);
+    };
+    put_back();
+    REQUIRE(server.start_and_fail() == 78);
+    // As many orders as the database has seen of others, fewer, and more.
+    for (const int sold : {0, 1, 3, 5}) {
+      CAPTURE(sold);
+      put_back();
+      take_away();
+      server.start();
+      for (int i = 0; i < sold; ++i) server.buy({.user = "again" + std::to_string(i)});
+      CHECK(server.admin().get("/readyz").status == 200);
+      bring_back();
+      // Where exactly as many records were written again, the next one shows that they are others.
+      const auto ended = [&]() -> std::optional<int> {
+        const std::optional<int> code = server.process().wait(milliseconds{100});
+        if (!code && sold == 3) server.order({.user = "next"});
+        return code;
+      };
+      std::optional<int> code;
+      CHECK(wait_until([&] { return (code = ended()).has_value(); }));
+      CHECK(code == 78);
+      CAPTURE(server.complaint());
+      if (sold < 3) CHECK(server.complaint().find("missing from the log") != std::string::npos);
+      CHECK(server.complaint().find("the database ends at record") != std::string::npos);
+      CHECK(server.start_and_fail() == 78);
+    }
   }
 
   TEST_CASE("drain refuses it too") {

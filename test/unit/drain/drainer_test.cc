@@ -342,6 +342,50 @@ TEST_SUITE("drain/drainer") {
     }
   }
 
+  TEST_CASE_FIXTURE(Fixture,
+                    "a database that was away at the start and then knows more ends the sale") {
+    append({reserve(1)});
+    append({reserve(2), reserve(3)});
+    drain();
+    MemoryLog shorter(77);
+    shorter.append({reserve(1)});
+    orderlog::Marks short_marks;
+    Drainer later(sink, names, clock, {stream(shorter, short_marks, 0)});
+    sink.is_reachable = false;
+    REQUIRE(later.reconcile().agreement == Agreement::unavailable);
+    CHECK(later.contradiction().empty());
+    SUBCASE("at its first answer") {}
+    SUBCASE("as long as the other log by then, at the next record") {
+      shorter.append({reserve(7), reserve(8)});
+      begin_at(short_marks, 3);
+      sink.is_reachable = true;
+      (void)later.step();
+      CHECK(later.contradiction().empty());
+      shorter.append({reserve(9)});
+      begin_at(short_marks, 4);
+      clock.pass_ms(bounds::drain_retry_ms_max);
+      CHECK(later.step() == Step::blocked);
+    }
+    sink.is_reachable = true;
+    clock.pass_ms(bounds::drain_retry_ms_max);
+    CHECK(later.step() == Step::blocked);
+    CHECK(contains(later.contradiction(), "the database ends at record 3"));
+    CHECK(sink.orders.size() == 3);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a running server whose database is exchanged goes on without rows") {
+    append({reserve(1)});
+    drain();
+    sink.stored[0].position.prev_chain ^= 1;
+    sink.plans = {{Outcome::conflict, false}};
+    append({reserve(2)});
+    clock.pass_ms(100);
+    CHECK(drainer().step() == Step::blocked);
+    clock.pass_ms(bounds::drain_retry_ms_max);
+    CHECK(drainer().step() == Step::blocked);
+    CHECK(drainer().contradiction().empty());
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a database that has seen a newer generation is not written to") {
     append({reserve(1)});
     sink.stored = {{.stream = {.generation = 9}, .position = log.end()}};

@@ -148,7 +148,7 @@ class MemoryLog final : public Source {
   Result<bool> read(Lsn up_to, drain::Batch& batch) override {
     for (const LogBatch& log : batches_) {
       if (log.before.batch_seq != position_.batch_seq) continue;
-      if (log.before.prev_chain != position_.prev_chain) return Error{"the chain is broken"};
+      if (log.before.prev_chain != position_.prev_chain) return Error{"the chain is broken", true};
       if (log.after.next_lsn > up_to + 1) return false;
       if (read_in_a_row_ == pace_) return read_in_a_row_ = 0, false;
       ++read_in_a_row_;

@@ -62,6 +62,8 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
     if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
       std::fprintf(stderr, "stampede drain: not acknowledged and left alone: %s\n",
                    stream.report.message.c_str());
+  if (const auto there = drain::look_at_positions(url); !there && there.error().is_damage)
+    return fail(kExitLogDamaged, there.error().message);
   drain::ItemNames names;
   node::name_items(data, names);
   const node::DrainStreams streams(data);

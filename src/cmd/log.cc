@@ -80,7 +80,10 @@ class Inspection {
     }
     if (!found) return found.error();
     if (!flags_.shows_batches && !flags_.shows_records) summarize(reader, drained);
-    return is_full() ? Ok{} : judge_end(reader.position());
+    if (is_full()) return Ok{};
+    if (Status sound = judge_end(reader.position()); !sound) return sound;
+    const Result<size_t> snapshots = check_snapshots(files_);
+    return snapshots ? Status(Ok{}) : snapshots.error();
   }
 
  private:

@@ -62,7 +62,8 @@ class SqliteStatement {
 
 class SqliteConnection {
  public:
-  // `flags` as for sqlite3_open_v2. A locked database is waited for `busy_ms` in each call.
+  // `flags` as for sqlite3_open_v2; with SQLITE_OPEN_URI the path is made one. A locked database is waited for `busy_ms` in each call. Anything but a file in the place of
+  // the database or of a file beside it is an Error that is damage: a FIFO would be waited for.
   static Result<SqliteConnection> open(const std::string& path, int flags, int busy_ms);
 
   // One or more statements whose rows do not matter: SQLITE_OK or the error of the first that
@@ -90,9 +91,7 @@ class SqliteConnection {
   std::unique_ptr<sqlite3, Close> handle_;
 };
 
-// How an existing database is opened for reading (SQLITE_OPEN_URI): as a URI, in which some characters mean something. Without
-// a log of changes beside it the file is all there is, and `immutable` keeps SQLite from making the files that a reader of a
-// live database needs.
-[[nodiscard]] std::string read_only_uri(const std::string& path);
+// Whether what is there of a database can be files of one; see SqliteConnection::open().
+[[nodiscard]] Status check_database_files(const std::string& path);
 
 }  // namespace stampede::drain

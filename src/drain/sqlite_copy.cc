@@ -44,8 +44,8 @@ Status check_pages(SqliteConnection& copy, const std::string& from) {
 
 Status copy_sqlite(const std::string& from, const std::string& to,
                    const std::function<void(uint64_t bytes)>& progress) {
-  Result<SqliteConnection> source = SqliteConnection::open(
-      read_only_uri(from), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kCopyWaitMs);
+  Result<SqliteConnection> source =
+      SqliteConnection::open(from, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kCopyWaitMs);
   if (!source) return source.error();
   // One transaction: otherwise the copy would begin anew whenever somebody writes. It begins with its first read.
   if (const int code = source->execute("BEGIN; SELECT 1 FROM sqlite_schema"); code != SQLITE_OK) {

@@ -29,10 +29,11 @@ class SqliteReader final : public TableReader<SqliteQueries> {
 }  // namespace
 
 Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path) {
+  if (Status sound = check_database_files(path); !sound) return sound.error();
   std::error_code absent;
   if (!std::filesystem::exists(path, absent)) return std::vector<StreamPosition>{};
-  Result<SqliteConnection> connection = SqliteConnection::open(
-      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
+  Result<SqliteConnection> connection =
+      SqliteConnection::open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
   if (!connection) return connection.error();
   {
     Result<SqliteStatement> tables =
@@ -45,8 +46,8 @@ Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& 
 
 Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path, uint32_t node,
                                                       size_t count_max) {
-  Result<SqliteConnection> connection = SqliteConnection::open(
-      read_only_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
+  Result<SqliteConnection> connection =
+      SqliteConnection::open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
   if (!connection) return connection.error();
   return read_outermost_orders(SqliteQueries(*connection), node, count_max);
 }

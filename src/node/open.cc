@@ -67,7 +67,8 @@ MayEnd Node::open() {
 
 MayEnd Node::check() {
   if (settings_.database.kind != drain::DatabaseUrl::Kind::none)
-    if (const auto positions = machine_.look_at_positions(settings_.database); !positions)
+    if (const auto positions = machine_.look_at_positions(settings_.database);
+        !positions && !positions.error().is_damage)
       return ending(kExitFailure, "--db: " + positions.error().message);
   Findings findings;
   if (MayEnd end = look(findings)) return end;

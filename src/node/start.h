@@ -19,8 +19,8 @@
 //                               its number is another directory's; it shared its ledger before       2
 //   what nothing can replace    a log of another directory; units that were never supplied;
 //                               a snapshot that is gone with the log before it;
-//                               a database that has seen a newer generation, or one that is too old
-//                               and not known to be this directory's                                78
+//                               a database that has seen a newer generation, one that is too old
+//                               and not known to be this directory's, or one that is no file        78
 //   is an acknowledged order    a log that is damaged, or shorter than the database has seen;
 //   gone?                       a database of another history        78, or a loss that is accepted
 //                               accepted while the database is away: it knows the ids that were given 1
@@ -72,6 +72,7 @@ enum class SnapshotState : uint8_t {
 enum class DatabaseState : uint8_t {
   none,              // --db none: there is no witness
   away,              // it does not answer
+  no_file,           // what has the name of its file, or of one beside it, is none
   fresh,             // it knows nothing of this node
   own,               // it is at the end of the log, or follows
   older,             // it needs a part of the log that is gone, and its orders are this directory's
@@ -120,6 +121,7 @@ enum class Reason : uint8_t {
   log_impossible,
   snapshot_lost,
   generation_newer,
+  database_no_file,
   database_older,
   database_outdated,
   log_damaged,
@@ -174,6 +176,7 @@ struct Verdict {
   if (const Verdict whose = judge_identity(found); whose.course == Course::refuse) return whose;
   if (found.log == Log::impossible) return refuse(Reason::log_impossible);
   if (found.snapshot == SnapshotState::lost) return refuse(Reason::snapshot_lost);
+  if (found.database == DatabaseState::no_file) return refuse(Reason::database_no_file);
   if (found.database == DatabaseState::newer_generation) return refuse(Reason::generation_newer);
   if (found.database == DatabaseState::outdated) return refuse(Reason::database_outdated);
   if (const Reason loss = loss_in(found); loss != Reason::all_fits) {

@@ -43,7 +43,9 @@ DatabaseWitness::DatabaseWitness(Machine& machine, const drain::DatabaseUrl& url
     : machine_(machine), url_(url) {
   if (url.kind == drain::DatabaseUrl::Kind::none) return;
   Result<std::vector<drain::StreamPosition>> positions = machine.look_at_positions(url);
-  state_ = positions ? DatabaseState::own : DatabaseState::away;
+  state_ = positions                     ? DatabaseState::own
+           : positions.error().is_damage ? DatabaseState::no_file
+                                         : DatabaseState::away;
   if (positions)
     positions_ = std::move(*positions);
   else
@@ -73,6 +75,7 @@ void DatabaseWitness::compare(const Data& data, Findings& findings) const {
                    ", and the number of shards cannot change before it has everything: start with "
                    "--shards " +
                    std::to_string(manifest.shard_count) + " or bring it back");
+  findings.say(Reason::database_no_file, problem_);
   DatabaseState& state = findings.evidence.database;
   state = state_;
   if (state_ != DatabaseState::own) return;

@@ -365,15 +365,25 @@ Result<std::optional<Manifest>> parse_manifest(const std::string& path, std::str
   return std::optional<Manifest>(std::move(manifest));
 }
 
+// Another user's is damage as any file that may not be read is; a directory in which none can be made is not.
+LockAttempt refuse_lock(const std::string& path, int error) {
+  const bool is_another_kind = error == ELOOP || error == EISDIR || error == ENXIO;
+  const bool is_forbidden = error == EACCES && ::access(path.c_str(), F_OK) == 0;
+  return {.is_damage = is_another_kind || is_forbidden,
+          .message = errno_error("open " + path, error).message};
+}
+
 }  // namespace
 
 LockAttempt lock_directory(const std::string& data_dir) {
   if (Status made = make_directories(data_dir); !made) return {.message = made.error().message};
   const std::string path = data_dir + "/lock";
-  File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  const bool is_no_file = errno == ELOOP || errno == EISDIR || errno == ENXIO;
-  if (!file.is_open())
-    return {.is_damage = is_no_file, .message = errno_error("open " + path, errno).message};
+  File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!file.is_open()) return refuse_lock(path, errno);
+  struct stat facts;
+  if (::fstat(file.fd(), &facts) != 0) return refuse_lock(path, errno);
+  if (!S_ISREG(facts.st_mode))
+    return {.is_damage = true, .message = path + " is not a regular file"};
   if (::flock(file.fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return {.message = errno_error("lock " + path, errno).message};
     return {.is_in_use = true, .message = data_dir + " is in use by " + holder_of(file)};
@@ -384,6 +394,14 @@ LockAttempt lock_directory(const std::string& data_dir) {
       ::pwrite(file.fd(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
     return {.message = errno_error("write " + path, errno).message};
   return {.lock = DirectoryLock(std::move(file))};
+}
+
+LockAttempt lock_for_reading(const std::string& data_dir) {
+  File file(::open((data_dir + "/lock").c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.is_open()) return {};
+  if (::flock(file.fd(), LOCK_SH | LOCK_NB) == 0) return {.lock = DirectoryLock(std::move(file))};
+  if (errno != EWOULDBLOCK) return {};
+  return {.is_in_use = true, .message = data_dir + " is in use by " + holder_of(file)};
 }
 
 Manifest new_manifest(uint32_t node, uint32_t shard_count, size_t segment_bytes) {

@@ -46,6 +46,10 @@ struct LockAttempt {
 // Creates the directory if need be.
 [[nodiscard]] LockAttempt lock_directory(const std::string& data_dir);
 
+// Of a directory that is read as it lies: no server may begin in it meanwhile. Makes nothing: no lock and no message where no
+// server has ever been.
+[[nodiscard]] LockAttempt lock_for_reading(const std::string& data_dir);
+
 constexpr uint32_t kManifestVersion = 2;
 
 struct Manifest {

@@ -187,7 +187,8 @@ Status rename_durably(const std::string& from, const std::string& to) {
 
 Status replace_durably(const std::string& path, std::string_view text) {
   const std::string unfinished = path + std::string(kUnfinished);
-  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  // O_NONBLOCK: a FIFO of this name would be waited for.
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   const File file(::open(unfinished.c_str(), flags, 0600));
   if (!file.is_open()) return errno_error("create " + unfinished, errno);
   const auto bytes = std::as_bytes(std::span(text));

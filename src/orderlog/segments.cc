@@ -25,7 +25,7 @@ int fill_segment(int fd, size_t bytes) {
 }  // namespace
 
 int ZeroedSegmentMaker::make(const std::string& path, size_t bytes) {
-  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   // O_DIRECT keeps 64 MiB of zeros out of the page cache.
   int fd = ::open(path.c_str(), flags | O_DIRECT, 0600);
   if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), flags, 0600);

@@ -195,7 +195,7 @@ Status SnapshotWriter::begin(uint32_t segment) {
   next_ = first_batch(segment);
   path_ = snapshot_path(files_, segment);
   const std::string unfinished = unfinished_path();
-  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   file_ = File(::open(unfinished.c_str(), flags, 0600));
   if (!file_.is_open()) return errno_error("create " + unfinished, errno);
   return Ok{};

@@ -72,6 +72,12 @@ Result<RecoveryReport> verify_segments(const StreamFiles& files,
 
 }  // namespace
 
+Result<size_t> check_snapshots(const StreamFiles& files) {
+  const auto positions = verify_snapshots(files);
+  if (!positions) return positions.error();
+  return positions->size();
+}
+
 uint32_t oldest_segment(const StreamFiles& files) {
   const Result<SegmentList> list = list_segments(files);
   return list && !list->segments.empty() ? list->segments.front() : 0;

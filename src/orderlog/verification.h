@@ -23,6 +23,9 @@ namespace stampede::orderlog {
 // looks like damage. On a second look it is whole.
 [[nodiscard]] bool is_sound_by_now(const StreamFiles& files, const Position& position);
 
+// All of them, byte by byte: how many there are. An Error that is damage names the file.
+[[nodiscard]] Result<size_t> check_snapshots(const StreamFiles& files);
+
 struct Verified {
   RecoveryReport log;  // clean or torn
   size_t snapshots = 0;

@@ -50,6 +50,30 @@ TEST_SUITE("e2e/log_tool") {
     CHECK(finished.out.find("drained") != std::string::npos);
   }
 
+  TEST_CASE("inspect says that a snapshot is damaged and ends as verify does") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 2});
+    server.buy({.user = "alice"});
+    REQUIRE(server.wait_drained());
+    REQUIRE(server.terminate() == 0);
+    server.options().shards = 1;  // which begins with a snapshot
+    server.start();
+    server.buy({.user = "bob"});
+    REQUIRE(server.terminate() == 0);
+    const std::string snapshot = server.data() + "/log/g2/s0/snapshot-0000000001";
+    flip_bit(snapshot, 4096 + 70, 2);
+    const Finished verified = run_stampede({"log", "verify", "--data", server.data()});
+    CHECK(verified.exit_code == 78);
+    CHECK(verified.err.find(snapshot) != std::string::npos);
+    for (const char* what : {"--summary", "--batches", "--records"}) {
+      const Finished finished = run_stampede({"log", "inspect", what, "--data", server.data()});
+      CHECK(finished.exit_code == 78);
+      CHECK(finished.err.find(snapshot) != std::string::npos);
+    }
+    const Finished some =
+        run_stampede({"log", "inspect", "--records", "--limit", "1", "--data", server.data()});
+    CHECK(some.exit_code == 0);  // which looks no further
+  }
+
   TEST_CASE("a directory without a log is refused") {
     Scratch scratch;
     for (std::string what : {"verify", "inspect"})

@@ -22,10 +22,11 @@ constexpr std::array kLogs = {Log::whole,       Log::torn,       Log::damaged,
                               Log::rolled_back, Log::impossible, Log::unnamed};
 constexpr std::array kSnapshots = {SnapshotState::sound, SnapshotState::passed_over,
                                    SnapshotState::lost};
-constexpr std::array kDatabases = {
-    DatabaseState::none,  DatabaseState::away,    DatabaseState::fresh,
-    DatabaseState::own,   DatabaseState::older,   DatabaseState::outdated,
-    DatabaseState::ahead, DatabaseState::foreign, DatabaseState::newer_generation};
+constexpr std::array kDatabases = {DatabaseState::none,     DatabaseState::away,
+                                   DatabaseState::no_file,  DatabaseState::fresh,
+                                   DatabaseState::own,      DatabaseState::older,
+                                   DatabaseState::outdated, DatabaseState::ahead,
+                                   DatabaseState::foreign,  DatabaseState::newer_generation};
 constexpr std::array kLedgers = {LedgerState::embedded, LedgerState::open,     LedgerState::away,
                                  LedgerState::left,     LedgerState::stranger, LedgerState::fenced};
 
@@ -99,7 +100,7 @@ TEST_SUITE("node/start") {
                  verdict.exit_code == kExitFailure));
       if (verdict.course == Course::deal_out_anew) REQUIRE(verdict.reason == Reason::all_fits);
     });
-    CHECK(combinations == 7 * 3 * 6 * 3 * 9 * 6 * 4);
+    CHECK(combinations == 7 * 3 * 6 * 3 * 10 * 6 * 4);
     // No line of the table is dead.
     CHECK(courses.size() == size_t(Course::refuse) + 1);
     CHECK(reasons.size() == size_t(Reason::reshard_without_database) + 1);
@@ -122,6 +123,7 @@ TEST_SUITE("node/start") {
         [](const Evidence& found) {
           return found.log == Log::impossible || found.log == Log::unnamed ||
                  found.snapshot == SnapshotState::lost ||
+                 found.database == DatabaseState::no_file ||
                  found.database == DatabaseState::newer_generation ||
                  found.database == DatabaseState::outdated ||
                  found.manifest == ManifestState::damaged || found.ledger == LedgerState::fenced;

@@ -4,6 +4,8 @@
 //   SEED=n ROUNDS=1000   that many directories, each damaged in one way
 
 #include <doctest/doctest.h>
+#include <grp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -49,13 +51,45 @@ std::string wrong_refusal(const Server& server, int code, const Damage& damage) 
   return names_place(complaint, server.data(), damage) ? "" : "not named, " + said;
 }
 
+// Nothing is forbidden to root: the server has a user of its own, whose the directory is.
+constexpr uid_t kUser = 65534;
+
+void become_user() {
+  if (::setgroups(0, nullptr) != 0 || ::setresgid(kUser, kUser, kUser) != 0 ||
+      ::setresuid(kUser, kUser, kUser) != 0)
+    ::_exit(70);
+}
+
+void give_to_user(const std::string& directory) {
+  REQUIRE(::lchown(directory.c_str(), kUser, kUser) == 0);
+  for (const auto& entry : fs::recursive_directory_iterator(directory))
+    REQUIRE(::lchown(entry.path().c_str(), kUser, kUser) == 0);
+}
+
+// Where that user may execute it.
+std::string binary_for_user() {
+  static const Scratch scratch;
+  const std::string path = scratch.path("stampede");
+  if (fs::exists(path)) return path;
+  fs::copy_file(stampede_path(), path);
+  fs::permissions(scratch.path(), fs::perms::owner_all | fs::perms::others_exec);
+  fs::permissions(path, fs::perms::owner_all | fs::perms::others_exec | fs::perms::others_read);
+  return path;
+}
+
 // One directory, damaged in one way; what went wrong, with the seed and the damage.
 std::string try_one(const Sold& sold, const OtherFiles& others, uint64_t seed, bool& is_refused) {
   ServerOptions options = sold.options;
   options.starts = false;
+  const bool is_root = ::geteuid() == 0;
+  if (is_root) options.binary = binary_for_user();
+  if (is_root) options.prepare = become_user;
   Server server(options);
   fs::copy(sold.data, server.data(), fs::copy_options::recursive);
   const Damage damage = inflict(server.data(), others, seed);
+  // The files that a start brings along are the user's, too.
+  write_file(server.scratch().path("catalog.json"), options.catalog);
+  if (is_root) give_to_user(server.scratch().path());
   const std::optional<int> code = server.try_start();
   is_refused = code.has_value();
   const std::string wrong = code ? wrong_refusal(server, *code, damage)
@@ -92,10 +126,46 @@ void try_some(const std::vector<Sold>& templates, uint64_t first_seed, int count
 }
 
 TEST_SUITE("e2e/damaged_directories") {
+  TEST_CASE("what is no file has the name of one and every command says so and waits for nothing") {
+    Server server({.catalog = catalog({{}})});
+    server.buy({.user = "u1"});
+    REQUIRE(server.wait_drained());
+    REQUIRE(server.terminate() == 0);
+    const std::string sound = server.scratch().path("sound");
+    fs::copy(server.data(), sound, fs::copy_options::recursive);
+    const Arguments start = server.command();
+    Arguments check(start.begin() + 1, start.end());
+    check.emplace_back("--check");
+    for (const char* name :
+         {"lock", "manifest", "log", "log/g1", "log/g1/s0", "log/g1/s0/0000000001.log", "orders.db",
+          "orders.db-wal", "orders.db-shm", "orders.db-journal"})
+      for (const Kind kind : kKinds) {
+        fs::remove_all(server.data());
+        fs::copy(sound, server.data(), fs::copy_options::recursive);
+        const std::string path = server.data() + "/" + name;
+        const std::string words = put_in_place(path, kind);
+        if (words.empty() || (fs::is_directory(sound + "/" + name) && kind == Kind::directory))
+          continue;
+        CAPTURE(name);
+        CAPTURE(words);
+        CHECK(server.start_and_fail() == 78);
+        CHECK_MESSAGE(server.complaint().find(path) != std::string::npos, server.complaint());
+        const bool is_lock = path.ends_with("/lock");
+        const Finished checked = run_stampede(check);
+        CHECK(checked.exit_code == (is_lock ? 0 : 78));  // which takes none
+        const Finished drained = run_stampede({"drain", "--data", server.data()});
+        CHECK(drained.exit_code == 78);
+        // They end.
+        (void)run_stampede({"log", "inspect", "--data", server.data()});
+        (void)run_stampede({"audit", "--data", server.data()});
+      }
+  }
+
   TEST_CASE(
       "a directory damaged in any way is refused with the file or sells on as if nothing was") {
     const std::vector<Sold> templates = {one_shard(), three_after_two(), after_accepted_loss(),
-                                         without_database()};
+                                         killed(), without_database()};
+    if (::geteuid() == 0) (void)binary_for_user();  // before there are threads
     const uint64_t first_seed = seed();
     const int count = rounds(100);
     INFO("seed " << first_seed);

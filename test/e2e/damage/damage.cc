@@ -1,5 +1,9 @@
 #include "damage.h"
 
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -106,8 +110,38 @@ std::string make_file(const std::string& path, Chance&) {
   return "is a file";
 }
 
+std::string make_fifo(const std::string& path, Chance&) {
+  fs::remove_all(path);
+  return ::mkfifo(path.c_str(), 0600) == 0 ? "is a FIFO" : "is gone";
+}
+
+std::string make_socket(const std::string& path, Chance&) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  if (path.size() >= sizeof address.sun_path) return "";
+  path.copy(address.sun_path, path.size());
+  fs::remove_all(path);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  ::close(socket);
+  return "is a socket";
+}
+
+// Of /dev/null, which root may make; others link to it.
+std::string make_device(const std::string& path, Chance&) {
+  fs::remove_all(path);
+  if (::mknod(path.c_str(), S_IFCHR | 0666, makedev(1, 3)) == 0) return "is a device";
+  fs::create_symlink("/dev/null", path);
+  return "is a link to a device";
+}
+
+std::string make_circle(const std::string& path, Chance&) {
+  fs::remove_all(path);
+  fs::create_symlink(fs::path(path).filename(), path);
+  return "is a link to itself";
+}
+
+// The server's user is not root (damaged_directories.cc).
 std::string forbid(const std::string& path, Chance&) {
-  if (::geteuid() == 0) return "";  // nothing is forbidden to root
   fs::permissions(path, fs::perms::none);
   return "may not be read";
 }
@@ -145,8 +179,9 @@ class Bench {
  private:
   std::string damage_file(const std::string& place) {
     static constexpr std::string (*kWays[])(const std::string&, Chance&) = {
-        flip, flip,       flip,   truncate,  extend,         zero,
-        zero, make_empty, remove, make_link, make_directory, forbid};
+        flip,      flip,        flip,        truncate,   extend,         zero,
+        zero,      make_empty,  remove,      make_link,  make_directory, forbid,
+        make_fifo, make_socket, make_device, make_circle};
     const size_t way = below(chance_, std::size(kWays) + 4);
     const std::string path = data_ + "/" + place;
     if (way < std::size(kWays)) return kWays[way](path, chance_);
@@ -158,7 +193,7 @@ class Bench {
 
   std::string damage_directory(const std::string& place) {
     const std::string path = data_ + "/" + place;
-    switch (below(chance_, 6)) {
+    switch (below(chance_, 9)) {
       case 0:
         return remove(path, chance_);
       case 1:
@@ -169,6 +204,12 @@ class Bench {
         return take_from(place, path, others_.foreign, "another directory's");
       case 4:
         return exchange(place);
+      case 5:
+        return forbid(path, chance_);
+      case 6:
+        return make_fifo(path, chance_);
+      case 7:
+        return make_circle(path, chance_);
       default:
         return take_from(place, path, others_.older, "an older copy's");
     }
@@ -203,6 +244,23 @@ class Bench {
 };
 
 }  // namespace
+
+std::string put_in_place(const std::string& path, Kind kind) {
+  Chance chance;
+  switch (kind) {
+    case Kind::directory:
+      return make_directory(path, chance);
+    case Kind::fifo:
+      return make_fifo(path, chance);
+    case Kind::socket:
+      return make_socket(path, chance);
+    case Kind::device:
+      return make_device(path, chance);
+    case Kind::circle:
+      return make_circle(path, chance);
+  }
+  return "";
+}
 
 Damage inflict(const std::string& data, const OtherFiles& others, uint64_t seed) {
   return Bench(data, others, seed).inflict();

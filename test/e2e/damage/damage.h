@@ -20,6 +20,13 @@ struct OtherFiles {
   std::string foreign;  // another directory
 };
 
+// Something that is no file and no link to one takes the place of what has that name, if anything has. In words; empty: that
+// kind cannot be made there.
+enum class Kind : uint8_t { directory, fifo, socket, device, circle };
+inline constexpr Kind kKinds[] = {Kind::directory, Kind::fifo, Kind::socket, Kind::device,
+                                  Kind::circle};
+std::string put_in_place(const std::string& path, Kind kind);
+
 // Damages the directory `data` in one way.
 Damage inflict(const std::string& data, const OtherFiles& others, uint64_t seed);
 

@@ -131,6 +131,19 @@ Sold after_accepted_loss() {
   return sold;
 }
 
+Sold killed() {
+  Sold sold = begin("killed", 2);
+  sell(sold, 60, "early");
+  change_some(sold);
+  stop(sold);
+  keep_copy(sold);
+  sold.keeper->start();
+  sell(sold, 60, "late");
+  REQUIRE(sold.keeper->wait_drained());
+  sold.keeper->kill9();
+  return sold;
+}
+
 Sold without_database() {
   Sold sold = begin("without a database", 2, false);
   sell(sold, 60, "early");

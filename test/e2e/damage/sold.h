@@ -26,7 +26,8 @@ struct Sold {
 Sold one_shard();            // several segments and snapshots
 Sold three_after_two();      // the number of shards has changed
 Sold after_accepted_loss();  // its log was damaged and cut
-Sold without_database();     // --db none, two shards
+Sold killed();  // two shards; the database has everything, the log does not know how far it reaches
+Sold without_database();  // --db none, two shards
 
 // Starts a server on what stands in server.data() and asks it everything that must still be true: each acknowledged order
 // answers as it did, no id is given again, the books add up, the database and `stampede audit` agree (when `is_database_sound`),

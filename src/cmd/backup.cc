@@ -9,6 +9,7 @@
 #include "base/time_text.h"
 #include "base/words.h"
 #include "cmd/flags.h"
+#include "cmd/nested.h"
 #include "node/copy.h"
 #include "orderlog/directory.h"
 
@@ -68,6 +69,9 @@ struct Flags {
 int run(const Flags& flags) {
   std::string to = flags.to;
   while (to.size() > 1 && to.ends_with('/')) to.pop_back();
+  if (lies_in(to, flags.data))
+    return usage_error("backup", "--to " + to + " lies in --data " + flags.data +
+                                     ": give a place of its own, best on another disk");
   if (const node::MayEnd end = check_place(to)) return fail(*end);
   node::CopyReport report;
   if (const node::MayEnd end = make(flags.data, to, report)) return fail(*end);

@@ -13,6 +13,7 @@
 #include "cluster/redis_client.h"
 #include "cluster/redis_url.h"
 #include "cmd/flags.h"
+#include "cmd/nested.h"
 #include "node/copy.h"
 #include "node/data.h"
 #include "node/witness.h"
@@ -136,6 +137,15 @@ int run(const Flags& flags) {
   if (!std::filesystem::exists(flags.from + "/manifest", absent))
     return usage_error("restore",
                        "--from " + flags.from + ": there is no backup, as it has no manifest");
+  if (lies_in(flags.data, flags.from))
+    return usage_error("restore", "--data " + flags.data + " lies in --from " + flags.from +
+                                      ": give a place of its own");
+  // What a server has acknowledged meanwhile would be in one of the two, and both would give the same ids.
+  const orderlog::LockAttempt at_rest = orderlog::lock_for_reading(flags.from);
+  if (at_rest.is_in_use)
+    return fail(node::ending(kExitDirInUse, "--from " + at_rest.message +
+                                                ": make a backup of it with `stampede backup`, "
+                                                "and restore that one"));
   node::Data backup(flags.from, node::Data::Use::reading);
   if (const node::MayEnd end = backup.open()) return fail(*end);
   if (const node::MayEnd end = ask_database(flags, backup)) return fail(*end);
@@ -169,7 +179,7 @@ Command restore() {
                     "--ledger $LEDGER",
                     "a node of several"}},
       .exits = {{kExitFailure, "a file could not be written, or the database does not answer"},
-                {kExitDirInUse, "another process holds the data directory"},
+                {kExitDirInUse, "a server holds one of the two directories"},
                 {kExitLogDamaged, "the backup is damaged, or somebody knows more than it"}},
       .run = [flags] { return run(*flags); }};
   command.add("", {{.name = "--from",

@@ -290,6 +290,39 @@ TEST_SUITE("e2e/backup") {
     CHECK(restore(copy, server.data()).exit_code == 2);
   }
 
+  TEST_CASE("a copy is not made in what is copied") {
+    Server server({.catalog = catalog({{}})});
+    server.buy({.user = "u1"});
+    const std::string link = server.scratch().path("link"), good = server.scratch().path("good");
+    fs::create_directory_symlink(server.data(), link);
+    for (const std::string& to : {server.data() + "/backup", link + "/backups/today",
+                                  server.data() + "/log/../x", server.data()}) {
+      CAPTURE(to);
+      const Finished finished = backup(server.data(), to);
+      CHECK(finished.exit_code == 2);
+      CHECK(finished.err.find("--to") != std::string::npos);
+      CHECK_FALSE(fs::exists(to + ".unfinished"));
+    }
+    CHECK_FALSE(fs::exists(server.data() + "/backups"));
+    CHECK(backup(server.data(), server.data() + "-backup").exit_code == 0);
+    REQUIRE(backup(server.data(), good).exit_code == 0);
+    CHECK(restore(good, good + "/data").exit_code == 2);
+    CHECK_FALSE(fs::exists(good + "/data"));
+  }
+
+  TEST_CASE("a directory whose server runs is no backup") {
+    Server server({.catalog = catalog({{}})});
+    server.buy({.user = "u1"});
+    const std::string to = server.scratch().path("restored");
+    const Finished finished = restore(server.data(), to);
+    CHECK(finished.exit_code == 73);
+    CHECK(finished.err.find("stampede backup") != std::string::npos);
+    CHECK_FALSE(fs::exists(to));
+    server.buy({.user = "u2"});
+    REQUIRE(server.terminate() == 0);
+    CHECK(restore(server.data(), to).exit_code == 0);
+  }
+
   TEST_CASE("damage in the source is refused with the file's name") {
     const Sold sold;
     std::string damaged = files_below(sold.server.data(), ".log").front();

@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "base/line_limit.h"
+#include "base/printable.h"
 #include "base/time_text.h"
 #include "base/words.h"
 
@@ -72,7 +73,7 @@ std::string json_line(Level level, std::string_view message, Fields fields) {
     if (field.is_number)
       json += std::to_string(field.number);
     else
-      append_quoted(field.text, json);
+      append_quoted(printable(field.text), json);
   }
   return json += "}\n";
 }
@@ -113,7 +114,7 @@ void print(Level level, Fields fields, const char* format, va_list arguments) {
     ++unwritten;
     return;
   }
-  std::string message = text;
+  std::string message = printable(text);  // it may quote a file or a request
   if (*left_out > 0) message += " (" + left_out_words(*left_out) + ")";
   write_line(whole_line(level, message, fields));
 }

@@ -33,17 +33,27 @@ bool is_control(std::string_view character) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, std::string_view escaped_too) {
   std::string out;
   while (!text.empty()) {
     const size_t bytes = character_bytes(text);
     const std::string_view character = text.substr(0, bytes == 0 ? 1 : bytes);
-    if (bytes == 0 || is_control(character))
+    if (bytes == 0 || is_control(character) || escaped_too.find(character) != escaped_too.npos)
       for (const char byte : character) append_escaped(byte, out);
     else
       out += character;
     text.remove_prefix(character.size());
   }
+  return out;
+}
+
+std::string printable_ascii(std::string_view text) {
+  std::string out;
+  for (const char byte : text)
+    if (byte >= ' ' && byte <= '~')
+      out += byte;
+    else
+      append_escaped(byte, out);
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "base/printable.h"
 #include "drain/postgres_queries.h"
 #include "drain/postgres_tables.h"
 #include "drain/stored_rows.h"
@@ -28,22 +29,6 @@ bool is_refusal(const Failure& failure) {
   for (std::string_view refusal : {"21", "22", "23", "27", "38", "39", "44", "54", "P0"})
     if (code == refusal) return true;
   return (code[0] >= '6' && code[0] <= '9') || (code[0] >= 'I' && code != "XX" && code[0] != 'P');
-}
-
-// Nothing that a text column would refuse in its turn.
-std::string printable(std::string_view text) {
-  std::string shown;
-  for (const char c : text) {
-    if (c >= ' ' && c <= '~') {
-      shown += c;
-      continue;
-    }
-    std::array<char, 2> digits;
-    const uint8_t byte = static_cast<uint8_t>(c);
-    render_hex({&byte, 1}, digits);
-    shown.append("\\x").append(digits.data(), digits.size());
-  }
-  return shown;
 }
 
 // One attempt to write a batch: at once, or, when a row of it was refused, by halves.
@@ -131,7 +116,8 @@ class Attempt {
   template <typename Row>
   bool reject(const Row& row, const std::string& reason) {
     ++rejected_;
-    const std::string record = printable(describe(row));
+    // Nothing that a text column would refuse in its turn.
+    const std::string record = printable_ascii(describe(row));
     return static_cast<bool>(write_reject(connection_, {.stream = batch_.stream(),
                                                         .lsn = row.lsn,
                                                         .order = row.order,

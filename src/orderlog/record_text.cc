@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/printable.h"
 #include "base/time_text.h"
 
 namespace stampede::orderlog {
@@ -41,20 +42,7 @@ class Line {
     text_.append(" ").append(key).append("=").append(value);
     return *this;
   }
-  static std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-      const auto byte = static_cast<uint8_t>(c);
-      if (byte < 0x20 || byte == 0x7f || c == '"' || c == '\\') {
-        std::array<char, 2> digits;
-        render_hex({&byte, 1}, digits);
-        out.append("\\x").append(digits.data(), digits.size());
-      } else {
-        out += c;
-      }
-    }
-    return out + "\"";
-  }
+  static std::string quoted(std::string_view text) { return "\"" + printable(text, "\"\\") + "\""; }
   std::string text_;
 };
 

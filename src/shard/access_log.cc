@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/diag.h"
+#include "base/printable.h"
 #include "base/thread.h"
 #include "base/time_text.h"
 
@@ -63,7 +64,7 @@ void append(const AccessEntry& entry, std::string& text) {
   word(TimeText(entry.wall_ms).view());
   word(entry.is_public ? "public" : "admin");
   word(kMethods[static_cast<unsigned>(entry.method)]);
-  word(entry.target);
+  word(printable(entry.target));
   word(entry.status == 0 ? "" : std::to_string(entry.status));
   word(std::to_string(entry.bytes));
   word(entry.user);

@@ -47,7 +47,7 @@ TEST_SUITE("base/diag") {
     });
     CHECK(words.starts_with("{\"time\":\"2"));
     CHECK(
-        words.ends_with("Z\",\"level\":\"warn\",\"message\":\"lag \\\"7\\\"\\u000a\",\"shard\":3,"
+        words.ends_with("Z\",\"level\":\"warn\",\"message\":\"lag \\\"7\\\"\\\\x0a\",\"shard\":3,"
                         "\"item\":\"a\"}\n"));
   }
 

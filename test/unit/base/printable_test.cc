@@ -30,6 +30,11 @@ TEST_SUITE("base/printable") {
          })
       CHECK(printable(text) == shown);
   }
+
+  TEST_CASE("further characters are shown where a reader means something by them") {
+    CHECK(printable("a\"b\\c é", "\"\\") == "a\\x22b\\x5cc é");
+    CHECK(printable_ascii("a b~ é\n") == "a b~ \\xc3\\xa9\\x0a");
+  }
 }
 
 }  // namespace

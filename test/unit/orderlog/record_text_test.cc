@@ -31,6 +31,9 @@ TEST_SUITE("orderlog/record_text") {
     const std::string text = text_of(Item{.title = title});
     for (const char c : text) CHECK((c >= 0x20 && c != 0x7f));
     CHECK(text.find("\\x1b") != std::string::npos);
+    CHECK(text_of(Item{.title = "a\xc2\x9b"
+                                "31m\xff"})
+              .find("\"a\\xc2\\x9b31m\\xff\"") != std::string::npos);
   }
 
   TEST_CASE("a batch shows its place and its records") {

@@ -53,6 +53,20 @@ TEST_SUITE("shard/access_log") {
           "2026-11-18T11:06:40.000Z admin GET /readyz 503 12 - - 5\n");
   }
 
+  TEST_CASE("a target ends no line and steers no terminal") {
+    Rig rig;
+    AccessTrace trace = rig.trace();
+    const http::Request hostile{.method = http::Method::get,
+                                .path =
+                                    "/v1/\xc2\x9b"
+                                    "31m",
+                                .query = "\xe7\xa5\xa8=\xff\x9b"};
+    trace.end_unanswered(trace.begin(hostile, true, kNow), later(1));
+    CHECK(rig.text() ==
+          "2026-11-18T11:06:40.000Z public GET /v1/\\xc2\\x9b31m?\xe7\xa5\xa8=\\xff\\x9b - 0 - - "
+          "1\n");
+  }
+
   TEST_CASE("a client that goes before its answer leaves a line without a status") {
     Rig rig;
     AccessTrace trace = rig.trace();

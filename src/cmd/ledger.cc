@@ -23,6 +23,7 @@
 #include "cluster/retirement.h"
 #include "cluster/terms.h"
 #include "cmd/flags.h"
+#include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "cmd/reclaim.h"
 #include "drain/database.h"
@@ -136,6 +137,7 @@ Status name_products(const Flags& flags, cluster::Registry& registry,
                      std::vector<stock::CatalogEntry>& entries) {
   door::Keys keys;
   if (!flags.key_file.empty()) {
+    forbid_core_dumps();
     Result<door::Keys> read = read_key_file(flags.key_file);
     if (!read) return Error{"--key-file: " + read.error().message};
     keys = std::move(*read);

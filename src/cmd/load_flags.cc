@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/time_text.h"
+#include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "load/server_url.h"
 
@@ -32,6 +33,7 @@ Status read_keys(LoadFlags& flags) {
   bool needs_tickets = flags.auth == "ticket", needs_payments = plan.pay > 0;
   if (!needs_tickets && !needs_payments) return Ok{};
   if (flags.key_file.empty()) return Error{"--key-file: expected, for --auth ticket and for --pay"};
+  forbid_core_dumps();
   Result<door::Keys> keys = read_key_file(flags.key_file);
   if (!keys) return Error{"--key-file: " + keys.error().message};
   if (needs_tickets && keys->tickets.empty())

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "cmd/flags.h"
+#include "cmd/hardening.h"
 #include "cmd/input_file.h"
 #include "door/opaque_code.h"
 #include "door/proof.h"
@@ -70,6 +71,7 @@ void make_output_private() {
 }
 
 int sign_keys() {
+  forbid_core_dumps();
   make_output_private();
   return print(door::make_key_file());
 }
@@ -123,6 +125,7 @@ std::string refuse_product(const std::string& product) {
 
 // By the secrets of the key file.
 int run(const Flags& flags, int (*make)(const Flags&, const door::Keys&)) {
+  forbid_core_dumps();
   const Result<door::Keys> secrets = read_key_file(flags.key_file);
   return secrets ? make(flags, *secrets) : fail("--key-file: " + secrets.error().message);
 }

@@ -119,6 +119,21 @@ TEST_SUITE("e2e/hardening") {
     }
   }
 
+  TEST_CASE("a tool that holds keys writes no core either") {
+    Server server({.catalog = catalog({{.stock = 100'000}})});
+    Process load({stampede_path(), "load", "--url", server.url(), "--item", "ticket", "--users",
+                  "100000", "--rate", "10", "--auth", "header", "--pay", "0.1", "--key-file",
+                  server.scratch().path("keys.json")},
+                 server.scratch().path("load"), [] {
+                   const rlimit all{RLIM_INFINITY, RLIM_INFINITY};
+                   setrlimit(RLIMIT_CORE, &all);
+                 });
+    REQUIRE(wait_until([&] { return server.metric("stampede_live_orders") > 0; }));
+    const std::string limits = read_file("/proc/" + std::to_string(load.pid()) + "/limits");
+    const std::string core = limits.substr(limits.find("Max core file size"), 40);
+    CHECK(core.find("unlimited") == std::string::npos);
+  }
+
   TEST_CASE("no output of a run shows a secret") {
     Server server({.catalog = catalog({{.stock = 100}}), .shards = 2, .starts = false});
     const std::string tokens = server.scratch().path("tokens");

@@ -16,7 +16,7 @@ constexpr size_t kWritesAtOnce = 64;
 static_assert(kReadBytes <= net::chunk_capacity(net::ChunkSize::large));
 // A body of at most so many bytes is copied behind its head, which saves a write; a larger one goes from its place.
 constexpr size_t kCopiedBodyMax = 8 * 1024;
-static_assert(http::response_bytes_max + kCopiedBodyMax <=
+static_assert(http::response_bytes_max + TextAnswer::kLeadBytesMax + kCopiedBodyMax <=
               net::chunk_capacity(net::ChunkSize::medium));
 // Then clients that take no answers are left behind.
 constexpr int64_t kStopPatienceNs = 3 * kSecond;
@@ -575,8 +575,9 @@ Connections::Rendered Connections::render_text(Connection& connection, const Pla
                                                const TextAnswer& text) {
   const std::string_view body = text.content();
   const bool is_copied = place.is_head || body.size() <= kCopiedBodyMax;
-  const size_t needed =
-      http::response_bytes_max + (is_copied && !place.is_head ? body.size() : size_t{0});
+  CHECK(text.lead.size() <= TextAnswer::kLeadBytesMax);
+  const size_t needed = http::response_bytes_max + text.lead.size() +
+                        (is_copied && !place.is_head ? body.size() : size_t{0});
   const std::span<char> room = connection.output.room(book_, needed);
   if (room.empty()) return Rendered::nothing;
   size_t bytes = 0;
@@ -584,12 +585,14 @@ Connections::Rendered Connections::render_text(Connection& connection, const Pla
     const char* reason = text.body.empty() ? nullptr : text.body.c_str();
     bytes = http::render_refusal({.verdict = text.refusal, .reason = reason, .allow = text.allow},
                                  delivery_of(connection, place), room);
-  } else if (is_copied && !place.is_head) {
+  } else if (is_copied && !place.is_head && text.lead.empty()) {
     bytes = http::render(text.status, text.content_type, text.headers, body,
                          delivery_of(connection, place), room);
   } else {
-    bytes = http::render_head(text.status, text.content_type, text.headers, body.size(),
-                              delivery_of(connection, place), room);
+    bytes = http::render_head(text.status, text.content_type, text.headers,
+                              text.lead.size() + body.size(), delivery_of(connection, place), room);
+    if (!place.is_head) bytes += text.lead.copy(room.data() + bytes, text.lead.size());
+    if (!place.is_head && is_copied) bytes += body.copy(room.data() + bytes, body.size());
   }
   CHECK(bytes > 0);
   connection.output.extend(book_, bytes);

@@ -328,7 +328,7 @@ PublicApi::Objection PublicApi::answer_item(const http::Request& request, const 
   return std::nullopt;
 }
 
-// Pages of bounds::items_per_page items: ?after=CODE goes on behind an item.
+// Pages of bounds::items_per_page items: ?after=CODE goes on behind an item, to the end of the page that the next one is in.
 PublicApi::Objection PublicApi::answer_items(const http::Request& request, const http::Route& route,
                                              const ReplyTo& place) {
   ItemId first = 0;

@@ -64,6 +64,8 @@ class PublicApi final : public RequestHandler {
   // Pages of the catalog that were made, not sent.
   uint64_t pages_rendered() const { return pages_.rendered(); }
 
+  // Of pages of the catalog that are held, for this or for clients.
+  size_t page_bytes() const { return pages_.bytes(); }
   // RequestHandler
   void handle(const http::Request& request, ReplyTo place) override;
   std::string_view item_code(ItemId item) const override { return catalog_.code(item); }

@@ -27,10 +27,17 @@ struct TextAnswer {
   std::string_view allow = {};
   // In place of `body`: the same bytes for many answers.
   std::shared_ptr<const std::string> shared_body = nullptr;
+  uint32_t shared_from = 0;    // the bytes in front are for others
+  std::string_view lead = {};  // of the body, in front of the shared ones; at most kLeadBytesMax
   // Bytes behind the request may be no request: nothing more is read, and the connection ends behind this answer.
   bool ends_connection = false;
 
-  std::string_view content() const { return shared_body ? *shared_body : body; }
+  static constexpr size_t kLeadBytesMax = 16;
+
+  // The body behind its lead.
+  std::string_view content() const {
+    return shared_body ? std::string_view(*shared_body).substr(shared_from) : body;
+  }
 };
 
 // Called on the thread of its shard.

@@ -502,3 +502,136 @@ TEST_SUITE("shard/public_api") {
     CHECK(response.head.find("ETag: \"") != std::string::npos);
   }
 }
+  // Says what clients that read through a catalog get, from behind `after` on.
+  TEST_CASE("whoever asks for pages that begin anywhere holds nobody up") {
+    ApiRig rig;
+    constexpr ItemId kItems = 20'000;
+    for (ItemId id = 1; id < kItems; ++id)
+      rig.catalog.upsert(terms_of(id, "item-" + std::to_string(id)));
+    std::vector<FakeClient*> bots;
+    for (ItemId bot = 0; bot < 60; ++bot) {
+      bots.push_back(&rig.buyer());
+      bots.back()->set_window(1);
+      std::string requests;
+      for (ItemId i = 0; i < 60; ++i)
+        requests += get("/v1/items?after=item-" + std::to_string(1 + (bot * 60 + i) * 4 % 19'000));
+      bots.back()->send(requests);
+    }
+    rig.turn();
+    FakeClient& honest = rig.buyer();
+    honest.send(get("/v1/items"));
+    const uint32_t turns = rig.rest_all();
+    CHECK(turns <= kItems / CatalogPages::kItemsPerTurn + 100);
+    CHECK(responses_in(honest.read()).at(0).status == 200);
+    CHECK(rig.api.pages_rendered() <= kItems / bounds::items_per_page);
+  }
+
+  TEST_CASE("behind any item the rest of its page comes with the next one") {
+    ApiRig rig;
+    for (ItemId id = 1; id < 2'500; ++id)
+      rig.catalog.upsert(terms_of(id, "item-" + std::to_string(id)));
+    FakeClient& client = rig.buyer();
+    for (const ItemId after : {1u, 500u, 997u, 998u, 999u, 1'000u, 1'998u, 2'498u, 2'499u}) {
+      CAPTURE(after);
+      const std::string target = "/v1/items?after=item-" + std::to_string(after);
+      const Response rest = rig.answers(client, get(target)).at(0);
+      const ItemId end = std::min<ItemId>(2'500, (after + 1) / 1'000 * 1'000 + 1'000);
+      CHECK(rest.status == 200);
+      CHECK(count_of(rest.body, "\"code\"") == end - after - 1);
+      const std::string first = "{\"items\":[{\"code\":\"item-" + std::to_string(after + 1) + "\"";
+      const std::string last = "],\"next\":\"item-" + std::to_string(end - 1) + "\"}";
+      CHECK(rest.body.starts_with(after + 1 < end ? first : "{\"items\":[]"));
+      CHECK(rest.body.ends_with(end < 2'500 ? last : "]}"));
+      const size_t at = rest.head.find("ETag: ") + 6;
+      const std::string tag = rest.head.substr(at, rest.head.find("\r\n", at) - at);
+      const std::string with_tag = "If-None-Match: " + tag + "\r\n";
+      CHECK(rig.answers(client, get_as(target, with_tag)).at(0).status == 304);
+      const std::string neighbour = "/v1/items?after=item-" + std::to_string(after - (after > 1));
+      if (after > 1) CHECK(rig.answers(client, get_as(neighbour, with_tag)).at(0).status == 200);
+      client.send("HEAD " + target + " HTTP/1.1\r\nHost: a\r\n\r\n");
+      rig.rest_all();
+      const std::string head = client.read();
+      CHECK(head.find("Content-Length: " + std::to_string(rest.body.size()) + "\r\n") != head.npos);
+      CHECK(head.ends_with("\r\n\r\n"));
+    }
+    CHECK(rig.api.pages_rendered() == 3);
+  }
+
+  TEST_CASE("the first page is made before all others and stays however many are read") {
+    ApiRig rig;
+    const Text<bounds::item_title_bytes_max> title(std::string(200, 'x'));
+    for (ItemId id = 1; id < 80'000; ++id) {
+      stock::ItemTerms terms = terms_of(id, "item-" + std::to_string(id));
+      terms.title = title;
+      rig.catalog.upsert(terms);
+    }
+    FakeClient& walker = rig.buyer();
+    for (ItemId id = 999; id < 6'000; id += 1'000)
+      walker.send(get("/v1/items?after=item-" + std::to_string(id)));
+    rig.turn();
+    FakeClient& honest = rig.buyer();
+    honest.send(get("/v1/items"));
+    uint32_t turns = 0;
+    while (honest.unread_bytes() == 0) {
+      rig.turn();
+      REQUIRE(++turns < 100);
+    }
+    CHECK(turns <= 2 + bounds::items_per_page / CatalogPages::kItemsPerTurn);
+    rig.rest_all();
+    walker.read();
+    honest.read();
+    for (ItemId id = 999; id < 79'000; id += 1'000)
+      CHECK(rig.answers(walker, get("/v1/items?after=item-" + std::to_string(id))).at(0).status ==
+            200);
+    CHECK(rig.api.page_bytes() <= CatalogPages::kKeptBytesMax);
+    const uint64_t rendered = rig.api.pages_rendered();
+    rig.answers(honest, get("/v1/items"));
+    CHECK(rig.api.pages_rendered() == rendered);
+  }
+
+  TEST_CASE("pages that nobody takes have a bound and the first page is given all the same") {
+    ApiRig rig;
+    const Text<bounds::item_title_bytes_max> title(std::string(200, 'x'));
+    for (ItemId id = 1; id < 400'000; ++id) {
+      stock::ItemTerms terms = terms_of(id, "item-" + std::to_string(id));
+      terms.title = title;
+      rig.catalog.upsert(terms);
+    }
+    std::vector<FakeClient*> readers;
+    for (ItemId id = 999; id < 399'000; id += 1'000) {
+      FakeClient& reader = rig.buyer();
+      reader.set_window(1);
+      reader.send(get("/v1/items?after=item-" + std::to_string(id)));
+      rig.rest_all();
+      readers.push_back(&reader);
+    }
+    CHECK(rig.api.page_bytes() <= CatalogPages::kHeldBytesMax + 1024 * 1024);
+    FakeClient& late = rig.buyer();
+    const Response refused = rig.answers(late, get("/v1/items?after=item-398999")).at(0);
+    CHECK(refused.status == 503);
+    CHECK(refused.body.find("\"overloaded\"") != std::string::npos);
+    CHECK(refused.head.find("Retry-After: ") != std::string::npos);
+    CHECK(rig.answers(late, get("/v1/items")).at(0).status == 200);
+    for (FakeClient* reader : readers) reader->close();
+    rig.rest_all();
+    CHECK(rig.api.page_bytes() <= CatalogPages::kKeptBytesMax);
+    CHECK(rig.answers(late, get("/v1/items?after=item-398999")).at(0).status == 200);
+  }
+
+  TEST_CASE("a page too many is refused while others are made and no client gets half of one") {
+    ApiRig rig;
+    for (ItemId id = 1; id < 60'000; ++id)
+      rig.catalog.upsert(terms_of(id, "item-" + std::to_string(id)));
+    std::string requests;
+    for (ItemId id = 999; id < 59'000; id += 1'000)
+      requests += get("/v1/items?after=item-" + std::to_string(id));
+    size_t given = 0, refused = 0;
+    for (const Response& response : rig.answers(rig.buyer(), requests)) {
+      given += response.status == 200 && count_of(response.body, "\"code\"") == 1'000;
+      refused += response.status == 503;
+    }
+    CHECK(given >= CatalogPages::kUnderWayMax);
+    CHECK(given + refused == 59);
+    CHECK(refused > 0);
+  }
+

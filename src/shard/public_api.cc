@@ -151,8 +151,10 @@ PublicApi::Objection PublicApi::take_address(const http::Request& request, const
   return std::nullopt;
 }
 
-// The door: what a new order must pass before the desk takes anything for it.
-PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderRequest& order) {
+// The door: what a new order must pass before the desk takes anything for it. An address over its rate has one objection; what
+// else stands against the order is not looked at.
+PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderRequest& order,
+                                          uint32_t over_ms) {
   const http::CreateBody body = http::parse_create(request.body);
   if (body.error != nullptr) return Refusal{.verdict = Verdict::bad_request, .reason = body.error};
   if (Objection no = take_item(body.item, order)) return no;
@@ -176,6 +178,8 @@ PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderReq
   order.user = *user;
   order.user_hash = keyed_hash(settings_.hash_key, *user);
   return std::nullopt;
+  if (over_ms != 0) return object_to_rate(order, over_ms);
+  order.objection = admission().objection_to(order, body.link);
 }
 
 // For what a user does with orders that he has: whoever is known is read before those who want new ones.
@@ -207,7 +211,6 @@ PublicApi::Objection PublicApi::take_item(std::string_view code, OrderRequest& o
 // A winner who asks again is never refused by a limit, and who is one is known at the user's home shard: an order over the
 // rate is passed on with the objection, unless nothing can be repeated and nothing held.
 PublicApi::Objection PublicApi::object_to_rate(OrderRequest& order, uint32_t over_ms) const {
-  if (over_ms == 0 || order.objection != Verdict::ok) return std::nullopt;
   const bool may_be_held = !order.key.empty() || catalog_.sale(order.item).per_user_limit != 0;
   if (!may_be_held) return over_rate(over_ms);
   order.objection = Verdict::rate_limited;
@@ -220,9 +223,9 @@ PublicApi::Objection PublicApi::create(const http::Request& request, const Reply
                                        uint32_t over_ms) {
   OrderRequest order;
   order.kind = RequestKind::create;
-  if (Objection no = open_door(request, order)) return no;
-  connections_.note_user(place, order.user);
-  if (Objection no = object_to_rate(order, over_ms)) return no;
+  const Objection no = open_door(request, order, over_ms);
+  if (!order.user.empty()) connections_.note_user(place, order.user);
+  if (no) return over_ms == 0 ? no : over_rate(over_ms);
   submit(order, place);
   return std::nullopt;
 }
@@ -232,6 +235,8 @@ PublicApi::Objection PublicApi::list(const http::Request& request, const http::R
   OrderRequest order;
   order.kind = RequestKind::list;
   order.reply_to = place;
+// Whatever the door has against the order of an address over its rate, the rate is what is said: who is limited learns neither
+// codes nor tickets.
   if (Objection no = take_owner(request, order, place)) return no;
   if (Objection no = take_item(route.item_code, order)) return no;
   lists_.begin(order);

@@ -85,7 +85,7 @@ class PublicApi final : public RequestHandler {
                          door::Address& address);
   Objection create(const http::Request& request, const ReplyTo& place, uint32_t over_ms);
   Objection object_to_rate(OrderRequest& order, uint32_t over_ms) const;
-  Objection open_door(const http::Request& request, OrderRequest& order);
+  Objection open_door(const http::Request& request, OrderRequest& order, uint32_t over_ms);
   Objection take_user(const http::Request& request, OrderRequest& order) const;
   Objection take_owner(const http::Request& request, OrderRequest& order, const ReplyTo& place);
   Objection take_key(const http::Request& request, OrderRequest& order) const;

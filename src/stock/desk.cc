@@ -97,6 +97,7 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   const OrderHashes hashes = hashes_of(request);
   if (answer_known_key(request, hashes)) return;
   if (answer_purchase_limit(request, terms)) return;
+  if (request.objection == Verdict::rate_limited) return refuse(request, Verdict::rate_limited);
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
     return refuse(request, verdict);
   if (request.objection != Verdict::ok) return refuse(request, request.objection);
@@ -147,6 +148,7 @@ bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
 
 bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms) {
   if (terms.per_user_limit == 0) return false;
+    if (request.objection == Verdict::rate_limited) return false;
   if (request.quantity > terms.per_user_limit) {
     refuse(request, Verdict::bad_request);
     return true;

@@ -134,6 +134,61 @@ TEST_SUITE("shard/addresses") {
     CHECK(sum_of(world, &Metrics::requests_forwarded) == forwarded);
   }
 
+  // Each is refused for another reason while the address is within its rate.
+  TEST_CASE("an address over its rate learns nothing else about its orders") {
+    World world({.shards = 2, .per_user_limit = 2});
+    Result<door::BlockList> list = door::parse_block_list("user mallory\n", "blocked", 1);
+    REQUIRE(list);
+    door::Rules rules;
+    rules.blocked.file = std::make_shared<const door::BlockList>(std::move(*list));
+    struct Order {
+      std::string_view headers, body;
+      int status;
+    };
+    const std::string_view good = R"({"item":"ticket","qty":1})";
+    const std::vector<Order> orders = {
+        {"X-User-Id: u\r\n", R"({"item":"nothing","qty":1})", 404},
+        {"", good, 401},
+        {"X-User-Id: u\r\n", "{", 400},
+        {"X-User-Id: u\r\nIdempotency-Key: a b\r\n", good, 400},
+        {"X-User-Id: mallory\r\n", good, 403},
+        {"X-User-Id: u\r\n", R"({"item":"ticket","qty":3})", 400},
+    };
+    const auto answer_to = [&](const Order& order) {
+      Buyer& buyer = world.connect(0);
+      buyer.request("POST", "/v1/orders", order.headers, order.body);
+      return world.await_answer(buyer);
+    };
+    world.process().publish_rules(rules);
+    for (const Order& one : orders) CHECK(answer_to(one).status == one.status);
+    rules.limits.address = {.requests = 1, .window_ms = 3'600'000};
+    world.process().publish_rules(rules);
+    CHECK(time(world, world.connect(0)).status == 200);
+    for (const Order& one : orders) {
+      CAPTURE(one.body);
+      CAPTURE(one.headers);
+      const Answer refused = answer_to(one);
+      CHECK(refused.status == 429);
+      CHECK(refused.member("limit") == "address");
+      CHECK(std::stoll(refused.member("retry_after_ms")) > 1'000);
+    }
+  }
+
+  TEST_CASE("an address over its rate is told so in a pause too and its winner is answered") {
+    World world({.per_user_limit = 1, .admin_host = "here"});
+    Buyer& buyer = world.connect(0);
+    CHECK(order(world, buyer, "winner", "k").status == 201);
+    Buyer& staff = world.connect_operator();
+    staff.request("POST", "/admin/items/ticket/pause", {}, "{}");
+    CHECK(world.await_answer(staff).status == 200);
+    CHECK(order(world, buyer, "late").member("code") == "sale_paused");
+    world.process().publish_rules(rate_of(1));
+    CHECK(time(world, buyer).status == 200);
+    CHECK(order(world, buyer, "late").member("limit") == "address");
+    CHECK(order(world, buyer, "winner", "k").member("replayed") == "true");
+    CHECK(order(world, buyer, "winner").member("code") == "limit_reached");
+  }
+
   TEST_CASE("payments and what buyers do with their orders are neither counted nor refused") {
     World world({.shards = 2});
     const std::string user = world.user_at(1);

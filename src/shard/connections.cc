@@ -730,9 +730,11 @@ Connections::Sent Connections::take_write(Connection& connection, const net::Io&
   if (io.status == net::Io::Status::closed) return Sent::gone;
   if (io.status == net::Io::Status::would_block) return Sent::blocked;
   metrics_.bytes_written.add(io.bytes);
-  // Progress: the write deadline begins anew.
-  if (connection.waiting == Connection::Waiting::write)
-    connection.waiting = Connection::Waiting::answer;
+  // The write deadline begins anew when that much has been taken: a byte now and then would hold the output for ever.
+  if (connection.waiting == Connection::Waiting::write) {
+    connection.taken += static_cast<uint32_t>(io.bytes);
+    if (connection.taken >= kWriteBytesMin) connection.waiting = Connection::Waiting::answer;
+  }
   return Sent::all;
 }
 
@@ -765,7 +767,8 @@ void Connections::after_write(uint32_t index) {
   if (connection.parsing == Connection::Parsing::stalled && has_room_for_request(connection))
     resume(index);
   if (has_unsent(connection)) {
-    if (connection.waiting != Connection::Waiting::write)
+    if (connection.waiting != Connection::Waiting::write) {
+      connection.taken = 0;
       set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
   } else if (connection.line.count == 0) {
     update_idle(index);
@@ -789,10 +792,13 @@ void Connections::after_last_answer(uint32_t index) {
         connection.waiting != Connection::Waiting::head)
       set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
   } else if (!passes_on_ && (connection.waiting == Connection::Waiting::answer ||
+    }
                              connection.waiting == Connection::Waiting::write)) {
     // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
     resume(index);
   }
+  } else if (connection.waiting == Connection::Waiting::write) {
+    set_deadline(index, Connection::Waiting::answer, 0);  // it has taken all that there was
   update_interest(index);
 }
 

@@ -79,6 +79,10 @@ struct ConnectionsSettings {
   net::BufferPool::Counts chunks_max = {bounds::chunks_small_max, bounds::chunks_medium_max,
                                         bounds::chunks_large_max};
 };
+// Of a shard, beyond all places; net::descriptors_per_shard has them. Each is used for a turn or a commit.
+constexpr uint32_t kGuestsMax = 8;
+// Of a large output, taken within bounds::write_deadline_ms: then the deadline begins anew.
+constexpr uint32_t kWriteBytesMin = 16 * 1024;
 
 class Connections {
  public:
@@ -188,6 +192,7 @@ class Connections {
     bool input_ended = false;  // the client sends no more
     bool is_closing = false;   // no further request is taken; close when all is written
     bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
+    uint32_t taken = 0;      // bytes since the write deadline was set
     net::Rank rank = net::Rank::usual;
     bool has_peer = false;       // the net was asked for it
     bool is_counted = false;     // its address gets one back when it closes

@@ -282,6 +282,83 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.connections.buffers().lent() == net::BufferPool::Counts{});
   }
 
+  // Reads so many bytes a step, each a second shorter than the write deadline.
+  struct SlowReader {
+    ConnectionsRig& rig;
+    FakeClient& client;
+
+    size_t steps_until_closed(size_t bytes_a_step, size_t steps_max) {
+      for (size_t step = 0; step < steps_max; ++step) {
+        if (!client.is_open_at_server()) return step;
+        rig.pass(bounds::write_deadline_ms * kMillisecond - kSecond);
+        client.read(bytes_a_step);
+        rig.rest();
+      }
+      return steps_max;
+    }
+  };
+
+  TEST_CASE("a byte now and then holds no answer longer than the write deadline") {
+    for (const size_t bytes : {size_t{1}, size_t{kWriteBytesMin} / 4}) {
+      CAPTURE(bytes);
+      ConnectionsRig rig;
+      answer_with(rig, kLarge);
+      FakeClient& client = rig.client();
+      client.set_window(2 * bytes);
+      client.send(repeated(get("/"), 4));
+      rig.rest();
+      CHECK(SlowReader{rig, client}.steps_until_closed(bytes, 100) <= 2);
+      CHECK(rig.metrics.connections_timed_out.get() == 1);
+    }
+  }
+
+  TEST_CASE("a byte now and then holds no small answers either") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    client.set_window(100);
+    client.send(repeated(get("/"), 60));
+    rig.rest();
+    CHECK(SlowReader{rig, client}.steps_until_closed(1, 100) <= 2);
+  }
+
+  TEST_CASE("whoever takes a fair amount in each write deadline gets all of it") {
+    ConnectionsRig rig;
+    answer_with(rig, kLarge);
+    FakeClient& client = rig.client();
+    client.set_window(kWriteBytesMin);
+    client.send(repeated(get("/"), 4));
+    rig.rest();
+    size_t bytes = 0;
+    for (int step = 0; step < 1'000 && bytes < 4 * kLarge; ++step) {
+      rig.pass(bounds::write_deadline_ms * kMillisecond - kSecond);
+      REQUIRE(client.is_open_at_server());
+      bytes += client.read(kWriteBytesMin).size();
+      rig.rest();
+    }
+    CHECK(bytes >= 4 * kLarge);
+    CHECK(rig.metrics.connections_timed_out.get() == 0);
+  }
+
+  TEST_CASE("the write deadline ends with the last byte also while an answer is owed") {
+    ConnectionsRig rig;
+    FakeClient& client = rig.client();
+    client.set_window(10);
+    client.send(get("/") + get("/"));
+    rig.rest();
+    rig.connections.complete(rig.handler.places.at(0), text("1"));
+    rig.rest();
+    client.set_window(SIZE_MAX);
+    client.read();
+    rig.rest();
+    client.read();
+    rig.pass(3 * bounds::write_deadline_ms * kMillisecond);
+    CHECK(client.is_open_at_server());
+    rig.connections.complete(rig.handler.places.at(1), text("2"));
+    rig.rest();
+    CHECK(responses_in(client.read()).size() == 1);
+  }
+
   TEST_CASE("a large answer is whole or not begun and needs no buffer") {
     ConnectionsRig rig;
     answer_with(rig, kLarge);

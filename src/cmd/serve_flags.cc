@@ -45,7 +45,9 @@ std::vector<Flag> buyer_flags(ServeFlags& flags) {
        .target = &flags.connections,
        .help = "most connections in all, beside 16 of operators; 0: as many as the limit of "
                "descriptors (`ulimit -n`) leaves",
-       .more = "For one more, the longest idle one is closed",
+       .more = "For one more, the longest idle one is closed; when none is idle, only payments and "
+               "what "
+               "buyers do with their orders get in",
        .bounds = {{0, bounds::shard_count_max * bounds::connections_max}},
        .is_live = true},
       {.name = "--auth",

@@ -198,8 +198,8 @@ Accepted EpollNet::adopt(Socket socket, bool is_preferred) {
 
 Accepted EpollNet::take_place(Accepted accepted, bool is_preferred) {
   if (budget_ != nullptr && !budget_->take(is_preferred)) {
-    budget_->take_beyond();
     accepted.is_beyond = true;
+    accepted.has_spare = budget_->take_beyond();
   }
   const auto index = static_cast<size_t>(accepted.socket);
   if (index >= is_accepted_.size()) is_accepted_.resize(2 * index + 1);

@@ -68,7 +68,8 @@ struct Accepted {
   Status status = Status::none;
   Socket socket = kNoSocket;
   bool is_beyond =
-      false;  // accepted without a place of the budget: it or another one is closed at once
+      false;  // accepted without a place of the budget: it or another one is closed at once, unless
+  bool has_spare = false;  // there is a descriptor for it all the same, of those kept for few
 };
 
 // What a Net has done since its start; read by its own thread.

@@ -24,7 +24,9 @@ Node::Node(NodeSettings settings, Machine& machine, Data::Use use)
       clock_(machine.clock()),
       data_(settings_.data_dir, use, machine),
       join_(make_registry()),
-      descriptors_(settings_.connections_max, net::operator_connections) {
+      descriptors_(settings_.connections_max,
+                   net::operator_connections +
+                       settings_.shard_count * net::descriptors_of_guests_per_shard) {
   descriptors_.limit(settings_.rules.limits.connections);
 }
 
@@ -179,6 +181,10 @@ bool Node::deliver(std::shared_ptr<const shard::Reload> reload) {
 
 uint64_t Node::reloads_asked() const {
   return process_->reload.asked();
+}
+
+std::string Node::take_reload_askers() {
+  return process_->reload.take_askers();
 }
 
 void Node::begin_stop() {

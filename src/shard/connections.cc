@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/probe.h"
+#include "net/descriptor_budget.h"
 
 namespace stampede::shard {
 namespace {
@@ -24,6 +25,7 @@ constexpr int64_t kPassPatienceNs = 100 * kMillisecond;
 constexpr int64_t kGiveBackEveryNs = kSecond;
 constexpr int64_t kGiveBackAgainNs = 10 * kMillisecond;
 constexpr unsigned kEvictionLooks = 4;
+static_assert(kGuestsMax <= net::descriptors_of_guests_per_shard);
 constexpr uint32_t kGiveBackChunks = 256;  // some 200 µs of a turn
 
 door::Address door_address_of(const net::Address& address) {
@@ -123,12 +125,12 @@ void Connections::shed(net::Socket socket) {
 
 // Of this shard's: the kernel deals newcomers and the idle to all shards alike. What a client has sent by now is read before
 // it is closed, for it may be a request; who turns out to have asked stays, and the next one is looked at.
-bool Connections::evict_one() {
+bool Connections::evict_one(IdleKind kind) {
   for (unsigned looks = 0; looks < kEvictionLooks; ++looks) {
-    const uint32_t index = idle_.first();
+    const uint32_t index = idle_.first(kind);
     if (index == kNone) return false;
     read_some(index);
-    if (idle_.first() != index) {
+    if (idle_.first(kind) != index) {
       if (!connections_[index].is_open) return true;
       continue;
     }
@@ -139,11 +141,25 @@ bool Connections::evict_one() {
   return false;
 }
 
+bool Connections::evict_regular() {
+  return evict_one(IdleKind::usual) || evict_one(IdleKind::second) || evict_one(IdleKind::first);
+}
+
+// For a newcomer that finds no place; false: there is none for it.
+bool Connections::make_room(const net::Accepted& accepted, const Service& service, bool& is_guest) {
+  if (evict_regular()) return true;
+  is_guest = service.is_public;
+  const bool is_let_in =
+      is_guest && guests_open_ < kGuestsMax && accepted.has_spare && !connections_.is_full();
+  return is_let_in || evict_one(IdleKind::guest);
+}
+
 // kNone: it is gone already.
 uint32_t Connections::open_connection(const net::Accepted& accepted, const Service& service) {
   const net::Socket socket = accepted.socket;
   const bool needs_place = accepted.is_beyond || connections_.is_full();
-  if (needs_place && !evict_one()) {
+  bool is_guest = false;
+  if (needs_place && !make_room(accepted, service, is_guest)) {
     shed(socket);
     return kNone;
   }
@@ -156,6 +172,8 @@ uint32_t Connections::open_connection(const net::Accepted& accepted, const Servi
   connection.socket = socket;
   connection.service = service;
   connection.is_open = true;
+  connection.is_guest = is_guest;
+  guests_open_ += is_guest;
   if (!net_.watch(socket, token_of(index, serial), net::Interest::read)) {
     metrics_.connections_shed.add();
     close_connection(index);
@@ -208,7 +226,7 @@ void Connections::update_idle(uint32_t index) {
   if (!is_idle)
     idle_.remove(index);
   else if (!idle_.holds(index))
-    idle_.push(index);
+    idle_.push(index, connection.is_guest ? IdleKind::guest : idle_kind_of(connection.rank));
 }
 
 // Orders that are under way stay valid: their buyer finds them by key or by list. Their answers find no place.
@@ -240,6 +258,7 @@ void Connections::release_connection(uint32_t index) {
   connection.output.clear(book_);
   if (connection.is_counted) addresses_->give_connection(door::group_of(connection.peer));
   refused_open_ -= connection.is_refused;
+  guests_open_ -= connection.is_guest;
   deadlines_.cancel(index);
   connection.is_open = false;
   idle_.remove(index);
@@ -429,9 +448,11 @@ void Connections::dispatch(uint32_t index, const http::Request& request) {
     places_[place].access = access_->begin(request, connection.service.is_public, now_);
   update_idle(index);
   set_deadline(index, Connection::Waiting::answer, 0);
-  if (!request.keep_alive || connection.requests == bounds::requests_per_connection_max) {
+  if (!request.keep_alive || connection.is_guest ||
+      connection.requests == bounds::requests_per_connection_max) {
     places_[place].closes = true;
     connection.is_closing = true;
+    connection.must_linger = connection.must_linger || connection.is_guest;
   }
   if (connection.service.is_public) {
     metrics_.requests.add();
@@ -485,7 +506,8 @@ bool Connections::is_first(const ReplyTo& to) {
 bool Connections::may_linger(const ReplyTo& to) {
   CHECK(is_waiting(to));
   Place& place = places_[to.place];
-  place.wants_hurry = !is_stopping_ && place.next == kNone;
+  place.wants_hurry =
+      !is_stopping_ && place.next == kNone && !connections_[place.connection].is_guest;
   return place.wants_hurry;
 }
 
@@ -770,9 +792,12 @@ void Connections::after_write(uint32_t index) {
     if (connection.waiting != Connection::Waiting::write) {
       connection.taken = 0;
       set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
+    }
   } else if (connection.line.count == 0) {
     update_idle(index);
     return after_last_answer(index);
+  } else if (connection.waiting == Connection::Waiting::write) {
+    set_deadline(index, Connection::Waiting::answer, 0);  // it has taken all that there was
   }
   update_interest(index);
 }
@@ -792,13 +817,10 @@ void Connections::after_last_answer(uint32_t index) {
         connection.waiting != Connection::Waiting::head)
       set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
   } else if (!passes_on_ && (connection.waiting == Connection::Waiting::answer ||
-    }
                              connection.waiting == Connection::Waiting::write)) {
     // Half a request was kept while answers were owed: now its own deadline counts, and perhaps "100 Continue" is due.
     resume(index);
   }
-  } else if (connection.waiting == Connection::Waiting::write) {
-    set_deadline(index, Connection::Waiting::answer, 0);  // it has taken all that there was
   update_interest(index);
 }
 

@@ -15,9 +15,19 @@
 // most as long as a client may take to read; it is never closed because others use theirs.
 //
 // When no place is left for a newcomer, the connection that has owed nobody an answer for longest is closed for it: idle
-// clients, and those that send half a request, hold no place against those who want one. An address that has as many
+// clients, and those that send half a request, hold no place against those who want one. Those of usual rank go first (see
+// rank()), behind them those who last did something with an order, and at last those who last paid. An address that has as many
 // connections as it may have is told so with a 429; of those answers at most kRefusedMax linger, and further ones are reset,
 // so that whoever is refused holds nothing.
+//
+// When all places are used by clients that wait for an answer or have not taken theirs, a newcomer is a guest: kGuestsMax of them
+// are let in beyond the places, so that money can be brought and an order be cancelled or read whatever a rush holds.
+// Nobody knows what a newcomer wants before its first request, so it may bring that one, and is answered once and closed: its
+// handler refuses everything else as overloaded (is_guest()). A guest that has not asked yet makes room for the next one, and
+// no request of a guest waits on purpose, so nobody can hold these places. Operators have places of their own in the
+// budget of descriptors.
+//
+//   newcomer ─▶ a free place ─▶ an idle one of usual, second, first rank ─▶ a free guest's place ─▶ an idle guest's ─▶ reset
 //
 // Fair turns. One read decides at most kRequestsPerRead requests of a connection, and a turn at most kRequestsPerTurn of usual
 // connections; who has more, or comes later, goes on in the next turns, first come first served. A handler ranks connections by
@@ -69,6 +79,10 @@ constexpr uint32_t kRequestsPerRead = 16;
 constexpr uint32_t kRequestsPerTurn = 256;  // of all usual connections: some 1 ms
 // Connections of a shard that were refused for their address and still linger, so that the client can read why.
 constexpr uint32_t kRefusedMax = 64;
+// Of a shard, beyond all places; net::descriptors_per_shard has them. Each is used for a turn or a commit.
+constexpr uint32_t kGuestsMax = 8;
+// Of a large output, taken within bounds::write_deadline_ms: then the deadline begins anew.
+constexpr uint32_t kWriteBytesMin = 16 * 1024;
 
 struct ConnectionsSettings {
   uint32_t shard = 0;
@@ -79,10 +93,6 @@ struct ConnectionsSettings {
   net::BufferPool::Counts chunks_max = {bounds::chunks_small_max, bounds::chunks_medium_max,
                                         bounds::chunks_large_max};
 };
-// Of a shard, beyond all places; net::descriptors_per_shard has them. Each is used for a turn or a commit.
-constexpr uint32_t kGuestsMax = 8;
-// Of a large output, taken within bounds::write_deadline_ms: then the deadline begins anew.
-constexpr uint32_t kWriteBytesMin = 16 * 1024;
 
 class Connections {
  public:
@@ -130,6 +140,11 @@ class Connections {
   // The waiting request may stay without an answer for a while. False: another one waits behind it or the server stops.
   // When that comes later, the handler is told with hurry().
   bool may_linger(const ReplyTo& place);
+  // The waiting request came on a connection beyond all places: only what a client does with an order that it has, and
+  // payments, may be answered by more than overloaded.
+  bool is_guest(const ReplyTo& place) const {
+    return connections_[places_[place.place].connection].is_guest;
+  }
   // The client's address as text; the place must be waiting.
   std::string peer_of(const ReplyTo& place) const;
   // What the waiting request is decides how soon its connection is read again.
@@ -201,10 +216,13 @@ class Connections {
   };
   // How far a write has come.
   enum class Sent : uint8_t { all, blocked, postponed, gone };
+    bool is_guest = false;       // beyond all places
   enum class Rendered : uint8_t { whole, head, nothing };
 
   uint32_t open_connection(const net::Accepted& accepted, const Service& service);
-  bool evict_one();
+  bool evict_one(IdleKind kind);
+  bool evict_regular();
+  bool make_room(const net::Accepted& accepted, const Service& service, bool& is_guest);
   void shed(net::Socket socket);
   void admit_address(uint32_t index);
   void update_idle(uint32_t index);
@@ -277,6 +295,7 @@ class Connections {
       kRequestsPerTurn;  // requests of usual connections that this turn may still decide
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
+  uint32_t guests_open_ = 0;
   // Of one call of the net, and whose they are.
   std::vector<net::Read> reads_;
   std::vector<net::Write> writes_;

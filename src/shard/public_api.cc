@@ -84,7 +84,12 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
   if (answer_preflight(request, place)) return std::nullopt;
   const http::Route route = http::route(request);
   uint32_t over_ms = 0;
-  if (counts_by_address(route)) connections_.rank(place, net::Rank::usual);
+  if (!route.is_refused && route.kind == RouteKind::make_link)
+    asked_ = catalog_.find(route.item_code);
+  if (counts_by_address(route)) {
+    connections_.rank(place, net::Rank::usual);
+    if (connections_.is_guest(place)) return Refusal{.verdict = Verdict::overloaded};
+  }
   if (Objection no = check_address(request, route, place, over_ms)) return no;
   if (route.is_refused) return route.refusal;
   switch (route.kind) {

@@ -53,6 +53,12 @@ TEST_SUITE("e2e/http_to_the_letter") {
     CHECK(ask(server, get("/v1/time", blank)).status == 200);
     CHECK(ask(server, get("/v1/items/ticket", blank + "Idempotency-Key:\r\n")).status == 200);
     CHECK(ask(server, get("/v1/orders?item=ticket", blank)).code() == "unauthenticated");
+    const std::string order =
+        "POST /v1/orders HTTP/1.1\r\nHost: x\r\nX-User-Id: u1\r\nIdempotency-Key: "
+        "\r\nAuthorization:\r\n"
+        "Content-Type:\r\nContent-Encoding:\r\nOrigin:\r\nStampede-Proof:\r\nIf-None-Match:\r\n"
+        "Expect:\r\nConnection:\r\nContent-Length: 25\r\n\r\n{\"item\":\"ticket\",\"qty\":1}";
+    CHECK(ask(server, order).status == 201);
   }
 
   TEST_CASE("what a client has is not sent again whichever line names it") {

@@ -48,7 +48,7 @@ TEST_SUITE("e2e/process_limits") {
     CHECK(Http(server.admin_address()).get("/readyz").status == 200);
     CHECK(server.books().reserved == 2'000);
     CHECK(server.wait_drained());
-    CHECK(count_of(server.said(), "162 connections are open") >= 1);
+    CHECK(count_of(server.said(), "146 connections are open") >= 1);
   }
 
   TEST_CASE("a number of connections is kept for newcomers too and one that cannot be is refused") {

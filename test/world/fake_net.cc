@@ -272,7 +272,7 @@ Accepted FakeNet::accept(Socket listener) {
 // It is a socket of this net already: passed on within the world.
 Accepted FakeNet::adopt(Socket socket, bool) {
   open_end(socket, End::Kind::connection);
-  return {Accepted::Status::accepted, socket, open_sockets() > places_max_};
+  return {Accepted::Status::accepted, socket, open_sockets() > places_max_, true};
 }
 
 Accepted FakeNet::admit(End& listener) {
@@ -287,7 +287,7 @@ Accepted FakeNet::admit(End& listener) {
   // The last use of `listener`: its place moves when the table grows.
   const bool is_beyond = open_sockets() >= places_max_;
   client->socket_ = add_end({.kind = End::Kind::connection, .client = client});
-  return {Accepted::Status::accepted, client->socket_, is_beyond};
+  return {Accepted::Status::accepted, client->socket_, is_beyond, true};
 }
 
 Io FakeNet::read(Socket socket, std::span<char> into) {

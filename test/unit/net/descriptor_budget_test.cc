@@ -76,12 +76,22 @@ TEST_SUITE("net/descriptor_budget") {
     DescriptorBudget budget(1, 0);
     CHECK(budget.take(false));
     CHECK(!budget.take(false));
-    budget.take_beyond();
+    CHECK(!budget.take_beyond());
     CHECK(budget.open() == 2);
     budget.give();
     CHECK(!budget.take(false));
     budget.give();
     CHECK(budget.take(false));
+  }
+
+  TEST_CASE("beyond the places as many may stay as are kept for few") {
+    DescriptorBudget budget(1, 2);
+    CHECK(budget.take(false));
+    CHECK(budget.take_beyond());
+    CHECK(budget.take(true));
+    CHECK(!budget.take(true));
+    CHECK(!budget.take_beyond());
+    CHECK(budget.open() == 4);
   }
 
   TEST_CASE("a place that nobody took cannot be given back") {

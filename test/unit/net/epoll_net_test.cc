@@ -264,6 +264,7 @@ TEST_SUITE("net/epoll_net") {
     const Accepted third = connect(listener);
     CHECK(third.status == Accepted::Status::accepted);
     CHECK(third.is_beyond);
+    CHECK(third.has_spare);
     CHECK(budget.open() == 3);
     net.reset(third.socket);
     CHECK(is_closed_by_peer(clients.back().get()));
@@ -272,6 +273,7 @@ TEST_SUITE("net/epoll_net") {
     CHECK(!preferred.is_beyond);
     const Accepted crowded = connect(operators);
     CHECK(crowded.is_beyond);
+    CHECK(!crowded.has_spare);
     net.close(crowded.socket);
     net.close(first.socket);
     net.reset(second.socket);

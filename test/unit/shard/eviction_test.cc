@@ -1,4 +1,6 @@
 // Who is closed for a newcomer when all connections are used up, and who never is.
+#include <map>
+
 #include "connections_rig.h"
 
 namespace stampede::shard {
@@ -65,12 +67,132 @@ TEST_SUITE("shard/eviction") {
     rig.rest();
     rig.connections.refuse(rig.handler.places.back(), {.verdict = Verdict::sold_out});
     rig.rest();
-    FakeClient& newcomer = rig.net.connect(rig.listener);
-    rig.rest();
-    CHECK(newcomer.was_reset());
+    for (uint32_t i = 0; i < kGuestsMax + 1; ++i) rig.client();
     CHECK(waiting.is_open_at_server());
     CHECK(reading.is_open_at_server());
+    CHECK(rig.metrics.connections_evicted.get() == 1);
+    CHECK(rig.connections.open() == 2 + kGuestsMax);
+  }
+
+  TEST_CASE("those who last paid are closed last and those who had an order before them") {
+    FullRig rig(5);
+    const std::map<std::string, net::Rank> ranks = {{"/pay", net::Rank::first},
+                                                    {"/read", net::Rank::second}};
+    rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+      const auto rank = ranks.find(std::string(request.path));
+      rig.connections.rank(place, rank == ranks.end() ? net::Rank::usual : rank->second);
+      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    };
+    // In the order in which they have been idle for longest.
+    std::vector<FakeClient*> clients;
+    for (const char* path : {"/pay", "/read", "/order", "/read", "/order"}) {
+      clients.push_back(&rig.client());
+      rig.ask(*clients.back(), get(path));
+    }
+    for (const size_t next : {2u, 4u}) {
+      FakeClient& newcomer = rig.client();
+      rig.ask(newcomer, get("/pay"));  // it is not the one to go
+      CHECK(!clients[next]->is_open_at_server());
+    }
+    for (const size_t next : {1u, 3u, 0u}) {
+      CHECK(clients[next]->is_open_at_server());
+      rig.ask(rig.client(), get("/pay"));
+      CHECK(!clients[next]->is_open_at_server());
+    }
+    CHECK(rig.connections.open() == 5);
+  }
+
+  TEST_CASE("a connection that pays no more loses its rank for eviction too") {
+    FullRig rig(2);
+    rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+      rig.connections.rank(place, request.path == "/pay" ? net::Rank::first : net::Rank::usual);
+      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    };
+    FakeClient& former = rig.client();
+    FakeClient& payer = rig.client();
+    rig.ask(former, get("/pay"));
+    rig.ask(payer, get("/pay"));
+    rig.ask(former, get("/order"));
+    rig.client();
+    CHECK(!former.is_open_at_server());
+    CHECK(payer.is_open_at_server());
+  }
+
+  TEST_CASE("beyond all places a guest asks once and is closed behind the answer") {
+    FullRig rig(2);
+    for (FakeClient* busy : {&rig.client(), &rig.client()}) busy->send(get("/wait"));
+    rig.rest();
+    std::vector<bool> were_guests;
+    rig.handler.answer = [&](const http::Request&, ReplyTo place) {
+      were_guests.push_back(rig.connections.is_guest(place));
+      CHECK(!rig.connections.may_linger(place));
+      rig.connections.complete(place, {.body = "{}"});
+    };
+    for (int i = 0; i < 50; ++i) {
+      FakeClient& guest = rig.client();
+      const std::vector<Response> answers = responses_in(rig.ask(guest, repeated(get("/"), 3)));
+      REQUIRE(answers.size() == 1);
+      CHECK(answers[0].head.find("Connection: close") != std::string::npos);
+      CHECK(guest.sees_end());
+      guest.close();
+      rig.rest();
+    }
+    CHECK(were_guests == std::vector<bool>(50, true));
+    CHECK(rig.connections.open() == 2);
+    CHECK(rig.metrics.connections_shed.get() == 0);
+  }
+
+  TEST_CASE(
+      "guests that ask nothing make room for the next ones and those that have asked do not") {
+    FullRig rig(1);
+    rig.client().send(get("/wait"));
+    rig.rest();
+    FakeClient& payer = rig.client();
+    payer.send(get("/pay"));
+    rig.rest();
+    std::vector<FakeClient*> bots;
+    for (int i = 0; i < 1'000; ++i) {
+      bots.push_back(&rig.client());
+      if (i % 2 == 0) bots.back()->send("GET / HT");
+    }
+    CHECK(rig.connections.open() == 1 + kGuestsMax);
+    CHECK(payer.is_open_at_server());
+    CHECK(bots.back()->is_open_at_server());
+    CHECK(!bots.front()->is_open_at_server());
+    rig.answer_all();
+    CHECK(responses_in(payer.read()).size() == 1);
+  }
+
+  TEST_CASE("when all guests wait for an answer a newcomer is reset and then there is room again") {
+    FullRig rig(1);
+    for (uint32_t i = 0; i < 1 + kGuestsMax; ++i) {
+      rig.client().send(get("/wait"));
+      rig.rest();
+    }
+    FakeClient& refused = rig.net.connect(rig.listener);
+    rig.rest();
+    CHECK(refused.was_reset());
     CHECK(rig.metrics.connections_shed.get() == 1);
+    rig.answer_all();
+    rig.client();
+    CHECK(rig.connections.open() <= 1 + kGuestsMax);
+  }
+
+  TEST_CASE("a place that has become free is a newcomer's like any other") {
+    FullRig rig(1);
+    FakeClient& busy = rig.client();
+    busy.send(get("/wait"));
+    rig.rest();
+    rig.client().close();
+    busy.reset();
+    rig.rest();
+    std::vector<bool> were_guests;
+    rig.handler.answer = [&](const http::Request&, ReplyTo place) {
+      were_guests.push_back(rig.connections.is_guest(place));
+      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    };
+    rig.ask(rig.client(), get("/"));
+    CHECK(were_guests == std::vector<bool>{false});
   }
 
   TEST_CASE("a request that has arrived before the newcomer is taken and answered") {
@@ -100,7 +222,7 @@ TEST_SUITE("shard/eviction") {
     FakeClient& third = rig.net.connect(rig.listener);
     rig.rest();
     CHECK(!half.is_open_at_server());
-    CHECK(third.was_reset());
+    CHECK(third.is_open_at_server());
     CHECK(responses_in(whole.read()).size() == 1);
   }
 
@@ -126,10 +248,9 @@ TEST_SUITE("shard/eviction") {
     rig.connections.add_listener(admin, {.handler = &staff, .is_public = false});
     FakeClient& operator_end = rig.net.connect(admin);
     rig.rest();
-    FakeClient& buyer = rig.net.connect(rig.listener);
-    rig.rest();
-    CHECK(buyer.was_reset());
+    FakeClient& buyer = rig.client();
     CHECK(operator_end.is_open_at_server());
+    buyer.close();
     operator_end.close();
     rig.rest();
     FakeClient& idle = rig.client();

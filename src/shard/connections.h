@@ -157,6 +157,10 @@ class Connections {
       access_->set_user(cell, user);
   }
   void note_unnamed_address() { metrics_.addresses_unnamed.add(); }
+  // An order or a link of this item was refused: for the counts of an operator.
+  void count_refusal(ItemId item, Verdict verdict, Limit limit) {
+    metrics_.refusals.count(item, verdict, limit);
+  }
   // Bytes of answers that wait to be written: what a handler looks at before it makes another large one.
   size_t text_bytes() const { return places_.text_bytes(); }
 
@@ -188,6 +192,7 @@ class Connections {
     int64_t deadline_ns = 0;
     uint32_t linger_bytes = 0;
     uint32_t body_sent = 0;  // of the body at the first place, while it is sending
+    uint32_t taken = 0;      // bytes since the write deadline was set
     net::Interest interest = net::Interest::read;
     // What a passed deadline means.
     enum class Waiting : uint8_t {
@@ -207,16 +212,15 @@ class Connections {
     bool input_ended = false;  // the client sends no more
     bool is_closing = false;   // no further request is taken; close when all is written
     bool must_linger = false;  // bytes may still come in: a plain close would reset the answer away
-    uint32_t taken = 0;      // bytes since the write deadline was set
     net::Rank rank = net::Rank::usual;
     bool has_peer = false;       // the net was asked for it
     bool is_counted = false;     // its address gets one back when it closes
     bool is_refused = false;     // its address has enough: it is only told so
+    bool is_guest = false;       // beyond all places
     bool continue_sent = false;  // "100 Continue" for the request at the front of the input
   };
   // How far a write has come.
   enum class Sent : uint8_t { all, blocked, postponed, gone };
-    bool is_guest = false;       // beyond all places
   enum class Rendered : uint8_t { whole, head, nothing };
 
   uint32_t open_connection(const net::Accepted& accepted, const Service& service);
@@ -291,11 +295,11 @@ class Connections {
   door::AddressTable* addresses_ = nullptr;
   door::Limits limits_;
   uint32_t refused_open_ = 0;
+  uint32_t guests_open_ = 0;
   uint32_t turn_budget_ =
       kRequestsPerTurn;  // requests of usual connections that this turn may still decide
   Places places_;
   stock::TimerWheel deadlines_;  // by connection
-  uint32_t guests_open_ = 0;
   // Of one call of the net, and whose they are.
   std::vector<net::Read> reads_;
   std::vector<net::Write> writes_;

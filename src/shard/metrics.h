@@ -42,14 +42,15 @@ struct Metrics {
   // Orders
   Counter orders_live, orders_max, orders_expired, orders_forgotten;
   Counter image_bytes;  // of a snapshot of the orders in memory
-  Counter requests_waiting, waits, waits_timed_out, answers_held, watchers;
+  Counter requests_waiting, waits, waits_timed_out, waits_refused, answers_held, watchers;
+  Counter watches_refused;
   Counter leases, units_leased, units_returned;
   Counter requests_forwarded;
   Counter users_known;            // who hold or held an order in memory
   Counter user_counts_forgotten;  // of the windows of --rate-user
   Counter new_orders_refused;     // the verdict that refuses them now; 0 when none does
 
-  stock::Refusals refusals;           // of orders, by item and reason
+  stock::Refusals refusals;           // of orders and links, by item and reason
   stock::BusiestItems busiest_items;  // by units leased
 
   // Payments that were decided, by outcome (stock/desk.h).

@@ -37,6 +37,15 @@ bool counts_by_address(const http::Route& route) {
   }
 }
 
+// Of these an item counts what is refused.
+bool wants_units(RequestKind kind) {
+  return kind == RequestKind::create || kind == RequestKind::link;
+}
+
+bool is_refusal(Verdict verdict) {
+  return verdict != Verdict::ok && verdict != Verdict::created && verdict != Verdict::replayed;
+}
+
 Refusal over_rate(uint32_t retry_after_ms) {
   return {
       .verdict = Verdict::rate_limited, .retry_after_ms = retry_after_ms, .limit = Limit::address};
@@ -59,8 +68,10 @@ PublicApi::PublicApi(const PublicApiSettings& settings, Connections& connections
 // ---- requests ----
 
 void PublicApi::handle(const http::Request& request, ReplyTo place) {
+  asked_ = kNoItem;
   const Objection objection = serve(request, place);
   if (!objection) return;
+  count_refusal(asked_, objection->verdict, objection->limit);
   PROBE(door_refused, place.shard, place.place, place.serial, objection->verdict);
   if (objection->verdict == Verdict::length_required)
     return connections_.complete(
@@ -163,10 +174,12 @@ PublicApi::Objection PublicApi::open_door(const http::Request& request, OrderReq
   const http::CreateBody body = http::parse_create(request.body);
   if (body.error != nullptr) return Refusal{.verdict = Verdict::bad_request, .reason = body.error};
   if (Objection no = take_item(body.item, order)) return no;
+  asked_ = order.item;
   if (Objection no = take_user(request, order)) return no;
   if (Objection no = take_key(request, order)) return no;
-  order.objection = admission().objection_to(order, body.link);
   order.quantity = body.quantity;
+  if (over_ms != 0) return object_to_rate(order, over_ms);
+  order.objection = admission().objection_to(order, body.link);
   return std::nullopt;
 }
 
@@ -183,8 +196,6 @@ PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderReq
   order.user = *user;
   order.user_hash = keyed_hash(settings_.hash_key, *user);
   return std::nullopt;
-  if (over_ms != 0) return object_to_rate(order, over_ms);
-  order.objection = admission().objection_to(order, body.link);
 }
 
 // For what a user does with orders that he has: whoever is known is read before those who want new ones.
@@ -197,7 +208,7 @@ PublicApi::Objection PublicApi::take_owner(const http::Request& request, OrderRe
 }
 
 PublicApi::Objection PublicApi::take_key(const http::Request& request, OrderRequest& order) const {
-  if (request.idempotency_key.data() == nullptr) return std::nullopt;
+  if (request.idempotency_key.empty()) return std::nullopt;  // or blanked by a gateway
   const std::optional<KeyText> key = http::carried_key(request.idempotency_key);
   if (!key)
     return Refusal{.verdict = Verdict::bad_request,
@@ -224,6 +235,8 @@ PublicApi::Objection PublicApi::object_to_rate(OrderRequest& order, uint32_t ove
   return std::nullopt;
 }
 
+// Whatever the door has against the order of an address over its rate, the rate is what is said: who is limited learns neither
+// codes nor tickets.
 PublicApi::Objection PublicApi::create(const http::Request& request, const ReplyTo& place,
                                        uint32_t over_ms) {
   OrderRequest order;
@@ -240,8 +253,6 @@ PublicApi::Objection PublicApi::list(const http::Request& request, const http::R
   OrderRequest order;
   order.kind = RequestKind::list;
   order.reply_to = place;
-// Whatever the door has against the order of an address over its rate, the rate is what is said: who is limited learns neither
-// codes nor tickets.
   if (Objection no = take_owner(request, order, place)) return no;
   if (Objection no = take_item(route.item_code, order)) return no;
   lists_.begin(order);
@@ -313,6 +324,7 @@ void PublicApi::submit(OrderRequest& order, const ReplyTo& place) {
   }
   if (orders_.submit(order)) return;
   if (order.kind == RequestKind::watch) polls_.forget(place.place);
+  if (wants_units(order.kind)) count_refusal(order.item, Verdict::overloaded);
   connections_.refuse(place, {.verdict = Verdict::overloaded});
 }
 
@@ -371,15 +383,22 @@ PublicApi::Objection PublicApi::make_link(const http::Request& request, const ht
   refusal.verdict = verdict;
   refusal.received_boot_ns = now_.boot_ns;
   refusal.starts_at_ms = catalog_.sale(asked.item).starts_ms;
+  count_refusal(asked.item, verdict);
   connections_.complete(refusal);
   return std::nullopt;
+}
+
+void PublicApi::count_refusal(ItemId item, Verdict verdict, Limit limit) {
+  if (item != kNoItem && is_refusal(verdict)) connections_.count_refusal(item, verdict, limit);
 }
 
 // The home shard has counted the request.
 void PublicApi::give_link(const OrderAnswer& counted) {
   // No start and no change of keys lets it come to this while such an item is sold.
-  if (!admission().has_link_keys())
+  if (!admission().has_link_keys()) {
+    count_refusal(counted.order.item, Verdict::try_again);
     return connections_.refuse(counted.reply_to, {.verdict = Verdict::try_again});
+  }
   connections_.complete(counted.reply_to, TextAnswer{.headers = "Cache-Control: no-store\r\n",
                                                      .body = admission().link_json(
                                                          counted.order.user, counted.order.item)});
@@ -395,6 +414,7 @@ void PublicApi::answer_time(const ReplyTo& place) {
 // ---- answers of desks ----
 
 void PublicApi::complete(const OrderAnswer& answer) {
+  if (wants_units(answer.kind)) count_refusal(answer.order.item, answer.verdict, answer.limit);
   if (!connections_.is_waiting(answer.reply_to)) return;  // the connection has gone
   switch (answer.kind) {
     case RequestKind::list:

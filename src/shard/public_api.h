@@ -11,7 +11,8 @@
 //                                    └─ time
 //
 // The checks of an address, before anything is read of what was asked, are check_address(); the checks that a new order must
-// pass are open_door(): two lists. Belongs to its shard's thread.
+// pass are open_door(): two lists. Refusals of orders and links are counted by item where their answers leave, whoever decided
+// them: the door in handle(), a lack of credit in submit(), a desk in complete(). Belongs to its shard's thread.
 #pragma once
 
 #include <memory>
@@ -63,9 +64,9 @@ class PublicApi final : public RequestHandler {
   int64_t quiet_until_ns() const;
   // Pages of the catalog that were made, not sent.
   uint64_t pages_rendered() const { return pages_.rendered(); }
-
   // Of pages of the catalog that are held, for this or for clients.
   size_t page_bytes() const { return pages_.bytes(); }
+
   // RequestHandler
   void handle(const http::Request& request, ReplyTo place) override;
   std::string_view item_code(ItemId item) const override { return catalog_.code(item); }
@@ -103,6 +104,7 @@ class PublicApi final : public RequestHandler {
                         const ReplyTo& place);
   Objection make_link(const http::Request& request, const http::Route& route, const ReplyTo& place);
   void give_link(const OrderAnswer& counted);
+  void count_refusal(ItemId item, Verdict verdict, Limit limit = Limit::none);
   void answer_time(const ReplyTo& place);
 
   void submit(OrderRequest& order, const ReplyTo& place);
@@ -117,6 +119,8 @@ class PublicApi final : public RequestHandler {
   SharedKeys keys_;
   door::SharedRules rules_ = std::make_shared<const door::Rules>();
   Moment now_;
+  ItemId asked_ =
+      kNoItem;  // of which the request under way wants an order or a link, once that is known
   OrderLists lists_;
   LongPolls polls_;
   StockQuestions stock_;

@@ -368,6 +368,8 @@ void Shard::publish() {
   metrics_.busiest_items.look(state_.stocks());
   metrics_.waits.set(stats.waits);
   metrics_.waits_timed_out.set(stats.waits_timed_out);
+  metrics_.waits_refused.set(stats.waits_refused);
+  metrics_.watches_refused.set(stats.watches_refused);
   metrics_.answers_held.set(desk_.held());
   metrics_.watchers.set(desk_.watchers());
   const stock::LeaseStats& leases = desk_.leases().stats();

@@ -98,9 +98,6 @@ class Shard final : private stock::Journal,
   }
   // stock::AnswerSink
   void deliver(const OrderAnswer& answer) override;
-  void count_refusal(ItemId item, Verdict verdict, Limit limit) override {
-    metrics_.refusals.count(item, verdict, limit);
-  }
   // Orders
   bool submit(const OrderRequest& request) override;
   Glance glance(ItemId item) override;

@@ -129,7 +129,6 @@ void Desk::refuse_for_lack_of_units(const OrderRequest& request, Moment now) {
   if (left == 0) return refuse(request, Verdict::sold_out);
   OrderAnswer answer = answer_to(request, Verdict::not_enough);
   answer.available = left;
-  answers_.count_refusal(request.item, Verdict::not_enough, Limit::none);
   emit(answer, 0);
 }
 
@@ -148,8 +147,8 @@ bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
 
 bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms) {
   if (terms.per_user_limit == 0) return false;
-    if (request.objection == Verdict::rate_limited) return false;
   if (request.quantity > terms.per_user_limit) {
+    if (request.objection == Verdict::rate_limited) return false;
     refuse(request, Verdict::bad_request);
     return true;
   }
@@ -157,7 +156,6 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
   if (index == kNone) return false;
   const Holding& holding = state_.holding(index);
   if (holding.units + request.quantity > terms.per_user_limit) {
-    answers_.count_refusal(request.item, Verdict::limit_reached, Limit::none);
     answer_with_order(request, Verdict::limit_reached, holding.newest_active);
     return true;
   }
@@ -207,7 +205,6 @@ Desk::MaybeReached Desk::reach_user_rate(const OrderRequest& request, Moment now
 void Desk::count_link(const OrderRequest& request, Moment now) {
   if (MaybeReached limit = reach_user_rate(request, now, false)) return refuse(request, *limit);
   OrderAnswer answer = answer_to(request, Verdict::ok);
-  answer.order.item = request.item;
   answer.order.user = request.user;
   emit(answer, 0);
 }
@@ -344,7 +341,10 @@ Leases::Supply Desk::supply_of(ItemId item, Quantity quantity, Moment now, bool 
 }
 
 void Desk::wait_for_units(const OrderRequest& request, Moment now) {
-  if (!lines_.push(request, now)) return refuse(request, Verdict::overloaded);
+  if (!lines_.push(request, now)) {
+    ++stats_.waits_refused;
+    return refuse(request, Verdict::overloaded);
+  }
   leases_.set_waiting(request.item, lines_.units(request.item));
   ++stats_.waits;
   PROBE(request_waits, request.reply_to.shard, request.reply_to.place, request.reply_to.serial,
@@ -414,6 +414,7 @@ void Desk::read(const OrderRequest& request, Moment now) {
   const uint32_t index = state_.find_order(request.order);
   if (!is_callers(request, index)) return refuse(request, Verdict::unknown_order);
   const Order& order = state_.order(index);
+  if (request.kind == RequestKind::watch && watchers_.is_full()) ++stats_.watches_refused;
   // A change that is on its way to the disk just now is what a watcher waits for; no room to watch tells at once too.
   const bool may_watch =
       request.kind == RequestKind::watch && order.last_lsn <= durable_ && !watchers_.is_full();
@@ -698,6 +699,7 @@ OrderAnswer Desk::answer_to(const OrderRequest& request, Verdict verdict) const 
   answer.kind = request.kind;
   answer.verdict = verdict;
   answer.received_boot_ns = request.received_boot_ns;
+  answer.order.item = request.item;
   return answer;
 }
 
@@ -707,15 +709,12 @@ void Desk::refuse(const OrderRequest& request, Verdict verdict) {
     answer.limit = request.objection_limit;
     answer.retry_after_ms = request.objection_retry_ms;
   }
-  if (request.kind == RequestKind::create)
-    answers_.count_refusal(request.item, verdict, answer.limit);
   if (verdict == Verdict::not_started) answer.starts_at_ms = catalog_.sale(request.item).starts_ms;
   emit(answer, 0);
 }
 
 // Rounded up: a millisecond earlier would be too early.
 void Desk::refuse(const OrderRequest& request, const Reached& reached) {
-  answers_.count_refusal(request.item, Verdict::rate_limited, reached.limit);
   OrderAnswer answer = answer_to(request, Verdict::rate_limited);
   answer.limit = reached.limit;
   answer.retry_after_ms = static_cast<uint32_t>(

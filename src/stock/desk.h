@@ -50,8 +50,6 @@ class AnswerSink {
  public:
   virtual ~AnswerSink() = default;
   virtual void deliver(const OrderAnswer& answer) = 0;
-  // An order for this item was refused: for the counts of an operator.
-  virtual void count_refusal(ItemId item, Verdict verdict, Limit limit) = 0;
 };
 
 struct DeskSettings {
@@ -70,6 +68,8 @@ struct DeskStats {
   uint64_t orders_forgotten = 0;
   uint64_t waits = 0;  // requests that had to wait for units
   uint64_t waits_timed_out = 0;
+  uint64_t waits_refused = 0;    // the line was full
+  uint64_t watches_refused = 0;  // long polls that were answered at once, for as many wait as may
   // Payments that were decided, by outcome.
   uint64_t paid = 0;
   uint64_t late_paid = 0;          // units were taken again

@@ -1,4 +1,5 @@
-// Why orders were refused, by item and reason, for the items that refuse most: what an operator looks at when buyers complain.
+// Why orders and links were refused, by item and reason, for the items that refuse most: what an operator looks at when buyers
+// complain.
 //
 // A shard counts the refusals of every item, and by reason those of 128 of them. Which ones: an item gets a row as long as
 // there are free ones; then one takes the row of the item with the fewest refusals when it has had more than twice as many.

@@ -203,6 +203,118 @@ TEST_SUITE("shard/public_api") {
     CHECK(rig.orders.submitted == 0);
   }
 
+  TEST_CASE("a key that a gateway has blanked is none") {
+    ApiRig rig;
+    FakeClient& client = rig.buyer();
+    for (const char* line : {"Idempotency-Key:\r\n", "Idempotency-Key: \t \r\n"}) {
+      client.send(post("/v1/orders", kOrder, std::string(kUser) + line));
+      rig.rest_all();
+    }
+    REQUIRE(rig.orders.requests.size() == 2);
+    for (const OrderRequest& request : rig.orders.requests) CHECK(request.key.empty());
+  }
+
+  // ---- refusals by item ----
+
+  using Reason = std::pair<Verdict, Limit>;
+  std::map<Reason, uint64_t> refusals_of(const ApiRig& rig, ItemId item) {
+    std::vector<stock::ItemRefusals> all;
+    rig.metrics.refusals.add_to(all);
+    std::map<Reason, uint64_t> counts;
+    for (const stock::ItemRefusals& one : all)
+      for (unsigned verdict = 0; verdict < kVerdictCount; ++verdict)
+        for (unsigned limit = 0; limit < kLimitCount; ++limit) {
+          const Reason reason{static_cast<Verdict>(verdict), static_cast<Limit>(limit)};
+          const uint64_t count = one.by_reason[stock::reason_of(reason.first, reason.second)];
+          const bool is_its_own = (reason.first == Verdict::rate_limited) == (limit != 0);
+          if (one.item == item && is_its_own && count != 0) counts[reason] = count;
+        }
+    return counts;
+  }
+
+  TEST_CASE("every refusal of an order or a link counts once for its item whoever refuses it") {
+    ApiRig rig;
+    stock::ItemTerms hidden = terms_of(1, "hidden");
+    hidden.has_hidden_link = true;
+    rig.catalog.upsert(hidden);
+    door::AddressTable addresses(1, 16, 16);
+    rig.api.count_addresses_in(addresses);
+    FakeClient& client = rig.buyer();
+    const std::string user(kUser), link = "/v1/items/hidden/link";
+    rig.answers(client, post("/v1/orders", kOrder) +
+                            post("/v1/orders", R"({"item":"nothing","qty":1})", user) +
+                            post(link, "") + post("/v1/items/ticket/link", "", user));
+    CHECK(refusals_of(rig, 0) ==
+          std::map<Reason, uint64_t>{{{Verdict::unauthenticated, Limit::none}, 1},
+                                     {{Verdict::not_found, Limit::none}, 1}});
+    // The desk's.
+    rig.orders.answer = [&](const OrderRequest& request) {
+      OrderAnswer answer;
+      answer.reply_to = request.reply_to;
+      answer.kind = request.kind;
+      answer.order.item = request.item;
+      answer.verdict = request.quantity == 2 ? Verdict::sold_out : Verdict::rate_limited;
+      if (answer.verdict == Verdict::rate_limited) answer.limit = Limit::user;
+      rig.api.complete(answer);
+    };
+    rig.answers(client, post("/v1/orders", kOrder, user) + post(link, "", user));
+    // No credit, then no more requests of this address.
+    rig.orders.has_credit = false;
+    rig.answers(client, post("/v1/orders", kOrder, user) + post(link, "", user) +
+                            get_as("/v1/orders/0000000000004001"));
+    door::Rules rules;
+    rules.limits.address = {.requests = 1, .window_ms = 3'600'000};
+    rig.api.set_rules(std::make_shared<const door::Rules>(rules));
+    rig.answers(client, get("/v1/time") + post("/v1/orders", kOrder, user) +
+                            post("/v1/orders", kOrder) + post(link, "", user));
+    CHECK(refusals_of(rig, 0) ==
+          std::map<Reason, uint64_t>{{{Verdict::unauthenticated, Limit::none}, 1},
+                                     {{Verdict::not_found, Limit::none}, 1},
+                                     {{Verdict::sold_out, Limit::none}, 1},
+                                     {{Verdict::overloaded, Limit::none}, 1},
+                                     {{Verdict::rate_limited, Limit::address}, 2}});
+    CHECK(refusals_of(rig, 1) ==
+          std::map<Reason, uint64_t>{{{Verdict::unauthenticated, Limit::none}, 1},
+                                     {{Verdict::overloaded, Limit::none}, 1},
+                                     {{Verdict::rate_limited, Limit::user}, 1},
+                                     {{Verdict::rate_limited, Limit::address}, 1}});
+  }
+
+  // Those who have an order come in beyond all places; whoever wants one does not.
+  TEST_CASE("a guest may pay cancel and read and hears overloaded of everything else") {
+    ApiRig rig;
+    rig.net.set_places_max(1);
+    rig.buyer().send(post("/v1/orders", kOrder, kUser));
+    rig.rest_all();
+    REQUIRE(rig.orders.requests.size() == 1);
+    rig.orders.answer = [&](const OrderRequest& request) {
+      OrderAnswer answer;
+      answer.reply_to = request.reply_to;
+      answer.kind = request.kind;
+      answer.verdict = Verdict::unknown_order;
+      rig.api.complete(answer);
+    };
+    const std::string id = "/v1/orders/0000000000004001";
+    const auto status_of = [&](const std::string& request) {
+      FakeClient& guest = rig.buyer();
+      const std::vector<Response> answers = rig.answers(guest, request);
+      REQUIRE(answers.size() == 1);
+      CHECK(answers[0].head.find("Connection: close") != std::string::npos);
+      guest.close();
+      rig.rest_all();
+      return answers[0].status;
+    };
+    CHECK(status_of(post(id + "/payment", "{}")) == 401);
+    CHECK(status_of(post(id + "/cancel", "", kUser)) == 404);
+    CHECK(status_of(get_as(id)) == 404);
+    CHECK(status_of(get_as(id + "?wait_ms=30000")) == 404);
+    for (const std::string& request :
+         {post("/v1/orders", kOrder, kUser), get_as("/v1/items"), get_as("/v1/time"),
+          get_as("/v1/items/ticket/stock"), post("/v1/items/ticket/link", "", kUser)})
+      CHECK(status_of(request) == 503);
+    CHECK(rig.orders.submitted == 4);
+  }
+
   // ---- lists ----
 
   TEST_CASE("a list has every order once and the newest first") {
@@ -494,14 +606,6 @@ TEST_SUITE("shard/public_api") {
     CHECK(rig.api.pages_rendered() == 2);
   }
 
-  TEST_CASE("one item has its tag and its age") {
-    ApiRig rig;
-    const Response response = rig.answers(rig.buyer(), get("/v1/items/ticket")).at(0);
-    CHECK(response.status == 200);
-    CHECK(response.head.find("Cache-Control: public, max-age=3600\r\n") != std::string::npos);
-    CHECK(response.head.find("ETag: \"") != std::string::npos);
-  }
-}
   // Says what clients that read through a catalog get, from behind `after` on.
   TEST_CASE("whoever asks for pages that begin anywhere holds nobody up") {
     ApiRig rig;
@@ -635,3 +739,11 @@ TEST_SUITE("shard/public_api") {
     CHECK(refused > 0);
   }
 
+  TEST_CASE("one item has its tag and its age") {
+    ApiRig rig;
+    const Response response = rig.answers(rig.buyer(), get("/v1/items/ticket")).at(0);
+    CHECK(response.status == 200);
+    CHECK(response.head.find("Cache-Control: public, max-age=3600\r\n") != std::string::npos);
+    CHECK(response.head.find("ETag: \"") != std::string::npos);
+  }
+}

@@ -7,7 +7,6 @@
 
 #include "ledger/book.h"
 #include "stock/desk.h"
-#include "stock/refusals.h"
 #include "test_journal.h"
 
 namespace stampede::stock {
@@ -15,9 +14,6 @@ namespace stampede::stock {
 class TestAnswers final : public AnswerSink {
  public:
   void deliver(const OrderAnswer& answer) override { answers.push_back(answer); }
-  void count_refusal(ItemId item, Verdict verdict, Limit limit) override {
-    refusals.count(item, verdict, limit);
-  }
   OrderAnswer take() {
     REQUIRE(!answers.empty());
     const OrderAnswer answer = answers.front();
@@ -25,7 +21,6 @@ class TestAnswers final : public AnswerSink {
     return answer;
   }
   std::vector<OrderAnswer> answers;
-  Refusals refusals;
 };
 
 struct Fixture {

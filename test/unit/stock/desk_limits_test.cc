@@ -560,26 +560,6 @@ TEST_SUITE("stock/desk_limits") {
     CHECK(paid.verdict == Verdict::ok);
     CHECK(paid.order.state == OrderState::paid);
   }
-
-  // ---- counts ----
-
-  TEST_CASE("every refusal of an order is counted under its item and reason") {
-    Fixture f(1, 1);
-    f.desk->set_limits({.user_requests = 2, .user_window_ms = 60'000});
-    const OrderAnswer won = f.buy("u1", 1, "k1");
-    f.buy("u1", 1, "k2");
-    f.buy("u1", 1, "k1");
-    f.pass(200);
-    for (int i = 0; i < 3; ++i) f.buy("u2");
-    f.ask(f.about(RequestKind::read, won.order.id, "stranger"));
-    std::vector<ItemRefusals> all;
-    f.answers.refusals.add_to(all);
-    REQUIRE(all.size() == 1);
-    CHECK(all[0].by_reason[reason_of(Verdict::limit_reached, Limit::none)] == 1);
-    CHECK(all[0].by_reason[reason_of(Verdict::sold_out, Limit::none)] == 2);
-    CHECK(all[0].by_reason[reason_of(Verdict::rate_limited, Limit::user)] == 1);
-    CHECK(all[0].total() == 4);
-  }
 }
 
 }  // namespace

@@ -174,20 +174,22 @@ bool Reloader::deliver(const shard::Reload& made) {
 void Reloader::reload() {
   tell_reloading();
   shard::Reload made{.asked = node_.reloads_asked()};
+  const std::string askers = node_.take_reload_askers();
+  const std::string cause = askers.empty() ? "SIGHUP" : "reload by " + askers;
   ServeFlags fresh = flags_;
   if (Status done = read(made, fresh); !done) made.problem = done.error().message;
   const bool is_delivered = deliver(made);
   if (made.problem.empty() && !is_delivered) made.problem = "the last reload is still under way";
   if (!made.problem.empty()) {
     const std::string outcome = made.problem + "; everything stays as it was";
-    diag::error("SIGHUP: %s", outcome.c_str());
+    diag::error("%s: %s", cause.c_str(), outcome.c_str());
     return tell_reloaded(outcome);
   }
   flags_ = fresh;
   const std::string restart =
       made.needs_restart.empty() ? "" : "; needs a restart: " + listed(made.needs_restart);
   const std::string outcome = "read again: " + made.what + restart;
-  diag::notice("SIGHUP: %s", outcome.c_str());
+  diag::notice("%s: %s", cause.c_str(), outcome.c_str());
   tell_reloaded(outcome);
 }
 

@@ -80,6 +80,8 @@ class Node {
   [[nodiscard]] bool deliver(std::shared_ptr<const shard::Reload> reload);
   // How often operators have asked for it.
   [[nodiscard]] uint64_t reloads_asked() const;
+  // The operators who asked since the last call; empty: none.
+  [[nodiscard]] std::string take_reload_askers();
   // The lists of users of all items, read again from their files; publishes nothing.
   [[nodiscard]] Result<std::shared_ptr<const door::Enrolments>> read_enrolments() const {
     return node::read_enrolments(enrolled_files_, settings_.catalog_dir, data_.manifest().hash_key);

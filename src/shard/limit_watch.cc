@@ -20,6 +20,39 @@ const char* end_of(ShardLimit limit) {
   return "";
 }
 
+uint64_t refusals_by(const Metrics& metrics, CrowdLimit limit) {
+  switch (limit) {
+    case CrowdLimit::order_rate:
+      return metrics.limited[static_cast<unsigned>(Limit::sale)].get();
+    case CrowdLimit::item_rate:
+      return metrics.limited[static_cast<unsigned>(Limit::item)].get();
+    case CrowdLimit::waiting_line:
+      return metrics.waits_refused.get();
+    case CrowdLimit::long_polls:
+      return metrics.watches_refused.get();
+  }
+  return 0;
+}
+
+// What happened to so many, and why.
+std::string crowd_words(CrowdLimit limit, uint64_t count) {
+  switch (limit) {
+    case CrowdLimit::order_rate:
+      return counted(count, "order was", "orders were") +
+             " refused for the rate of new orders (--order-rate)";
+    case CrowdLimit::item_rate:
+      return counted(count, "order was", "orders were") +
+             " refused for the rate of an item (order_rate in the catalog)";
+    case CrowdLimit::waiting_line:
+      return counted(count, "order was", "orders were") +
+             " refused, for as many wait for units as may";
+    case CrowdLimit::long_polls:
+      return counted(count, "long poll was", "long polls were") +
+             " answered at once, for as many wait as may";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::vector<ReachedLimit> reached_limits(const Process& process) {
@@ -64,6 +97,20 @@ void LimitWatch::look(Moment now) {
     return true;
   });
   tell_closed_connections();
+  for (size_t limit = 0; limit < kCrowdLimits; ++limit)
+    tell_crowd(static_cast<CrowdLimit>(limit), now);
+}
+
+// The first line at once: an operator who sees refusals looks here for the reason.
+void LimitWatch::tell_crowd(CrowdLimit limit, Moment now) {
+  Told& told = crowd_told_[static_cast<size_t>(limit)];
+  uint64_t count = 0;
+  for (const auto& metrics : process_.metrics) count += refusals_by(*metrics, limit);
+  const bool is_soon = told.has_said && now.boot_ns - told.since_ns < kCrowdLineNs;
+  if (count == told.count || is_soon) return;
+  diag::line(diag::Level::warning, {{"refused", count - told.count}}, "%s",
+             crowd_words(limit, count - told.count).c_str());
+  told = {.count = count, .since_ns = now.boot_ns, .has_said = true};
 }
 
 void LimitWatch::tell_closed_connections() {

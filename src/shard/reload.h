@@ -5,10 +5,13 @@
 //   operator ── POST ──▶ shard 0 ── asked + 1, wake() ──▶ reader: files ── deliver() ──▶ shard 0 ── rules ──▶ all shards
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "door/keys.h"
@@ -43,9 +46,14 @@ class ReloadSlot {
  public:
   // ---- shard 0 ----
 
-  // Asks the reader; the number that the answer must reach.
-  uint64_t ask() {
-    const uint64_t number = asked_.fetch_add(1) + 1;
+  // Asks the reader in an operator's name; the number that the answer must reach.
+  uint64_t ask(std::string_view who) {
+    uint64_t number = 0;
+    {
+      const std::lock_guard lock(askers_mutex_);
+      number = asked_.fetch_add(1) + 1;
+      askers_.emplace_back(who);
+    }
     if (wake) wake();
     return number;
   }
@@ -69,6 +77,18 @@ class ReloadSlot {
 
   // To be read before the files: who asked by then gets what they say.
   uint64_t asked() const { return asked_.load(); }
+  // The names of those who asked since the last call, each once, with commas between; empty: nobody, it was the signal.
+  std::string take_askers() {
+    const std::lock_guard lock(askers_mutex_);
+    std::ranges::sort(askers_);
+    std::string names;
+    for (size_t i = 0; i < askers_.size(); ++i) {
+      if (i > 0 && askers_[i] == askers_[i - 1]) continue;
+      names.append(names.empty() ? "" : ", ").append(askers_[i]);
+    }
+    askers_.clear();
+    return names;
+  }
   // False: shard 0 has not taken the last one yet.
   [[nodiscard]] bool deliver(std::shared_ptr<const Reload> reload) {
     if (is_full_.load(std::memory_order_acquire)) return false;
@@ -81,6 +101,8 @@ class ReloadSlot {
   std::function<void()> wake;
 
  private:
+  std::mutex askers_mutex_;  // for lines alone, and not on the path of a request
+  std::vector<std::string> askers_;
   std::atomic<uint64_t> asked_{0};
   std::atomic<bool> is_full_{false};
   std::shared_ptr<const Reload>

@@ -174,7 +174,8 @@ void RulesChanges::reload(const Operator& by) {
     return host_.complete(by.place, {.refusal = Verdict::shutting_down});
   if (reloads_.size() >= bounds::changes_under_way_max)
     return host_.complete(by.place, {.refusal = Verdict::overloaded});
-  reloads_.push_back({by.place, std::string(admin_text(by.who)), process_.reload.ask()});
+  const std::string who(admin_text(by.who));
+  reloads_.push_back({by.place, who, process_.reload.ask(who)});
 }
 
 // Those who asked before the files were read hear what came of it.

@@ -31,9 +31,31 @@ TEST_SUITE("e2e/logs") {
     server.admin().put("/admin/limits", R"({"rate_user":"20/1s"})");
     CHECK(says(server, "stampede: local: "));
     server.admin().post("/admin/reload", "{}");
-    CHECK(says(server, "SIGHUP: read again: "));
+    CHECK(says(server, "stampede: reload by local: read again: "));
+    server.process().signal(SIGHUP);
+    CHECK(says(server, "stampede: SIGHUP: read again: "));
     CHECK(server.terminate() == 0);
     CHECK(says(server, "stampede: stopped\n"));
+  }
+
+  TEST_CASE("a reload that failed names the operator who asked for it") {
+    Server server({.catalog = catalog({{}})});
+    write_file(server.scratch().path("catalog.json"), "{");
+    CHECK(server.admin().post("/admin/reload", "{}").status != 200);
+    CHECK(says(server, "stampede: error: reload by local: "));
+    CHECK(server.complaint().find("SIGHUP: ") == std::string::npos);
+  }
+
+  TEST_CASE("a rate of new orders that refuses leaves a line and not one for each refusal") {
+    Server server({.catalog = catalog({{.stock = 1'000}}), .flags = {{"--order-rate", "1"}}});
+    int refused = 0;
+    for (int i = 0; i < 20; ++i)
+      refused += server.order({.user = "u" + std::to_string(i)}).status == 429;
+    CHECK(refused > 0);
+    CHECK(says(server, "refused for the rate of new orders (--order-rate)\n"));
+    const std::string said = server.complaint();
+    const size_t first = said.find("refused for the rate of new orders");
+    CHECK(said.find("refused for the rate of new orders", first + 1) == said.npos);
   }
 
   TEST_CASE("a level leaves out what is below it") {

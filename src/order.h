@@ -145,7 +145,7 @@ struct OrderRequest {
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
   // create: what the door has against it (blocked, not_enrolled, bad_link, rate_limited); the home shard says so unless the user repeats a
-  // key or holds an order, or the sale is not open.
+  // key or holds an order, or the sale is not open; that is no matter to an address over its rate.
   Verdict objection = Verdict::ok;
   Limit objection_limit = Limit::none;  // of an objection that is rate_limited
   uint32_t objection_retry_ms = 0;      // 0: waiting does not help
@@ -173,7 +173,7 @@ struct OrderAnswer {
   uint32_t retry_after_ms = 0;  // 0: waiting does not help
   int64_t received_boot_ns = 0;
   int64_t reserved_boot_ns = 0;  // created
-  OrderView order;               // link: only its user and item
+  OrderView order;               // create, link: always its item; link: only that and its user
 };
 
 }  // namespace stampede

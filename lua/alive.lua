@@ -1,6 +1,6 @@
 -- Signs of life of the epoch's members: ARGV epoch
 --   -> OK, and for each member that was not fenced: node count | GONE | ROLLED | EPOCH | REPLICA
--- The count rises while the node runs (check.lua), so two answers with a pause between them tell which nodes do.
+-- The count rises while the node runs (check.lua), so two answers with a pause between them show which nodes run.
 local m, wrong = look(ARGV[1], 'mem')
 if wrong then return wrong end
 local out = {'OK'}

@@ -1,6 +1,7 @@
 -- Begins an epoch: ARGV epoch mem groups
 --   -> OK | STALE epoch(the one that is there already, as high or higher) | REPLICA
--- Nothing of the epoch before is kept but what is older than any of them. Epochs are unique: a proposer that does not hear the answer takes a new one.
+-- Removes every field of the epoch before except d: and e:, which outlive epochs (identity.lua). Epochs are unique: a proposer
+-- that does not get the answer takes a new one.
 local rid = identity()
 if not rid then return {'REPLICA'} end
 local there = tonumber(redis.call('HGET', M, 'E')) or 0

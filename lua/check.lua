@@ -1,5 +1,5 @@
--- What a node must know to decide what to do: ARGV node, and beat(1: this is a sign of its life too)
---   -> OK epoch st mem groups place(the node's J, "" if it has not joined) boot filled(1: "*" has joined)
+-- The state from which a node decides its next step: ARGV node, and beat(1: this is a sign of its life too)
+--   -> OK epoch st mem groups layout(the node's J, "" if it has not joined) boot filled(1: "*" has joined)
 --    | ROLLED epoch mem | GONE | REPLICA
 local node = ARGV[1]
 local m, wrong = look(nil, 'mem', 'groups', 'J:' .. node, 'boot:' .. node, 'J:*', 's:' .. node)

@@ -1,4 +1,4 @@
--- Stands in front of every script: what the scripts share, and the check that this Redis is still the one it was.
+-- The beginning of every script: the functions that all share, and the check that this Redis is still the one it was.
 --
 -- Keys, all of one hash tag so that they lie in one slot; P is their common beginning, "stampede:{ledger<group>}:". Each
 -- group of items has keys of its own and knows nothing of the others.
@@ -9,10 +9,10 @@
 --                      st           R recovering, O open   mem   nodes that must join, "0,3,7"
 --                      groups       how many there are: nodes that deal items out to another number must not join
 --                      J:<node>     has joined; the value is "generation.shards" of its data directory
---                      boot:<node>  the process that speaks for the node; "-" when it was fenced
+--                      boot:<node>  the process whose calls count for the node; "-" when it was fenced
 --                      n:<stream>   number of the stream's last exchange
 --                      s:<node>     signs of life, counted
---                    and what outlives epochs:
+--                    and fields that outlive epochs:
 --                      d:<stream>   newest record of its order log that was durable
 --                      e:<epoch>    an epoch whose items may still have keys
 --   P i:<E>:<item>   hash: T units supplied, h held by streams = sum of (a - r), p unsold in pools = sum of p:,
@@ -21,10 +21,10 @@
 --
 -- A stream is "node.generation.shard" of an order log; "withdrawn" is the stream of units that operators took off sale.
 --
--- What an epoch counts lives under its own number and is made from what the members tell when they join, never from what
--- an older epoch left. Redis is a sequencer here and not a store of truth: it may lose everything at any moment. That it
--- did shows in master_replid, which is new after each restart and each promotion, or in a missing P m. A script that sees
--- either changes nothing and says so.
+-- An epoch's counters have its number in their keys. They are made from the counters that the members send when they join,
+-- never from those of an older epoch. Redis is a sequencer here and not a store of truth: it may lose everything at any
+-- moment. A loss shows in master_replid, which is new after each restart and each promotion, or in a missing P m. A script
+-- that sees either changes nothing and answers so.
 local M = KEYS[1]
 local P = string.sub(M, 1, -2)
 
@@ -34,7 +34,7 @@ local function identity()
   return string.match(info, 'master_replid:(%x+)')
 end
 
--- The value of each field of M, or what is wrong: REPLICA, GONE, ROLLED, EPOCH.
+-- The value of each field of M, or the reason why there is none: REPLICA, GONE, ROLLED, EPOCH.
 local function look(epoch, ...)
   local rid = identity()
   if not rid then return nil, {'REPLICA'} end
@@ -50,7 +50,7 @@ local function item_key(epoch, item) return P .. 'i:' .. epoch .. ':' .. item en
 -- A number that Redis would not print as 1e+15.
 local function text(number) return string.format('%.0f', number) end
 
--- Sets a stream's counters of an item and keeps the sums: SET and not max, for the order log alone knows what was accepted.
+-- Sets a stream's counters of an item and keeps the sums: SET and not max, for only the order log has the accepted units.
 local function set_counters(key, stream, a, r, pool)
   local v = redis.call('HMGET', key, 'h', 'p', 'a:' .. stream, 'r:' .. stream, 'p:' .. stream)
   local held = (tonumber(v[1]) or 0) + (a - r) - ((tonumber(v[3]) or 0) - (tonumber(v[4]) or 0))

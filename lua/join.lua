@@ -1,20 +1,21 @@
--- A node, or the proposer as "*", says what it knows: ARGV epoch node boot place shards fin, then for each item
+-- A node, or the proposer as "*", sends its counters: ARGV epoch node boot layout shards fin, then for each item
 --   item supplied count, and count times: stream a r pool
 --   -> OK st, and for each of the node's shards: n d
---    | JOINED st, the same | LOST item(its key was removed) | STRANGER (not a member of this epoch) | FENCED | GONE | ROLLED | EPOCH | REPLICA
+--    | JOINED st, the same | LOST item(its key was removed) | STRANGER (not a member of this epoch) | FENCED | GONE | ROLLED
+--    | EPOCH | REPLICA
 --
--- place: "generation.shards" of the node's data directory; its streams are node.generation.shard.
--- "*" brings what the database knows: the supply of every item, and the counters of members that are down.
--- Many items come in chunks, the last with fin = 1; a chunk that comes twice sets the same again. Whoever has joined cannot
--- join again in this epoch: a repeated or late JOIN changes no counter, it only tells the newer process where to go on.
--- The epoch opens when all have joined, so no grant of an older one can be accepted afterwards by anybody.
-local epoch, node, boot, place, shards, fin = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+-- layout: "generation.shards" of the node's data directory; its streams are node.generation.shard.
+-- "*" sends the database's part: the supply of every item, and the counters of members that are down.
+-- Many items come in chunks, the last with fin = 1; a chunk that comes twice sets the same again. A node that has joined
+-- cannot join again in this epoch: a repeated or late JOIN changes no counter. It only returns the numbers from which the
+-- newer process goes on. The epoch opens when all have joined, so afterwards no stream accepts a grant of an older one.
+local epoch, node, boot, layout, shards, fin = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local m, wrong = look(epoch, 'mem', 'J:' .. node, 'boot:' .. node)
 if wrong then return wrong end
 
 local function joined(status, st)
   local out = {status, st}
-  local generation = string.match(place, '^%d+')
+  local generation = string.match(layout, '^%d+')
   for shard = 0, shards - 1 do
     local stream = node .. '.' .. generation .. '.' .. shard
     out[#out + 1] = tonumber(redis.call('HGET', M, 'n:' .. stream)) or 0
@@ -42,7 +43,7 @@ while at <= #ARGV do
   end
 end
 if fin ~= '1' then return joined('OK', 'R') end
-redis.call('HSET', M, 'J:' .. node, place)
+redis.call('HSET', M, 'J:' .. node, layout)
 if redis.call('HEXISTS', M, 'J:*') == 0 then return joined('OK', 'R') end
 for member in string.gmatch(m[4], '%d+') do
   if redis.call('HEXISTS', M, 'J:' .. member) == 0 then return joined('OK', 'R') end

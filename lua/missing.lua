@@ -1,5 +1,5 @@
--- Who has not joined the epoch yet: ARGV epoch
---   -> OK, and the members that the others wait for | GONE | ROLLED | EPOCH | REPLICA
+-- The members that have not joined the epoch yet: ARGV epoch
+--   -> OK, and their nodes | GONE | ROLLED | EPOCH | REPLICA
 local m, wrong = look(ARGV[1], 'mem')
 if wrong then return wrong end
 local out = {'OK'}

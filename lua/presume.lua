@@ -1,7 +1,7 @@
--- No process of the node is heard any more in this epoch, though the epoch waits for nobody else: ARGV epoch node
---   -> OK (what it holds is known to nobody: no more than is not held by others) | JOINED (its counters are there)
---    | EMPTY (the database has not been heard) | MISSING member (another one has not joined) | STRANGER (no member)
---    | GONE | ROLLED | EPOCH | REPLICA
+-- Refuses all later calls of the node's processes in this epoch, which waits for no other member: ARGV epoch node
+--   -> OK (no other place has its counters: it holds at most the units that the others do not)
+--    | JOINED (its counters are there) | EMPTY (the database's part has not come) | MISSING member (another one has not
+--    joined) | STRANGER (no member) | GONE | ROLLED | EPOCH | REPLICA
 local node = ARGV[2]
 local m, wrong = look(ARGV[1], 'mem', 'J:*', 'J:' .. node)
 if wrong then return wrong end

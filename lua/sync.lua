@@ -1,13 +1,13 @@
 -- One stream's exchange of a turn: ARGV epoch node boot stream n d, then for each item: item accepted returned pool want
---   -> OK n, and for each item: a r free pool_elsewhere (all -1: the ledger does not know the item)
+--   -> OK n, and for each item: a r free pool_elsewhere (all -1: the ledger does not have the item)
 --    | OLD n | GAP n | FENCED | RECOVERING | GONE | ROLLED | EPOCH | REPLICA
 --
 -- All counters are absolute, so the call may be repeated: n one above the last is an exchange; n equal to the last is a
 -- repeat, which grants nothing more and reads what was granted. free < 0 means that more is held than was ever supplied:
--- somebody's log or this Redis was tampered with, and nothing of that item may be granted.
+-- a log or this Redis was tampered with, and nothing of that item may be granted.
 --
 -- Units that were granted beyond `accepted` are unsold in the stream though it does not know them yet: an answer was lost
--- or a process died before it could log it. They count as its pool, or others would hear that nothing is left.
+-- or a process died before it could log it. They count as its pool, or the others would read that nothing is left.
 local epoch, node, boot, stream, n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local m, wrong = look(epoch, 'boot:' .. node, 'n:' .. stream, 'd:' .. stream)
 if wrong then return wrong end

@@ -1,7 +1,7 @@
 -- Takes units off sale, once per operation: ARGV epoch op item units
 --   -> OK free(left) | SHORT free | RECOVERING | UNKNOWN | GONE | ROLLED | EPOCH | REPLICA
--- The database learns of it afterwards. If that never happens the next epoch does not know of the withdrawal either, and
--- the units are on sale again.
+-- The caller records it in the database afterwards. If that never happens, the next epoch does not have the withdrawal
+-- either, and the units are on sale again.
 local epoch, op, item, units = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local m, wrong = look(epoch)
 if wrong then return wrong end

@@ -1,4 +1,4 @@
-// The coordinator's steps, and what it publishes.
+// The coordinator's steps, and the status that it publishes.
 #include "cluster/coordinator.h"
 
 #include <pthread.h>
@@ -213,8 +213,8 @@ void Coordinator::report_missing(uint64_t epoch, const std::vector<uint32_t>& no
                  "--data DIR`");
 }
 
-// Lets the shards exchange with the groups that are open. Streams share what is plenty; the other nodes do not say how many
-// shards they have, and their number need not be exact.
+// Lets the shards exchange with the groups that are open. Streams divide plentiful stock by their number; the other nodes do not
+// report how many shards they have, and the number need not be exact.
 void Coordinator::open_groups(uint64_t epoch, bool has_joined) {
   bool is_news = has_joined;
   for (Group& group : groups_) {
@@ -246,7 +246,7 @@ CoordinatorStatus Coordinator::status() const {
   return status_;
 }
 
-// Publishes the state for status(), and tells once of a problem, of its end, of an epoch, and of another Redis.
+// Publishes the state for status(), and logs once a problem, its end, an epoch, and another Redis.
 void Coordinator::publish(const std::string& problem) {
   const CoordinatorStatus before = status();
   CoordinatorStatus next = before;
@@ -261,10 +261,10 @@ void Coordinator::publish(const std::string& problem) {
     status_ = next;
   }
   // With a problem some masters of a Redis Cluster may be missing from it.
-  if (next.is_open && !told_server_.empty() && next.server != told_server_)
+  if (next.is_open && !reported_server_.empty() && next.server != reported_server_)
     diag::notice("ledger: Redis is at %s now, and was at %s", next.server.c_str(),
-                 told_server_.c_str());
-  if (next.is_open) told_server_ = next.server;
+                 reported_server_.c_str());
+  if (next.is_open) reported_server_ = next.server;
   if (!problem.empty() && before.problem.empty())
     diag::warning("ledger: %s; what is leased sells on, more is not granted", problem.c_str());
   else if (next.is_open && (!before.problem.empty() || next.epoch != before.epoch))
@@ -291,7 +291,7 @@ Result<RedisValue> Coordinator::call(const Group& group, Script script, const Wo
   return client_->call(static_cast<uint32_t>(&group - groups_.data()), script, words);
 }
 
-std::string Coordinator::place() const {
+std::string Coordinator::layout() const {
   return std::to_string(settings_.generation) + "." + std::to_string(settings_.shard_count);
 }
 

@@ -1,11 +1,11 @@
-// A node's part in the epochs of the shared ledger: what watches Redis, promises, begins epochs and joins them, so that the shards
+// A node's part in the epochs of the shared ledger. It watches Redis, promises, begins epochs and joins them, so that the shards
 // need only exchange.
 //
-//                     ┌─────────────────── what Redis answers (lua/check.lua) ───────────────────┐
+//                     ┌───────────────────── Redis' answer (lua/check.lua) ──────────────────────┐
 //      open, joined   │ nothing to do: the shards exchange                                       │
 //      recovering     │ promise the epoch in every log, then JOIN; wait for the others           │
 //      gone, rolled,  │ begin an epoch: number and members from the registry, promise, BUMP,     │
-//      no member of it│ FILL what the registry knows, JOIN                                       │
+//      no member of it│ FILL with the registry's part, JOIN                                      │
 //                     └──────────────────────────────────────────────────────────────────────────┘
 //
 // The order within an epoch is the proof. Before any counter of epoch E reaches Redis, every stream of every member has durably
@@ -18,11 +18,11 @@
 // and needs the next: at once, and less and less often while that does not open it.
 //
 // A step makes blocking calls with deadlines and waits for nothing else: a promise of the shards and the pause before an epoch is
-// begun are states that later steps go on from. Otherwise each step looks at what is there and goes on from that, so a crash, a
+// begun are states that later steps go on from. Otherwise each step reads the present state and goes on from that, so a crash, a
 // timeout or another node's epoch at any point is just another state to find. The owner starts the thread, or makes the steps.
 //
 //   coordinator.cc           the thread, its steps, its status
-//   coordinator_look.cc      what the masters answer and what follows
+//   coordinator_look.cc      the masters' answers and what follows from them
 //   coordinator_begin.cc     a new epoch
 //   coordinator_join.cc      promise and JOIN
 //   coordinator_changes.cc   supply, operators' changes
@@ -65,7 +65,7 @@ struct CoordinatorSettings {
   uint32_t seed = std::random_device{}();  // of the pauses that keep nodes from beginning at once
 };
 
-// What readiness, status and metrics show.
+// The state that readiness, status and metrics show.
 struct CoordinatorStatus {
   bool is_open = false;
   uint64_t epoch = 0;
@@ -95,8 +95,8 @@ class Coordinator {
   void note_recorded(std::string item, Units supplied);
   void offer_terms(std::vector<TermsOffer> offers);
 
-  // One look and what follows from it. Returns how long to wait before the next, unless woken. The thread calls it in a loop, or
-  // an owner that has not started one; that asks take_wake().
+  // One step. Returns how long to wait before the next, unless woken. The thread calls it in a loop. An owner that has not
+  // started the thread calls it too, and asks take_wake().
   std::chrono::milliseconds step();
   // Whether it was woken since the last call: the next step is due now.
   [[nodiscard]] bool take_wake();
@@ -108,7 +108,7 @@ class Coordinator {
     uint64_t open = 0;           // the epoch in which the shards may exchange
     uint64_t purged = 0;         // epochs before this one have no keys any more
     bool needs_rejoin = false;   // a shard had trouble
-    bool needs_supplies = true;  // Redis may not know of an item or of new units
+    bool needs_supplies = true;  // Redis may lack an item or new units
     bool is_void = false;        // at the last look: it needs another epoch
     int64_t void_until_ns = 0;   // until then no other is begun for it
     int64_t patience_ns = 0;     // how long that is
@@ -116,14 +116,14 @@ class Coordinator {
     int64_t unknown_since_ns = INT64_MIN / 2, unknown_last_ns = INT64_MIN / 2;
     std::vector<uint64_t> last_numbers;  // by shard
   };
-  // nullopt: nobody waits for it.
+  // nullopt: no caller waits for it.
   using Job = std::function<std::optional<ledger::StockChange>()>;
   // The promise that the shards were asked for.
   struct Promising {
     uint64_t epoch = 0;
     int64_t deadline_ns = 0;
   };
-  // What this node does when it needs an epoch that nobody has begun, from step to step.
+  // The state, from step to step, of a node that needs an epoch and must begin it itself.
   struct Beginning {
     enum class Stage : uint8_t { pausing, promising, rejoining };
     Stage stage = Stage::pausing;
@@ -150,7 +150,7 @@ class Coordinator {
   std::string servers_in_use() const;
   bool is_stopping() const { return is_stopping_.load(std::memory_order_relaxed); }
   Result<RedisValue> call(const Group& group, Script script, const Words& words);
-  std::string place() const;
+  std::string layout() const;
   std::string stream_of(size_t shard) const;
 
   // ---- looking
@@ -230,11 +230,11 @@ class Coordinator {
   std::optional<Promising> promising_;
   std::optional<Beginning> beginning_;
   uint64_t entered_ = 0, joined_ = 0;
-  std::string told_server_;
+  std::string reported_server_;
   uint32_t stream_count_;  // of all nodes
   uint64_t refused_ =
       0;  // an epoch that this node cannot join: the registry refuses it, or Redis has lost a part of it
-  uint64_t disputed_ = 0;                  // an epoch in which Redis answered what cannot be
+  uint64_t disputed_ = 0;                  // an epoch in which an answer of Redis cannot be true
   std::optional<uint64_t> stalled_epoch_;  // 0: Redis has none, and none can be begun there
   int64_t last_beat_ns_ = 0;
   int64_t stalled_since_ns_ = 0, asked_members_ns_ = 0, asked_masters_ns_ = 0;

@@ -86,7 +86,7 @@ bool Coordinator::bump(const EpochPlan& plan) {
   return true;
 }
 
-// Sends what the registry knows. A group that cannot be filled does not open, and needs another epoch.
+// Sends the registry's part. A group that cannot be filled does not open, and needs another epoch.
 void Coordinator::fill(const EpochPlan& plan) {
   const std::vector<JoinLines> lines = lines_of_plan(plan, client_->group_count());
   const Words head{std::to_string(plan.epoch), "*", "0", "0.0", "0"};

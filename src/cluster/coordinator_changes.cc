@@ -1,4 +1,4 @@
-// What the coordinator does for operators: new items, restocks, terms; and how the supply of items reaches Redis.
+// The coordinator's work for operators: new items, restocks, terms; and how the supply of items reaches Redis.
 #include "cluster/coordinator.h"
 
 #include <algorithm>
@@ -80,9 +80,9 @@ ledger::StockChange Coordinator::add_item(const std::string& item, const std::st
           .withdrawn = standing->front().withdrawn};
 }
 
-// More units: the database first, because an epoch that begins in between must know of them; without one, the log first
-// (note_recorded()). Fewer: Redis first, which alone
-// knows whether they are free; a crash in between leaves them on sale when the next epoch begins.
+// More units: the database first, because an epoch that begins in between must have them; without one, the log first
+// (note_recorded()). Fewer: Redis first, which alone knows whether they are free; a crash in between leaves them on sale when the
+// next epoch begins.
 ledger::StockChange Coordinator::restock_item(const std::string& item, const std::string& op_id,
                                               int64_t delta) {
   Group& group = group_with(item);

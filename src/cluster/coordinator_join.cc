@@ -15,8 +15,8 @@ constexpr size_t kItemsPerChunk = 500;
 
 }  // namespace
 
-// True when every shard of this process has promised the epoch, durably. Otherwise it cannot be promised, or promising_ says that
-// it is under way: then a later step goes on.
+// True when every shard of this process has promised the epoch, durably. Otherwise it cannot be promised, or it is under way
+// (promising_ has a value) and a later step goes on.
 bool Coordinator::promise(uint64_t epoch) {
   // A higher one may be promised by some shards, though not yet by all.
   if (epoch < highest_promise_) return false;
@@ -59,7 +59,7 @@ bool Coordinator::enter(uint64_t epoch) {
 
 bool Coordinator::must_join(const Group& group, uint64_t epoch) const {
   if (!group.check.is_in(epoch)) return false;
-  return group.joined != epoch || group.check.place.empty() ||
+  return group.joined != epoch || group.check.layout.empty() ||
          (group.check.is_open() && group.needs_rejoin);
 }
 
@@ -97,7 +97,7 @@ Coordinator::Progress Coordinator::rejoin_open_groups(uint64_t epoch) {
   return promising_ ? Progress::not_yet : Progress::failed;
 }
 
-// What every stream has of the items of each group, as it promised the epoch.
+// Every stream's counters of the items of each group, from the moment of its promise.
 std::vector<JoinLines> Coordinator::lines_of_streams(uint64_t epoch) const {
   std::vector<JoinLines> lines(groups_.size());
   for (size_t shard = 0; shard < links_.size(); ++shard) {
@@ -113,8 +113,8 @@ bool Coordinator::join_group(Group& group, uint64_t epoch, const JoinLines& line
   const std::optional<RedisValue> joined =
       send_join(group,
                 {std::to_string(epoch), std::to_string(settings_.node),
-                 std::to_string(settings_.boot), place(), std::to_string(settings_.shard_count)},
-                group.check.place.empty() ? lines : JoinLines(), "joining");
+                 std::to_string(settings_.boot), layout(), std::to_string(settings_.shard_count)},
+                group.check.layout.empty() ? lines : JoinLines(), "joining");
   if (!joined) return false;
   const std::vector<RedisValue>& values = joined->values;
   const bool is_sound = values.size() == 2 + 2 * links_.size() &&
@@ -125,7 +125,7 @@ bool Coordinator::join_group(Group& group, uint64_t epoch, const JoinLines& line
   group.joined = epoch;
   group.needs_rejoin = false;
   group.check.state = values[1].text;
-  group.check.place = place();
+  group.check.layout = layout();
   return true;
 }
 
@@ -147,7 +147,7 @@ std::optional<RedisValue> Coordinator::send_join(const Group& group, Words words
   }
 }
 
-// Reads where each stream's exchanges go on. What Redis remembers to have been durable must be in the log.
+// Reads where each stream's exchanges go on. A record that was durable by Redis' memory must be in the log.
 void Coordinator::note_numbers(Group& group, const RedisValue& joined, uint64_t epoch) {
   for (size_t shard = 0; shard < links_.size(); ++shard) {
     group.last_numbers[shard] = static_cast<uint64_t>(joined.values[2 + 2 * shard].integer);

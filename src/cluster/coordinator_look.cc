@@ -1,4 +1,4 @@
-// How the coordinator finds out what the masters say, and what it concludes: is this the right Redis, does this node need another
+// How the coordinator reads the masters' answers, and what it concludes: is this the right Redis, does this node need another
 // epoch, has its log lost something.
 #include "cluster/coordinator.h"
 
@@ -40,7 +40,7 @@ bool Coordinator::enroll() {
   return is_enrolled_ = true;
 }
 
-// A node that was taken out for good must not sell another unit, not even what it still holds.
+// A node that was taken out for good must not sell another unit, not even one that it still holds.
 void Coordinator::end_if_retired() {
   Result<std::vector<Member>> members = registry_.members();
   if (!members) return;
@@ -99,7 +99,7 @@ std::string Coordinator::misfit_of(const EpochCheck& check) const {
 // Ends the process when it has joined an epoch that its log knows nothing of.
 void Coordinator::refuse_lost_log() const {
   for (const Group& group : groups_)
-    if (group.check.is_open() && group.check.place == place() && !group.check.is_fenced() &&
+    if (group.check.is_open() && group.check.layout == layout() && !group.check.is_fenced() &&
         group.check.epoch > highest_promise_)
       fatal(kExitLogDamaged,
             "this node has joined epoch %lu of the ledger, and its order log has promised no more "
@@ -146,7 +146,7 @@ bool Coordinator::must_begin(uint64_t newest) {
 // Because this node is no member of the epoch, was fenced in it, deals its data out anew, has promised a later one …
 bool Coordinator::needs_new_epoch(const EpochCheck& check, bool has_stalled) const {
   if (check.status != "OK" || check.is_fenced() || check.epoch < highest_promise_) return true;
-  if (check.is_open()) return check.place != place() || check.epoch == disputed_;
+  if (check.is_open()) return check.layout != layout() || check.epoch == disputed_;
   return !is_member(check.members) || check.epoch == refused_ || (has_stalled && !check.is_filled);
 }
 

@@ -26,7 +26,7 @@ Result<EpochCheck> parse_check(const RedisValue& answer) {
   check.state = values[2].text;
   check.members = values[3].text;
   check.groups = static_cast<uint32_t>(values[4].integer);
-  check.place = values[5].text;
+  check.layout = values[5].text;
   check.boot = values[6].text;
   check.is_filled = values[7].integer == 1;
   return check;

@@ -1,4 +1,4 @@
-// The answer of lua/check.lua: what the master of one group of items says about its epoch.
+// The answer of lua/check.lua: the epoch of one group of items, as its master has it.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,12 @@ struct EpochCheck {
   std::string status;   // OK, ROLLED or GONE; empty: the master was not reached
   std::string state;    // R recovering, O open
   std::string members;  // "0,3,7"
-  std::string place;  // "generation.shards" of this node's data directory; empty: it has not joined
-  std::string boot;   // the process that speaks for this node; "-": the node was fenced
+  std::string
+      layout;        // "generation.shards" of this node's data directory; empty: it has not joined
+  std::string boot;  // the process whose calls count for this node; "-": the node was fenced
   uint64_t epoch = 0;
   uint32_t groups = 0;     // into which the node that began the epoch deals the items
-  bool is_filled = false;  // what the registry knows has arrived
+  bool is_filled = false;  // the registry's part has arrived
 
   bool was_reached() const { return !status.empty(); }
   bool is_in(uint64_t other) const { return status == "OK" && epoch == other; }

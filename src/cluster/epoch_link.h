@@ -1,8 +1,8 @@
-// Between the coordinator's thread and one shard: the coordinator assigns what the shard's stream is to do about the ledger's
-// epoch, the shard reports what it has done. State, not messages: only the newest assignment counts, so a shard that was slow
+// Between the coordinator's thread and one shard: the coordinator assigns the epoch to the shard's stream, to promise it or to
+// exchange in it; the shard reports its promise. State, not messages: only the newest assignment counts, so a shard that was slow
 // misses nothing.
 //
-//   coordinator ── assign ──▶ promise epoch 7 ──▶ shard logs it, drops what still arrives of epoch 6
+//   coordinator ── assign ──▶ promise epoch 7 ──▶ shard logs it, drops answers that still arrive of epoch 6
 //               ◀── report ── promised 7, durable; counters as of then
 //               ── assign ──▶ 7 is open ────────▶ shard exchanges with Redis
 //               ◀── trouble ─ the connection broke; Redis answers that it is not the one that opened 7
@@ -40,7 +40,7 @@ struct GroupAssignment {
 struct Assignment {
   uint64_t promise = 0;  // the epoch to be promised in the log
   std::vector<GroupAssignment> groups;
-  uint32_t stream_count = 1;  // of all nodes: they share what can be leased ahead
+  uint32_t stream_count = 1;  // of all nodes: they share the units that can be leased ahead
 };
 
 // A stream's counters of an item as it joins an epoch; all of it is durable.

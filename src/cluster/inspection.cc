@@ -192,7 +192,7 @@ Result<Signs> read_signs(ScriptCaller& client, uint64_t epoch) {
   for (uint32_t group = 0; group < client.group_count(); ++group) {
     Result<RedisValue> answer = client.call(group, Script::alive, {std::to_string(epoch)});
     if (!answer) return answer.error();
-    // A group that is not in the epoch says nothing of its members.
+    // A group that is not in the epoch has no answer about its members.
     for (size_t i = 1; i + 1 < answer->values.size() && answer->values[0].text == "OK"; i += 2)
       signs[{group, static_cast<uint32_t>(answer->values[i].integer)}] =
           answer->values[i + 1].integer;

@@ -15,7 +15,7 @@ namespace stampede::cluster {
 
 struct EpochView {
   enum class State : uint8_t {
-    gone,        // Redis knows of no epoch
+    gone,        // Redis has no epoch
     rolled,      // Redis was restarted or replaced since the epoch was opened: a new one must begin
     recovering,  // members are missing
     open,

@@ -1,4 +1,4 @@
-// What a JOIN says, as words for lua/join.lua: a line for each item, dealt out to the groups of the ledger.
+// The counters of a JOIN, as words for lua/join.lua: a line for each item, dealt out to the groups of the ledger.
 //
 //   item supplied count, and count times: stream accepted returned pool
 #pragma once
@@ -14,11 +14,11 @@ namespace stampede::cluster {
 using Words = std::vector<std::string>;
 using JoinLines = std::vector<Words>;  // of one group, a line each
 
-// What the registry knows: the supply of every item, the units that operators took off sale, and the counters of members that
+// The registry's part: the supply of every item, the units that operators took off sale, and the counters of members that
 // are not active. By group.
 [[nodiscard]] std::vector<JoinLines> lines_of_plan(const EpochPlan& plan, uint32_t group_count);
 
-// Adds what a stream counted when it promised the epoch. `lines`: by group.
+// Adds a stream's counters from the moment of its promise. `lines`: by group.
 void add_lines_of_stream(const std::string& stream, const Promise& promise,
                          std::vector<JoinLines>& lines);
 

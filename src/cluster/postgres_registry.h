@@ -61,7 +61,7 @@ class PostgresRegistry final : public Registry {
   Result<std::vector<Supply>> read_supplies();
   Result<std::vector<Member>> read_members();
   Result<std::vector<FrozenCount>> read_frozen();
-  // This transaction changes what plans were made from: no member may enter an epoch with an older plan any more.
+  // This transaction changes the facts that plans are made from: no member may enter an epoch with an older plan any more.
   Status outdate_plans();
   Result<bool> is_outdated(uint64_t epoch);
   Status make_inactive(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts);

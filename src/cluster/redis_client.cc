@@ -139,7 +139,7 @@ bool RedisClient::has_moved() {
   Result<Servers> now = locate();
   if (!now) return false;
   for (uint32_t group = 0; group < group_count(); ++group) {
-    // Where a slot is being moved to the cluster says only when it has arrived.
+    // The cluster names the new server of a moving slot only when the slot has arrived there.
     const bool is_same = servers_[group].address == (*now)[group].address;
     if (is_same == servers_[group].is_asking) return true;
   }

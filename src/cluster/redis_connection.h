@@ -32,10 +32,10 @@ class RedisConnection {
 
   // Authenticates and selects the database; asks nothing of a server that needs neither.
   Status greet();
-  // Whether it can be a ledger: version, role, eviction, alone or in a cluster as the URL has it. The error says what to do.
+  // Whether it can be a ledger: version, role, eviction, alone or in a cluster as the URL has it. The error has the remedy.
   Status check(bool is_in_cluster);
 
-  // An Error holds what Redis answered, or why nothing came; then the connection is broken, and whether the command was done is
+  // An Error holds Redis' answer, or why none came; then the connection is broken, and whether the command was done is
   // not known.
   Result<RedisValue> command(const std::vector<std::string>& words);
   // An array whose first value is the script's status.
@@ -43,7 +43,7 @@ class RedisConnection {
 
   [[nodiscard]] bool is_broken() const { return is_broken_; }
   [[nodiscard]] const RedisServer& server() const { return server_; }
-  // The error with the server's name and, if an access list refused, what to allow.
+  // The error with the server's name and, if an access list refused, the rights to give.
   [[nodiscard]] Error named(const std::string& what) const;
 
  private:

@@ -376,7 +376,7 @@ bool RedisLedger::was_known(const Group& group, ItemId item, ledger::Client& cli
   return was_answered || client.count(item).accepted > 0;
 }
 
-// Its key was removed. A new one would count from nothing and grant again what is sold, so the epoch ends and the next is
+// The item's key was removed. A new one would count from nothing and grant sold units again, so the epoch ends and the next is
 // built from the order logs.
 void RedisLedger::lose_item(Group& group, ItemId item, ledger::Client& client) {
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);

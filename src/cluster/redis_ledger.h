@@ -8,7 +8,7 @@
 //            assignment: promise E          log durable              assignment: E is open
 //   closed ─────────────────────▶ promising ──────────▶ closed, reported ─────────────────▶ open ──exchange()──▶ waiting
 //      ▲                                                                                      ▲  ◀──── answer ─────┘
-//      └───────── another promise; an answer that says the epoch is over ─────────────────────┴── lost: connect, repeat
+//      └───────── another promise; the answer that the epoch is over ─────────────────────────┴── lost: connect, repeat
 //
 // A failure of Redis is no failure of an order: the call is repeated until it is answered or until a new epoch makes it void,
 // and meanwhile the answer to buyers is to try again.
@@ -175,7 +175,7 @@ class RedisLedger final : public ledger::Ledger, private ScriptLink::Owner {
   // By item: in which opening of its group its first answer came. If exchanges were made in the epoch before, that one may
   // bring units that were granted then, and lost.
   std::vector<uint32_t> answered_in_;
-  // Items of which more is held than was supplied: the opening in which that was said.
+  // Items of which more is held than was supplied: the opening in which that was reported.
   std::map<ItemId, uint32_t> doubted_in_;
   std::vector<std::string> words_;  // of the call being written; kept for their memory
   std::vector<std::string_view> views_;

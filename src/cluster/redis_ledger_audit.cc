@@ -68,7 +68,7 @@ void RedisLedger::start_audit(ledger::Client& client, Moment now) {
     audits_.push_back(
         {.ticket = ticket, .item = item, .counts = std::vector<StreamCount>(lanes_.shard_count())});
     for (uint32_t shard = 0; shard < lanes_.shard_count(); ++shard)
-      send(shard, {.kind = ledger::LedgerMessage::Kind::audit_mark,
+      send(shard, {.kind = ledger::LedgerMessage::Kind::audit_marker,
                    .item = item,
                    .ticket = audit_attempt_});
     counts_awaited_ += lanes_.shard_count();
@@ -81,7 +81,7 @@ void RedisLedger::take_lane_messages(ledger::Client&, Moment now) {
     lanes_.lane(from, settings_.shard)
         .take(bounds::ledger_slots, [&](const ledger::LedgerMessage& message) {
           switch (message.kind) {
-            case Kind::audit_mark:
+            case Kind::audit_marker:
               if (!marks_.empty() && marks_.front().ticket != message.ticket) marks_.clear();
               marks_.push_back(message);
               return;
@@ -148,8 +148,8 @@ void RedisLedger::repeat_audit(Moment now) {
   audit_deadline_ns_ = now.boot_ns + kHoldNs / 4;
 }
 
-// When all is sold nobody asks Redis for units: then an audit is what notices that an item's key is gone. The deadline repeats
-// it, and the next epoch has the item again.
+// When all is sold no stream asks Redis for units: then the audit notices that an item's key is gone. The deadline repeats
+// the audit, and the next epoch has the item again.
 void RedisLedger::take_audit(const redisReply& answer) {
   const bool is_whole = answer.elements == audits_.size() + 1;
   for (size_t i = 0; is_whole && i < audits_.size(); ++i) {

@@ -29,7 +29,7 @@ struct RedisLink::Hooks {
   static void add_write(void* data) { link(data).want(link(data).wants_read_, true); }
   static void del_write(void* data) { link(data).want(link(data).wants_read_, false); }
 
-  // hiredis is about to close the descriptor and to free the context, for whatever reason.
+  // hiredis is about to close the descriptor and to free the context, for any reason.
   static void clean_up(void* data) {
     RedisLink& self = link(data);
     if (self.problem_.empty()) {
@@ -154,7 +154,7 @@ void RedisLink::flush() {
 }
 
 // An error in place of an answer ends the connection: LOADING, READONLY, NOSCRIPT, OOM, BUSY, NOAUTH, CLUSTERDOWN … all mean
-// that this is not, or not now, the Redis to talk to. Connecting again loads the scripts again.
+// that this is not, or not now, a Redis that can be used. Connecting again loads the scripts again.
 bool RedisLink::is_sound(const redisReply& reply) {
   if (reply.type != REDIS_REPLY_ERROR) return true;
   close(std::string_view(reply.str, reply.len));

@@ -1,4 +1,4 @@
-// What operators do with a ledger in Redis: changes of stock through the coordinator's thread, audits over the shards.
+// The operators' side of a ledger in Redis: changes of stock through the coordinator's thread, audits over the shards.
 #pragma once
 
 #include "cluster/coordinator.h"

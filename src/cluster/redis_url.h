@@ -1,11 +1,11 @@
-// Where the shared ledger is, as it stands on the command line:
+// The address of the shared ledger, as it is written on the command line:
 //
 //   redis://[user:password@]host[:port][/database]
 //   redis+sentinel://[user:password@]host[:port],host[:port],…/master[/database][?sentinel_password=…&sentinel_user=…]
 //   redis+cluster://[user:password@]host[:port],host[:port],…
 //
-// User and password are percent-decoded and are those of the data servers. Sentinels have accounts of their own: what is not
-// given for them is not sent.
+// User and password are percent-decoded and are those of the data servers. Sentinels have accounts of their own: a name or
+// password that is not given for them is not sent.
 #pragma once
 
 #include <cstdint>

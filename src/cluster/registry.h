@@ -6,8 +6,8 @@
 // member is frozen only in the epoch that its counters were read in.
 //
 // Calls block for a bounded time (seconds) and belong to one thread, which must not be a shard's.
-// Mutations of all nodes exclude each other. An Error changed nothing, with one exception: when the
-// connection broke during the commit, which its message says. Every mutation may be repeated then;
+// Mutations of all nodes exclude each other. An Error changed nothing, with one exception: the
+// connection broke during the commit, and the message says so. Every mutation may be repeated then;
 // only a repeated deactivate() answers that the node is not active any more.
 #pragma once
 
@@ -53,7 +53,7 @@ struct FrozenCount {
   friend bool operator==(const FrozenCount&, const FrozenCount&) = default;
 };
 
-// What a new epoch begins with: the members that must join, and the counters of all others.
+// The plan of a new epoch: the members that must join, and the counters of all others.
 struct EpochPlan {
   uint64_t epoch = 0;
   std::vector<uint32_t> members;  // active ones, rising
@@ -70,17 +70,17 @@ struct TermsChange {
 struct Restocked {
   bool is_applied = false;  // false: this op_id was applied before
   int64_t delta = 0;        // of the change that was applied under the op_id
-  Supply supply;            // as it stands now
+  Supply supply;            // as it is now
   bool is_in_force =
-      true;  // false: its units may be sold when note_recorded() has been told of them
+      true;  // false: its units may be sold only after note_recorded() was called for them
 };
 
 class Registry {
  public:
   virtual ~Registry() = default;
 
-  // The node is or becomes a member. A new one is inactive until its first epoch. An Error that says
-  // what to do when the number belongs to another data directory or is retired.
+  // The node is or becomes a member. A new one is inactive until its first epoch. An Error, with the
+  // remedy, when the number belongs to another data directory or is retired.
   virtual Status enroll(uint32_t node, const std::string& uuid) = 0;
 
   // Items that are unknown so far get this supply; a known one keeps what it has. The answer holds
@@ -96,7 +96,7 @@ class Registry {
   // were given by nodes with different keys.
   using SoldCodes = std::unordered_multimap<std::string, std::string>;
   virtual Result<SoldCodes> codes_of(std::span<const std::string> products) = 0;
-  // Returns how many were made: a change whose `from` is not what the registry has (any more) is left out.
+  // Returns how many were made: a change whose `from` differs (by now) from the registry's text is left out.
   virtual Result<size_t> change_terms(std::span<const TermsChange> changes) = 0;
 
   // A new epoch, above `above` and above all before it, never given twice: a counter << 16 | node.
@@ -117,7 +117,7 @@ class Registry {
   virtual Result<std::optional<Restocked>> find_restock(const std::string& op_id) = 0;
   // delta > 0: `supplied` grows. delta < 0: `withdrawn` grows, and the caller has taken the units
   // off sale in Redis before, in `epoch`: an Error if any member has entered a later one by now, which
-  // does not know of that. Once per op_id; an op_id that was used with another item or delta, an
+  // does not have that withdrawal. Once per op_id; an op_id that was used with another item or delta, an
   // unknown item, or more withdrawn than supplied is an Error.
   virtual Result<Restocked> restock(const std::string& op_id, const std::string& item,
                                     int64_t delta, uint64_t epoch) = 0;

@@ -38,7 +38,7 @@ Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting 
 
 namespace {
 
-// What Redis granted and the counters do not know never arrived.
+// Grants of Redis that the final counters do not have never arrived: they count as nothing accepted and nothing returned.
 void add_unknown_grants(const std::vector<ItemCounters>& items, uint32_t node,
                         std::vector<FrozenCount>& counts) {
   for (FrozenCount& granted : counts_of(items, node)) {

@@ -1,8 +1,8 @@
 // Taking a node out of a shared ledger: for a while, or for good. Blocking; safe to repeat.
 //
-// The order of the steps is what keeps units from being sold twice: first nobody hears the node any more (its Redis calls
-// and its rows are refused), then its counters are final, then the database knows them, and only then Redis; whoever begins
-// an epoch in between reads the same counters from the database.
+// The order of the steps keeps units from being sold twice: first every server refuses the node's calls to Redis and its rows,
+// then its counters are final, then the database has them, and only then Redis. A node that begins an epoch in between reads the
+// same counters from the database.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ namespace stampede::cluster {
 [[nodiscard]] Result<Member> member_of(Registry& registry, uint32_t node);
 
 // Fences the node in the open epoch and makes it inactive with the counters that it had there.
-// Waiting: so too when the epoch waits for the node, whose data are lost: with all that nobody else holds.
+// presume_sold: also when the epoch waits for the node because its data are lost; its counters are then all units that no other
+// node holds.
 enum class Waiting : uint8_t { refuse, presume_sold };
 [[nodiscard]] Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node,
                               Waiting waiting);

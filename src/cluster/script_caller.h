@@ -34,7 +34,7 @@ class ScriptCaller {
   [[nodiscard]] virtual bool is_connected(uint32_t group) const = 0;
   // By group, where connect() has found them.
   [[nodiscard]] virtual const std::vector<RedisServer>& servers() const = 0;
-  // Whether another server is the master of any group now; false when nobody who knows answers.
+  // Whether another server is the master of any group now; false when no server that could know answers.
   [[nodiscard]] virtual bool has_moved() = 0;
 
   // An array whose first value is the script's status. An Error leaves the group disconnected: whether the script ran is

@@ -5,7 +5,7 @@
 // call. That loses and doubles nothing, because the calls of this protocol may be repeated. Only an error about one group's slot
 // leaves the link up, for the other groups' sake. A link has no timeouts: the owner's clock decides.
 //
-// Belongs to the shard's thread. What is asked each turn is no virtual call.
+// Belongs to the shard's thread. Questions of every turn are no virtual calls.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ class ScriptLink {
   virtual void on_event(const net::Event& event) = 0;
 
  protected:
-  // ending: down as soon as whoever is at work with the connection lets go of it.
+  // ending: down as soon as the code that is at work with the connection lets go of it.
   enum class State : uint8_t { down, ending, connecting, up };
 
   // Events carry `token` with a generation in bits 8 to 31.

@@ -1,4 +1,4 @@
-// The Lua scripts of lua/, embedded when the program is built: what the ledger does inside Redis, each atomically.
+// The Lua scripts of lua/, embedded when the program is built. They are the ledger's part inside Redis; each runs atomically.
 //
 // lua/identity.lua is the beginning of each; it lists the keys.
 #pragma once

@@ -1,8 +1,8 @@
-// The registry of a node that shares its Redis with nobody, because there is no PostgreSQL to share a registry in: this node
+// The registry of a node that shares its Redis with no other, because there is no PostgreSQL to share a registry in: this node
 // is the only member, and all that it needs is in its own order log. So units that come on sale count when that log has them: a
-// process that dies before would leave sold units that no log knows the supply of.
+// process that dies before would leave sold units whose supply is in no log.
 //
-// A second node at the same Redis is no member of the epoch: it cannot join, and its problem says so.
+// A second node at the same Redis is no member of the epoch: it cannot join, and reports that as its problem.
 #pragma once
 
 #include <string>
@@ -51,8 +51,9 @@ class SoloRegistry final : public Registry {
   Supply* find(const std::string& item);
   [[nodiscard]] Restocked restocked(const Supply& in_force, int64_t delta, bool is_applied) const;
 
-  std::vector<Supply> supplies_;                      // in force
-  std::unordered_map<std::string, Units> supplied_;   // by item; what was agreed on and is more
+  std::vector<Supply> supplies_;  // in force
+  std::unordered_map<std::string, Units>
+      supplied_;  // by item; agreed on, and more than is in force
   std::unordered_map<std::string, Change> restocks_;  // by op_id; the log knows older ones
   Member self_;
 };

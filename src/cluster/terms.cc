@@ -80,7 +80,7 @@ struct Look {
   std::vector<TermsChange> changes;
 };
 
-// What `offers` change in the registry, and what in them contradicts it.
+// Finds what `offers` change in the registry, and the differences that contradict it.
 Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) {
   std::vector<std::string> items;
   for (const TermsOffer& offer : offers) items.push_back(offer.item);
@@ -91,7 +91,7 @@ Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) 
     if (found == standing->end()) continue;
     const std::string& there = found->second;
     const auto agrees = [&](const std::string& here) { return difference_of(here, there).empty(); };
-    // What an older version wrote says less than could be compared.
+    // The text of an older version has fewer fields than could be compared.
     if (!there.empty() && agrees(offer.terms) && !extends(offer.terms, there)) continue;
     if (there.empty() || agrees(offer.terms) || (!offer.before.empty() && agrees(offer.before)))
       look.changes.push_back({.item = offer.item, .from = there, .to = offer.terms});
@@ -101,7 +101,7 @@ Status look(Registry& registry, std::span<const TermsOffer> offers, Look& look) 
   return look_at_products(registry, offers, look.differences);
 }
 
-// What was written may be the second code of a product whose first was written a moment ago.
+// A code that was just written may be the second of a product whose first was written a moment ago.
 Status warn_of_products(Registry& registry, std::span<const TermsOffer> offers) {
   std::vector<TermsDifference> differences;
   for (size_t first = 0; first < offers.size(); first += kItemsPerLook)
@@ -188,7 +188,7 @@ void OpenOffers::add(std::vector<TermsOffer> offers) {
   for (TermsOffer& offer : offers) merge(std::move(offer));
 }
 
-// Two changes of one item are one: from what was before the first to what is after the second.
+// Two changes of one item are one: from the terms before the first to those after the second.
 void OpenOffers::merge(TermsOffer offer) {
   const auto [at, is_new] = offers_.try_emplace(offer.item, offer);
   if (is_new) return;
@@ -209,7 +209,7 @@ void OpenOffers::compare(int64_t now_ns) {
       offer_terms(registry_, offers, Writes::each);
   if (!differences) {
     not_before_ns_ = now_ns + kAgainNs;
-    // What came meanwhile is newer.
+    // Offers that came meanwhile are newer.
     const std::lock_guard lock(mutex_);
     std::map<std::string, TermsOffer> newer = std::exchange(offers_, {});
     for (TermsOffer& offer : offers) merge(std::move(offer));

@@ -1,15 +1,15 @@
-// Whether the nodes that share a ledger sell on the same terms: price, limit, times and what else a buyer can notice.
+// Whether the nodes that share a ledger sell on the same terms: price, limit, times and all else that a buyer can notice.
 //
 // Each node decides by its own order log; nothing here changes that. The registry keeps one text of an item's terms. The first
 // node that names the item writes it, and every node compares its own terms with it. A node offers the terms that it had and
 // those that it has now:
 //
-//   it had what the registry has, and has something else now      it has changed the terms: the registry takes the new ones
-//   it had something else, and has something else now             it contradicts: two nodes sell at two prices
+//   it had the registry's terms, and has others now      it has changed the terms: the registry takes the new ones
+//   it had others, and has others now                    it contradicts: two nodes sell at two prices
 //
 // So a change that is made on one node after the other (a catalog at a restart, a PUT) does not contradict.
-// Terms are JSON objects whose fields this does not know, as stock::terms_json() writes them, but for one: `product` names what
-// an opaque code stands for, and one product under two codes contradicts too.
+// Terms are JSON objects whose fields this does not know, as stock::terms_json() writes them, but for one: `product` is the
+// product behind an opaque code, and one product under two codes contradicts too.
 #pragma once
 
 #include <map>
@@ -42,16 +42,16 @@ struct TermsDifference {
 
 // One line: the first few, and how many more there are.
 [[nodiscard]] std::string text_of(std::span<const TermsDifference> differences);
-// Warns of them, with what to do, when the node goes on selling.
+// Warns of them, with the remedy, when the node goes on selling.
 void warn_of(std::span<const TermsDifference> differences);
 
-// Writes to the registry what changed and what it did not have, and returns what contradicts. Items that the registry does not
-// know are left out. `all_or_nothing`: when anything contradicts, nothing is written; `none`: whatever it finds.
+// Writes changed and new terms to the registry, and returns the differences that contradict it. Items that the registry does not
+// have are left out. `all_or_nothing`: when anything contradicts, nothing is written; `none`: nothing is ever written.
 enum class Writes : uint8_t { none, each, all_or_nothing };
 Result<std::vector<TermsDifference>> offer_terms(Registry& registry,
                                                  std::span<const TermsOffer> offers, Writes writes);
 
-// The offers of a running node, which wait for the database to answer. What contradicts is a warning.
+// The offers of a running node, which wait for the database to answer. A contradiction is logged as a warning.
 class OpenOffers {
  public:
   explicit OpenOffers(Registry& registry) : registry_(registry) {}

@@ -19,7 +19,7 @@ class Book {
  public:
   explicit Book(uint32_t stream_count) : stream_count_(stream_count) {}
 
-  // What the logs say at start; `counts` holds one entry per stream. False: more is held than was ever supplied.
+  // The counters of the logs at start; `counts` holds one entry per stream. False: more is held than was ever supplied.
   [[nodiscard]] bool start(ItemId item, Units supplied, Units withdrawn,
                            std::span<const StreamCount> counts);
 
@@ -28,7 +28,7 @@ class Book {
   // Takes units off sale; false, and nothing changes, when fewer are free. The record follows.
   [[nodiscard]] bool withdraw(ItemId item, Units units);
 
-  // One stream's line of an exchange. `concerns_others`: what other streams may say of the item has changed; tell them.
+  // The answer to one ask. `concerns_others`: other streams need news too, because it decides how they may answer buyers.
   struct Answer {
     LedgerNews news;
     bool concerns_others = false;
@@ -39,7 +39,7 @@ class Book {
     return item < items_.size() && items_[item].lines != nullptr;
   }
   [[nodiscard]] LedgerNews news_for(uint32_t stream, ItemId item) const;
-  // Streams that ever asked about the item hear news of it.
+  // Streams that ever asked about the item get news of it.
   [[nodiscard]] bool is_interested(uint32_t stream, ItemId item) const {
     return line(stream, item).has_asked;
   }
@@ -58,7 +58,7 @@ class Book {
   struct Line {
     Units granted = 0;   // a
     Units returned = 0;  // r
-    Units pool = 0;      // unsold units the stream reported, plus what was granted since
+    Units pool = 0;      // unsold units the stream reported, plus those granted since
     bool has_asked = false;
   };
   struct Item {

@@ -96,7 +96,7 @@ void EmbeddedLedger::take(const LedgerMessage& message, Client& client) {
       return;
     case Kind::audit_ask:
       return begin_audit(message);
-    case Kind::audit_mark: {
+    case Kind::audit_marker: {
       const StreamCount count = client.count(message.item);
       return send(message.from, {.kind = Kind::audit_count,
                                  .item = message.item,
@@ -133,7 +133,7 @@ void EmbeddedLedger::answer_ask(const LedgerMessage& message) {
   if (answer.concerns_others) spread_news(message.item, message.from);
 }
 
-// News may be left out when a lane is crowded: a stream that says sold_out reads the item again within 50 ms anyway.
+// News may be left out when a lane is crowded: a stream that answers sold_out reads the item again within 50 ms anyway.
 void EmbeddedLedger::spread_news(ItemId item, uint32_t except) {
   for (uint32_t stream = 0; stream < lanes_.shard_count(); ++stream) {
     if (stream == except || !book_.is_interested(stream, item)) continue;
@@ -151,7 +151,7 @@ void EmbeddedLedger::begin_audit(const LedgerMessage& message) {
   for (uint32_t stream = 0; stream < lanes_.shard_count(); ++stream) {
     audit.noted.push_back(
         {.accepted = book_.granted(stream, item), .returned = book_.returned(stream, item)});
-    send(stream, {.kind = Kind::audit_mark, .item = item, .ticket = message.ticket});
+    send(stream, {.kind = Kind::audit_marker, .item = item, .ticket = message.ticket});
   }
   audits_.push_back(std::move(audit));
 }

@@ -3,13 +3,13 @@
 // asks and takes news; as the home of some items' books it answers asks.
 //
 // A lane delivers in order and loses nothing, so an exchange needs no sequence numbers and no retry. The order of a lane
-// also makes the audit a consistent cut (Chandy and Lamport 1985): the book notes its counters, sends a mark down every
-// lane, and each stream counts when the mark reaches it, after all grants that the book had given before and before any
+// also makes the audit a consistent cut (Chandy and Lamport 1985): the book notes its counters, sends a marker down every
+// lane, and each stream counts when the marker reaches it, after all grants that the book had given before and before any
 // later one. Returns that were under way at that moment still count as leased.
 //
 //   shard 0            book's shard                    streams
 //      ── audit_ask ──▶ notes free, a, r
-//                          ── audit_mark ──────────▶ count A, R, H, P
+//                          ── audit_marker ────────▶ count A, R, H, P
 //                          ◀───────── audit_count ──
 //      ◀── audit_sum ──  A = a? R ≥ r? sums
 #pragma once
@@ -36,7 +36,7 @@ struct LedgerMessage {
     withdraw,       // units
     withdrawn,      // whether it was done, free
     audit_ask,      //
-    audit_mark,     //
+    audit_marker,   //
     audit_count,    // accepted, returned, reserved, paid, pool
     audit_release,  // shared ledger: exchanges may go on
     audit_sum,      // total, free, leased, reserved, paid; is_ok
@@ -76,7 +76,7 @@ class EmbeddedLedger final : public Ledger, public OwnSupply {
   uint64_t take_touched() override { return std::exchange(touched_, 0); }
   bool has_mail() const override;
 
-  // OwnSupply; shard 0 only. Room in the lane to the item's book is asked for beyond what exchanges and audits may use.
+  // OwnSupply; shard 0 only. The lane to the item's book must have more room than exchanges and audits may use.
   bool has_room_for_change(ItemId item) const override {
     return lanes_.lane(shard_, home_of(item)).room() >= bounds::ledger_slots / 2;
   }
@@ -91,7 +91,7 @@ class EmbeddedLedger final : public Ledger, public OwnSupply {
     uint32_t ticket = 0;
     uint32_t counts_awaited = 0;
     AuditLine line;
-    std::vector<StreamCount> noted;  // the book's a and r when the marks left
+    std::vector<StreamCount> noted;  // the book's a and r when the markers left
   };
 
   uint32_t home_of(ItemId item) const {

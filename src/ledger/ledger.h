@@ -3,8 +3,9 @@
 // A shard has at most one exchange of a group under way; an exchange names any number of items, each with absolute
 // counters, so it may be repeated without harm. Answers come later, through poll().
 //
-// Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (cluster/redis_ledger.h). What only the
-// second needs is marked: a promise before each epoch, and a socket on the shard's reactor.
+// Two ledgers: embedded in the process (embedded.h), or in a Redis that many nodes share (cluster/redis_ledger.h). A comment
+// that begins with "Shared ledger" is about methods that only the second needs, such as a promise before each epoch. Only it has
+// a socket on the shard's reactor.
 #pragma once
 
 #include <cstdint>
@@ -27,18 +28,18 @@ class Client {
  public:
   virtual ~Client() = default;
   virtual void take_news(const LedgerNews& news) = 0;
-  virtual StreamCount count(ItemId item) = 0;  // at this moment, all tells so far included
+  virtual StreamCount count(ItemId item) = 0;  // at this moment, with all news so far
 
   // Shared ledger: logs that no grant of an earlier epoch will be accepted; the record's number. nullopt: the stream's log
   // is sealed, and it promises nothing any more.
   virtual std::optional<Lsn> promise(uint64_t epoch) = 0;
   virtual Lsn durable() const = 0;
-  // Shared ledger: what is durable of an item that the stream has had to do with, and which items these are.
+  // Shared ledger: the durable counters of an item that the stream has had to do with, and which items these are.
   virtual StreamCount durable_count(ItemId item) const = 0;
   virtual ItemId items_touched() const = 0;  // ids below this one may be
   virtual std::string_view code_of(ItemId item) const = 0;
-  // Shared ledger: exchanges can be made (again) about the items of these groups. Nothing that was asked before was heard,
-  // and the ledger may have granted what never arrived: ask about every item of them.
+  // Shared ledger: exchanges can be made (again) about the items of these groups. Earlier asks may not have arrived, nor grants
+  // of the ledger here: ask about every item of them.
   virtual void on_open(uint32_t groups, uint32_t stream_count) = 0;
 };
 
@@ -50,9 +51,9 @@ class Ledger {
   [[nodiscard]] virtual uint32_t group_count() const = 0;
   // Groups whose ledger can be reached and that have no exchange under way: exchange() may be about their items.
   [[nodiscard]] virtual uint32_t ready_groups() const = 0;
-  // Orders that wait for units of another group are told `ledger_unavailable` instead of `try_again`.
+  // Orders that wait for units of another group are answered `ledger_unavailable` instead of `try_again`.
   [[nodiscard]] virtual uint32_t available_groups() const = 0;
-  // Asks of one group stand together.
+  // Asks of one group are next to each other.
   virtual void exchange(Client& client, std::span<const LedgerAsk> asks, Moment now) = 0;
   // Hands everything that has arrived to the client.
   virtual void poll(Client& client, Moment now) = 0;

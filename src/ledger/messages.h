@@ -1,8 +1,8 @@
-// What a stream and the ledger say to each other, and what the audit counts: plain values, absolute, so that any of them
+// The messages between a stream and the ledger, and the audit's counts: plain values, absolute, so that any of them
 // may be repeated or lost without harm.
 //
-//   stream ── LedgerAsk ──▶ ledger      what it was granted, gave back, holds unsold, and wants
-//   stream ◀── LedgerNews ── ledger     what it has been granted by now, what is free, what others hold unsold
+//   stream ── LedgerAsk ──▶ ledger      units that it was granted, gave back, holds unsold, and wants
+//   stream ◀── LedgerNews ── ledger     units that it has been granted by now, that are free, that others hold unsold
 #pragma once
 
 #include <cstdint>
@@ -25,21 +25,21 @@ inline uint32_t group_of(std::string_view item, uint32_t group_count) {
 struct LedgerAsk {
   ItemId item = kNoItem;
   uint32_t group = 0;  // of the item
-  // A: what the ledger has granted beyond it is unsold here, though this stream does not know it yet.
+  // A: units that the ledger has granted beyond it are unsold here, though this stream does not know them yet.
   Units accepted = 0;
   Units returned = 0;  // R, as far as it is durable
   Units pool = 0;      // units the stream holds unsold, those on their way back included
   Units want = 0;      // more units, please
 };
 
-// How an item stands in the ledger, for one stream.
+// The ledger's counters of an item, for one stream.
 struct LedgerNews {
   ItemId item = kNoItem;
   Units accepted = 0;        // a: units ever granted to this stream
   Units returned = 0;        // r: of them, back among the free ones
   Units free = 0;            // units that no stream holds
   Units pool_elsewhere = 0;  // units that other streams hold unsold
-  bool is_unasked = false;   // not the answer to an ask: pushed because others have to know
+  bool is_unasked = false;   // pushed to a stream that asked before; not the answer to an ask
 };
 
 // A stream's counters of one item at one moment, for the audit: A, R, H, P and A − R − H − P.
@@ -51,7 +51,7 @@ struct StreamCount {
 struct AuditLine {
   ItemId item = kNoItem;
   Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;
-  Units elsewhere = 0;  // shared ledger: what other nodes hold, reserved or sold
+  Units elsewhere = 0;  // shared ledger: units that other nodes hold, reserved or sold
   bool is_ok = false;
 };
 

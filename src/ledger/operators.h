@@ -16,14 +16,14 @@
 
 namespace stampede::ledger {
 
-// The answer to a change: what stands in the ledger now.
+// The answer to a change: the item's state in the ledger now.
 struct StockChange {
   enum class Outcome : uint8_t {
     done,
     repeated,    // this op_id was applied before
     not_enough,  // fewer units are free than were to be withdrawn: `free`
     reused,  // this op_id was used for another change, or the product for another item: `message`
-    unavailable,  // nobody knows, for the reason in `message`; the same op_id may be sent again
+    unavailable,  // it is unknown whether it was done: `message`; the same op_id may be sent again
   };
   uint32_t ticket = 0;
   Outcome outcome = Outcome::done;
@@ -38,7 +38,7 @@ struct AuditResult {
   AuditLine line;
 };
 
-// What both have.
+// The methods that both have.
 class Operators {
  public:
   virtual ~Operators() = default;
@@ -60,14 +60,14 @@ class OwnSupply : public Operators {
 
 class SharedSupply : public Operators {
  public:
-  // A new item with its stock, unless the ledger knows it already. `product` is what its code is made of, or empty: when it is
-  // sold under another code already, the change is `reused`.
+  // A new item with its stock, unless the ledger has it already. `product`: the name from which its code is made, or empty.
+  // When the product is sold under another code already, the change is `reused`.
   virtual void add(std::string_view item, std::string_view product, Units stock,
                    uint32_t ticket) = 0;
   // Once per op_id among all nodes.
   virtual void restock(std::string_view item, std::string_view op_id, int64_t delta,
                        uint32_t ticket) = 0;
-  // This node's log has the supply that a restock was answered with, durably. Units that no other place remembers are sold from
+  // This node's log has the supply of a restock's answer, durably. Units that no other place remembers are sold from
   // now on, and not before.
   virtual void note_recorded(std::string_view item, Units supplied) = 0;
   // The terms an item is sold at by now, for the comparison with the other nodes (terms.h); nothing waits for it.

@@ -173,7 +173,7 @@ void last_words(const std::string& text) {
   write_line(is_json() ? json_line(Level::error, text, {}) : "stampede: " + text + '\n');
 }
 
-void tell_left_out() {
+void report_left_out() {
   const std::lock_guard lock(mutex);
   const uint64_t left_out = limit.take_left_out(now_ns(CLOCK_MONOTONIC));
   if (left_out == 0 && unwritten == 0) return;

@@ -4,9 +4,9 @@
 //   text   stampede: warning: no rows go into the database, trying again: …
 //   JSON   {"time":"2026-12-01T02:00:00.123Z","level":"warn","message":"no rows go …","shard":3}
 //
-// They go to stderr at once, each with one write. Nobody waits for whoever reads them: a line that cannot be written within some
-// milliseconds is dropped and counted. Of one kind (one place in the source) kLinesMax come in ten seconds; what is left out is
-// counted, and the next line says how many there were. Under systemd each line of text carries its syslog priority; the journal
+// They go to stderr at once, each with one write. No thread waits for a slow reader: a line that cannot be written within some
+// milliseconds is dropped and counted. Of one kind (one place in the source) kLinesMax come in ten seconds; further ones are
+// counted, and the next line has their number. Under systemd each line of text carries its syslog priority; the journal
 // has the time.
 //
 // Any thread.
@@ -28,7 +28,7 @@ enum class Format : uint8_t { text, json };
 [[nodiscard]] std::optional<Level> parse_level(std::string_view word);
 [[nodiscard]] std::optional<Format> parse_format(std::string_view word);
 
-// What is printed from now on: lines of this level and of those before it. Before there are other threads.
+// From now on lines of this level and of those before it are printed. Before there are other threads.
 void configure(Level least, Format format);
 [[nodiscard]] bool is_json();
 
@@ -37,7 +37,7 @@ void configure(Level least, Format format);
 [[gnu::format(printf, 1, 2)]] void warning(const char* format, ...);
 [[gnu::format(printf, 1, 2)]] void error(const char* format, ...);
 
-// What a line is about, for programs that read it; the message of the line says it too, in words. An empty text is left out.
+// The subject of a line, for programs that read it; the message of the line has it too, in words. An empty text is left out.
 struct Field {
   std::string_view name;
   bool is_number;
@@ -59,7 +59,7 @@ void start_line(const std::string& text);
 // The last words of a process (base/check.h): no lock, no limit.
 void last_words(const std::string& text);
 
-// Once a second: says how many lines have been left out, if no later line did.
-void tell_left_out();
+// Once a second: logs how many lines have been left out, if no later line did.
+void report_left_out();
 
 }  // namespace stampede::diag

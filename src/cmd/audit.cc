@@ -81,9 +81,9 @@ void audit_ledger(const node::Data& node, Findings& findings) {
 
 // ---- logs against a shared ledger ----
 
-// A stream's counters of an item as its log has them, against what Redis says. Redis may have granted what never reached the
-// log, and may not have heard yet of what was returned; never the other way round. While nodes run that holds of what Redis
-// had granted after the log was read, and of what had come back to it before.
+// A stream's counters of an item in its log, against those in Redis. Redis may have granted units that never reached the
+// log, and may not have got back yet all units that the log returned; never the other way round. While nodes run, the granted
+// units are those that Redis has after the log was read, and the returned ones those that it had before.
 void hold_stream(const std::string& stream, const std::string& item, const stock::ItemStock& log,
                  const cluster::StreamCounters& before, const cluster::StreamCounters& after,
                  Findings& findings) {
@@ -119,7 +119,7 @@ cluster::StreamCounters counters_of(const Items& items, std::string_view code,
 
 class SharedAudit {
  public:
-  // What Redis said before the logs were read, and after.
+  // The items in Redis before the logs were read, and after.
   SharedAudit(const std::deque<node::Data>& nodes, const Items& before, Items items,
               std::vector<cluster::Supply> supplies, Findings& findings)
       : nodes_(nodes),
@@ -205,7 +205,7 @@ Status audit_shared(const std::deque<node::Data>& nodes, cluster::ScriptCaller& 
 
 // ---- log against database ----
 
-// What the database should say of an order; the fields that the log does not decide are taken from the row.
+// The row that the database should have of an order; the fields that the log does not decide are taken from the row.
 drain::StoredOrder expected_row(const node::Data& node, const stock::StreamState& state,
                                 const stock::Order& order, const drain::StoredOrder& row) {
   drain::StoredOrder expected = row;

@@ -1,7 +1,7 @@
 // `stampede backup`: a copy of a data directory as it was at one moment, beside the server that writes to it.
 //
-// It is made beside its place, in DIR.unfinished, and gets its name when it has been read back and is on the disk. What is left
-// of one that was killed is removed by the next.
+// It is made beside its place, in DIR.unfinished, and gets its name when it has been read back and is on the disk. The rest of
+// a backup that was killed is removed by the next one.
 #include <filesystem>
 #include <string>
 

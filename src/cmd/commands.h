@@ -9,7 +9,7 @@ namespace stampede::cmd {
 // Without the program's and the subcommand's name.
 using Arguments = std::span<char*>;
 
-// A subcommand's table of flags, and what it does (flags.h); all of them are in stampede.cc.
+// A subcommand's table of flags, and its function (flags.h); all of them are in stampede.cc.
 struct Command;
 Command stampede();  // the program, with all subcommands
 Command serve();

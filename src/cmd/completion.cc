@@ -31,7 +31,7 @@ std::string join(const std::vector<std::string>& words) {
   return text;
 }
 
-// What may stand behind a command's name.
+// The words that may follow a command's name.
 std::string words_after(const Command& command) {
   std::vector<std::string> words;
   for (const Command& subcommand : command.subcommands) words.emplace_back(subcommand.last_name());
@@ -107,7 +107,7 @@ std::string zsh_function(const Command& command, const std::string& name) {
          "_$words[1]\n  fi\n}\n";
 }
 
-// All names of the path stand in the line.
+// True when all names of the path are in the line.
 std::string fish_condition(const std::string& path) {
   std::string condition = "\"__fish_seen_subcommand_from ";
   for (const char c : path)

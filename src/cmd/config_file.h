@@ -5,7 +5,7 @@
 //   allow-origin = https://shop.example
 //   sandbox = yes
 //
-// A `#` begins a comment where a line begins. A value is what stands behind the `=` without the spaces around it; it has no quotes.
+// A `#` begins a comment where a line begins. A value is the text behind the `=` without the spaces around it; it has no quotes.
 #pragma once
 
 #include <string>

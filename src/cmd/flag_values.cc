@@ -1,4 +1,4 @@
-// What a flag's value may be, and how it is written.
+// The values that a flag may have, and how they are written.
 #include <algorithm>
 #include <charconv>
 #include <cmath>

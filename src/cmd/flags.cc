@@ -14,12 +14,12 @@
 namespace stampede::cmd {
 namespace {
 
-// A command line split into flags and values by CLI11, which is told names alone: what a value may be is the table's.
+// A command line split into flags and values by CLI11. It gets names alone: the table decides which values are allowed.
 class Parser {
  public:
   explicit Parser(Command& command) { declare(command, app_); }
 
-  // `--help` is no error: asks_for_help() says that it was given.
+  // `--help` is no error: asks_for_help() is true when it was given.
   Status parse(const std::vector<std::string>& arguments) {
     try {
       // CLI11 takes its arguments from the back of a vector.

@@ -1,6 +1,7 @@
-// What a subcommand takes, as a table: its flags with unit, bounds, default and words. Whatever is said about flags is made
-// from it: what is read from the command line and from a configuration file, the one line on stderr, with exit 2, that names a
-// flag and what was expected, `--help`, the manual (manual.h), completions (completion.cc). A command fills in the table and never sees the library that splits a command line (flags.cc alone does).
+// A subcommand's table of flags: each with unit, bounds, default and words. All code that reads or explains flags works from it:
+// reading the command line and a configuration file, the one line on stderr, with exit 2, that names a flag and the values that
+// were expected, `--help`, the manual (manual.h), completions (completion.cc). A command fills in the table and never sees the
+// library that splits a command line (flags.cc alone does).
 //
 //   Command drain() {
 //     const auto flags = std::make_shared<Flags>();
@@ -24,7 +25,8 @@
 
 namespace stampede::cmd {
 
-// What a flag's value is read into, and, before that, its default. A bool takes no value; a vector's flag may be repeated.
+// The variable that a flag's value is read into; before that it holds the default. A bool takes no value; a vector's flag may be
+// repeated.
 using Target =
     std::variant<bool*, uint32_t*, int64_t*, uint64_t*, double*, std::string*,
                  std::vector<std::string>*, std::optional<uint32_t>*, std::optional<uint64_t>*>;
@@ -35,21 +37,21 @@ struct Bounds {
 };
 
 struct Flag {
-  std::string name;  // `--shards`; without dashes it is an argument that stands by itself
+  std::string name;  // `--shards`; without dashes it is an argument by itself
   std::string unit;  // of the value: `N`, `SECONDS`; `FILE` and `DIR` are paths
   Target target;
-  std::string help;  // a phrase, without what is said by the other fields
+  std::string help;  // a phrase, without the facts in the other fields
   std::string more =
       {};  // further sentences, for the manual; in both `code`, and links as in Markdown
   std::optional<Bounds> bounds = {};
   std::vector<std::string> choices = {};  // nothing else may be given
   std::string alone = {};   // the value that the name means by itself; empty: a value is expected
-  std::string absent = {};  // what it means to leave the flag out, where that is no value
+  std::string absent = {};  // the meaning of leaving the flag out, where that is no value
   bool is_required = false;
-  std::vector<std::string> excludes = {};  // names of flags that cannot stand beside it
+  std::vector<std::string> excludes = {};  // names of flags that exclude it
   bool is_live = false;                    // a reload takes up another value
   bool is_line_only = false;               // not in a configuration file
-  // What is wrong with a value: `expected …`; empty when nothing is.
+  // The fault of a value: `expected …`; empty when there is none.
   std::string (*refuse)(const std::string&) = nullptr;
 
   [[nodiscard]] bool is_positional() const { return !name.starts_with('-'); }
@@ -65,7 +67,7 @@ struct Section {
   std::vector<Flag> flags;
 };
 
-// A line that shows what a command is for.
+// A line that shows a use of a command.
 struct Example {
   std::string line, what;
 };
@@ -79,7 +81,7 @@ struct ExitMeaning {
 struct ConfigFile {
   std::string path;                    // the flag's target; empty: there is none
   std::vector<std::string> arguments;  // the command line, for reading both again
-  // Of flags that the file decides: where they stand and as what, `FILE:LINE: listen` of `--listen`.
+  // Of flags that the file decides: where they are and their names there, `FILE:LINE: listen` of `--listen`.
   std::map<std::string, std::string> places;
 
   // A message that begins with such a flag begins with its place instead.
@@ -88,7 +90,7 @@ struct ConfigFile {
 
 struct Command {
   std::string name;        // `stampede log inspect`
-  std::string summary;     // a line of the list that the command stands in
+  std::string summary;     // a line in a list of commands
   std::string about = {};  // a sentence or two for its own help; empty: the summary
   std::vector<Section> sections = {};
   std::vector<Command> subcommands = {};  // when there are any, one is expected
@@ -107,18 +109,18 @@ struct Command {
 };
 
 // Reads the arguments into the command's targets and runs it. Returns the exit code; also when help was printed, or the line
-// that says what is wrong.
+// about a wrong argument.
 int execute(Command& command, Arguments arguments);
 
-// The same without running it, for looking at the flags again. An error is what is wrong with them.
+// The same without running it, for looking at the flags again. The error names the wrong one.
 [[nodiscard]] Status read_flags(Command& command, const std::vector<std::string>& arguments);
 
-// Puts a value into the flag's target, with the targets of a repeatable one behind what is there. The error says what was
-// expected, not of which flag.
+// Puts a value into the flag's target, of a repeatable one behind the values that are there. The error has the expected values,
+// not the flag's name.
 [[nodiscard]] Status set(const Flag& flag, const std::string& value);
 // Makes the target of a repeatable flag empty.
 void clear(const Flag& flag);
-// What the target holds now, for people; empty when it holds nothing.
+// The target's value now, for people; empty when it has none.
 [[nodiscard]] std::string value_text(const Flag& flag);
 // `1 to 64`; empty without bounds.
 [[nodiscard]] std::string bounds_text(const Flag& flag);
@@ -128,7 +130,7 @@ void clear(const Flag& flag);
 // Default, as it is documented: `256`, `` `./stampede-data` ``; empty when there is none.
 [[nodiscard]] std::string default_text(const Flag& flag);
 
-// What `--help` prints.
+// The text that `--help` prints.
 [[nodiscard]] std::string help_text(const Command& command);
 
 // The library's.

@@ -104,7 +104,7 @@ bool is_check_of_heir() {
   return std::getenv(kOfCheck) != nullptr;
 }
 
-void tell_refusal(const Error& why) {
+void log_refusal(const Error& why) {
   diag::warning("not handed over, selling goes on: %s", why.message.c_str());
 }
 

@@ -2,12 +2,13 @@
 //
 //   this binary                                       the one that lies at its path now
 //   serve --check, by the other one, while it sells ─▶ ok
-//   stops: what was decided is answered, nothing is read any more
+//   stops: decided orders are answered, nothing is read any more
 //   listeners and connections stay open over execve ─▶ the same process, started with the same arguments
 //                                                      the log is read, connections go on where they were
 //
 // Clients wait in the kernel's queues meanwhile. A check that fails leaves everything as it is. From execve(2) on it is a start
-// like any other: one that is refused ends the process. A server in a sandbox may do neither; its keeper does (keeper.h).
+// like any other: one that is refused ends the process. A server in a sandbox may run neither the check nor execve(2); its keeper
+// runs them (keeper.h).
 #pragma once
 
 #include <sys/types.h>
@@ -21,20 +22,20 @@
 
 namespace stampede::cmd {
 
-// What a server that was here before has left; nothing, if there was none. Once.
+// The sockets that the server before this one has left; none, if there was no such server. Once.
 [[nodiscard]] Result<net::PassedSockets> take_sockets_of_predecessor();
-// In the process that leaves them to another.
+// In a process that leaves those sockets to another.
 void forget_predecessor();
 
 // A server that would pass its listeners on has started this check.
 [[nodiscard]] bool is_check_of_heir();
 
-// The line that a server leaves.
-void tell_refusal(const Error& why);
+// Logs that the other binary does not take over.
+void log_refusal(const Error& why);
 
 class HandOver {
  public:
-  // Where the binary lies and what it was started with, as they are now: later a new one lies there.
+  // Remembers the path of the binary and the arguments of this start: later a new binary lies at the path.
   HandOver();
   ~HandOver();
   HandOver(const HandOver&) = delete;
@@ -56,7 +57,7 @@ class HandOver {
   std::string binary_;
   std::vector<std::string> arguments_;
   pid_t child_ = 0;
-  int output_ = -1;         // a file in memory: what the check prints
+  int output_ = -1;         // a file in memory: the check's output
   int64_t give_up_ns_ = 0;  // boot clock
 };
 

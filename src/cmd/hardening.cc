@@ -19,7 +19,7 @@ namespace {
 
 using Filter = std::unique_ptr<void, decltype(&seccomp_release)>;
 
-// By what they are for. A name that this machine's architecture does not have is passed over.
+// System calls, by their use. A name that this machine's architecture does not have is passed over.
 constexpr const char* kAllowed[] = {
     // sockets and events
     "accept4",
@@ -77,7 +77,7 @@ constexpr const char* kAllowed[] = {
     "ioctl",
     "lseek",
     "lstat",
-    "memfd_create",  // what it hands over
+    "memfd_create",  // the sockets' list in a hand-over
     "mkdir",
     "mkdirat",
     "newfstatat",
@@ -125,7 +125,7 @@ constexpr const char* kAllowed[] = {
     "msync",
     "munlock",
     "munmap",
-    // threads, time, signals and what a process asks of itself
+    // threads, time, signals and a process' questions about itself
     "clock_getres",
     "clock_gettime",
     "clock_nanosleep",
@@ -175,7 +175,7 @@ constexpr const char* kAllowed[] = {
     "uname",
 };
 
-// Nobody who serves does these.
+// System calls that a running server never makes: they end the process.
 constexpr const char* kDeadly[] = {
     "execve",
     "execveat",

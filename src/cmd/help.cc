@@ -1,4 +1,4 @@
-// What `--help` prints: 100 columns, the flags by subject, with bounds and defaults from the table.
+// The text of `--help`: 100 columns, the flags by subject, with bounds and defaults from the table.
 #include <algorithm>
 
 #include "cmd/flags.h"
@@ -16,7 +16,7 @@ size_t width_of(std::string_view text) {
   return width;
 }
 
-// Behind what stands in the line already, `used` wide; further lines begin at `indent`.
+// Goes on in a line that is `used` columns long already; further lines begin at `indent`.
 std::string wrapped(std::string_view text, size_t indent, size_t used) {
   std::string lines;
   size_t column = used;

@@ -1,5 +1,5 @@
-// The files that `serve` reads at its start and again on SIGHUP: keys, operators' tokens, who is blocked. All of them are read
-// and checked before one of them counts.
+// The files that `serve` reads at its start and again on SIGHUP: keys, operators' tokens, blocked users and networks. All of them
+// are read and checked before one of them counts.
 #pragma once
 
 #include <string>

@@ -50,7 +50,7 @@ class Keeping {
     }
   }
 
-  // It left its sockets, and nobody wanted a stop meanwhile: this process is the other binary's.
+  // If the server left its sockets and no stop was asked for meanwhile, this process becomes the other binary's.
   void hand_over() {
     if (!sockets_ || !is_wanted_) return;
     sigset_t child;
@@ -69,7 +69,7 @@ class Keeping {
     if (entries[1].revents != 0) receive();
   }
 
-  // Once: behind them, or its end, there is nothing more to hear.
+  // Once: the channel brings the sockets, or the server's end, and nothing more.
   void receive() {
     Result<net::PassedSockets> sockets = net::receive_sockets(channel_);
     if (sockets) sockets_ = std::move(*sockets);
@@ -79,7 +79,7 @@ class Keeping {
   void take(int signal) {
     if (signal == SIGTERM || signal == SIGINT) is_wanted_ = false;
     if (signal == SIGUSR2) {
-      if (Status asked = hand_over_.begin_check(); !asked) tell_refusal(asked.error());
+      if (Status asked = hand_over_.begin_check(); !asked) log_refusal(asked.error());
     } else if (signal != SIGCHLD) {
       ::kill(server_, signal);
     }
@@ -87,7 +87,7 @@ class Keeping {
 
   void look_at_check() {
     const Result<HandOver::Answer> answer = hand_over_.look();
-    if (!answer) return tell_refusal(answer.error());
+    if (!answer) return log_refusal(answer.error());
     if (*answer == HandOver::Answer::go_on) ::kill(server_, SIGUSR2);
   }
 
@@ -145,7 +145,7 @@ Keeper Keeper::split_off(const sigset_t& signals) {
   int ends[2];
   CHECK(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
   const pid_t keeper = ::getpid();
-  // The server may not look into it at any moment, whether or not it may leave a core file itself.
+  // The server may never look into the keeper's memory, whether or not it may leave a core file itself.
   const int is_open = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
   CHECK(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
   const pid_t server = ::fork();

@@ -12,8 +12,9 @@
 //   takes the sockets ◀──────────────────────── sends them, ends
 //   becomes the other binary
 //
-// What the server says can start no program while it lives: it is asked for its sockets, and what it sends unasked is only looked
-// at when it has ended. Then the keeper starts what an operator has put at the path, with the arguments of this start.
+// The server can make the keeper start no program while it lives. It is asked for its sockets; sockets that it sends unasked are
+// used only when it has ended. Then the keeper starts the binary that an operator has put at the path, with the arguments of this
+// start.
 #pragma once
 
 #include <signal.h>
@@ -28,9 +29,9 @@ class Keeper {
   // Returns in the server alone; the keeper lives in this call and ends in it. Behind take_signals(), before there is a thread.
   [[nodiscard]] static Keeper split_off(const sigset_t& signals);
 
-  // SIGUSR2 of anybody else, such as of who signals the whole service, means nothing.
+  // SIGUSR2 of any other sender means nothing: a supervisor may signal all processes of the service.
   [[nodiscard]] bool has_sent(const siginfo_t& signal) const;
-  // The server's last words.
+  // The last message of the server.
   [[nodiscard]] Status pass_on(const net::PassedSockets& sockets) const;
 
  private:

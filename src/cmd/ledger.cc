@@ -1,10 +1,10 @@
-// `stampede ledger`: what operators do with a ledger that many nodes share in one Redis.
+// `stampede ledger`: the operators' commands for a ledger that many nodes share in one Redis.
 //
 //   preheat      items and their stock become known before the first node starts; safe to repeat
-//   status       epoch, members, and of each item what is free, leased and held, by node
+//   status       epoch, members, and of each item the units free, leased and held, by node
 //   rebuild      the nodes build the ledger again from their order logs
 //   deactivate   a node that is down no longer holds up the others
-//   reclaim      what a node that is gone held comes back (reclaim.cc)
+//   reclaim      the units of a node that is gone come back (reclaim.cc)
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,7 +51,7 @@ int fail(const Error& error, int exit_code = kExitFailure) {
   return end_with("ledger", exit_code, error.message);
 }
 
-// What every subcommand works on; the registry only where one is needed.
+// The connections of every subcommand; the registry only where one is needed.
 struct Tools {
   std::unique_ptr<cluster::RedisClient> redis;
   std::unique_ptr<cluster::PostgresRegistry> registry;
@@ -149,7 +149,7 @@ Status name_products(const Flags& flags, cluster::Registry& registry,
   return node::give_codes(entries, std::move(codes), keys.codes);
 }
 
-// `standing`: what stands in the registry of the items that were wanted, in their order.
+// `standing`: the registry's supply of the items that were wanted, in their order.
 Status make_known(const Tools& tools, const Flags& flags,
                   const std::vector<stock::CatalogEntry>& entries,
                   const std::vector<cluster::Supply>& wanted,
@@ -217,7 +217,7 @@ int preheat(const Flags& flags) {
 void print_item(const cluster::ItemCounters& item) {
   std::printf("%s%s\n", cluster::text_of(item).c_str(),
               item.free() < 0 ? "   more is held than was ever supplied" : "");
-  std::map<uint32_t, std::pair<int64_t, int64_t>> by_node;  // leased, the rest of what is held
+  std::map<uint32_t, std::pair<int64_t, int64_t>> by_node;  // leased, the rest of the held units
   for (const cluster::StreamCounters& stream : item.streams) {
     auto& [leased, sold] = by_node[stream.node];
     leased += stream.unsold;

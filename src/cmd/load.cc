@@ -81,7 +81,7 @@ class Watch {
     if (run_.begin_ns() != 0) close_second(clock_.now().boot_ns - run_.begin_ns());
   }
 
-  // Behind the seconds each kind of answer, which only a run that has ended can tell.
+  // Adds each kind of answer behind the seconds: these are complete only when the run has ended.
   Status close_files(const load::Tally& tally) {
     for (const load::NamedAnswers::Entry* entry : tally.answers.by_count())
       if (entry->latency_ns != nullptr)
@@ -123,21 +123,21 @@ Status write_json_file(const load::Report& report, const std::string& path) {
   return file.close();
 }
 
-// For proofs over several servers, whose promises one listener cannot tell.
+// For proofs over several servers, whose promises cannot be read from one listener.
 Status write_acknowledged(const load::Run& run, const Plan& plan, const std::string& path) {
   OutputFile file("--acknowledged");
   if (Status opened = file.open(path); !opened) return opened;
-  constexpr const char* kStates[] = {"reserved", "paid", "cancelled"};  // as load::Settled
+  constexpr const char* kStates[] = {"reserved", "paid", "cancelled"};  // as load::OrderEnd
   const load::UserNames names(plan);
   for (uint64_t user = 0; user < plan.users; ++user)
     if (run.end_of(user) == load::UserEnd::sold)
       std::fprintf(file.get(), "%016" PRIx64 "\t%s\t%s\n", run.order_of(user).value,
                    std::string(names.name_of(user).view()).c_str(),
-                   kStates[static_cast<size_t>(run.settled_of(user))]);
+                   kStates[static_cast<size_t>(run.order_end_of(user))]);
   return file.close();
 }
 
-// Prints what there is, whatever went wrong on the way: figures of an aborted run are still
+// Prints the figures even when something went wrong on the way: figures of an aborted run are still
 // figures.
 int conclude(const load::Report& report, const LoadFlags& flags, const Status& status) {
   if (!status && report.tally.live.sent == 0) return failed(status.error().message);

@@ -1,4 +1,4 @@
-// What `stampede load` can be told, and what that makes of it.
+// The flags of `stampede load`, and the plan that they make.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct LoadFlags {
   std::string at;
   double duration_s = 0, warmup_s = 0, timeout_s = 30, patience_s = 30;
   std::vector<std::string> expect;
-  std::vector<load::Expectation> expectations;  // what they say
+  std::vector<load::Expectation> expectations;  // the flags' values, parsed
   bool verifies = false;
   bool shows_progress = false;
   std::optional<uint64_t> seed;
@@ -34,7 +34,7 @@ struct LoadFlags {
 // Their table, whose targets are in `flags`.
 void add_load_flags(Command& command, LoadFlags& flags);
 
-// What the flags say, as a plan and expectations. The error names the flag.
+// Fills the plan and the expectations from the flags. The error names the flag.
 [[nodiscard]] Status complete(LoadFlags& flags);
 
 }  // namespace stampede::cmd

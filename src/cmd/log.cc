@@ -1,6 +1,6 @@
-// `stampede log`: what the order log of a data directory holds, and whether every byte of it is
-// what was written. Both only read, take no lock and work beside a running server: what is being
-// written while they look is not there yet, and what is used again meanwhile is looked for anew.
+// `stampede log`: shows the order log of a data directory (inspect), and checks whether every byte of it is as it was
+// written (verify). Both only read, take no lock and work beside a running server: a batch that is being written while they
+// look is not there yet, and a segment that is used again meanwhile is looked for anew.
 #include <algorithm>
 #include <cstdio>
 #include <map>
@@ -49,7 +49,7 @@ std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) 
 
 using Drained = std::map<uint32_t, Lsn>;  // by stream
 
-// What the database says it has; nothing when there is none.
+// The database's positions; none when there is no database.
 Drained drained_of(const node::Data& data, const Flags& flags) {
   const auto url = drain::parse_database_url(
       flags.database.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.database);
@@ -87,8 +87,8 @@ class Inspection {
   }
 
  private:
-  // What was shown is all there is, or the place where more should be. As in verify, a batch that was being written is
-  // looked at twice.
+  // The batches that were shown are all, or the log is damaged where more should be. As in verify, a batch that was being written
+  // is looked at twice.
   Status judge_end(const Position& end) const {
     const Result<RecoveryReport> report =
         recover({.files = files_, .start = end, .is_read_only = true},

@@ -13,7 +13,7 @@ namespace stampede::cmd {
 // Rows of OPERATE.md: flag, default, meaning.
 [[nodiscard]] std::string markdown_table(const Command& command);
 
-// For bash, zsh or fish: what completes a line that begins with the command.
+// For bash, zsh or fish: the script that completes a line that begins with the command.
 [[nodiscard]] std::string bash_completion(const Command& root);
 [[nodiscard]] std::string zsh_completion(const Command& root);
 [[nodiscard]] std::string fish_completion(const Command& root);

@@ -1,4 +1,4 @@
-// What somebody who mistyped a name may have meant.
+// The name that was probably meant by a mistyped one.
 #pragma once
 
 #include <span>

@@ -16,7 +16,7 @@ class OutputFile {
  public:
   explicit OutputFile(std::string flag) : flag_(std::move(flag)) {}
 
-  // Without a path nothing is opened, and nothing of what is written goes anywhere.
+  // Without a path nothing is opened, and write() does nothing.
   Status open(const std::string& path) {
     path_ = path;
     if (path.empty()) return Ok{};
@@ -25,7 +25,7 @@ class OutputFile {
   }
   [[nodiscard]] std::FILE* get() const { return file_.get(); }
 
-  // The whole of it at once, so that whoever reads along finds no half line.
+  // The whole text at once, so that a program that reads along finds no half line.
   void write(const std::string& lines) {
     if (file_ == nullptr) return;
     std::fwrite(lines.data(), 1, lines.size(), file_.get());

@@ -16,7 +16,7 @@
 namespace stampede::cmd {
 namespace {
 
-// Only what is safe in a handler (signal-safety(7)).
+// Makes only calls that are safe in a handler (signal-safety(7)).
 void end_by_bus_error(int) {
   constexpr std::string_view line =
       "stampede: fatal: SIGBUS: a mapped file cannot be read or written (an I/O error, or a full "
@@ -37,7 +37,8 @@ void handle(int number, void (*handler)(int)) {
 void fill_standard_descriptors() {
   for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
     if (::fcntl(number, F_GETFD) >= 0) continue;
-    if (::open("/dev/null", O_RDWR) != number) _exit(kExitFailure);  // nobody could be told
+    if (::open("/dev/null", O_RDWR) != number)
+      _exit(kExitFailure);  // no line about it would be read
   }
 }
 

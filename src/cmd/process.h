@@ -1,5 +1,4 @@
-// What a server asks of the process that it lives in, and what it keeps from it: standard descriptors, the limit of
-// descriptors, signals.
+// The server's process: standard descriptors, the limit of descriptors, signals.
 #pragma once
 
 #include <signal.h>
@@ -14,17 +13,17 @@ namespace stampede::cmd {
 // place, and lines for the operator would go into it. Before anything else.
 void fill_standard_descriptors();
 
-// Raises the limit of descriptors to what the administrator allows, and returns it.
+// Raises the limit of descriptors to the most that the administrator allows, and returns it.
 [[nodiscard]] uint64_t raise_descriptor_limit();
 
-// How many connections `shards` shards can have open with this limit of descriptors, after what the server keeps for
+// How many connections `shards` shards can have open with this limit of descriptors, after those that the server keeps for
 // itself. The error names --connections: too few are left, or fewer than are `wanted` (0: as many as there are).
 [[nodiscard]] Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards,
                                                   bool has_redis, uint32_t wanted);
 
 // Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 for this thread and all that it will start, and returns them, to be waited
-// for. Those that say by signal what a call says too are ignored: SIGPIPE and SIGXFSZ (a file as long as ulimit -f allows). SIGBUS, an I/O error or a full disk under a file that SQLite has
-// mapped, ends the process with a line and exit 1.
+// for. SIGPIPE and SIGXFSZ (a file as long as ulimit -f allows) are ignored: the call that fails reports the same. SIGBUS, an I/O
+// error or a full disk under a file that SQLite has mapped, ends the process with a line and exit 1.
 [[nodiscard]] sigset_t take_signals();
 
 }  // namespace stampede::cmd

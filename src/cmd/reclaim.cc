@@ -175,7 +175,7 @@ int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller&
                 seconds_text(static_cast<double>(*wait_s)).c_str());
     return kExitTryLater;
   }
-  // Retired twice: the first time refuses every later row of the node, so that what is counted then is final.
+  // Retired twice: the first time refuses every later row of the node, so that the counts after it are final.
   if (Status fenced = registry.retire(settings.node, counts); !fenced)
     return fail(fenced.error().message);
   if (Status expired = expire_rows(*connection, settings.node); !expired)

@@ -1,4 +1,4 @@
-// `stampede ledger reclaim`: a node is taken out for good, and what it held is put back on sale.
+// `stampede ledger reclaim`: takes a node out for good, and puts the units that it held back on sale.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@ namespace stampede::cmd {
 struct ReclaimSettings {
   uint32_t node = 0;
   std::string data_dir;
-  int64_t pay_window_s = 0;     // 0: as the orders in the database say
+  int64_t pay_window_s = 0;     // 0: as the orders in the database have it
   drain::DatabaseUrl database;  // PostgreSQL
 };
 
-// With the node's data directory: what is unpaid expires, everything reaches the database, what is not paid comes back.
+// With the node's data directory: unpaid orders expire, everything reaches the database, and unpaid units come back.
 // Returns an exit code, as the next.
 int reclaim_with_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                       cluster::Registry& registry);
 
-// Without it: what the database knows stays as it is; what it does not know counts as sold until the last deadline to pay
-// has passed (exit code 75: come back later), then it comes back too.
+// Without it: orders in the database stay as they are; units of which it has no order count as sold until the last deadline to
+// pay has passed (exit code 75: come back later), then they come back too.
 int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller& redis,
                          cluster::Registry& registry);
 

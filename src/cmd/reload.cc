@@ -20,7 +20,7 @@ void keep(const ServeFlags& from, ServeFlags& to) {
   to.*kMember = from.*kMember;
 }
 
-// What the configuration file may change while the server runs: the levers, and the flag that says one.
+// The levers that the configuration file may change while the server runs, each with its flag.
 struct LiveFlag {
   std::string_view name;
   void (*copy)(const Levers& from, Levers& to);
@@ -114,7 +114,7 @@ Status Reloader::read_catalog_again(shard::Reload& made) const {
   return Ok{};
 }
 
-// A lever that stands in the file as it did stays what operators have said since.
+// A lever whose line in the file has not changed keeps the value that operators have set since.
 Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
   if (flags_.config.path.empty()) return Ok{};
   ServeFlags read;
@@ -145,7 +145,7 @@ Status Reloader::read_config(shard::Reload& made, ServeFlags& fresh) const {
   made.change_levers = [levers, changed](Levers& now) {
     for (const LiveFlag* flag : changed) flag->copy(levers, now);
   };
-  // What needs a restart is told again by the next reload.
+  // The next reload reports again the flags that need a restart.
   fresh.config = read.config;
   for (const LiveFlag& flag : kLiveFlags) flag.keep(read, fresh);
   return Ok{};
@@ -172,7 +172,7 @@ bool Reloader::deliver(const shard::Reload& made) {
 }
 
 void Reloader::reload() {
-  tell_reloading();
+  notify_reloading();
   shard::Reload made{.asked = node_.reloads_asked()};
   const std::string askers = node_.take_reload_askers();
   const std::string cause = askers.empty() ? "SIGHUP" : "reload by " + askers;
@@ -183,14 +183,14 @@ void Reloader::reload() {
   if (!made.problem.empty()) {
     const std::string outcome = made.problem + "; everything stays as it was";
     diag::error("%s: %s", cause.c_str(), outcome.c_str());
-    return tell_reloaded(outcome);
+    return notify_reloaded(outcome);
   }
   flags_ = fresh;
   const std::string restart =
       made.needs_restart.empty() ? "" : "; needs a restart: " + listed(made.needs_restart);
   const std::string outcome = "read again: " + made.what + restart;
   diag::notice("%s: %s", cause.c_str(), outcome.c_str());
-  tell_reloaded(outcome);
+  notify_reloaded(outcome);
 }
 
 }  // namespace stampede::cmd

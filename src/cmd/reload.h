@@ -1,5 +1,5 @@
-// What SIGHUP and `POST /admin/reload` read again: the configuration file, the catalog, keys, operators' tokens, who is blocked, lists of users.
-// All of it is read and checked before one part counts.
+// SIGHUP and `POST /admin/reload` read again: the configuration file, the catalog, keys, operators' tokens, blocked users and
+// networks, lists of users. All of it is read and checked before one part counts.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ class Reloader {
   // `flags`: by which the node was started. It outlives this.
   Reloader(node::Node& node, const ServeFlags& flags) : node_(node), flags_(flags) {}
 
-  // Says what came of it in one line, and answers operators who asked.
+  // Logs the outcome in one line, and answers the operators that asked.
   void reload();
 
  private:
@@ -26,7 +26,8 @@ class Reloader {
   [[nodiscard]] bool deliver(const shard::Reload& made);
 
   node::Node& node_;
-  ServeFlags flags_;  // as they were read last; what needs a restart stays as it was at the start
+  ServeFlags
+      flags_;  // as they were read last; flags that need a restart stay as they were at the start
 };
 
 }  // namespace stampede::cmd

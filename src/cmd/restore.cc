@@ -1,8 +1,8 @@
 // `stampede restore`: a backup becomes a data directory again, for a disk that was lost.
 //
-// What the lost directory acknowledged since the backup was made is not in it. Who can know of it is asked first (the database
-// of --db, the ledger of --ledger), and the next start asks again. Where nobody knows more, that start still goes on as behind
-// a loss: all items paused, and no order's number given that a lost order may have.
+// Orders that the lost directory acknowledged since the backup was made are not in it. The servers that can have traces of them
+// are asked first (the database of --db, the ledger of --ledger), and the next start asks again. Where they have none, that start
+// still goes on as after a loss: all items paused, and no order's number given that a lost order may have.
 #include <filesystem>
 #include <string>
 
@@ -33,7 +33,7 @@ int fail(const node::Ending& end) {
   return end_with("restore", end.exit_code, end.message);
 }
 
-// Nothing is put over orders, whatever they are.
+// A directory that holds orders is never overwritten.
 node::MayEnd check_place(const std::string& dir) {
   std::error_code absent;
   const std::string way_on = ": move it away, or give another --data";
@@ -44,7 +44,7 @@ node::MayEnd check_place(const std::string& dir) {
   return std::nullopt;
 }
 
-// What a start from this backup would find in the database.
+// Reads what a start from this backup would find in the database, and judges it as that start would.
 node::MayEnd ask_database(const Flags& flags, node::Data& backup) {
   if (flags.database.empty()) return backup.restore();
   const Result<drain::DatabaseUrl> url = drain::parse_database_url(flags.database);
@@ -79,7 +79,7 @@ stock::ItemStock stock_of(const node::Data& backup, const std::string& stream,
   return {};
 }
 
-// What the node was granted since the backup was made it may have sold, and nobody but the lost log knows.
+// Units that the node was granted since the backup was made may be sold, and only the lost log had these orders.
 node::MayEnd hold_against(const node::Data& backup, const cluster::ItemCounters& item) {
   const uint32_t node = backup.manifest().node;
   for (const cluster::StreamCounters& stream : item.streams) {
@@ -100,7 +100,7 @@ node::MayEnd hold_against(const node::Data& backup, const cluster::ItemCounters&
   return std::nullopt;
 }
 
-// A ledger that is empty or waits for its members knows nothing; the node's promise holds against it (cluster/).
+// A ledger that is empty or waits for its members has no counters; the node's promise holds against it (cluster/).
 node::MayEnd ask_ledger(const Flags& flags, const node::Data& backup) {
   if (flags.ledger.empty() || flags.ledger == "embedded") return std::nullopt;
   const Result<cluster::RedisUrl> url = cluster::parse_redis_url(flags.ledger);

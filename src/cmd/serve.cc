@@ -1,4 +1,4 @@
-// `stampede serve`: flags, signals, and what the operator reads while it starts and stops. The server itself is put
+// `stampede serve`: flags, signals, and the operator's lines while it starts and stops. The server itself is put
 // together in node/node.cc.
 #include <signal.h>
 #include <unistd.h>
@@ -37,13 +37,13 @@ std::string url_of(const net::Address& address) {
   return address.family == net::Address::Family::unix_path ? text : "http://" + text;
 }
 
-// What curl is told to reach a listener by.
+// The words by which curl reaches a listener.
 std::string curl_target_of(const net::Address& address) {
   const bool is_unix = address.family == net::Address::Family::unix_path;
   return is_unix ? "--unix-socket '" + address.path + "' http://localhost" : url_of(address);
 }
 
-// Whoever knows the code can buy it.
+// True when any buyer that knows the code can buy the item.
 bool is_for_everybody(const stock::ItemTerms& terms) {
   return !terms.has_hidden_link && terms.product.empty() && terms.enrolled.empty();
 }
@@ -83,7 +83,7 @@ bool has_stop_signal() {
 }
 
 // A stop that comes while the node opens ends the process at once: reading a large log, or waiting for a database, may take
-// long, and nothing has been sold. What has been written by then is what a crash would leave, and the next start takes it up.
+// long, and nothing has been sold. The files are then as after a crash, and the next start takes them up.
 class EndWhileOpening {
  public:
   explicit EndWhileOpening(const node::Node& node) : node_(node) {}
@@ -101,8 +101,8 @@ class EndWhileOpening {
     const timespec wait = {.tv_sec = 0, .tv_nsec = 10'000'000};
     for (int waits = 1; !is_open_.load(std::memory_order_acquire); ++waits) {
       if (waits % 100 == 0) {
-        tell_progress();
-        tell_alive();  // behind a hand-over the watchdog goes on from the server before
+        notify_progress();
+        notify_alive();  // behind a hand-over the watchdog goes on from the server before
       }
       if (sigtimedwait(&signals, nullptr, &wait) <= 0) continue;
       diag::notice("stopped before anything was sold");
@@ -110,11 +110,11 @@ class EndWhileOpening {
     }
   }
 
-  void tell_progress() {
+  void notify_progress() {
     const std::optional<Progress::Look> look = node_.progress().look();
     if (!look) return;
     const double before = std::exchange(percent_, look->percent);
-    tell_starting(text_of(*look), percent_ != before);
+    notify_starting(text_of(*look), percent_ != before);
   }
 
   const node::Node& node_;
@@ -124,7 +124,7 @@ class EndWhileOpening {
 };
 
 void announce_stop() {
-  tell_stopping();
+  notify_stopping();
   diag::notice("stopping: finishing what is under way");
 }
 
@@ -134,7 +134,7 @@ node::MayEnd open(node::Node& node) {
   return node.open();
 }
 
-// The running server: waits for signals, and once a second does what no shard has time for.
+// The running server: waits for signals, and once a second does the work that no shard has time for.
 class Watch {
  public:
   Watch(node::Node& node, const sigset_t& signals, Reloader& reloader,
@@ -178,7 +178,7 @@ class Watch {
 
   void stop() {
     const int64_t now_ns = clock_.now().boot_ns;
-    if (hands_over_) {  // whoever wants a stop wants no successor
+    if (hands_over_) {  // a wish to stop is a wish for no successor
       hands_over_ = false;
       node_.end_hand_over();
     } else if (is_stopping_) {
@@ -199,21 +199,21 @@ class Watch {
     if (keeper_) {
       if (keeper_->has_sent(sent)) hand_over();
     } else if (Status asked = hand_over_.begin_check(); !asked) {
-      tell_refusal(asked.error());
+      log_refusal(asked.error());
     }
   }
 
   void look_at_check() {
     const Result<HandOver::Answer> answer = hand_over_.look();
-    if (!answer) return tell_refusal(answer.error());
+    if (!answer) return log_refusal(answer.error());
     if (*answer == HandOver::Answer::go_on && !is_stopping_) hand_over();
   }
 
   void hand_over() {
-    if (Status begun = node_.begin_hand_over(); !begun) return tell_refusal(begun.error());
+    if (Status begun = node_.begin_hand_over(); !begun) return log_refusal(begun.error());
     is_stopping_ = hands_over_ = true;
     asked_ns_ = clock_.now().boot_ns;
-    tell_reloading();
+    notify_reloading();
     diag::notice("handing over to the binary at the same path: clients wait");
   }
 
@@ -223,8 +223,8 @@ class Watch {
     housekeeping_ns_ = now_ns;
     node_.release_segments();
     node_.tell_slow_turns();
-    diag::tell_left_out();
-    if (node_.is_alive()) tell_alive();
+    diag::report_left_out();
+    if (node_.is_alive()) notify_alive();
   }
 
   SystemClock clock_;
@@ -239,10 +239,10 @@ class Watch {
   int64_t housekeeping_ns_ = 0;
 };
 
-// `serve --check`: what a start would say, by looking alone.
+// `serve --check`: prints the verdict of a start, and only reads for it.
 //
 // A server that runs in the directory writes on meanwhile: segments and snapshots that were there a moment ago are not, or look
-// torn. What is found twice in the same words is so.
+// torn. A complaint counts when it comes twice in the same words.
 int check(const node::NodeSettings& settings) {
   std::vector<std::string> notices;
   std::string complaint;
@@ -288,7 +288,7 @@ int run(const ServeFlags& flags) {
     announce_stop();
   } else {
     print_start(node, *settings);
-    tell_ready();
+    notify_ready();
   }
   Reloader reloader(node, flags);
   Watch watch(node, signals, reloader, keeper, is_stopping);

@@ -105,7 +105,7 @@ std::vector<Flag> operator_flags(ServeFlags& flags) {
   };
 }
 
-// What is written down of its life.
+// Flags of the lines that the server writes, to stderr and to the access log.
 std::vector<Flag> log_flags(ServeFlags& flags) {
   return {
       {.name = "--log-level",
@@ -138,7 +138,7 @@ std::vector<Flag> log_flags(ServeFlags& flags) {
   };
 }
 
-// What one address may ask, how much one user, and all together.
+// Limits of one address, of one user, and of all together.
 std::vector<Flag> limit_flags(ServeFlags& flags) {
   return {
       {.name = "--rate-user",

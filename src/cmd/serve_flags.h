@@ -1,4 +1,4 @@
-// What `stampede serve` can be told.
+// The flags of `stampede serve`.
 #pragma once
 
 #include <cstdint>

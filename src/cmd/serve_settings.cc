@@ -77,7 +77,7 @@ Result<http::OwnHosts> own_hosts(const net::Address& admin, const std::vector<st
   return own;
 }
 
-// What the operators' listener asks of its clients.
+// The clients that the operators' listener accepts: by their Host, and beyond loopback by their token.
 Status take_admin_access(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<http::OwnHosts> hosts = own_hosts(settings.admin, flags.admin_hosts);
   if (!hosts) return hosts.error();
@@ -88,7 +88,7 @@ Status take_admin_access(const ServeFlags& flags, node::NodeSettings& settings) 
   return Ok{};
 }
 
-// What one user, and all together, may ask for.
+// The limits of one user, and of all together.
 Status take_order_limits(const ServeFlags& flags, door::Limits& limits) {
   const std::optional<door::Rate> user = door::parse_rate(flags.rate_user);
   if (!user)
@@ -147,7 +147,7 @@ Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
   return Ok{};
 }
 
-// Where to listen: what systemd has opened takes the place of a flag.
+// The addresses to listen at: a socket that systemd has opened takes the place of a flag.
 Status take_listeners(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<net::PassedSockets> passed = take_sockets_of_predecessor();
   if (passed && passed->listen.empty()) passed = take_sockets_of_units();

@@ -1,4 +1,4 @@
-// From the flags of `serve` to what a node is started with. Each Error is one line that begins with the flag.
+// From the flags of `serve` to the settings of a node. Each Error is one line that begins with the flag.
 #pragma once
 
 #include <vector>
@@ -10,7 +10,7 @@ namespace stampede::cmd {
 
 [[nodiscard]] Result<node::NodeSettings> settings_of(const ServeFlags& flags);
 
-// Parts of it that are read again while the server runs: what the door goes by until operators change it; what is sold.
+// Parts of it that are read again while the server runs: the door's rules until operators change them, and the items.
 [[nodiscard]] Status take_rules(const ServeFlags& flags, door::Rules& rules);
 [[nodiscard]] Result<std::vector<stock::CatalogEntry>> read_catalog(const ServeFlags& flags);
 

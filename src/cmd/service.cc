@@ -55,31 +55,31 @@ Result<net::PassedSockets> take_sockets_of_units() {
   return passed;
 }
 
-void tell_starting(const std::string& how_far, bool goes_on) {
+void notify_starting(const std::string& how_far, bool goes_on) {
   sd_notifyf(0, "STATUS=starting: %s%s", how_far.c_str(),
              goes_on ? "\nEXTEND_TIMEOUT_USEC=60000000" : "");
 }
 
-void tell_ready() {
+void notify_ready() {
   sd_notify(0, "READY=1\nSTATUS=selling");
 }
 
-void tell_reloading() {
+void notify_reloading() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
   const int64_t us = int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
   sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, us);
 }
 
-void tell_reloaded(const std::string& outcome) {
+void notify_reloaded(const std::string& outcome) {
   sd_notifyf(0, "READY=1\nSTATUS=selling; %s", outcome.c_str());
 }
 
-void tell_stopping() {
+void notify_stopping() {
   sd_notify(0, "STOPPING=1\nSTATUS=stopping: finishing what is under way");
 }
 
-void tell_alive() {
+void notify_alive() {
   sd_notify(0, "WATCHDOG=1");
 }
 

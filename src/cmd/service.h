@@ -1,5 +1,5 @@
-// The service manager (systemd), as the server hears it and speaks to it: sockets that it has opened before, readiness, a state
-// that `systemctl status` shows. Without one nothing is there and nothing is said.
+// The service manager (systemd): the sockets that it has opened for the server; the server's notices to it (readiness, a state
+// that `systemctl status` shows, signs of life). Without a service manager there are no sockets, and notices do nothing.
 #pragma once
 
 #include <cstdint>
@@ -15,13 +15,14 @@ namespace stampede::cmd {
 [[nodiscard]] Result<net::PassedSockets> take_sockets_of_units();
 
 // Once a second while the data is opened: how far it is; with `goes_on` the start is given another minute.
-void tell_starting(const std::string& how_far, bool goes_on);
-void tell_ready();
-// A reload begins (Type=notify-reload waits for its end) and ends: what was read, or why everything stays as it was.
-void tell_reloading();
-void tell_reloaded(const std::string& outcome);
-void tell_stopping();
-// The watchdog hears of the process once a second.
-void tell_alive();
+void notify_starting(const std::string& how_far, bool goes_on);
+void notify_ready();
+// A reload begins (Type=notify-reload waits for its end) and ends. `outcome`: the files that were read, or why everything stays
+// as it was.
+void notify_reloading();
+void notify_reloaded(const std::string& outcome);
+void notify_stopping();
+// For the watchdog, once a second.
+void notify_alive();
 
 }  // namespace stampede::cmd

@@ -1,4 +1,4 @@
-// `stampede sign`: what a gateway and a payment provider would make, for trying things out and for
+// `stampede sign`: makes the signed texts of a gateway and of a payment provider, for trying things out and for
 // their tests.
 //
 //   stampede sign keys > keys.json

@@ -1,4 +1,4 @@
-// The program: all subcommands, and those that say something about the others.
+// The program: all subcommands, and those that explain the others.
 #include <cstdio>
 #include <memory>
 

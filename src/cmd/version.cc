@@ -1,6 +1,6 @@
-// `stampede version`: what an operator quotes in a report. Library versions are those found at run
-// time where the library can tell, because that is the one which misbehaves; liburing and
-// libsystemd cannot, so the file is named.
+// `stampede version`: the versions that an operator quotes in a report. Those of libraries are read at run
+// time where the library has a function for it, because that is the one which misbehaves; liburing and
+// libsystemd have none, so the file is named.
 #include <dlfcn.h>
 #include <simdjson.h>
 #include <sodium.h>

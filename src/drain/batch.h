@@ -1,16 +1,16 @@
-// What one transaction changes in the database: the records of some log batches, folded into rows.
+// The changes of one transaction in the database: the records of some log batches, folded into rows.
 //
 // During a flash sale most orders are reserved and a good part is paid or cancelled seconds later.
 // Folding all that happens to one order within a batch into one row saves the second write of it
-// (an update costs as much as an insert, about 2.5 µs), and a sink needs to know only three kinds
-// of change, whatever records there are:
+// (an update costs as much as an insert, about 2.5 µs), and a sink has only three kinds of change,
+// however many kinds of record there are:
 //
 //   reserve              → a new order
 //   paid, late_paid      → state and payment id of the order; a payment
 //   refund_due           → the amount is added to the order's refund_due; a payment
 //   payment_rejected     → a payment; the order stays as it is
 //   cancel, expire       → state of the order
-//   order_image          → a new order as it stands by now (see start_rebuild)
+//   order_image          → a new order as it is by now (see start_rebuild)
 //   payment_image        → a payment, and the payment id of a paid order
 //   everything else      → nothing
 //
@@ -82,13 +82,13 @@ class Batch {
   // position of that stream.
   void start(const StreamKey& stream, const std::optional<orderlog::Position>& before);
 
-  // The same for the images of a snapshot: rows replace what is there, so that a rebuild that was
+  // The same for the images of a snapshot: rows replace those that are there, so that a rebuild that was
   // cut off can begin again. The position moves (or the stream gets one) only with the last of these batches.
   void start_rebuild(const StreamKey& stream, const std::optional<orderlog::Position>& before);
 
   void add(Lsn lsn, const orderlog::Record& record);
 
-  // The line of `rejected` with this id goes with the rows of this batch, which say what it says.
+  // The line of `rejected` with this id is deleted with this batch, whose rows hold the same.
   void settle_reject(int64_t id) { settled_rejects_.push_back(id); }
 
   // All records before `after` have been added; `wall_ns` is when the log batch in front of it was
@@ -112,7 +112,7 @@ class Batch {
   const std::vector<int64_t>& settled_rejects() const { return settled_rejects_; }
 
  private:
-  // What this batch already does to an order.
+  // Where this batch already has an order: in orders_ or in changes_.
   struct Place {
     bool is_new;
     size_t index;

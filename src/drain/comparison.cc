@@ -30,7 +30,7 @@ std::string describe_outdated(const orderlog::Position& database, const LogExten
          std::to_string(log.oldest_segment);
 }
 
-// Empty: what follows the position continues it. An error: this process has run out of something.
+// Empty: the batch that follows the position continues it. An error: this process has run out of something.
 Result<std::string> read_on(const Stream& stream, const orderlog::Position& position, Lsn durable,
                             Batch& scratch) {
   if (position.next_lsn == stream.log_end.next_lsn) return std::string();

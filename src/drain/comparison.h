@@ -1,5 +1,5 @@
-// What the database says of a node's streams, held against their logs. Only reads: a start must know the answer before it
-// writes anything, and the drainer asks again whenever it reads the positions.
+// Compares the database's positions of a node's streams with their logs. Only reads: a start must know the answer before it
+// writes anything, and the drainer compares again whenever it reads the positions.
 #pragma once
 
 #include <optional>
@@ -24,7 +24,7 @@ struct Stream {
 struct Comparison {
   StartCase start_case = StartCase::resume;
   // One line; empty: they are of one history. Outdated: how far the database is; whether it is of this history, its orders
-  // tell (kinship.h).
+  // decide (kinship.h).
   std::string contradiction;
 };
 
@@ -40,7 +40,7 @@ struct Comparison {
 [[nodiscard]] std::optional<StreamKey> unexplained_stream(
     const std::vector<StreamPosition>& positions, uint32_t node, uint32_t generation,
     uint32_t shard_count);
-// The same in one line, with what to do.
+// The same in one line, with the remedy.
 [[nodiscard]] std::string describe_unexplained(const StreamKey& stream, uint32_t generation,
                                                uint32_t shard_count);
 

@@ -1,8 +1,8 @@
-// The database as it is named on the command line, and what checkers read from it.
+// The database as it is named on the command line, and the checkers' reading of it.
 //
 //   sqlite:PATH   postgres://USER@HOST:PORT/NAME (or postgresql://…)   none
 //
-// mysql://… is refused until its sink exists. A PostgreSQL URL is what libpq understands: several
+// mysql://… is refused until its sink exists. A PostgreSQL URL is libpq's: several
 // hosts, sslmode and other parameters; a password is better kept in ~/.pgpass or PGPASSFILE.
 #pragma once
 
@@ -40,8 +40,7 @@ struct DatabaseUrl {
                                                                        uint32_t node,
                                                                        size_t count_max);
 
-// The tables as they are, texts as they stand there, so that a checker sees what a report would
-// see.
+// Rows of the tables, with their texts unchanged, so that a checker reads the same as a report would.
 struct StoredOrder {
   std::string order_id, item, user_id;
   int64_t qty = 0, amount = 0;
@@ -73,7 +72,7 @@ struct OrderTotal {
 using OrderTotals = std::array<OrderTotal, 4>;  // by OrderState
 
 // Reads one consistent state of the database: as of the opening or the last refresh(). Lists come
-// in pages, in the order of their keys: pass the last row's key to get what follows; an empty page
+// in pages, in the order of their keys: pass the last row's key to get the next page; an empty page
 // is the end. One thread.
 class DatabaseReader {
  public:
@@ -89,7 +88,7 @@ class DatabaseReader {
                                                             size_t count_max) = 0;
   virtual Result<std::vector<StoredReject>> rejects_after(int64_t id, size_t count_max) = 0;
   virtual Result<std::vector<StreamPosition>> positions() = 0;
-  // With the highest sequence number that the database knows of a node; 0: no order.
+  // The order with the node's highest sequence number in the database; 0: no order.
   virtual Result<OrderId> newest_order(uint32_t node) = 0;
 };
 

@@ -1,18 +1,18 @@
 // How many new reservations a second the database takes: `--order-rate auto`.
 //
 // Measured by the drainer, transaction by transaction: rows a second from the beginning of the reading to the end of the
-// commit. While there is a backlog, transactions are full and the figure is what the database can do; with none it is too low
-// rather than too high, and the limit that it makes is not reached. A transaction of less than 64 rows is mostly its fsync and
-// would say that the database is slow because the sale is: it can only raise the rate, for the database did take so much. And
+// commit. While there is a backlog, transactions are full and the figure is the most that the database can do; with none it is too
+// low rather than too high, and the limit that it makes is not reached. A transaction of less than 64 rows is mostly its fsync: its
+// figure is low because the sale is slow, not the database. It can only raise the rate, for the database did take so much. And
 // it must, or a rate that was once low would stay so: no more orders come than it lets in, and they make small transactions.
 //
 // Each order is written twice: when it is reserved, and when it is paid, cancelled or expires. So the rate of reservations is
-// half of the rows. It moves by a quarter of the way to each new figure, which may be at most double or half of what
-// stands, so that one transaction that was held up does not stop a sale; and it never falls below 100 a second.
+// half of the rows. It moves by a quarter of the way to each new figure, which may be at most double or half of the present
+// rate, so that one transaction that was held up does not stop a sale; and it never falls below 100 a second.
 //
 // Before the first measurement it is 5,000 a second, which a PostgreSQL on a disk of its own takes; the first rows of a sale
 // correct it within some 100 ms. While the database is away nothing is measured and the last figure stays: the order log
-// takes the orders, and `--drain-lag-max` says how many. Pure; one thread.
+// takes the orders, at most `--drain-lag-max` of them. Pure; one thread.
 #pragma once
 
 #include <algorithm>

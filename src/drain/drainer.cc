@@ -119,8 +119,8 @@ Drainer::Finding Drainer::place(Tail& tail) {
   return {Agreement::contradicts, compared->contradiction};
 }
 
-// The records that the database lacks are gone. The newest snapshot has what they made, if the database is of this
-// directory at all; otherwise its rows may not be mixed with these, whatever is accepted.
+// The records that the database lacks are gone. The newest snapshot has their effect, if the database is of this
+// directory at all; otherwise its rows may not be mixed with these, even with --accept-loss.
 Drainer::Finding Drainer::plan_completion(Tail& tail, const std::string& how_far) {
   const Result<Kinship> found = kinship();
   if (!found) return {Agreement::unavailable, found.error().message};
@@ -247,9 +247,9 @@ Drainer::Step Drainer::drain(Tail& tail) {
   return Step::drained;
 }
 
-// A database that knows nothing of a stream whose first segments are gone, or lacks a part that is gone: the orders of the
-// newest snapshot first. Whatever fails, the next attempt begins again; its rows replace those that are there already. An
-// order and its payments are not parted, so that nobody reads of a paid order without its payment.
+// For a database that has no position of a stream whose first segments are gone, or lacks a part that is gone: writes the orders
+// of the newest snapshot first. After any failure the next attempt begins again; its rows replace those that are there already. An
+// order and its payments go into one transaction, so that no reader sees a paid order without its payment.
 Drainer::Step Drainer::rebuild(Tail& tail) {
   Source& source = *tail.stream.source;
   batch_.start_rebuild(tail.stream.key, tail.position);

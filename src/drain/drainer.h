@@ -1,7 +1,7 @@
 // Replays the order logs into the database, exactly once, on one thread of its own.
 //
-// Never on the path of an order: it only reads what the shards have made durable, and how far it
-// lags is a metric (Marks) and, past a bound, a reason for others to refuse. It takes the streams
+// Never on the path of an order: it only reads records that the shards have made durable, and how far it
+// lags is a metric (Marks) and, past a bound, a reason for the door to refuse orders. It takes the streams
 // in turn, up to 8,192 records in a transaction; a smaller transaction waits 100 ms for company,
 // because each costs an fsync (0.4 ms here) however many rows it carries.
 //
@@ -13,7 +13,7 @@
 // A database that lacks records which the log no longer has gets the newest snapshot first, rows replacing rows: one
 // without a position, and one that came back older (restored, or a standby that had lagged) and has shown to be of this
 // directory (kinship.h). That takes many transactions; the last one moves the position, so one that is cut off begins
-// again. What it cannot bring back are orders that were forgotten since: gap() names the stretch.
+// again. Orders that were forgotten since cannot be brought back: gaps() names the stretch.
 //
 // Every failure takes the one way back through resync, after a pause: the positions in the database
 // are the only memory of what was written, so an unknown commit, a second drainer, a lost connection
@@ -74,24 +74,24 @@ class Drainer {
   };
   // With `accepts_loss`, because the operator has said so, the position of a stream that is ahead
   // of its log or foreign to it jumps to the log's end. Rows stay as they are. It holds until all positions have been taken once:
-  // a database that is away in this moment is told later.
+  // in a database that is away at this moment they jump later.
   [[nodiscard]] Finding reconcile(bool accepts_loss = false);
 
   // One transaction of the next stream that is due.
   enum class Step : uint8_t {
     drained,  // something was written
     idle,     // nothing is due
-    blocked,  // the last attempt failed; problem() says why
+    blocked,  // the last attempt failed; problem() has the reason
   };
   Step step();
 
   // Instead of start(): steps in the calling thread until all is drained, or until
-  // nothing could be written for `patience_ns` (false; problem() says why). `on_turn` is called
+  // nothing could be written for `patience_ns` (false; problem() has the reason). `on_turn` is called
   // after each step, `pause` when there is nothing to do now; without it the thread sleeps.
   using Action = std::function<void()>;
   bool drain_now(int64_t patience_ns, const Action& on_turn = {}, const Action& pause = {});
 
-  // Every durable record, and what the snapshots hold of earlier ones, is in the database. Never before the positions of all
+  // Every durable record is in the database, and the snapshots' part of earlier ones. Never true before the positions of all
   // streams were read there.
   [[nodiscard]] bool is_drained() const;
 
@@ -102,7 +102,7 @@ class Drainer {
   void start();
   // Looks for work at once instead of within 100 ms.
   void wake();
-  // Drains what is durable, until `deadline_boot_ns` at the latest, and ends the thread. True:
+  // Drains all durable records, until `deadline_boot_ns` at the latest, and ends the thread. True:
   // nothing was left.
   bool stop(int64_t deadline_boot_ns);
 
@@ -114,7 +114,7 @@ class Drainer {
   [[nodiscard]] std::string contradiction() const;
   // Why rows are not being written now; empty when they are.
   [[nodiscard]] std::string problem() const;
-  // A line for each stream whose database came back older since this began: what it may lack for good.
+  // A line for each stream whose database came back older since this began: the records that it may lack for good.
   [[nodiscard]] std::vector<std::string> gaps() const;
 
  private:

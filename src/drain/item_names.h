@@ -1,6 +1,6 @@
 // The code of every item, for the thread that writes rows.
 //
-// Records name an item by its dense number; only shard 0's log says which code that is. The
+// Records name an item by its dense number; only shard 0's log has its code. The
 // database shows codes to people, so every reader and writer of item records fills this registry
 // before an order of that item can exist: recovery at start, shard 0 when an operator adds an item,
 // the offline tools from stream 0's snapshot and log.

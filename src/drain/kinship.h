@@ -1,14 +1,15 @@
 // Is a database that is older than the order log keeps one of this directory? Its position lies in a segment that is gone,
-// so no chain value can tell; the orders do. An id stands for one order, with its user, units, amount and time, for good.
+// so no chain value can decide; the orders do. An id means one order, with its user, units, amount and time, for good. Compared
+// are the first and the last orders of the database:
 //
-//   of the orders at both ends of what the database has, the snapshots have      then the database is
-//   some, and those alike                                                        of this directory
-//   one that is another there, or another one under its number                   of another
-//   none                                                                         of nobody knows whom
+//   the snapshots have                                           then the database is
+//   some of them, and these are alike                            of this directory
+//   one of them with other facts, or another under its number    of another
+//   none of them                                                 of an unknown one
 //
-// A database without an order of this node contradicts nothing and counts as its own. That a number of the stream (not of
-// the node: shards count for themselves) is another order's is held against the database only when it lacks the
-// snapshot's: a stream that was dealt out anew may have one number twice, and then the database has both.
+// A database without an order of this node contradicts nothing and counts as its own. A number of the stream (not of
+// the node: shards count for themselves) that is another order's counts against the database only when it lacks the
+// snapshot's order: a stream that was dealt out anew may have one number twice, and then the database has both.
 #pragma once
 
 #include <string>
@@ -26,7 +27,7 @@ enum class Kin : uint8_t { own, other, unknown };
 
 struct Kinship {
   Kin kin = Kin::unknown;
-  std::string why;  // unless own: the end of a line about the database, with what to do
+  std::string why;  // unless own: the end of a line about the database, with the remedy
 };
 
 // Reads the newest snapshot of each stream. An error: one could not be read.

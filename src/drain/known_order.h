@@ -1,4 +1,4 @@
-// What of an order never changes, as a database has it: evidence of whose database it is (kinship.h).
+// The facts of an order that never change, from a database: evidence of whose database it is (kinship.h).
 #pragma once
 
 #include <cstdint>

@@ -82,7 +82,7 @@ class Attempt {
     if (manner_ == Manner::by_halves && !execute("SET CONSTRAINTS ALL IMMEDIATE")) return false;
     return write(std::span(batch_.orders())) && write(std::span(batch_.changes())) &&
            write(std::span(batch_.payments())) &&
-           settle_rejects(connection_, batch_.settled_rejects());
+           delete_rejects(connection_, batch_.settled_rejects());
   }
 
   template <typename Row>

@@ -4,7 +4,7 @@
 //   changes, payments: one statement each, with a column of the batch for each parameter → COMMIT
 //
 // A row that the database refuses rolls the transaction back; it is then tried again with savepoints,
-// by halves, until each bad row stands alone and goes into `rejected`. So the usual batch pays
+// by halves, until each bad row is alone and goes into `rejected`. So the usual batch pays
 // nothing for the unusual one, and a bad row costs about 2·log2(rows) statements.
 //
 // Full batches of new orders: 218,000 rows/s on the 2-core machine this was built on, server and fsync
@@ -12,9 +12,9 @@
 // payments of orders: 160,000 rows/s. A batch of 100 takes 4 ms, most of it the round trips and the
 // fsync.
 //
-// Whatever else fails drops the connection: the next one may find another server (a URL may name
-// several hosts; only one that takes writes will do), and the old transaction ends with it. Only a
-// failure of COMMIT itself is unknown.
+// Any other failure drops the connection: the next one may find another server (a URL may name
+// several hosts; only one that takes writes will do), and the old transaction ends with it. Only the
+// outcome of a failed COMMIT is unknown.
 //
 // Connection and transaction belong to one thread, the drainer's. No call lasts longer than
 // bounds::postgres_statement_ms and a little for each statement.

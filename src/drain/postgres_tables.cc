@@ -134,7 +134,7 @@ Status write_reject(Connection& connection, const Reject& reject) {
   return Ok{};
 }
 
-Status settle_rejects(Connection& connection, std::span<const int64_t> ids) {
+Status delete_rejects(Connection& connection, std::span<const int64_t> ids) {
   if (ids.empty()) return Ok{};
   Parameters column;
   column.add_column(ids, [](int64_t id) { return id; });

@@ -1,5 +1,5 @@
 // The statements that write our tables in PostgreSQL: any number of rows in one statement,
-// which runs inside whatever transaction is open. An Error: the connection's failure() says why.
+// which runs inside the open transaction. An Error: the connection's failure() has the reason.
 // One thread, the connection's.
 #pragma once
 
@@ -30,7 +30,7 @@ struct Reject {
 };
 Status write_reject(postgres::Connection& connection, const Reject& reject);
 
-Status settle_rejects(postgres::Connection& connection, std::span<const int64_t> ids);
+Status delete_rejects(postgres::Connection& connection, std::span<const int64_t> ids);
 
 // Compare and set: false, and nothing changes, when the stored position is not the expected one.
 Result<bool> move_position(postgres::Connection& connection, const Batch& batch, int64_t now_ms);

@@ -49,7 +49,7 @@ Status run(Connection& connection, const std::string& sql) {
   return Ok{};
 }
 
-// What a build leaves behind that was broken off: it serves no query, and each row goes into it all the same.
+// Drops the index of a build that was broken off: it serves no query, and each row goes into it all the same.
 Status drop_if_unfinished(Connection& connection, const std::string& name) {
   const std::string sql =
       "SELECT FROM pg_index WHERE indexrelid=to_regclass('" + name + "') AND NOT indisvalid";

@@ -2,9 +2,9 @@
 // operator asks for them (`stampede drain --indexes`), once, beside a running server:
 //
 //   orders_by_item     orders(item, state)       how much of an item is sold, paid, open
-//   orders_by_user     orders(user_id)           what a buyer has
-//   orders_by_time     orders(created_at)        what was sold when
-//   payments_by_time   payments(received_at)     what came in when
+//   orders_by_user     orders(user_id)           the orders of a buyer
+//   orders_by_time     orders(created_at)        the orders of a day or an hour
+//   payments_by_time   payments(received_at)     the payments of a day or an hour
 //
 // PostgreSQL makes them CONCURRENTLY: the drainer writes on. SQLite has one writer: the drainer waits for each
 // index to be done and then catches up; the sale goes on, as it never waits for the drainer.
@@ -18,7 +18,7 @@
 namespace stampede::drain {
 
 // `on_index` is called with the name of each before it is made; those that are there already take no time. Not for
-// `none`. An error: what the database says; those that are made stay, and the call can be repeated.
+// `none`. The error is the database's; indexes that are made stay, and the call can be repeated.
 [[nodiscard]] Status make_report_indexes(const DatabaseUrl& url,
                                          const std::function<void(std::string_view)>& on_index);
 

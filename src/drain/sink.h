@@ -27,7 +27,7 @@ enum class Outcome : uint8_t {
   done,      // committed: rows and position are durable
   conflict,  // not written: the position in the database was not batch.before()
   retry,     // not written: busy, full, read-only, unreachable …; try again later
-  unknown,   // the commit was sent and its answer lost: read the positions to learn what happened
+  unknown,   // the commit was sent and its answer lost: the positions show whether it was done
   fenced,    // not written, and nothing of this node ever will be: it was retired from the cluster
 };
 
@@ -42,7 +42,7 @@ class Sink {
   virtual ~Sink() = default;
 
   // Connects if it must, makes or checks the schema, and reads the positions of all streams in a
-  // transaction of its own, so that only what is durable is seen. An error may pass: ask again
+  // transaction of its own, so that only durable ones are seen. An error may pass: ask again
   // later.
   virtual Result<std::vector<StreamPosition>> positions() = 0;
 

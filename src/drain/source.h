@@ -26,7 +26,7 @@ class Source {
   virtual void seek(const orderlog::Position& position) = 0;
 
   // Adds the records of the next log batch to `batch` and advances it, if they are all numbered at
-  // most `up_to`. False: there is none yet. An error: what lies there does not continue the log at
+  // most `up_to`. False: there is none yet. An error: the bytes there do not continue the log at
   // this position.
   virtual Result<bool> read(Lsn up_to, Batch& batch) = 0;
 

@@ -123,7 +123,7 @@ Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
 }
 
 // A lock of another program leaves the connection as it was; after anything else a new one starts clean, and
-// closing the old one undoes what it had begun. Busy at COMMIT is the one failure of a commit that
+// closing the old one undoes its transaction. Busy at COMMIT is the one failure of a commit that
 // certainly wrote nothing.
 Written SqliteSink::fail(Outcome outcome, int code) {
   const SqliteConnection& connection = session_->connection;
@@ -160,7 +160,7 @@ int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejecte
         code != SQLITE_DONE)
       return code;
   for (const int64_t id : batch.settled_rejects())
-    if (const int code = tables.settle_reject(id); code != SQLITE_DONE) return code;
+    if (const int code = tables.delete_reject(id); code != SQLITE_DONE) return code;
   return SQLITE_DONE;
 }
 

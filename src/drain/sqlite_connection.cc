@@ -45,7 +45,7 @@ int SqliteStatement::run() {
 }
 
 std::string SqliteStatement::text(int column) const {
-  // Text before length: sqlite3_column_bytes() counts what the conversion made.
+  // Text before length: sqlite3_column_bytes() counts the bytes of the converted text.
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
   const int size = sqlite3_column_bytes(statement_.get(), column);
   return text == nullptr ? std::string() : std::string(text, static_cast<size_t>(size));

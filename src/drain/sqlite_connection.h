@@ -73,7 +73,7 @@ class SqliteConnection {
   // Kept for the life of the connection; must be destroyed before it.
   Result<SqliteStatement> prepare(const char* sql);
 
-  // Of the last call that failed: what SQLite says about it.
+  // SQLite's message about the last call that failed.
   [[nodiscard]] std::string message() const { return sqlite3_errmsg(handle()); }
   [[nodiscard]] Error error() const { return Error{path_ + ": " + message()}; }
 

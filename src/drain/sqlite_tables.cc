@@ -109,7 +109,7 @@ int SqliteTables::reject(const StreamKey& stream, Lsn lsn, OrderId order, std::s
       .run();
 }
 
-int SqliteTables::settle_reject(int64_t id) {
+int SqliteTables::delete_reject(int64_t id) {
   return delete_reject_.bind(id).run();
 }
 

@@ -1,6 +1,6 @@
 // The statements that write our tables in SQLite, prepared once for a connection.
 //
-// Each call is one statement inside whatever transaction is open; it answers SQLITE_DONE or the
+// Each call is one statement inside the open transaction; it returns SQLITE_DONE or the
 // code of the failure. One thread, the connection's.
 #pragma once
 
@@ -22,7 +22,7 @@ class SqliteTables {
   int reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
              std::string_view record, int64_t now_ms);
 
-  int settle_reject(int64_t id);
+  int delete_reject(int64_t id);
 
   // Compare and set: `is_moved` is false, and nothing changes, when the stored position is not the
   // expected one.

@@ -1,5 +1,5 @@
-// Where does the drainer begin with a stream? A table of what the database says against what the
-// log says.
+// Where does the drainer begin with a stream? A table: the position in the database against the
+// log.
 //
 //   position in the database   the log                                   case
 //   none                       whole                                     beginning
@@ -12,13 +12,13 @@
 //
 // The end is the one that recovery found: a running server's log has grown since, and even that place may be gone.
 //
-// Resuming before the end, the first batch that is read tells by its chain value whether it
+// Resuming before the end, the chain value of the first batch that is read shows whether it
 // follows.
 //
 // Foreign: rows of another log, say a data directory that was made anew beside an old database.
 // Ahead: a log that was restored from an old copy, or one that lost its tail in a power cut under
 // --durability os. In these two the rows and the log are not of one history, and no record may be
-// written before somebody has decided what is true. Outdated: a database that was restored from an
+// written before an operator has decided which is true. Outdated: a database that was restored from an
 // old copy, or a standby that had lagged. When its orders show that it is of this history
 // (kinship.h) it is completed from the newest snapshot; otherwise it is refused like the two.
 //

@@ -1,5 +1,5 @@
 // Requests that will be sent again: at once when their connection broke, after the server's
-// retry_after_ms when it said "try again". Payments and cancels wait here for their turn, too. The
+// retry_after_ms when it answered "try again". Payments and cancels wait here for their turn, too. The
 // earliest first.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace stampede::load {
 
-// The request of a user: the second and third are about the order that the user holds, the others only look, and nobody
-// asks again for what was lost of them.
+// The request of a user: the second and third are about the order that the user holds, the last two only look, and are not
+// repeated when their answer was lost.
 enum class Step : uint8_t { order, pay, cancel, page, stock };
 
 constexpr bool only_looks(Step step) {
@@ -19,11 +19,11 @@ constexpr bool only_looks(Step step) {
 
 // One request of a user on its way.
 struct Attempt {
-  uint64_t user = 0;     // of this thread; of one who only looks: how many did before
+  uint64_t user = 0;     // of this thread; of a request that only looks: how many did before
   int64_t due_ns = 0;    // latency counts from here
   uint32_t repeats = 0;  // after retryable answers and lost ones, so far
   Step step = Step::order;
-  bool is_unknown = false;   // an answer was lost: the server may have done what was asked
+  bool is_unknown = false;   // an answer was lost: the server may have done it
   bool is_measured = false;  // an order due after the warmup
 };
 static_assert(sizeof(Attempt) == 24);

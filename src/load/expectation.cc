@@ -34,7 +34,7 @@ constexpr struct {
                 {"refused", FigureKind::number, false},    {"failed", FigureKind::number, false},
                 {"unsent", FigureKind::number, false},     {"busiest", FigureKind::percent, false}};
 
-// A number and what stands behind it.
+// A number; `text` keeps the rest behind it.
 std::optional<double> read_number(std::string_view& text) {
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -1,15 +1,15 @@
-// What a run is to reach, as --expect says it: one comparison of a figure of the report.
+// The goal of a run, from --expect: one comparison of a figure of the report.
 //
 //   [ANSWER:]FIGURE<VALUE       also <=, >, >=, =
 //
 //   p50 … p99.99, mean, max                latency of orders, of one kind of ANSWER, or, with `late` in its place,
-//                                          of sending what was due; VALUE with ns, us, ms or s
+//                                          of sending due orders; VALUE with ns, us, ms or s
 //   count, share                           answers, of all or of one kind; share with %
 //   throughput                             answers to orders a second
 //   sold, refused, failed, unsent          users, and orders that were due and not sent
 //   busiest                                part of its time that a thread of the generator worked, with %
 //
-// A latency of which nothing was measured meets no expectation: a run that did nothing has reached nothing.
+// A latency that was never measured meets no expectation: a run that did nothing has reached nothing.
 #pragma once
 
 #include <string>
@@ -31,7 +31,7 @@ struct Expectation {
   double bound = 0;  // in ns, or percent
 };
 
-// The error says what was expected.
+// The error has the form that was expected.
 [[nodiscard]] Result<Expectation> parse_expectation(std::string_view text);
 
 [[nodiscard]] Report::Expected judge(const Expectation& expectation, const Report& report);

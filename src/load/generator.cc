@@ -112,8 +112,8 @@ Status Generator::turn() {
 Status Generator::check_reachable(int64_t now_ns) const {
   int cause = connections_.connect_errno();
   int64_t patience_ns = plan_.patience_ns;
-  // At the start nobody has to be patient: a server that refuses is not there. One that says
-  // nothing may be slow.
+  // At the start there is no reason for patience: a server that refuses is not there. One that does
+  // not answer may be slow.
   if (start_ns_ == 0)
     patience_ns = cause == 0 ? plan_.answer_timeout_ns : std::min(patience_ns, kSecond);
   if (connections_.none_open_since_ns() > now_ns - patience_ns) return Ok{};
@@ -284,8 +284,8 @@ void Generator::follow_up(const Attempt& order, const Reply& reply, int64_t now_
 }
 
 void Generator::on_step_answer(const Attempt& attempt, const Reply& reply) {
-  if (reply.state == "paid") book_.note_settled(attempt.user, Settled::paid);
-  if (reply.state == "cancelled") book_.note_settled(attempt.user, Settled::cancelled);
+  if (reply.state == "paid") book_.note_order_end(attempt.user, OrderEnd::paid);
+  if (reply.state == "cancelled") book_.note_order_end(attempt.user, OrderEnd::cancelled);
 }
 
 void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns) {
@@ -294,7 +294,7 @@ void Generator::repeat(Attempt attempt, uint32_t retry_after_ms, int64_t now_ns)
     return give_up(attempt);
   int64_t wait_ns = retry_after_ms > 0 ? retry_after_ms * kMillisecond : kRepeatWaitDefault;
   wait_ns = std::min(wait_ns, kRepeatWaitMax);
-  // Up to a quarter more, so that those who were turned away together do not come back together.
+  // Up to a quarter more, so that users that were turned away together do not come back together.
   uint64_t dice = mix(attempt.user * 1'000'003 + ++attempt.repeats);
   wait_ns += static_cast<int64_t>(dice % static_cast<uint64_t>(wait_ns / 4));
   attempt.due_ns = now_ns + wait_ns;

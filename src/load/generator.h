@@ -1,4 +1,4 @@
-// One thread of the load: sends the orders of its users on schedule, sends again what was lost or
+// One thread of the load: sends the orders of its users on schedule, sends again those that were lost or
 // refused for now, and keeps the book. It must never be the bottleneck that is measured, so per order it costs one
 // read, one write and well under a microsecond of its own.
 #pragma once
@@ -17,7 +17,7 @@
 
 namespace stampede::load {
 
-// What the generators of one run share.
+// The state that the generators of one run share.
 struct Start {
   std::atomic<uint32_t> threads_ready{0};
   std::atomic<int64_t> at_ns{0};  // set by the last thread that is ready; 0: not yet
@@ -33,7 +33,7 @@ class Generator final : private AnswerHandler {
   // reached.
   Status run();
 
-  // Any thread may look at what the tally says it may; all of it, and the rest, after run().
+  // Any thread may read some parts of the tally at any time (tally.h); all of it, and the rest, after run().
   const Tally& tally() const { return tally_; }
   const UserBook& book() const { return book_; }
   uint64_t unsent() const { return unsent_; }  // due before the end of the duration, but never sent
@@ -78,11 +78,11 @@ class Generator final : private AnswerHandler {
   Tally tally_;
   UserBook book_;
   Wishes wishes_;
-  std::vector<Price> prices_;  // of an order, by wish, as the answers say
+  std::vector<Price> prices_;  // of an order, by wish, from the answers
   uint64_t next_request_ = 0;
   std::array<Looks, 2> looks_;
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
-  int64_t was_blocked_at_ns_ = 0;   // what was due by then has waited for a connection
+  int64_t was_blocked_at_ns_ = 0;   // orders that were due by then have waited for a connection
   std::vector<int64_t> sent_dues_;  // of this turn's orders that have not
   uint64_t unsent_ = 0;
   int64_t start_ns_ = 0;

@@ -76,7 +76,7 @@ std::string encoded(const Histogram& histogram) {
   append_big_endian(static_cast<uint32_t>(payload.size()), bytes);
   append_big_endian(uint32_t{0}, bytes);  // the offset of a shifted histogram
   append_big_endian(kSignificantDigits, bytes);
-  append_big_endian(uint64_t{1}, bytes);  // the lowest value that can be told from 0
+  append_big_endian(uint64_t{1}, bytes);  // the lowest value that differs from 0
   append_big_endian(kHighest, bytes);
   append_big_endian(std::bit_cast<uint64_t>(1.0), bytes);  // the ratio of integers to doubles
   return bytes + payload;

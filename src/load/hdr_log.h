@@ -7,7 +7,7 @@
 //   Tag=created,0.000,60.000,9.1,HISTFAAAA…   one kind of answer over the whole run
 //
 // Values are ns with two significant digits: their buckets are half as wide as those of our Histogram, so that nothing
-// is lost on the way. What is longer than 39 hours counts as 39 hours.
+// is lost on the way. A value above 39 hours counts as 39 hours.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Those who look at an item beside those who order it: an open loop of its own, at one rate, as long as orders are sent.
+// Requests that only look at an item, beside the orders: an open loop of its own, at one rate, as long as orders are sent.
 // Each thread has its part.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What one run of `stampede load` is to do. Plain values; cmd/load.cc fills them from flags,
+// The plan of one run of `stampede load`. Plain values; cmd/load_flags.cc fills them from flags,
 // all others only read.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace stampede::load {
 
-// What a user may want.
+// An order that a user may want.
 struct Wish {
   std::string item = "ticket";
   Quantity quantity = 1;

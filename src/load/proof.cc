@@ -21,7 +21,7 @@ class RunAnswers final : public Answers {
   explicit RunAnswers(const Run& run) : run_(run) {}
   UserEnd end_of(uint64_t number) const override { return run_.end_of(number); }
   OrderId order_of(uint64_t number) const override { return run_.order_of(number); }
-  Settled settled_of(uint64_t number) const override { return run_.settled_of(number); }
+  OrderEnd order_end_of(uint64_t number) const override { return run_.order_end_of(number); }
   uint64_t second_orders() const override { return run_.second_orders(); }
 
  private:

@@ -1,4 +1,4 @@
-// Gathers what verification needs: the audit from before a run; and when the run is over it waits
+// Gathers the evidence for verification: the audit from before a run; and when the run is over it waits
 // until the database has everything, reads all its orders and asks the server for its audit again.
 // Blocking; shows how far it is.
 #pragma once

@@ -33,7 +33,7 @@ struct Report {
   };
   std::optional<Verified> verified;
 
-  // What was to be reached (expectation.h), and what was.
+  // A goal (expectation.h), and the figure that was reached.
   struct Expected {
     std::string text, measured;
     bool is_met = false;

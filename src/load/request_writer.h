@@ -27,7 +27,7 @@ class RequestWriter {
 
   void append_cancel(uint64_t user_number, OrderId order, std::string& out) const;
 
-  // Reads about the item that a user of this number would want: its page, or with `/stock` behind it what is left.
+  // Reads the item that a user of this number would want: its page, or with `/stock` behind it the units that are left.
   void append_look(uint64_t number, std::string_view what, std::string& out) const;
 
   // As the payment provider sends it, signed; the same payment id for the same user.

@@ -1,4 +1,4 @@
-// One run: its generators on their threads, and what came of it all together. Belongs to the thread
+// One run: its generators on their threads, and their results together. Belongs to the thread
 // that made it.
 #pragma once
 
@@ -28,7 +28,7 @@ class Run {
 
   // The first moment of the schedule; 0 while connections are opened.
   int64_t begin_ns() const { return start_.at_ns; }
-  // At any time: adds what is counted so far.
+  // At any time: adds the counts so far.
   void add_live(Live& live, Histogram& latency_ns) const;
 
   // Waits for the end and gathers the rest. An error when the server could not be reached.
@@ -42,8 +42,8 @@ class Run {
   OrderId order_of(uint64_t number) const {
     return book_of(number).order_of(number / plan_.threads);
   }
-  Settled settled_of(uint64_t number) const {
-    return book_of(number).settled_of(number / plan_.threads);
+  OrderEnd order_end_of(uint64_t number) const {
+    return book_of(number).order_end_of(number / plan_.threads);
   }
   uint64_t second_orders() const { return second_orders_; }
 

@@ -1,5 +1,5 @@
-// Reads one HTTP answer from the beginning of what a connection has received: enough of it to know
-// how the order went. Not a general client: it knows what `stampede serve` sends (Content-Length
+// Reads one HTTP answer at the beginning of the bytes that a connection has received: enough of it to know
+// how the order went. Not a general client: it reads the answers of `stampede serve` (Content-Length
 // always, never chunked) and calls everything else malformed. It looks for names in the JSON with
 // memmem instead of parsing it: about 100 ns an answer, because a generator must outrun the server
 // that it measures.

@@ -1,5 +1,5 @@
-// The moment of each request. The load is open: each request is due at a moment after the start (pace.h), whatever the answers
-// do, and latency is counted from that moment. A closed loop waits for a slow server before it asks
+// The moment of each request. The load is open: each request is due at a moment after the start (pace.h), however late the
+// answers are, and latency is counted from that moment. A closed loop waits for a slow server before it asks
 // again and so leaves out exactly the waiting that a crowd would have felt ("coordinated
 // omission").
 //

@@ -1,5 +1,5 @@
-// A run second by second: what was sent, answered and sold in each, and the latencies of the orders that were
-// answered in it. Made from what other threads may see of a running generator (tally.h), by whoever watches it.
+// A run second by second: the orders that were sent, answered and sold in each, and the latencies of those that were
+// answered in it. Made by the thread that watches the run, from the counters that it may read of running generators (tally.h).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct Second {
   double end_s = 0;  // since the first moment of the schedule
   double length_s = 0;
   uint64_t sent = 0, answered = 0;
-  uint64_t sold = 0, refused = 0;  // answers that brought a user an order, or ended his wish
+  uint64_t sold = 0, refused = 0;  // answers that brought a user an order, or ended its wish
   uint64_t failures = 0;           // connections that broke
   uint64_t waiting = 0;            // at its end: requests that will be sent again
   uint64_t measured =

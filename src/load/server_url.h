@@ -1,4 +1,4 @@
-// Where a server is, as a person says it: http://shop.example, http://127.0.0.1:8080/ or unix:/run/stampede.sock.
+// A server's address, as people write it: http://shop.example, http://127.0.0.1:8080/ or unix:/run/stampede.sock.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct ServerUrl {
 };
 
 // A name is looked up here, once and blocking, and its first address is taken: a server that is measured should not
-// change in the middle. Without a port it is 80. The error says what was expected, or what the name service says.
+// change in the middle. Without a port it is 80. The error has the form that was expected, or the name service's message.
 [[nodiscard]] Result<ServerUrl> resolve_url(std::string_view url);
 
 }  // namespace stampede::load

@@ -45,7 +45,7 @@ enum class Failure : uint8_t {
   connect_failed,    // a connection could not be opened
   connection_lost,   // closed or reset while answers were owed
   answer_timeout,    // no answer in time
-  malformed_answer,  // not the HTTP that the server speaks
+  malformed_answer,  // not HTTP as the server writes it
 };
 constexpr std::array kFailureNames = {"connect_failed", "connection_lost", "answer_timeout",
                                       "malformed_answer"};
@@ -58,8 +58,8 @@ inline void bump(std::atomic<uint64_t>& counter, uint64_t n = 1) {  // one write
 struct Live {
   std::atomic<uint64_t> sent{0};
   std::atomic<uint64_t> answered{0};
-  std::atomic<uint64_t> ended{0};     // orders that will not be sent again, whatever came of them
-  std::atomic<uint64_t> sold{0};      // users who hold an order
+  std::atomic<uint64_t> ended{0};     // orders that will not be sent again, with any outcome
+  std::atomic<uint64_t> sold{0};      // users that hold an order
   std::atomic<uint64_t> refused{0};   // answers that are final and no order
   std::atomic<uint64_t> failures{0};  // of connections
   std::atomic<uint64_t> waiting{0};   // orders that will be sent again
@@ -67,8 +67,8 @@ struct Live {
   void add(const Live& other);
 };
 
-// What says whether the server was measured, or the generator: how busy its threads were, and how
-// late they sent what was due. A request that had to wait for a connection is not late by its
+// The figures that show whether the server was measured, or the generator: how busy its threads were, and how
+// late they sent due requests. A request that had to wait for a connection is not late by its
 // thread's fault.
 struct OwnWork {
   int64_t cpu_ns = 0;   // since the schedule began, of all threads

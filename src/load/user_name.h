@@ -1,4 +1,4 @@
-// The ids of a run's users: u<seed>-<number>, numbered from the plan's first user on. From an id in the database one can tell
+// The ids of a run's users: u<seed>-<number>, numbered from the plan's first user on. An id in the database shows
 // whose it is, also among runs of several machines that are one crowd.
 #pragma once
 

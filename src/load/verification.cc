@@ -16,10 +16,10 @@ Units units_held(const ItemAudit& audit) {
   return audit.reserved + audit.paid;
 }
 
-// False for a user who did neither.
-bool is_settled_as(Settled settled, std::string_view state) {
-  return (settled == Settled::paid && state == "paid") ||
-         (settled == Settled::cancelled && state == "cancelled");
+// False for an order without an end.
+bool has_ended_as(OrderEnd end, std::string_view state) {
+  return (end == OrderEnd::paid && state == "paid") ||
+         (end == OrderEnd::cancelled && state == "cancelled");
 }
 
 uint64_t above(uint64_t a, uint64_t b) {
@@ -41,7 +41,7 @@ void Verification::note_users() {
   for (uint64_t number = 0; number < plan_.users; ++number) {
     UserEnd end = answers_.end_of(number);
     if (end == UserEnd::sold) orders.push_back(answers_.order_of(number));
-    settled_ += answers_.settled_of(number) != Settled::none;
+    ended_ += answers_.order_end_of(number) != OrderEnd::none;
     // With a duration some users are cut off in the middle of their retries: they were not refused
     // for good.
     if (end != UserEnd::sold_out && (end != UserEnd::gave_up || plan_.duration_ns > 0)) continue;
@@ -86,7 +86,7 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row) {
     ++wrong_;
   } else {
     is_in_database_[number] = true;
-    settled_right_ += is_settled_as(answers_.settled_of(number), row.state);
+    ended_right_ += has_ended_as(answers_.order_end_of(number), row.state);
     matched_ += end == UserEnd::sold;
     return;
   }
@@ -97,7 +97,7 @@ void Verification::add_row_of_run(uint64_t number, const OrderRow& row) {
 std::vector<Check> Verification::finish(const std::vector<ItemAudit>& after) {
   for (size_t item = 0; item < books_.size(); ++item) books_[item].after = after[item];
   return {check_acknowledged(), check_database(), check_unacknowledged(),
-          check_settled(),      check_oversold(), check_unsold()};
+          check_order_ends(),   check_oversold(), check_unsold()};
 }
 
 bool Verification::Books::adds_up() const {
@@ -147,11 +147,11 @@ Check Verification::check_unacknowledged() const {
           .is_kept = unacknowledged_ == 0};
 }
 
-Check Verification::check_settled() const {
+Check Verification::check_order_ends() const {
   return {.name = "settled",
           .numbers = format("%s of %s answered payments and cancels stand in the database",
-                            grouped(settled_right_).c_str(), grouped(settled_).c_str()),
-          .is_kept = settled_right_ == settled_};
+                            grouped(ended_right_).c_str(), grouped(ended_).c_str()),
+          .is_kept = ended_right_ == ended_};
 }
 
 // All items together: one that is broken breaks the promise.

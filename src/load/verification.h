@@ -1,8 +1,8 @@
 // Were the promises kept? The answers that the run received, held against the rows of the database
-// and the server's own audit. Pure: rows come in one after the other, from wherever; nothing is
+// and the server's own audit. Pure: rows come in one after the other, from any source; nothing is
 // read or printed here.
 //
-// These must hold: an order that was acknowledged stands in the database exactly once, with the
+// These must hold: an order that was acknowledged is in the database exactly once, with the
 // right user, item and quantity, paid or cancelled if that was answered; no user of this run has an
 // order that no answer has named; no unit was sold twice; and no user was refused while a unit was
 // left. Users whose answers were lost for good prove nothing, neither way.
@@ -39,7 +39,7 @@ class Answers {
   virtual ~Answers() = default;
   virtual UserEnd end_of(uint64_t number) const = 0;
   virtual OrderId order_of(uint64_t number) const = 0;  // when the user's end is `sold`
-  virtual Settled settled_of(uint64_t number) const = 0;
+  virtual OrderEnd order_end_of(uint64_t number) const = 0;
   virtual uint64_t second_orders() const = 0;
 };
 
@@ -69,7 +69,7 @@ class Verification {
   struct Books {
     std::string item;
     ItemAudit before, after;
-    uint64_t unserved = 0;  // users without an order who asked, and know it
+    uint64_t unserved = 0;  // users that asked and certainly got no order
     Quantity least_wanted =
         bounds::quantity_max;  // of them: fewer units than that are no use to anybody
     Units held = 0;            // in the database, by anybody, in a state that holds units
@@ -88,7 +88,7 @@ class Verification {
   Check check_acknowledged() const;
   Check check_database() const;
   Check check_unacknowledged() const;
-  Check check_settled() const;
+  Check check_order_ends() const;
   Check check_oversold();
   Check check_unsold();
 
@@ -103,8 +103,8 @@ class Verification {
   uint64_t matched_ = 0;         // acknowledged orders found, right in every column
   uint64_t wrong_ = 0;           // found with another item or quantity
   uint64_t doubled_ = 0;         // found again
-  uint64_t settled_ = 0;         // users whose order was answered as paid or cancelled
-  uint64_t settled_right_ = 0;   // of them, those whose row agrees
+  uint64_t ended_ = 0;           // users whose order was answered as paid or cancelled
+  uint64_t ended_right_ = 0;     // of them, those whose row agrees
   uint64_t unacknowledged_ = 0;  // rows of this run's users that no answer had named
   uint64_t oversold_ = 0, unsold_ = 0;
   std::string example_;  // the first order id that broke a promise

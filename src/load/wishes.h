@@ -1,5 +1,5 @@
-// Which of the plan's wishes a user has. It depends on nothing but the user's number, so that who asks again asks for the
-// same, and the proof knows what each order must be.
+// Which of the plan's wishes a user has. It depends on nothing but the user's number, so that a repeated request asks for the
+// same, and the proof can tell each order from its user.
 #pragma once
 
 #include <algorithm>

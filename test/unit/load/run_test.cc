@@ -325,7 +325,7 @@ TEST_SUITE("load/run") {
     CHECK(finished.users(UserEnd::sold) == 100);
     std::array<uint64_t, 3> settled{};
     for (uint64_t number = 0; number < plan.users; ++number)
-      ++settled[static_cast<size_t>(finished.run.settled_of(number))];
+      ++settled[static_cast<size_t>(finished.run.order_end_of(number))];
     CHECK(settled[1] == paid.size());
     CHECK(settled[2] == cancelled.size());
     CHECK(paid.size() > 20);

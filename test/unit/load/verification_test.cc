@@ -42,7 +42,7 @@ struct Sale final : Answers {
 
   UserEnd end_of(uint64_t number) const override { return ends[number]; }
   OrderId order_of(uint64_t number) const override { return {orders[number]}; }
-  Settled settled_of(uint64_t number) const override { return settled[number]; }
+  OrderEnd order_end_of(uint64_t number) const override { return settled[number]; }
   uint64_t second_orders() const override { return second; }
 
   // The names of the promises that do not hold.
@@ -64,7 +64,7 @@ struct Sale final : Answers {
   ItemAudit after{.total = kStock, .reserved = kStock, .ok = true};
   std::vector<UserEnd> ends;
   std::vector<uint64_t> orders;
-  std::vector<Settled> settled = std::vector<Settled>(10, Settled::none);
+  std::vector<OrderEnd> settled = std::vector<OrderEnd>(10, OrderEnd::none);
   std::vector<Row> rows;
   uint64_t second = 0;
   uint64_t oversold = 0, unsold = 0;
@@ -159,8 +159,8 @@ TEST_SUITE("load/verification") {
 
   TEST_CASE("a payment or cancel that was answered and does not stand in the database is found") {
     Sale sale;
-    sale.settled[1] = Settled::paid;
-    sale.settled[2] = Settled::cancelled;
+    sale.settled[1] = OrderEnd::paid;
+    sale.settled[2] = OrderEnd::cancelled;
     sale.rows[1].state = "paid";
     sale.rows[2].state = "cancelled";
     sale.after = {.total = 6, .free = 1, .reserved = 4, .paid = 1, .ok = true};
@@ -269,7 +269,7 @@ TEST_SUITE("load/verification") {
     struct TwoItems final : Answers {
       UserEnd end_of(uint64_t) const override { return UserEnd::sold; }
       OrderId order_of(uint64_t number) const override { return {100 + number}; }
-      Settled settled_of(uint64_t) const override { return Settled::none; }
+      OrderEnd order_end_of(uint64_t) const override { return OrderEnd::none; }
       uint64_t second_orders() const override { return 0; }
     } answers;
     Plan plan{.wishes = {{.item = "cup"}, {.item = "mug", .quantity = 2}}, .users = 10, .seed = 7};

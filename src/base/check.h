@@ -1,10 +1,10 @@
-// What to do when the program itself is wrong, or when going on would be a lie to a client.
+// The end of the process when the program itself is wrong, or when going on would be a lie to a client.
 //
 // CHECK states an invariant; it stays on in release builds, one condition each. A failed CHECK is a bug in
 // stampede: the whole process aborts, so that no half-alive shard goes on answering.
 //
-// fatal() is for faults of the world after which no answer would be true (a failed log write): it says what,
-// where and why on stderr and leaves with the exit code that operators know. Nothing is retried, no destructor runs.
+// fatal() is for faults of the world after which no answer would be true (a failed log write): it writes the fault, its
+// place and its cause to stderr and ends with the documented exit code. Nothing is retried, no destructor runs.
 #pragma once
 
 namespace stampede {

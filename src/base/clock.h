@@ -25,7 +25,7 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Moment now() = 0;
-  // The same boot time alone, which costs half: for whoever waits, and for how long something took (shard/turns.h).
+  // The same boot time alone, which costs half: for waiting, and for measuring how long something took (shard/turns.h).
   virtual int64_t boot_ns() { return now().boot_ns; }
 };
 

@@ -46,7 +46,7 @@ int64_t now_ns(clockid_t clock) {
   return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
 }
 
-// As a JSON string: what is no control character stays as it is.
+// As a JSON string: characters other than quotes, backslashes and control characters stay as they are.
 void append_quoted(std::string_view text, std::string& json) {
   json += '"';
   for (const char c : text) {

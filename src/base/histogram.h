@@ -3,7 +3,7 @@
 //
 // Values below 128 have a bucket each; above, every power of two is cut into 64 buckets of equal
 // width, as in Gil Tene's HdrHistogram. A bucket is at most 1/64 of its values wide and answers
-// with its middle, so what a percentile says is off by 0.8 % at most, from a nanosecond to 584
+// with its middle, so a percentile is off by 0.8 % at most, from a nanosecond to 584
 // years, in 30 KB, and record() is a shift and an addition.
 //
 //   value   0 … 127 │ 128 … 255 │ 256 … 511 │ 512 … 1023 │ …
@@ -41,7 +41,7 @@ class Histogram {
     if (value > max()) max_.store(value, std::memory_order_relaxed);
   }
   void merge(const Histogram& other);  // adds all that `other` holds by now
-  // What was recorded between two looks at one histogram. The maximum is exact where it is that of `now`.
+  // The values that were recorded between two looks at one histogram. The maximum is exact where it is that of `now`.
   void assign_difference(const Histogram& now, const Histogram& before);
   void clear();
 

@@ -9,14 +9,14 @@
 
 namespace stampede {
 
-// The file's bytes. The error names the path and what was wrong; a file of more than bytes_max bytes is one.
+// The file's bytes. The error has the path and the fault; a file of more than bytes_max bytes is one.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, size_t bytes_max);
 
 // The same of a file that is open; `path` is for the error.
 [[nodiscard]] Result<std::string> read_file(std::FILE* file, const std::string& path,
                                             size_t bytes_max);
 
-// An Error for a FIFO in a directory: whoever opens it waits for a writer, perhaps for ever, and hears no signal meanwhile.
+// An Error for a FIFO in a directory: opening it waits for a writer, perhaps for ever, and no signal is taken meanwhile.
 [[nodiscard]] Status refuse_fifo(const std::string& path);
 
 }  // namespace stampede

@@ -1,10 +1,10 @@
 // JSON that people write (a catalog, a key file, an operator's body), read strictly: every
-// complaint says where.
+// complaint has its place.
 //
 //   catalog.json:7: items[2].price: expected an integer from 0 to 8796093022208
 //
 // simdjson parses, because a catalog of a million items has 200 MB; this adds lines and names. Its
-// on-demand reader checks only what is asked of it, so a reader must ask for every value or refuse
+// on-demand reader checks only the values that are asked for, so a reader must ask for every value or refuse
 // its key. Included by the .cc files of readers, never by a header: simdjson costs a second of
 // compiling.
 #pragma once
@@ -23,7 +23,7 @@ class JsonText {
  public:
   using Value = simdjson::ondemand::value;
 
-  // `name` stands in front of complaints, as a file's name does. The text is copied: simdjson needs
+  // `name` is put in front of complaints, as a file's name is. The text is copied: simdjson needs
   // room behind it. A byte order mark at its start is left out, because editors put it there.
   JsonText(std::string_view text, std::string_view name);
   JsonText(const JsonText&) = delete;
@@ -34,7 +34,7 @@ class JsonText {
   template <typename Read>
   Status for_each_field(Read read);
 
-  // The same for an object inside. `field` is what complaints call it, `where` its place.
+  // The same for an object inside. `field` is its name in complaints, `where` its place.
   template <typename Read>
   Status for_each_field(Value value, const char* where, std::string_view field, Read read);
 
@@ -45,7 +45,7 @@ class JsonText {
   const char* begin() const { return text_.data(); }
 
   // `name:line: field: reason`, without the field when it is empty. A control character that one of
-  // them quotes is shown as \xNN: a text from outside must not move the cursor of whoever reads it.
+  // them quotes is shown as \xNN: a text from outside must not move the cursor of a reader's terminal.
   Error error(const char* where, std::string_view field, std::string_view reason) const;
 
  private:

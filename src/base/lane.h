@@ -15,7 +15,7 @@ class Lane {
   static_assert(std::is_trivially_copyable_v<T>, "between shards only plain values");
 
  public:
-  // While a value is visited it still takes its cell: a producer that may be told to go on within the visit needs one more.
+  // While a value is visited it still takes its cell: if the visit may let the producer go on, the lane needs one cell more.
   explicit Lane(uint32_t capacity) : queue_(capacity) {}
 
   [[nodiscard]] bool push(const T& value) { return queue_.push(value); }  // producer

@@ -28,7 +28,7 @@ class LineLimit {
     return std::nullopt;
   }
 
-  // Lines of windows that have ended, which no later line has told of.
+  // The number of lines left out in windows that have ended, which no later line has reported.
   uint64_t take_left_out(int64_t now_ns) {
     uint64_t left_out = 0;
     for (auto& [kind, one] : kinds_) {

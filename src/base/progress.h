@@ -1,8 +1,8 @@
-// How far a long piece of work has come: what it is, percent, and when it will be done.
+// How far a long piece of work has come: its name, percent, and when it will be done.
 //
 //   reading the order log: 42 %, 3 s left
 //
-// Whoever works adds what is done; whoever waits looks, from any thread. One piece of work at a time.
+// The working thread adds the work that is done; any other thread looks. One piece of work at a time.
 #pragma once
 
 #include <atomic>
@@ -17,7 +17,7 @@ namespace stampede {
 
 class Progress {
  public:
-  // `what` is static text; the total may grow meanwhile. What was begun before has ended.
+  // `what` is static text; the total may grow meanwhile. The work that was begun before has ended.
   void begin(const char* what, uint64_t total = 0);
   void grow(uint64_t more) { total_.fetch_add(more, std::memory_order_relaxed); }
   void add(uint64_t done) { done_.fetch_add(done, std::memory_order_relaxed); }
@@ -40,8 +40,8 @@ class Progress {
 
 [[nodiscard]] std::string text_of(const Progress::Look& look);
 
-// Tells on stderr how far it is, while this lives: on a terminal in one line that is drawn again, otherwise in a line every ten
-// seconds (base/diag.h). What takes less than a second is not told of. Has a thread of its own.
+// Writes to stderr how far it is, while this lives: on a terminal in one line that is drawn again, otherwise in a line every ten
+// seconds (base/diag.h). Nothing is written of work that takes less than a second. Has a thread of its own.
 class ProgressLines {
  public:
   explicit ProgressLines(const Progress& progress);

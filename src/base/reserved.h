@@ -18,8 +18,8 @@ namespace stampede {
 
 // Memory that is read at random all over (the heads of a hash table) is given at once and in huge pages: with 4 KiB pages
 // every look-up would miss the TLB too, and begin with a page fault. Only advice; without huge pages all works the same.
-// Everything else fills from its beginning: a huge page in the middle of a rush can take 100 ms to be found, and a page
-// fault for each 4 KiB costs twice what a call does that asks for 16 pages (reach()).
+// Everything else fills from its beginning: a huge page in the middle of a rush can take 100 ms to be found, and page
+// faults for each 4 KiB cost twice as much as calls that ask for 16 pages each (reach()).
 enum class Touch : uint8_t { lazily, at_start };
 
 template <typename T>

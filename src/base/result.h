@@ -12,9 +12,9 @@
 namespace stampede {
 
 struct Error {
-  std::string message;  // one line, no newline: what, where, what was expected
-  // What is stored is not what was written (changed, swapped, missing, unreadable): trying again does not help, and going
-  // on could sell what is sold. A command ends with kExitLogDamaged.
+  std::string message;  // one line, no newline: the fault, its place, the value that was expected
+  // A stored file is not as it was written (changed, swapped, missing, unreadable): trying again does not help, and going
+  // on could sell units that are sold. A command ends with kExitLogDamaged.
   bool is_damage = false;
 };
 [[nodiscard]] inline ExitCode exit_code_of(const Error& error, ExitCode otherwise = kExitFailure) {

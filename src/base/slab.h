@@ -18,7 +18,7 @@ class Slab {
  public:
   explicit Slab(uint32_t capacity) : cells_(capacity) {}
 
-  // kNone when full. The cell's bytes are whatever the last owner left.
+  // kNone when full. The cell's bytes are those of its last owner.
   [[nodiscard]] uint32_t allocate() {
     if (free_ != kNone) {
       const uint32_t index = free_;

@@ -1,4 +1,4 @@
-// A short text stored inside its owner: what messages between shards carry, because they may hold no pointer.
+// A short text stored inside its owner, for messages between shards: they may hold no pointer.
 #pragma once
 
 #include <cstdint>

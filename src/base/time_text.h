@@ -18,11 +18,11 @@ namespace stampede {
 
 constexpr size_t kTimeTextBytes = 24;  // 2026-12-01T02:00:00.123Z
 
-// The last millisecond that four digits of a year can say: 9999-12-31T23:59:59.999Z.
+// The last millisecond of a year with four digits: 9999-12-31T23:59:59.999Z.
 constexpr int64_t kTimeTextMax = 253'402'300'799'999;
 
 // Milliseconds since 1970-01-01 UTC of an RFC 3339 date-time (section 5.6): date and time of day,
-// `T` or `t` between them, any number of digits of a fraction (what is below a millisecond is cut
+// `T` or `t` between them, any number of digits of a fraction (digits below a millisecond are cut
 // off), and `Z`, `z` or an offset. Nothing when the text is anything else, when a part is out of
 // its range (a 30th of February, an hour 24), or when the moment is before 1970 or after 9999. A
 // leap second (`:60`) is refused, because POSIX time has no number for it.

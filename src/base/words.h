@@ -1,11 +1,11 @@
 // Numbers in lines that people read, written one way everywhere (scripts/tidy looks for other ways):
 //
 //   1,000,000           1 item, 2,000 items
-//   740 ns, 12.3 us, 1.04 ms, 8.31 s, 3,600 s          what was measured: three digits that count
-//   42 s                                               what is to come: whole seconds
+//   740 ns, 12.3 us, 1.04 ms, 8.31 s, 3,600 s          a measured time: three digits that count
+//   42 s                                               a time to come: whole seconds
 //   17 bytes, 412 KiB, 64.0 MiB, 1.86 GiB
 //
-// What names a thing is no number in this sense and has no commas: a shard, a node, an epoch, a record, an offset.
+// A name of a thing is no number in this sense and has no commas: a shard, a node, an epoch, a record, an offset.
 #pragma once
 
 #include <concepts>

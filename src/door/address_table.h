@@ -1,4 +1,4 @@
-// What every address has asked for in its window, and how many connections it has open: one table for all shards of the
+// The number of each address's requests in its window, and of its open connections: one table for all shards of the
 // process.
 //
 // It is shared because an allowance of one address must not be multiplied by the number of shards, and the kernel deals
@@ -19,13 +19,13 @@
 //
 // When a set of requests is full, the newcomer takes a cell whose window is over; else that of the address which has asked
 // least. So:
-//   - nobody is ever refused for what others have asked: a count never holds another address's requests;
+//   - no address is ever refused for the requests of others: a count never holds another address's requests;
 //   - an address is forgotten only while eight others of its set have asked as often in their windows; its count then begins
-//     anew, so it may get more than its allowance. Whoever wants that needs eight more addresses of his set at their limits,
-//     and has more from those themselves. The hash is keyed: nobody can choose which addresses share a set;
+//     anew, so it may get more than its allowance. To reach that, a client needs eight more addresses of one set at their
+//     limits, and gets more by those themselves. The hash is keyed: no client can choose addresses that share a set;
 //   - four million addresses in one window are counted exactly but for uneven sets. Of ten million those that ask most are.
 // Two shards that meet an address for the first time in the same instant may give it two cells. The later one is never found
-// again, and what was counted there in that instant is lost.
+// again, and its count of that instant is lost.
 //
 // Open connections are never forgotten. When all eight cells of a set are taken, by eight addresses with connections open, a
 // ninth's are let in without being counted.

@@ -1,12 +1,12 @@
-// The operators' listener while the node starts: until the shards turn, this answers its probes and says how far the start is.
+// The operators' listener while the node starts: until the shards turn, this answers its probes and reports how far the start is.
 //
 //   GET /healthz   200 {"ok":true,"starting":"reading the order log","percent":42,"seconds_left":3}
 //   GET /readyz    503 {"ready":false,"reasons":["starting: reading the order log: 42 %, 3 s left"],"warnings":[]}
 //
 // Everything else is 503. One client at a time, at most a second each; a thread of its own.
 //
-// Who comes to a listener that somebody else has opened (the service manager, a server whose place is taken) waits in its queue for
-// half a second first: most starts are over by then, and he gets the answer that he came for.
+// A client of a listener that another process has opened (the service manager, or the server whose place is taken) first waits in
+// its queue for half a second: most starts are over by then, and the shards answer it.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +24,7 @@ namespace stampede::node {
 
 class StartAnswers {
  public:
-  // Null when the address cannot be listened at: the start itself will say so.
+  // Null when the address cannot be listened at: the start itself will report that.
   [[nodiscard]] static std::unique_ptr<StartAnswers> open(const net::Address& address,
                                                           const Progress& progress);
   // At listeners that stay open behind it.

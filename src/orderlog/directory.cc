@@ -78,7 +78,7 @@ Result<StreamDir> look_into(const std::string& path, uint32_t generation, uint32
   return dir;
 }
 
-// Every stream's directory that is there, from one generation on: what lies in earlier ones is not read any more.
+// Every stream's directory that is there, from one generation on: earlier ones are not read any more.
 Result<std::vector<StreamDir>> stream_dirs(const std::string& data_dir, uint32_t first_generation) {
   std::vector<StreamDir> dirs;
   const std::string log = data_dir + "/log";
@@ -106,7 +106,7 @@ Status remove_directory(const std::string& path) {
   return Error{"remove " + path + ": " + std::strerror(errno)};
 }
 
-// A generation's directory with its streams and their files; what is not ours keeps it from being removed.
+// Removes a generation's directory with its streams and their files; a file that is not ours keeps it from being removed.
 Status remove_streams(const std::string& generation_dir) {
   const Result<std::vector<std::string>> streams = list_directory(generation_dir);
   if (!streams) return streams.error();
@@ -125,7 +125,7 @@ Status remove_streams(const std::string& generation_dir) {
   return remove_directory(generation_dir);
 }
 
-// The lines of a manifest by key, with what is wrong about them.
+// The lines of a manifest by key, with the first fault in them.
 class Lines {
  public:
   explicit Lines(const std::string& path) : path_(path) {}
@@ -176,7 +176,7 @@ class Lines {
     if (error_.empty()) error_ = path_ + ": " + key + ": " + expected;
   }
   std::string first_error() const { return error_; }
-  // Also what nobody took: a key that this version does not know.
+  // Also for a key that was never taken: this version does not know it.
   std::string error() const {
     if (!error_.empty() || values_.empty()) return error_;
     return path_ + ": unknown key " + values_.begin()->first;
@@ -240,7 +240,7 @@ std::optional<KnownStream> known_stream_of(const std::string& text) {
   if (known.begins_with_snapshot) known.first_snapshot_sum = std::strtoul(begins, nullptr, 16);
   known.last_lsn = last_lsn;
   known.chain = chain;
-  // One spelling only: what reads back as it stands is what was written.
+  // One spelling only: a text that is not written the same way again is refused.
   if (known_text(known) != text) return std::nullopt;
   return known;
 }
@@ -291,7 +291,7 @@ Status check_machine(const std::string& path, const Manifest& manifest) {
       "machine_id from the manifest; never run both"};
 }
 
-// Takes what the text says of the machine, without its sum.
+// Takes the machine's id from the text, without its sum.
 std::string take_machine(Lines& lines, bool has_sums) {
   const std::string text = lines.optional_text("machine_id");
   if (!has_sums || text.empty()) return text;
@@ -313,7 +313,7 @@ void take_streams(Lines& lines, Manifest& manifest) {
   }
 }
 
-// Version 1 began with a snapshot in every generation but the first, and said so nowhere.
+// Version 1 began with a snapshot in every generation but the first, without a line about it.
 void assume_streams(Manifest& manifest) {
   manifest.stream_uuid = manifest.log_uuid;
   manifest.streams.assign(manifest.shard_count, {.begins_with_snapshot = manifest.generation > 1});
@@ -432,7 +432,8 @@ Manifest manifest_of_copy(const Manifest& original, int64_t now_ms) {
   copy.is_loss_pending = true;
   copy.copied_ms = now_ms;
   copy.is_at_rest = false;  // it was read while it was written
-  // Version 1 could not say so. What it assumed of its streams holds: it is written anew once they have been read.
+  // Version 1 has no line for these. Its streams are still as assume_streams() has them; the next start reads them and writes the
+  // manifest anew.
   copy.format_version = kManifestVersion;
   return copy;
 }
@@ -455,7 +456,7 @@ Result<std::optional<Manifest>> read_manifest(const std::string& data_dir, bool 
 }
 
 Status write_manifest(const std::string& data_dir, const Manifest& manifest) {
-  // First, so that a directory which a manifest speaks of and which is not there has been lost.
+  // First, so that a directory which a manifest names and which is not there has been lost.
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream)
     if (Status made = make_directories(stream_files(data_dir, manifest, stream).dir); !made)
       return made;

@@ -6,12 +6,12 @@
 //
 // The manifest holds the key of the users' hash, which decides each user's home shard for the life
 // of the data, and the machine, because a copy of the directory on another machine would sell the
-// same units again. And it is the witness for the streams' files: what each stream begins with, and how far its log
+// same units again. And it is the witness for the streams' files: the snapshot with which each stream begins, and how far its log
 // reached at the last start or stop. So a file that is gone, empty, another stream's or an older copy is noticed, also
 // without a database.
 //
 // Its last line is a checksum of all the others but machine_id, which may be removed by hand and has a sum of its own.
-// Version 1 had no sum and knew nothing of the streams; it is read, and is written as version 2 once a start has found
+// Version 1 had no sum and no lines about the streams; it is read, and is written as version 2 once a start has found
 // that everything fits.
 #pragma once
 
@@ -55,7 +55,7 @@ constexpr uint32_t kManifestVersion = 2;
 struct Manifest {
   uint32_t format_version = kManifestVersion;
   Uuid log_uuid{};
-  // What the batches of this generation carry: each generation has its own, so that no file of an earlier one can take
+  // The uuid in the batches of this generation: each generation has its own, so that no file of an earlier one can take
   // the place of a later one. The first has the log's; so has one that was made under version 1.
   Uuid stream_uuid{};
   uint32_t node = 0;
@@ -63,16 +63,16 @@ struct Manifest {
   uint32_t generation =
       1;  // of the distribution of slots to streams; rises when shard_count changes
   size_t segment_bytes = bounds::segment_bytes_default;
-  // Which process has the directory, for a ledger that is shared: it must tell this one from those before. Raised durably
+  // The number of the process that has the directory: by it a shared ledger refuses the processes before. Raised durably
   // before it is used.
   uint64_t boot = 0;
   HashKey hash_key{};
   std::string machine_id;  // empty: the machine has none
-  // A start with --accept-loss has cut the log, and what follows from it (items paused, a gap in the numbers of orders) is
-  // not yet part of the log: the next start goes on with it.
+  // A start with --accept-loss has cut the log, and the consequences (items paused, a gap in the numbers of orders) are
+  // not yet part of the log: the next start goes on with them.
   bool is_loss_pending = false;
-  // When this directory was copied from another (ms since 1970 UTC; 0: it was not): what that one acknowledged since is not in
-  // it. Such a copy has a loss pending from the beginning.
+  // When this directory was copied from another (ms since 1970 UTC; 0: it was not): orders that the other acknowledged since are
+  // not in it. Such a copy has a loss pending from the beginning.
   int64_t copied_ms = 0;
   // The last process to write has stopped in order: each log ends where it is known to end, and nothing was ever written behind it.
   // Taken back, durably, before anything is written again.
@@ -95,8 +95,8 @@ struct Manifest {
 // Notes how far a stream's log reaches; its files are there from now on.
 void note_log_end(KnownStream& known, const Position& end);
 
-// nullopt: the directory is new. An error says which line is wrong (then it is damage), and for another version or
-// another machine what to do about it.
+// nullopt: the directory is new. An error names the line that is wrong (then it is damage), and for another version or
+// another machine the remedy.
 // `any_machine`: for tools that only read, which may look at a copy.
 [[nodiscard]] Result<std::optional<Manifest>> read_manifest(const std::string& data_dir,
                                                             bool any_machine = false);
@@ -104,7 +104,7 @@ void note_log_end(KnownStream& known, const Position& end);
 // caller holds the lock.
 [[nodiscard]] Status write_manifest(const std::string& data_dir, const Manifest& manifest);
 
-// Whether the directory holds what the manifest says, and no more: each stream's directory is there, no stream beyond the
+// Whether the directory has all streams of the manifest, and no more: each stream's directory is there, no stream beyond the
 // last and no later generation has a log. Reads names only. An Error is damage and names the place.
 [[nodiscard]] Status check_streams(const std::string& data_dir, const Manifest& manifest);
 // The same for a directory without a manifest: it holds no log.
@@ -118,7 +118,7 @@ void note_log_end(KnownStream& known, const Position& end);
 // /etc/machine-id, or empty.
 [[nodiscard]] std::string this_machine_id();
 
-// The files of one stream of the manifest's generation, with what is known of it.
+// The files of one stream of the manifest's generation, with the manifest's facts about it.
 [[nodiscard]] StreamFiles stream_files(const std::string& data_dir, const Manifest& manifest,
                                        uint32_t stream);
 

@@ -1,5 +1,5 @@
-// Which disk, found out by writing one block each way in a scratch file: what a kernel, a sandbox
-// or a file system claims to be able to do is not always what it does.
+// Which disk, found out by writing one block each way in a scratch file: a kernel, a sandbox
+// or a file system cannot always do all that it claims.
 #include "orderlog/disk.h"
 
 #include <fcntl.h>

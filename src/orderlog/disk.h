@@ -28,7 +28,7 @@ class Disk {
   // last write.
   virtual void adopt(std::span<std::byte> buffers) = 0;
 
-  // Starts writing; nothing may be in flight. The bytes stay as they are until poll() tells the
+  // Starts writing; nothing may be in flight. The bytes stay as they are until poll() returns the
   // outcome.
   virtual void submit(int fd, uint64_t offset, std::span<const std::byte> bytes) = 0;
 
@@ -36,7 +36,7 @@ class Disk {
   // nothing in flight. Without an outcome it costs some ns and no system call.
   [[nodiscard]] virtual std::optional<int64_t> poll() = 0;
 
-  // Readable (level-triggered) from an outcome until drain_events(): what the reactor sleeps on.
+  // Readable (level-triggered) from an outcome until drain_events(): the reactor sleeps on it.
   virtual int event_fd() const = 0;
   // Whenever an event of event_fd() came; then poll().
   virtual void drain_events() = 0;
@@ -56,11 +56,11 @@ struct DiskPlan {
   std::string description;  // one line for the operator
 };
 
-// Tries what works in `directory` with a scratch file, which is removed. An error says why no
-// promise can be kept there (a tmpfs with Durability::fsync) and what to do.
+// Tries which disk works in `directory` with a scratch file, which is removed. The error: why no
+// promise can be kept there (a tmpfs with Durability::fsync), and the remedy.
 [[nodiscard]] Result<DiskPlan> plan_disk(const std::string& directory, Durability durability);
 
-// What can be said of it without a write: it lies on a disk, and it may be written, or where it is to be made.
+// The checks that need no write: the directory, or the one in which it is to be made, lies on a disk and may be written.
 [[nodiscard]] Status check_directory(const std::string& directory, Durability durability);
 
 // One for each stream.

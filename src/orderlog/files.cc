@@ -120,7 +120,7 @@ Result<std::optional<File>> open_for_reading(const std::string& path, bool is_di
   // O_NONBLOCK: a FIFO in the place of the file must not hold up a start.
   const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   int fd = is_direct ? ::open(path.c_str(), flags | O_DIRECT) : -1;
-  // open(2): EINVAL says that this file system has no O_DIRECT.
+  // open(2): EINVAL means that this file system has no O_DIRECT.
   if (!is_direct || (fd < 0 && errno == EINVAL)) fd = ::open(path.c_str(), flags);
   if (fd < 0 && errno == ENOENT) return std::optional<File>();
   if (fd < 0 && errno == ELOOP) return Error{path + " is a link", true};

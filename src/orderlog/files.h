@@ -2,7 +2,7 @@
 //
 //   <dir>/0000000007.log            segment 7
 //   <dir>/0000000008.log.tmp        segment 8 in preparation; removed at start
-//   <dir>/0000000007.log.torn-TIME  what recovery cut off
+//   <dir>/0000000007.log.torn-TIME  the bytes that recovery cut off
 //   <dir>/snapshot-0000000007       the state that the segments below 7 made (snapshot.h)
 #pragma once
 
@@ -20,7 +20,7 @@
 
 namespace stampede::orderlog {
 
-// What is known of a stream from outside its own files (the manifest keeps it), so that a file that is gone, or is an
+// Facts of a stream from outside its own files (the manifest keeps them), so that a file that is gone, or is an
 // older copy of itself, is noticed.
 struct KnownStream {
   bool has_begun = false;  // it has had a segment: finding none is a loss
@@ -44,7 +44,7 @@ struct StreamFiles {
   size_t segment_bytes = bounds::segment_bytes_default;
   bool is_direct = true;  // read past the page cache, if the file system can
   KnownStream known;
-  std::string known_from = "manifest";  // what says so, for messages
+  std::string known_from = "manifest";  // the source of these facts, for messages
 
   std::string segment_path(uint32_t segment) const;
   // The most bytes of one batch: a segment always has room for two, so that one can end it.
@@ -119,7 +119,7 @@ constexpr std::string_view kUnfinished = ".tmp";
 // The file's bytes are on stable storage, and its size; not its name.
 [[nodiscard]] Status sync_file(const File& file, const std::string& path);
 
-// The file has the other name after any crash from here on; what had that name is gone.
+// The file has the other name after any crash from here on; a file that had that name is gone.
 [[nodiscard]] Status rename_durably(const std::string& from, const std::string& to);
 
 // The file at `path` has exactly this text, or after a crash perhaps still all of its old one.

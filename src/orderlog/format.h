@@ -22,8 +22,8 @@
 //
 // The chain value of a batch is its header_sum: it covers body_sum (so the records) and prev_chain
 // (so all that went before). A segment file is used again for a later part of the log without being
-// cleared; what is stale tells itself by uuid, stream, segment, sequence and chain, whatever the
-// checksums say.
+// cleared; stale bytes are recognized by uuid, stream, segment, sequence and chain, even when their
+// checksums are right.
 //
 // Magic, version and header_sum keep their places and their meaning in every version, so that an
 // old binary can tell a newer log from a damaged one.
@@ -55,8 +55,7 @@ static_assert(std::endian::native == std::endian::little,
 constexpr uint32_t kMagic = 0x31425453;  // "STB1"
 constexpr uint32_t kFormatVersion = 1;
 constexpr size_t kHeaderBytes = 128;
-constexpr size_t kSummedFrom =
-    16;  // of every header: magic, version and the sum itself stand before
+constexpr size_t kSummedFrom = 16;  // of every header: magic, version and the sum itself are before
 
 using Uuid = std::array<uint8_t, 16>;
 [[nodiscard]] std::string text_of(const Uuid& uuid);  // 32 hexadecimal digits
@@ -99,7 +98,7 @@ static_assert(sealed_bytes(0) == 4096 && sealed_bytes(4096 - 128) == 4096 &&
 // bytes. Returns the bytes to write.
 std::span<const std::byte> seal(BatchHeader& header, std::span<std::byte> batch);
 
-// What is wrong with the bytes at a place where a batch is expected, in the order in which it is
+// The fault of the bytes at a place where a batch is expected, in the order in which they are
 // checked.
 enum class Flaw : uint8_t {
   none,
@@ -114,7 +113,7 @@ enum class Flaw : uint8_t {
   prev_chain,  // not a continuation of the batch before
   first_lsn,   // record numbers do not continue
   body_bytes,  // the body does not fit into a batch or into the segment
-  body_sum,    // the body is not what was sealed
+  body_sum,    // the body has changed since it was sealed
   padding,     // not zeros behind the body
   records,     // the body is no sequence of record_count records
 };
@@ -132,7 +131,7 @@ struct Expected {
 // A header whose magic and sum are right, of any log, place and version; nullopt otherwise.
 [[nodiscard]] std::optional<BatchHeader> read_header(std::span<const std::byte> block);
 
-// Checks a header that read_header() gave against what is expected. `room` is the bytes from here
+// Compares a header that read_header() gave with the expected one. `room` is the bytes from here
 // to the segment's end.
 [[nodiscard]] Flaw check_header(const BatchHeader& header, const Expected& expected, size_t room);
 

@@ -1,4 +1,4 @@
-// Where one stream stands: written by one thread each, read by others without locks.
+// The marks of one stream: how far it is. Each is written by one thread and read by others without locks.
 #pragma once
 
 #include <atomic>
@@ -9,8 +9,8 @@
 
 namespace stampede::orderlog {
 
-// A place in one stream's log between two batches: where the next batch begins and what it must say
-// of itself.
+// A place in one stream's log between two batches: where the next batch begins, and the values that its header must
+// have.
 struct Position {
   uint32_t segment = 1;     // number of the file
   uint64_t offset = 0;      // bytes into it; a multiple of bounds::log_block_bytes
@@ -23,9 +23,9 @@ struct Position {
 // The number of a record up to which something has been done. It only grows, and never beyond the mark in front of it:
 // both are checked where it is raised, on in release, because the promises to a buyer are made of these two rules.
 //
-// One thread raises it. raise() stores with release order and get() loads with acquire order: what was done up to a mark
-// is seen by every thread that has seen the mark. The mark in front is loaded with acquire order too, for it may be
-// another thread's (drained is the drainer's, durable the shard's); it only grows, so what is checked stays true.
+// One thread raises it. raise() stores with release order and get() loads with acquire order: a thread that has read a mark
+// sees all work up to that mark. The mark in front is loaded with acquire order too, for it may be
+// another thread's (drained is the drainer's, durable the shard's); it only grows, so the checked relation stays true.
 class Watermark {
  public:
   explicit Watermark(const Watermark* front) : front_(front) {}
@@ -60,7 +60,7 @@ struct alignas(64) Marks {
   std::atomic<uint32_t> drained_segment{0};  // segments below this one are wholly in the database
   std::atomic<int64_t> drained_wall_ns{0};   // when the newest drained batch was made
 
-  // What recovery found: records up to this one are in the log. Before the threads start.
+  // The result of recovery: records up to this one are in the log. Before the threads start.
   void start_at(Lsn last) {
     appended.raise(last);
     durable.raise(last);

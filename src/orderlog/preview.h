@@ -1,5 +1,5 @@
-// Records that are visited one after the other, each shown some records ahead of its visit: what applies them to a large state can ask
-// for the memory that it will need, and it is there when its turn comes.
+// Records that are visited one after the other, each shown some records ahead of its visit: a visitor that applies them to a large
+// state can prefetch the memory that the record will need.
 #pragma once
 
 #include <algorithm>

@@ -9,7 +9,7 @@ namespace stampede::orderlog {
 namespace {
 
 // A live reader mostly finds some blocks at a time, one that catches up wants the disk's whole
-// bandwidth: the piece doubles while what was read is used up, and starts over at the live end.
+// bandwidth: the piece doubles while the whole of it is used up, and starts over at the live end.
 constexpr size_t kReadBytesMin = 64 * 1024;
 constexpr size_t kReadBytesMax = 2 * bounds::batch_bytes_max;
 static_assert(kReadBytesMax >= bounds::batch_bytes_max, "the window holds any batch whole");
@@ -37,7 +37,7 @@ Result<std::optional<Batch>> Reader::next(Lsn up_to) {
     read_bytes_ = kReadBytesMin;
     return std::optional<Batch>{};
   }
-  // What was read before the mark rose this far may have been read before it was written.
+  // Bytes that were read before the mark rose this far may have been read before they were written.
   if (position_.next_lsn > window_up_to_) window_bytes_ = 0;
   up_to_ = up_to;
   Result<Found> found = look();

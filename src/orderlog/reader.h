@@ -1,7 +1,7 @@
 // Reads one stream's batches in order and believes none of them unchecked.
 //
-// The live log is read beside its writer, with O_DIRECT, and only up to the durable mark: what is
-// behind it may be half written, and what the page cache holds of it may be stale.
+// The live log is read beside its writer, with O_DIRECT, and only up to the durable mark: batches
+// behind it may be half written, and their pages in the page cache may be stale.
 //
 // Belongs to one thread. Several readers may read one stream.
 #pragma once
@@ -70,13 +70,13 @@ class Reader {
   // Where the next batch begins.
   const Position& position() const { return position_; }
 
-  // For recovery and tools, which must judge what they find: what lies at position(), without an
-  // opinion. `batch` is there exactly when flaw is none. An error is one of the file system. A
+  // For recovery and tools, which judge for themselves: the bytes at position(), sound or not.
+  // `batch` is there exactly when flaw is none. An error is one of the file system. A
   // missing segment file is Flaw::no_room with is_missing.
   struct Found {
     Flaw flaw = Flaw::none;
     bool is_missing = false;
-    std::optional<BatchHeader> header;  // if a sound one lies here, whatever it says
+    std::optional<BatchHeader> header;  // if a sound one lies here, also another log's
     std::optional<Batch> batch;
   };
   [[nodiscard]] Result<Found> look();
@@ -87,7 +87,7 @@ class Reader {
   // The block at position(), after a look() that found a flaw other than no_room.
   std::span<const std::byte> block() const;
 
-  // "segment 7 (/path) offset 8192 sequence 42", and the same with what is wrong there.
+  // "segment 7 (/path) offset 8192 sequence 42", and the same with the flaw.
   [[nodiscard]] std::string where() const;
   [[nodiscard]] Error describe(Flaw flaw) const;
 

@@ -1,7 +1,7 @@
 // Each record's fields are listed once, in fields(); three archives walk that list: one adds up the
-// bytes, one writes them, one reads them. So what is written is what is read, by construction.
+// bytes, one writes them, one reads them. So records are read as they were written, by construction.
 //
-// Numbers stand little-endian without gaps, a text as one byte of length and its bytes. A
+// Numbers are little-endian without gaps, a text is one byte of length and its bytes. A
 // reservation by a user of 20 bytes with a key of 36 takes 120 bytes.
 #include "orderlog/record.h"
 
@@ -76,8 +76,8 @@ class Encoder {
   std::byte* out_;
 };
 
-// Reads within its span and nothing else; once something is wrong it stays wrong, and what was read
-// is not used.
+// Reads within its span and nothing else; once something is wrong it stays wrong, and the values
+// are not used.
 class Decoder {
  public:
   explicit Decoder(std::span<const std::byte> in) : in_(in) {}
@@ -141,7 +141,7 @@ void fields(Archive& archive, R& r) {
           Bounded{r.code, bounds::item_code_bytes_max},
           Bounded{r.title, bounds::item_title_bytes_max});
 }
-// What item_more has beside these.
+// The fields that item_more has beside these.
 template <typename Archive, Of<Item> R>
 void more_fields(Archive& archive, R& r) {
   archive(r.order_rate, r.has_proof, Bounded{r.product, bounds::product_bytes_max},
@@ -306,7 +306,7 @@ bool decode_into(R& record, RecordType type, std::span<const std::byte> payload)
     if (padding != std::byte{0}) return false;
   if constexpr (std::same_as<R, Payment>) record.outcome = type;
   if constexpr (std::same_as<R, PaymentImage>) return is_outcome(record.payment.outcome);
-  // One record has one form: an item_more that says no more than an item is never written.
+  // One record has one form: an item_more with no more than the fields of an item is never written.
   if constexpr (std::same_as<R, Item>) return has_more(record) == (type == RecordType::item_more);
   return true;
 }

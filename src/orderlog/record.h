@@ -1,9 +1,9 @@
 // The records of the order log: everything that can happen to stock and orders, each as a plain
 // value.
 //
-// State is what the records say and nothing else: a shard decides, appends a record and applies it;
+// State follows from the records and from nothing else: a shard decides, appends a record and applies it;
 // recovery, snapshots and tools apply the same records in the same order. So a record holds all
-// that its effect needs (a reservation keeps its price, whatever the catalog says later).
+// that its effect needs (a reservation keeps its price, also when the catalog changes later).
 //
 // Texts are views: into the request when a record is made, into the log's bytes when it is read.
 #pragma once
@@ -61,12 +61,12 @@ struct Item {
   bool is_ended = false;
   bool has_hidden_link = false;
   // Of the catalog's entry when it was last applied: a start takes over an entry that has changed since, and otherwise
-  // leaves alone what operators have changed.
+  // keeps the operators' changes.
   uint64_t catalog_sum = 0;
-  // When any of these says something, the record is stored as item_more.
+  // When any of these is set, the record is stored as item_more.
   uint32_t order_rate = 0;    // new reservations a second; 0: no limit
-  bool has_proof = false;     // the link is given to who has a proof
-  std::string_view product;   // what an opaque code stands for; empty: the code is none
+  bool has_proof = false;     // the link is given only with a proof
+  std::string_view product;   // the product behind an opaque code; empty: the code is not opaque
   std::string_view enrolled;  // file of the users that may buy; empty: everybody may
 };
 
@@ -97,12 +97,12 @@ struct Epoch {
 };
 
 // Numbers of orders up to this one may have been given to orders that the log has lost: none of them is given again. It
-// stands in the log before the first order after the loss.
+// is in the log before the first order after the loss.
 struct SequenceFloor {
   uint64_t sequence = 0;
 };
 
-// An operator's change, for the record: by which operator, what and when; `op_id` makes it happen once. Only in
+// An operator's change, for the record: the operator, the change, and when; `op_id` makes it happen once. Only in
 // shard 0's log.
 struct Admin {
   int64_t at_ms = 0;
@@ -112,12 +112,12 @@ struct Admin {
   std::string_view what;
 };
 
-// What an operator says of a user or a network, beside the list that a start is given: a later record replaces an earlier one
+// An operator's word about a user or a network, beside the list that a start is given: a later record replaces an earlier one
 // about the same. Only in shard 0's log.
 enum class BlockWord : uint8_t {
   none,     // nothing any more: the list alone decides
-  blocked,  // whatever the list says
-  exempt,   // from what the list says
+  blocked,  // also without a line in the list
+  exempt,   // also with a line in the list
 };
 struct Block {
   bool is_network = false;
@@ -143,7 +143,7 @@ struct Reserve {
 //   late_paid         expired → paid, with units taken again from the pool
 //   refund_due        the money must go back: `amount` is added to the order's refund_due;
 //                     its state stays
-//   payment_rejected  wrong amount or currency: the money stands in payments as due back;
+//   payment_rejected  wrong amount or currency: the money is in payments as due back;
 //                     the order does not change
 struct Payment {
   RecordType outcome = RecordType::paid;
@@ -169,7 +169,7 @@ struct Forget {
   OrderId order;
 };
 
-// Recovery cut an unacknowledged tail: what was there is kept beside the segment.
+// Recovery cut an unacknowledged tail: its bytes are kept beside the segment.
 struct Recovery {
   uint64_t truncated_batch = 0;
   uint64_t truncated_offset = 0;

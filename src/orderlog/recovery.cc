@@ -14,7 +14,7 @@ std::string place_of(const StreamFiles& files, const Sighting& sighting) {
          files.segment_path(sighting.segment) + ") offset " + std::to_string(sighting.offset);
 }
 
-// What the bytes at the place of batch n are, as the table sees them.
+// The table's row for the bytes at the place of batch n.
 AtEnd classify(const Reader::Found& found, const Reader& reader, const Expected& end,
                const Tail& tail) {
   switch (found.flaw) {
@@ -245,7 +245,7 @@ Status repair(const RecoveryInput& input, RecoveryReport& report) {
     if (!file) return file.error();
     report.torn_file = *file;
   }
-  // What an earlier life left with the kernel only (--durability os) is made durable before anything is written behind it:
+  // Bytes that an earlier life gave to the kernel only (--durability os) are made durable before anything is written behind them:
   // else a power cut could leave a hole.
   const Result<SegmentList> list = list_segments(files);
   if (!list) return list.error();

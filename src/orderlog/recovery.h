@@ -1,10 +1,10 @@
-// What is the end of a log after a crash, and is anything missing? Answered by a table of cases,
+// Where does a log end after a crash, and is anything missing? Answered by a table of cases,
 // not by trust.
 //
 // A batch is acknowledged only after its write completed, and at most one write is in flight. So
 // when batch n is not sound, exactly one question matters: had n been durable? It had, if anything
 // later than n was ever written, or if a witness outside the log has seen one of its records. Then
-// an acknowledged order is gone: stop, write nothing, say where. Otherwise the batch was in flight
+// an acknowledged order is gone: stop, write nothing, name the place. Otherwise the batch was in flight
 // in the crash: keep its remains beside the log and go on in front of it.
 //
 //   found at the place of batch n     nothing later,      something later,     from another
@@ -14,8 +14,8 @@
 //     another life
 //   n with a bad body; the remains    torn                damaged              damaged
 //     of a header
-//   n sound in every sum, but not     damaged             damaged              damaged
-//     what can follow n − 1
+//   n sound in every sum, but it      damaged             damaged              damaged
+//     cannot follow n − 1
 //
 // Whether something later is there takes reading all that was ever made ready for the log, hundreds of megabytes. When the last
 // process stopped in order and the log ends exactly where the manifest says that it ended (is_at_rest), nothing was ever written
@@ -53,9 +53,9 @@ struct RecoveryInput {
   StreamFiles files;
   Position start;  // the beginning, or where a snapshot ends
   std::vector<Witness> witnesses;
-  bool is_read_only = false;  // report only; what would be cut stays as it is
-  bool accepts_loss = false;  // cut also what is damaged: the operator has said so
-  int64_t wall_ns = 0;        // now; names what is cut off
+  bool is_read_only = false;  // report only; nothing is cut
+  bool accepts_loss = false;  // cut also at damage: the operator has asked for it
+  int64_t wall_ns = 0;        // now; part of the name of the cut-off bytes' file
   RecordPreview preview;      // may be empty
 };
 
@@ -86,13 +86,13 @@ struct RecoveryReport {
 using RecordVisitor = std::function<Status(Lsn lsn, const Record& record, const Batch& batch)>;
 
 // A file or directory that cannot be read is damage. An error is one of this process (out of descriptors) or of writing.
-// Unless `is_read_only`, what recovery has found is repaired at once.
+// Unless `is_read_only`, repair() follows at once.
 [[nodiscard]] Result<RecoveryReport> recover(const RecoveryInput& input,
                                              const RecordVisitor& visit);
 
 // The only part that writes, for a start that looks at everything before it decides: after a recover() of the same input
-// that was read only and found no damage. What is cut off is kept beside its segment; names and bytes of all that stays are
-// durable afterwards.
+// that was read only and found no damage. The bytes that are cut off are kept beside their segment; names and bytes of all that
+// stays are durable afterwards.
 [[nodiscard]] Status repair(const RecoveryInput& input, RecoveryReport& report);
 
 // The table above.

@@ -44,7 +44,7 @@ StreamSegments::StreamSegments(SegmentKeeper& keeper, const StreamFiles& files, 
       taken_(current - 1),
       closed_(current - 1),
       oldest_(current),
-      told_(closed_below - 1) {
+      reported_(closed_below - 1) {
   CHECK(current > 0);
   CHECK(closed_below > 0);
   CHECK(closed_below <= current);
@@ -112,7 +112,7 @@ Status SegmentKeeper::start() {
 
 void SegmentKeeper::go_on() {
   preparer_ = start_thread("preparing log segments", [this] { run_preparation(); });
-  teller_ = start_thread("preparing log segments", [this] { run_telling(); });
+  reporter_ = start_thread("preparing log segments", [this] { run_reporting(); });
 }
 
 void SegmentKeeper::stop() {
@@ -122,7 +122,7 @@ void SegmentKeeper::stop() {
   }
   work_.notify_all();
   if (preparer_.joinable()) preparer_.join();
-  if (teller_.joinable()) teller_.join();
+  if (reporter_.joinable()) reporter_.join();
   for (const auto& stream : streams_)
     while (stream->ready_count() > 0)
       ::close(*stream->take(stream->taken_.load(std::memory_order_relaxed) + 1));
@@ -143,7 +143,7 @@ void SegmentKeeper::wake() {
   work_.notify_all();
 }
 
-// What an earlier life left: unfinished files go, the current one and those behind it are ready.
+// Takes over the files of an earlier life: unfinished ones are removed, the current one and those behind it are ready.
 Status SegmentKeeper::adopt_files(StreamSegments& stream) {
   const StreamFiles& files = stream.files_;
   const Result<std::vector<std::string>> names = list_directory(files.dir);
@@ -218,7 +218,7 @@ SegmentKeeper::Step SegmentKeeper::prepare_some() {
   return result;
 }
 
-// Says once that something is wrong, and once that it is over.
+// Logs a problem once, and its end once.
 void SegmentKeeper::note(StreamSegments& stream, const Status& status) {
   const std::string problem = status ? "" : status.error().message;
   std::string before;
@@ -248,29 +248,29 @@ void SegmentKeeper::run_preparation() {
   }
 }
 
-void SegmentKeeper::run_telling() {
+void SegmentKeeper::run_reporting() {
   uint64_t wakes_seen = 0;
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     wakes_seen = wakes_;
     lock.unlock();
-    const bool has_told = tell_some();
+    const bool has_reported = tell_some();
     lock.lock();
-    if (!has_told) work_.wait(lock, [&] { return is_stopping_ || wakes_ != wakes_seen; });
+    if (!has_reported) work_.wait(lock, [&] { return is_stopping_ || wakes_ != wakes_seen; });
   }
 }
 
 // One segment of each stream, so that no stream waits for another's backlog.
 bool SegmentKeeper::tell_some() {
   if (listener_ == nullptr) return false;
-  bool has_told = false;
+  bool has_reported = false;
   for (const auto& stream : streams_) {
-    if (stream->told_ == stream->closed_.load(std::memory_order_acquire)) continue;
-    stream->told_ += 1;
-    listener_->on_segment_closed(stream->files_.stream, stream->told_);
-    has_told = true;
+    if (stream->reported_ == stream->closed_.load(std::memory_order_acquire)) continue;
+    stream->reported_ += 1;
+    listener_->on_segment_closed(stream->files_.stream, stream->reported_);
+    has_reported = true;
   }
-  return has_told;
+  return has_reported;
 }
 
 }  // namespace stampede::orderlog

@@ -4,7 +4,7 @@
 // One helper thread for all streams prepares each segment: .tmp, fallocate, zeros written,
 // fdatasync, rename, fsync of the directory. Zeros, because a fallocated extent is "unwritten": its
 // first write would need a journal commit (273 µs against 172). Segments that are covered by a
-// snapshot and drained come back by rename, with their stale bytes (format.h says why that is
+// snapshot and drained come back by rename, with their stale bytes (format.h has the reason why that is
 // harmless), which costs no writing at all.
 //
 //   release_below(5)        taken            ready (at least 2 are kept)
@@ -17,7 +17,7 @@
 // a ready segment lies ahead. So the whole of the last segment is left to payments, expiries,
 // returns and cancels.
 //
-// A second helper thread tells of closed segments, so that making a snapshot delays no preparation.
+// A second helper thread reports closed segments to a listener, so that making a snapshot delays no preparation.
 #pragma once
 
 #include <array>
@@ -72,7 +72,7 @@ class StreamSegments {
   std::atomic<uint32_t> closed_;                // highest segment whose end is durable
   std::atomic<uint32_t> released_{0};           // segments below may be used again
   uint32_t oldest_;      // the preparer's: lowest segment file that may still be there
-  uint32_t told_;        // the teller's: highest segment that the listener was told of
+  uint32_t reported_;    // the reporter's: highest segment that the listener has had
   std::string problem_;  // guarded by the keeper's lock: why preparing failed last
 };
 
@@ -108,21 +108,21 @@ class SegmentKeeper {
   SegmentKeeper& operator=(const SegmentKeeper&) = delete;
 
   // Before start(). `current` is the segment in which the writer goes on (recovery's end); it and
-  // those behind it are used as they are when they exist. `closed_below`: the listener is told of
-  // closed segments from here on.
+  // those behind it are used as they are when they exist. `closed_below`: closed segments from here on
+  // are reported to the listener.
   StreamSegments& add(const StreamFiles& files, uint32_t current, uint32_t closed_below);
 
   // Removes leftover .tmp files and prepares the current segments, and for each stream one ahead unless the disk is full.
   // An error: a current segment could not be made.
   [[nodiscard]] Status open();
-  // Behind open(): what follows goes on in the background, on two threads.
+  // Behind open(): all further work goes on in the background, on two threads.
   void go_on();
   // Both.
   [[nodiscard]] Status start();
-  // One round of what goes on in the background, for an owner without threads: a segment for each stream that needs one.
+  // One round of the background work, for an owner without threads: a segment for each stream that needs one.
   enum class Step : uint8_t { idle, done, failed };
   Step prepare_some();
-  // The same for the listener: one closed segment of each stream. False: there is none to tell of.
+  // The same for the listener: one closed segment of each stream. False: there is none to report.
   bool tell_some();
   // Ends both threads; an on_segment_closed() under way is waited for. Unused descriptors are
   // closed.
@@ -141,19 +141,20 @@ class SegmentKeeper {
   Step step(StreamSegments& stream);
   void note(StreamSegments& stream, const Status& status);
   void run_preparation();
-  void run_telling();
+  void run_reporting();
   void wake();
 
   const int open_flags_;
   SegmentMaker& maker_;
   SegmentListener* const listener_;
   std::vector<std::unique_ptr<StreamSegments>> streams_;
-  mutable std::mutex mutex_;  // guards what follows; never held during I/O or a callback
+  mutable std::mutex
+      mutex_;  // guards the next three and each stream's problem_; never held during I/O or a callback
   std::condition_variable work_;
   bool is_stopping_ = false;
   uint64_t wakes_ = 0;
   std::thread preparer_;
-  std::thread teller_;
+  std::thread reporter_;
 };
 
 }  // namespace stampede::orderlog

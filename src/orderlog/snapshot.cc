@@ -51,7 +51,7 @@ std::optional<uint32_t> snapshot_named(std::string_view name) {
   return segment_number(name.substr(kPrefix.size()));
 }
 
-// Batch 1 begins behind the header's block. `segment` of the batches is what the snapshot covers.
+// Batch 1 begins behind the header's block. `segment` of the batches is the one below which the snapshot covers the log.
 Position first_batch(uint32_t segment) {
   return {.segment = segment, .offset = bounds::log_block_bytes};
 }

@@ -25,7 +25,7 @@
 
 namespace stampede::orderlog {
 
-// What a snapshot says besides its records.
+// The header of a snapshot, in front of its records.
 struct SnapshotFacts {
   Position position;   // where the log goes on: the beginning of a segment
   uint64_t epoch = 0;  // of the last batch before
@@ -62,7 +62,7 @@ class SnapshotWriter {
   AlignedBuffer batch_;
   size_t body_bytes_ = 0;
   uint32_t record_count_ = 0;
-  Position next_;  // of the batch that fills; `segment` is what the snapshot covers
+  Position next_;  // of the batch that fills; its `segment` as in first_batch()
 };
 
 [[nodiscard]] std::string snapshot_path(const StreamFiles& files, uint32_t segment);
@@ -71,14 +71,14 @@ class SnapshotWriter {
 [[nodiscard]] Result<std::vector<uint32_t>> list_snapshots(const StreamFiles& files);
 
 // Visits every record. Records are visited before the last byte is checked: after an error (damage,
-// or the visitor's), throw away what was built and take the next older snapshot.
+// or the visitor's), throw away the state that was built and take the next older snapshot.
 using SnapshotVisitor = std::function<Status(const Record& record)>;
 // Called for each record some records before the visitor is (preview.h); may be empty.
 using SnapshotPreview = std::function<void(const Record& record)>;
 [[nodiscard]] Result<SnapshotFacts> read_snapshot(const StreamFiles& files, uint32_t segment,
                                                   const SnapshotVisitor& visit,
                                                   const SnapshotPreview& preview = {});
-// Only what it says of itself, checked by its own sum.
+// Its header alone, checked by its own sum.
 [[nodiscard]] Result<SnapshotFacts> read_snapshot_facts(const StreamFiles& files, uint32_t segment);
 
 // Removes all but the two newest: a damaged one then has a predecessor. Returns the segment below

@@ -22,7 +22,7 @@ Result<File> create_file(const std::string& path) {
   return file;
 }
 
-// Synced, and out of the page cache: who reads it back reads what the disk has.
+// Synced, and out of the page cache: reading it back reads the disk.
 Status sync_and_drop(const File& file, const std::string& path) {
   if (Status synced = sync_file(file, path); !synced) return synced;
   static_cast<void>(::posix_fadvise(file.fd(), 0, 0, POSIX_FADV_DONTNEED));
@@ -57,7 +57,7 @@ Status StreamCopy::copy_up_to(const Cut& cut) {
       if (!begun) return begun;
     }
     Result<Stop> stop = copy_batches(cut);
-    // A reader that finds a flaw may have read ahead what was being written: another one looks anew.
+    // A reader that finds a flaw may have read ahead bytes that were being written: another one looks anew.
     while (stop && *stop == Stop::at_flaw && is_sound_by_now(from_, end_)) stop = copy_batches(cut);
     if (stop && *stop == Stop::at_flaw) stop = judge_end();
     if (!stop) return stop.error();
@@ -137,7 +137,7 @@ Result<StreamCopy::Stop> StreamCopy::copy_batches(const Cut& cut) {
   }
 }
 
-// What lies there is the end, or damage, or no longer what was to be copied.
+// Decides about the bytes behind the last batch: they are the end, or damage, or a later use of the file.
 Result<StreamCopy::Stop> StreamCopy::judge_end() {
   if (!has_begun()) return Stop::at_flaw;  // a stream that is new
   const Result<RecoveryReport> report =

@@ -2,8 +2,8 @@
 // read. So the copy ends between two batches, holds nothing of a file's former use, and damage in the source is noticed in
 // the source.
 //
-// The server uses old segments again, in their order, and removes snapshots. What is copied stays; if the server overtakes
-// the copy, the stream is begun anew from what is there then.
+// The server uses old segments again, in their order, and removes snapshots. Copied files stay; if the server overtakes
+// the copy, the stream is begun anew from the files that are there then.
 //
 // The files are sparse and end with zeros. One thread; blocks on I/O. Errors name the file; of the source they are damage.
 #pragma once
@@ -38,7 +38,7 @@ class StreamCopy {
   [[nodiscard]] Status copy_up_to(const Cut& cut);
   // Zeros behind the log's end in place of a hole: a server that goes on there finds its last segment prepared.
   [[nodiscard]] Status fill_last_segment();
-  // What was copied is on stable storage, under its names.
+  // Afterwards the copied files are on stable storage, under their names.
   [[nodiscard]] Status sync();
 
   // Where the copy ends, and whether it has a segment at all.

@@ -92,7 +92,7 @@ Result<File> open_for_writing(const std::string& path, int more_flags) {
 
 Status copy_tail(const StreamFiles& files, const Position& end, uint64_t bytes,
                  const std::string& path) {
-  // O_EXCL: what an earlier recovery kept is evidence.
+  // O_EXCL: a file that an earlier recovery kept is evidence.
   Result<File> copy = open_for_writing(path, O_CREAT | O_EXCL);
   if (!copy) return copy.error();
   const Status copied = for_each_piece(

@@ -1,4 +1,4 @@
-// What lies behind the end of a log, and how it is put aside.
+// The bytes behind the end of a log, and how they are put aside.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Sighting {
 
 struct Tail {
   std::optional<Sighting>
-      later;  // the first of this stream that is not older than what the end expects
+      later;  // the first of this stream that is not older than the batch expected at the end
   std::optional<Sighting> foreign;  // the first of another log, stream or version
   bool is_reused = false;           // the end's segment holds batches of a former use
   uint64_t bytes = 0;               // from the end to the last byte of its segment that is not zero

@@ -56,7 +56,7 @@ void ThreadDisk::run() {
     if (!write_) return;
     const Write write = *std::exchange(write_, std::nullopt);
     lock.unlock();
-    // Once, not in a loop: whether a short write may go on is the writer's to say, and it says no.
+    // Once, not in a loop: the writer decides about a short write, and ends the process.
     const ssize_t bytes = ::pwrite(write.fd, write.bytes.data(), write.bytes.size(),
                                    static_cast<off_t>(write.offset));
     outcome_.store(bytes < 0 ? -errno : bytes, std::memory_order_release);

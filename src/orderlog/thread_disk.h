@@ -37,7 +37,7 @@ class ThreadDisk final : public Disk {
   // Stored by the helper with release, taken by the shard with acquire: nothing of the write is the
   // helper's any more.
   std::atomic<int64_t> outcome_{kNoOutcome};
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the next ones
   std::condition_variable work_;
   std::optional<Write> write_;
   bool is_stopping_ = false;

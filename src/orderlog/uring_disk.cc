@@ -16,7 +16,7 @@ namespace {
 
 constexpr unsigned kEntries = 4;  // one write is in flight; the kernel rounds up anyway
 
-// Best first; an older kernel answers EINVAL to what it does not know.
+// Best first; an older kernel answers EINVAL to flags that it does not know.
 constexpr unsigned kSetups[] = {
     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED,
@@ -33,7 +33,7 @@ int open_ring(io_uring& ring) {
   return result;
 }
 
-// What io_uring_enable_rings() does; Debian 12's shared library does not export it.
+// The same as io_uring_enable_rings(), which Debian 12's shared library does not export.
 bool enable(const io_uring& ring) {
   return ::syscall(SYS_io_uring_register, ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) ==
          0;
@@ -104,7 +104,7 @@ std::optional<int64_t> UringDisk::poll() {
   if (refused_) return std::exchange(refused_, std::nullopt);
   if (!is_in_flight_) return std::nullopt;
   io_uring_cqe* done = nullptr;
-  // Enters the kernel only when the ring's flags say that it has work for us.
+  // Enters the kernel only when the ring's flags show that it has work for us.
   if (io_uring_peek_cqe(&ring_, &done) != 0) return std::nullopt;
   const int64_t outcome = done->res;
   io_uring_cqe_seen(&ring_, done);

@@ -3,7 +3,7 @@
 //
 // With DEFER_TASKRUN (Linux 6.1) the kernel's completion work runs on the shard's thread and only
 // when it asks, so a completion interrupts no turn. Then a look at the completion ring alone would
-// never see anything: TASKRUN_FLAG lets the kernel say in shared memory that there is work, and
+// never see anything: with TASKRUN_FLAG the kernel sets a flag in shared memory when there is work, and
 // only then does poll() enter it.
 //
 // The ring is made disabled and enabled by the first submit(), because SINGLE_ISSUER ties it to the

@@ -1,7 +1,7 @@
-// Is every byte of a stream what was written? All snapshots, all segments that are there, and that they belong together.
+// Is every byte of a stream as it was written? All snapshots, all segments that are there, and that they belong together.
 //
-// Only reads, and works beside the server that writes: what is being written while it looks is not there yet, and what is
-// used again meanwhile is looked for anew.
+// Only reads, and works beside the server that writes: a batch that is being written meanwhile is not there yet, and a segment
+// that is used again meanwhile is looked for anew.
 #pragma once
 
 #include "base/progress.h"

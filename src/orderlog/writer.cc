@@ -113,7 +113,7 @@ void Writer::seal_and_submit(Moment now, bool ends_segment) {
                 .last_lsn = header.last_lsn(),
                 .ends_segment = ends_segment,
                 .submitted_boot_ns = now.boot_ns};
-  // Both sides of the boundary: whole blocks, inside the segment, behind what is durable.
+  // Both sides of the boundary: whole blocks, inside the segment, behind the durable ones.
   CHECK(bytes.size() % bounds::log_block_bytes == 0);
   CHECK(next_.offset + bytes.size() <= files_.segment_bytes);
   CHECK(header.first_lsn == durable_lsn_ + 1);
@@ -163,7 +163,7 @@ bool Writer::poll(Moment now) {
 void Writer::complete() {
   durable_lsn_ = in_flight_.last_lsn;
   durable_seq_ = in_flight_.at.batch_seq;
-  // Pairs with the drainer's acquire: what it reads up to the mark is on the disk.
+  // Pairs with the drainer's acquire: bytes that it reads up to the mark are on the disk.
   marks_.durable.raise(durable_lsn_);
   if (in_flight_.ends_segment) {
     file_ = std::move(next_file_);

@@ -1,15 +1,15 @@
-// The writing end of one stream: records go into the filling batch, one batch is in flight, what is
-// durable is published. So the group commit needs no knob: while a write is under way the next
+// The writing end of one stream: records go into the filling batch, one batch is in flight, the durable
+// mark is published. So the group commit needs no knob: while a write is under way the next
 // batch fills, for as long as the disk takes.
 //
 //   append ──► [ filling batch ] ──start_write()──► [ batch in flight ] ──poll()──► durable mark
 //               1 MiB, aligned        sealed             one write
 //
-// Any failed or short write ends the process (kExitLogWrite): nobody can say which bytes are on the
+// Any failed or short write ends the process (kExitLogWrite): it is unknown which bytes are on the
 // disk, so no answer would be true; recovery decides. Only a write that never began (EINTR, EAGAIN)
 // is submitted again.
 //
-// Belongs to its shard's thread, which says so with bind(). Never blocks: when the next segment is not ready yet, the filling
+// Belongs to its shard's thread, which calls bind(). Never blocks: when the next segment is not ready yet, the filling
 // batch waits.
 #pragma once
 
@@ -72,7 +72,7 @@ class Writer {
   // Where the filling batch will go.
   [[nodiscard]] const Position& position() const { return next_; }
 
-  // What following batches say of the ledger's epoch.
+  // The ledger's epoch in the headers of the following batches.
   void set_epoch(uint64_t epoch) { epoch_ = epoch; }
 
  private:
@@ -101,7 +101,7 @@ class Writer {
   AlignedBuffer memory_;          // two batches
   std::span<std::byte> filling_;  // one of them
   std::span<std::byte> other_;    // in flight, or free
-  size_t body_bytes_ = 0;         // of the filling batch, as is what follows
+  size_t body_bytes_ = 0;         // of the filling batch, as are the next ones
   uint32_t record_count_ = 0;
   Position next_;
   uint64_t epoch_ = 0;

@@ -40,24 +40,24 @@ const Leases::Item& Leases::at(ItemId item) const {
   return item < items_.size() ? items_[item] : kUntouched;
 }
 
-// ---- what may be said of the stock ----
+// ---- answers about the stock ----
 
-// Units that the last news does not count and that somebody will be able to buy: the pool, and units on their way back
-// until news says that they have arrived. Without these there would be a moment in which nobody counts them.
+// Units that the last news does not count and that a buyer will be able to get: the pool, and units on their way back
+// until news has them among the returned ones. Without these there would be a moment in which they are not counted anywhere.
 Units Leases::unsold_here(ItemId item) const {
   const ItemStock& stock = state_.stock(item);
   return stock.pool() + (stock.returned - at(item).returned_counted);
 }
 
-// What the ledger is to take for unsold here: the pool, and what is going back but not durably so. What is durable stands
-// in the same ask as returned.
+// Units that the ledger is to count as unsold here: the pool, and those whose return is not durable yet. Durable returns are
+// in the same ask, as returned.
 Units Leases::pool_to_report(ItemId item) const {
   const ItemStock& stock = state_.stock(item);
   CHECK(stock.returned >= at(item).returned_durable);
   return stock.pool() + (stock.returned - at(item).returned_durable);
 }
 
-// What the ledger last took for unsold here counts though it is sold by now (see the top of leases.h).
+// Units that the ledger last counted as unsold here count though they are sold by now (see the top of leases.h).
 Units Leases::unsold(ItemId item) const {
   const Item& known = at(item);
   return std::max(unsold_here(item), known.reported_pool) + known.free + known.pool_elsewhere;
@@ -84,7 +84,7 @@ Leases::Glance Leases::glance(ItemId item, Moment now) {
   return glance;
 }
 
-// ---- what the desk reports ----
+// ---- the desk's reports ----
 
 void Leases::on_sold(ItemId item, Moment now) {
   const Units ahead = lookahead(item, now);
@@ -127,8 +127,8 @@ int64_t Leases::asks_again_boot_ns(ItemId item, int64_t age_ms) const {
   return at(item).is_asking ? INT64_MAX : at(item).news_boot_ns + ns_of_ms(age_ms);
 }
 
-// min(2 % of what is free / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
-// idle just now; otherwise what was given back would be leased again at once.
+// min(2 % of the free units / streams, --lease-max): 0 when stock is scarce. Only for an item whose pool would not count as
+// idle just now; otherwise units that were given back would be leased again at once.
 Units Leases::lookahead(ItemId item, Moment now) const {
   const Item& known = at(item);
   if (is_stopping_) return 0;
@@ -173,7 +173,7 @@ size_t Leases::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment n
 
 void Leases::take_news(const LedgerNews& news, Moment now) {
   Item& known = at(news.item);
-  // The ledger knows of no return before its record is durable.
+  // The ledger has no return before its record is durable.
   CHECK(news.returned <= known.returned_durable);
   const Units accepted = state_.stock(news.item).accepted;
   if (news.accepted > accepted) {
@@ -187,7 +187,7 @@ void Leases::take_news(const LedgerNews& news, Moment now) {
   known.returned_counted = news.returned;
   known.free = news.free;
   known.pool_elsewhere = news.pool_elsewhere;
-  // News that crosses an ask may be older than what the ask says of this stream: it is no proof that nothing was left.
+  // News that crosses an ask may be older than that ask's counters of this stream: it is no proof that nothing was left.
   if (!news.is_unasked || !known.is_in_exchange) known.news_boot_ns = now.boot_ns;
   if (!news.is_unasked) known.is_in_exchange = false;
 }
@@ -240,8 +240,8 @@ void Leases::return_idle(Moment now) {
 void Leases::check_idle(ItemId item, Moment now) {
   Item& known = at(item);
   known.is_idle_queued = false;
-  // Sold by the news of then, when others had more: what the ledger still takes for unsold here would keep everybody else
-  // from answering sold_out.
+  // Units may have been sold since the last ask without another one. The ledger still counts them as unsold here, which would keep
+  // all other streams from answering sold_out.
   if (pool_to_report(item) != known.reported_pool) ask_about(item);
   if (state_.stock(item).pool() == 0) return;
   // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.

@@ -1,8 +1,8 @@
-// The leases of one stream: units that it holds of the ledger, how it gets more and gives them back, and so what it may
-// say of the stock. Pure, like the desk that owns it.
+// The leases of one stream: units that it holds of the ledger, how it gets more and gives them back, and so its answers
+// about the stock. Pure, like the desk that owns it.
 //
 // Units come in batches: ahead of demand while stock is plenty, exactly the waiting demand when it is scarce, and they go
-// back after 50 ms without demand. An item stands in at most one exchange at a time.
+// back after 50 ms without demand. An item is in at most one exchange at a time.
 //
 //   stream                                        ledger
 //     LedgerAsk {A, R durable, pool, want} ───────▶ free += newly returned; grants min(want, free)
@@ -11,11 +11,11 @@
 //     …
 //     GIVE_BACK record: R += pool; durable ───────▶ with the next ask
 //
-// `sold_out` is said only when it is true: news of the ledger, at most 100 ms old, says that no unit is free and that no
-// stream holds one unsold. Every unit is counted by somebody at every moment, and rather twice than not at all:
-//   - a unit that was granted counts for its stream from the grant on, before the stream knows of it;
+// `sold_out` is answered only when it is true: by news of the ledger, at most 100 ms old, no unit is free and no
+// stream holds one unsold. Every unit is counted at every moment, and rather twice than not at all:
+//   - a unit that was granted counts for its stream from the grant on, before the stream has the news of it;
 //   - a unit on its way back counts here until the ledger's news has it among the returned ones;
-//   - what the ledger took for unsold here counts until the ledger has been told otherwise, though it is sold by now: in
+//   - a unit that the ledger counts as unsold here counts until an ask has corrected that, though it is sold by now: in
 //     between another stream may have got units back, and then there was no moment without one.
 #pragma once
 
@@ -50,15 +50,15 @@ class Leases {
   Leases(const LeaseSettings& settings, StreamState& state, const Catalog& catalog,
          Journal& journal, Moment now);
 
-  // ---- what may be said of the stock ----
+  // ---- answers about the stock ----
 
-  // Whether so many units are in the pool, for somebody whose turn it is to take them; otherwise whether it is certain that
+  // Whether so many units are in the pool, for a request whose turn it is to take them; otherwise whether it is certain that
   // they cannot be had anywhere.
   enum class Supply : uint8_t { here, gone, unknown };
   [[nodiscard]] Supply supply_of(ItemId item, Quantity quantity, bool is_my_turn, Moment now) const;
-  // Units that are unsold anywhere, by the last news; as many as were, at some moment since, if not as many as are.
+  // Units that are unsold anywhere, by the last news. The number was true at some moment since, if not now.
   [[nodiscard]] Units unsold(ItemId item) const;
-  // The same for somebody who only looks, however old the news is; after half a second it is asked for again.
+  // The same for a request that only looks, however old the news is; after half a second it is asked for again.
   struct Glance {
     Units available = 0;
     int64_t age_ns = 0;           // of the news
@@ -75,7 +75,7 @@ class Leases {
     return {.free = at(item).free, .at_boot_ns = at(item).news_boot_ns};
   }
 
-  // ---- what the desk reports ----
+  // ---- the desk's reports ----
 
   void set_waiting(ItemId item, Units units) { at(item).waiting = units; }  // in the item's line
   void note_demand(ItemId item, Moment now) { at(item).demand_boot_ns = now.boot_ns; }
@@ -93,15 +93,15 @@ class Leases {
   // is woken when it can.
   [[nodiscard]] int64_t asks_again_boot_ns(ItemId item, int64_t age_ms) const;
   [[nodiscard]] bool has_free(ItemId item) const { return at(item).free > 0; }
-  // Fills `asks` with what the ledger has to know of items of these groups, group by group; the count. Only of groups whose
+  // Fills `asks` with the asks about items of these groups, group by group, and returns their number. Only of groups whose
   // last exchange has been answered.
   [[nodiscard]] size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
-  // Takes news, and the units in it. report_if_scarce() must follow when those who wait have been served.
+  // Takes news, and the units in it. report_if_scarce() must follow when the waiting requests have been served.
   void take_news(const LedgerNews& news, Moment now);
-  // When nothing is free, a change here since the last ask decides whether others may say sold_out.
+  // When nothing is free, a change here since the last ask decides whether other streams may answer sold_out: asks again.
   void report_if_scarce(ItemId item);
   [[nodiscard]] uint32_t asking_groups() const { return asking_groups_; }
-  // A shared ledger's exchanges begin (again): every item of the groups is asked about, for what was granted last may not
+  // A shared ledger's exchanges begin (again): every item of the groups is asked about, for the last grants may not
   // have arrived.
   void begin_epoch(uint32_t groups, uint32_t stream_count);
   void set_available_groups(uint32_t groups) { available_groups_ = groups; }
@@ -113,7 +113,7 @@ class Leases {
   void return_idle(Moment now);
   // Gives back every pool; false: the journal has no room, go on in a later turn.
   [[nodiscard]] bool return_all();
-  // Returns up to this record are durable, and the ledger may know of them.
+  // Returns up to this record are durable, and may be reported to the ledger.
   void on_durable(Lsn durable);
   [[nodiscard]] bool is_returning() const { return !returning_.empty(); }
   [[nodiscard]] int64_t quiet_until_ns() const;
@@ -129,17 +129,17 @@ class Leases {
   [[nodiscard]] const LeaseStats& stats() const { return stats_; }
 
  private:
-  // What is known of an item beyond its records.
+  // The state of an item beyond its records.
   struct Item {
     Units waiting = 0;  // asked for by requests in the item's line
     Units free = 0;     // by the last news, as the next one
     Units pool_elsewhere = 0;
     Units returned_counted = 0;  // of R: among the free ones, by the last news
-    Units returned_durable = 0;  // of R: what the ledger may know of
+    Units returned_durable = 0;  // of R: durable, so the ledger may have them
     Units reported_pool = 0;     // unsold units here, as far as the ledger knows
     int64_t news_boot_ns = 0;    // when the last news came; 0: never
     int64_t demand_boot_ns = 0;
-    bool is_asking = false;       // stands in asking_
+    bool is_asking = false;       // is in asking_
     bool is_in_exchange = false;  // an ask is on its way
     bool is_idle_queued = false;
   };

@@ -13,7 +13,7 @@ constexpr int64_t ns_of_ms(int64_t milliseconds) {
 }
 
 // One moment on both clocks. Wall time is shown to people and compared with sale times; boot time drives every
-// deadline, because a stepped wall clock must expire nobody (CLOCK_BOOTTIME goes on while the machine is suspended).
+// deadline, because a stepped wall clock must expire no order (CLOCK_BOOTTIME goes on while the machine is suspended).
 struct Moment {
   int64_t wall_ns = 0;  // CLOCK_REALTIME, since 1970-01-01 UTC
   int64_t boot_ns = 0;  // CLOCK_BOOTTIME, since this boot

@@ -34,7 +34,7 @@ Format chosen_format = Format::text;
 
 std::mutex mutex;
 LineLimit limit;         // under the mutex
-uint64_t unwritten = 0;  // lines that nobody read in time; under the mutex
+uint64_t unwritten = 0;  // lines that were not read in time; under the mutex
 
 const LevelWords& words_of(Level level) {
   return kLevels[static_cast<unsigned>(level)];
@@ -186,7 +186,8 @@ void report_left_out() {
   if (unwritten > 0)
     write_line(whole_line(
         Level::warning,
-        counted(unwritten, "line was", "lines were") + " left out: nobody read them in time", {}));
+        counted(unwritten, "line was", "lines were") + " left out: stderr was not read in time",
+        {}));
   unwritten = 0;
 }
 

@@ -1,4 +1,4 @@
-// Lines for the operator: error, warning, notice, debug. One line each: what happened, where, what to do. Never called on the path
+// Lines for the operator: error, warning, notice, debug. One line each: the event, its place, the remedy. Never called on the path
 // of an order.
 //
 //   text   stampede: warning: no rows go into the database, trying again: …
@@ -52,8 +52,8 @@ struct Field {
 using Fields = std::initializer_list<Field>;
 [[gnu::format(printf, 3, 4)]] void line(Level level, Fields fields, const char* format, ...);
 
-// The lines of a start, on stdout: as they are, or as JSON. They are of level notice, but in text they come whatever the
-// level is: people and scripts wait for them.
+// The lines of a start, on stdout: as they are, or as JSON. They are of level notice, but in text they come at any
+// level: people and scripts wait for them.
 void start_line(const std::string& text);
 
 // The last words of a process (base/check.h): no lock, no limit.

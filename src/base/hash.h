@@ -1,6 +1,6 @@
 // Two hashes, each with one use.
 //   checksum(): XXH3-64, for bytes that we wrote ourselves (order log, snapshots).
-//   keyed_hash(): SipHash-2-4 (libsodium's crypto_shorthash), for all that a client chooses: without the key nobody can
+//   keyed_hash(): SipHash-2-4 (libsodium's crypto_shorthash), for all that a client chooses: without the key no client can
 //   aim many users or keys at one shard or one bucket.
 #pragma once
 

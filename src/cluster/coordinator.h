@@ -10,7 +10,7 @@
 //
 // The order within an epoch is the proof. Before any counter of epoch E reaches Redis, every stream of every member has durably
 // promised E, and so accepts no grant of an earlier epoch ever again. The scripts check at every call that this Redis is still the
-// one that opened E. So whatever Redis forgets, no unit can be granted twice.
+// one that opened E. So no unit can be granted twice, even when Redis forgets everything.
 //
 // The groups of a Redis Cluster go through this side by side, each at its own master, with one promise and one number for
 // each epoch: what is proved of one group holds for all. A master that cannot be reached, or refuses to be written to, stops its

@@ -12,8 +12,9 @@ namespace {
 using Outcome = ledger::StockChange::Outcome;
 
 constexpr uint32_t kJobsMax = 1024;
-static_assert(kJobsMax >= 2 * bounds::changes_under_way_max,
-              "whatever operators may have under way, and what of it has been recorded");
+static_assert(
+    kJobsMax >= 2 * bounds::changes_under_way_max,
+    "all changes that operators may have under way, and a note of each that was recorded");
 
 ledger::StockChange unavailable(const std::string& why) {
   return {.outcome = Outcome::unavailable, .message = why};

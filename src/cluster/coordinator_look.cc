@@ -48,7 +48,7 @@ void Coordinator::end_if_retired() {
     if (member.node == settings_.node &&
         (member.state == MemberState::retired || member.uuid != settings_.uuid))
       fatal(kExitLogDamaged,
-            "node %u was taken out of the ledger for good: what it held was given back; start it "
+            "node %u was taken out of the ledger for good: its units were given back; start it "
             "with a new data directory",
             settings_.node);
 }

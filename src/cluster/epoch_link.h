@@ -109,7 +109,7 @@ class EpochLink {
     }
     wake_coordinator_();
   }
-  // Wakes nobody: the next look of the coordinator is soon enough.
+  // Does not wake the coordinator: its next look is soon enough.
   void report_unknown_item(uint32_t group) {
     const std::lock_guard lock(mutex_);
     trouble_.unknown_items |= uint32_t{1} << group;

@@ -27,7 +27,7 @@ Status expect_ok(const Result<RedisValue>& answer, const std::string& what) {
   if (!answer) return answer.error();
   const std::string& status = answer->values[0].text;
   if (status == "OK") return Ok{};
-  return Error{what + ": Redis says " + status};
+  return Error{what + ": Redis answered " + status};
 }
 
 // Words of a script for each item, dealt out to the groups and sent some at a time.
@@ -275,9 +275,10 @@ Result<std::vector<FrozenCount>> presume(ScriptCaller& client, uint64_t epoch, u
     const std::string& status = answer->values[0].text;
     if (status == "MISSING")
       return Error{"the epoch waits for node " + answer->values.at(1).text +
-                   " too: of two missing nodes it is not known which holds what; start it first"};
+                   " too: two missing nodes cannot be told apart; start it first"};
     if (status != "OK" && status != "JOINED")
-      return Error{"presuming what node " + name + " holds: Redis says " + status + ": try again"};
+      return Error{"presuming the units of node " + name + ": Redis answered " + status +
+                   ": try again"};
     Result<std::vector<ItemCounters>> items = read_group(client, group, epoch, "R");
     if (!items) return items.error();
     if (status == "JOINED") {

@@ -141,7 +141,7 @@ Error RedisConnection::broken(const char* why) {
 }
 
 Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
-  if (has_surplus()) return broken("the connection brought what nobody had asked for");
+  if (has_surplus()) return broken("the connection brought bytes that no command had asked for");
   std::vector<const char*> texts;
   std::vector<size_t> lengths;
   for (const std::string& word : words) {

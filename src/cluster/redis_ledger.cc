@@ -363,8 +363,8 @@ bool RedisLedger::is_possible(bool may_bring_lost, const LedgerAsk& ask, const L
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string item(client.code_of(ask.item));
   diag::error(
-      "ledger: Redis says that %s was granted %s of %s and has returned %s, the order log says "
-      "%s and %s: not accepted; the ledger is built again from the order logs",
+      "ledger: by Redis %s was granted %s of %s and has returned %s, by the order log %s and %s: "
+      "not accepted; the ledger is built again from the order logs",
       stream_.c_str(), grouped(line.accepted).c_str(), item.c_str(), grouped(line.returned).c_str(),
       grouped(count.accepted).c_str(), grouped(count.returned).c_str());
   return false;
@@ -382,7 +382,7 @@ void RedisLedger::lose_item(Group& group, ItemId item, ledger::Client& client) {
   stats_.disputes.fetch_add(1, std::memory_order_relaxed);
   const std::string code(client.code_of(item));
   diag::error(
-      "ledger: Redis has lost what it knew of %s, its key was removed: the ledger is built again "
+      "ledger: Redis has lost its counters of %s, their key was removed: the ledger is built again "
       "from the order logs",
       code.c_str());
   lose_epoch(group, true);

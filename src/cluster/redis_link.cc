@@ -10,7 +10,7 @@
 namespace stampede::cluster {
 
 namespace {
-constexpr char kUnasked[] = "the connection was closed, or brought what nobody had asked for";
+constexpr char kUnasked[] = "the connection was closed, or brought an answer to no call";
 
 // An error of a cluster's master about one slot; its other slots are not concerned.
 bool is_about_slot(const redisReply& reply) {

@@ -83,7 +83,7 @@ class Registry {
   // remedy, when the number belongs to another data directory or is retired.
   virtual Status enroll(uint32_t node, const std::string& uuid) = 0;
 
-  // Items that are unknown so far get this supply; a known one keeps what it has. The answer holds
+  // Items that are unknown so far get this supply; a known one keeps its own. The answer holds
   // the supply of each of `items` as it is now, in the same order.
   virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
   // Of all items, by code.

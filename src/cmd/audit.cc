@@ -2,8 +2,8 @@
 //
 // The logs are the truth. Each is restored read-only by recovery's own code; an embedded ledger follows from it (units held
 // by all streams against units supplied), a shared one is read from its Redis; the database is read in one consistent
-// state. Works beside running servers: what a drainer has not yet written is counted, not blamed. The logs of several nodes
-// are given by one --data each; what nodes without a --data hold is taken from the shared ledger.
+// state. Works beside running servers: rows that a drainer has not yet written are counted, not blamed. The logs of several nodes
+// are given by one --data each; the counters of nodes without a --data are taken from the shared ledger.
 #include <algorithm>
 #include <cstdio>
 #include <deque>
@@ -185,7 +185,7 @@ Result<Items> read_shared(cluster::ScriptCaller& redis) {
   if (!view) return view.error();
   if (view->state != cluster::EpochView::State::open)
     return Error{"the shared ledger is " + std::string(cluster::name_of(view->state)) +
-                 ", so its counters say nothing; see stampede ledger status"};
+                 ", so its counters prove nothing; see stampede ledger status"};
   return cluster::read_items(redis, view->epoch);
 }
 

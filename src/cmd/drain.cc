@@ -1,5 +1,5 @@
-// `stampede drain`: what the drainer of a running server does, without the server: everything that
-// the order log of a data directory holds goes into the database.
+// `stampede drain`: the drainer of a server, without the server. It writes everything that
+// the order log of a data directory holds into the database.
 //
 // The log is only read: a batch that a crash left half written stays where it is, for the next
 // start to judge. It may be stopped and started again at any moment, as every transaction is whole.

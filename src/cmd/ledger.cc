@@ -341,7 +341,7 @@ int deactivate(const Flags& flags) {
   if (Status done = cluster::take_out(*tools.redis, *tools.registry, flags.node, waiting); !done)
     return fail(done.error());
   std::printf(
-      "node %u is inactive: the others do not wait for it, and what it held counts as sold.\n"
+      "node %u is inactive: the others do not wait for it, and its units count as sold.\n"
       "It comes back by starting it; if it is gone for good: stampede ledger reclaim --node %u\n",
       flags.node, flags.node);
   return kExitOk;

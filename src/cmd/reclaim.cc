@@ -72,7 +72,7 @@ Result<std::map<std::string, Known>> known_units(postgres::Connection& connectio
   return known;
 }
 
-// Seconds until nobody can pay an order of the node any more, that nobody knows.
+// Seconds until no order of the node can be paid any more, also none that only the lost log had.
 Result<int64_t> seconds_to_wait(postgres::Connection& connection, const ReclaimSettings& settings) {
   const auto [first, last] = order_range(settings.node);
   postgres::Parameters parameters;

@@ -62,7 +62,7 @@ int print(std::string_view text) {
   return kExitFailure;
 }
 
-// A key file that the shell made for our output is as open as the umask says, and serve would
+// A key file that the shell made for our output is as open as the umask allows, and serve would
 // refuse it.
 void make_output_private() {
   struct stat status;
@@ -156,7 +156,7 @@ Flag ttl_flag(Flags& flags) {
           .is_required = true};
 }
 
-// Of what is printed by one of them.
+// A subcommand that prints one of these texts.
 Command make_command(const std::shared_ptr<Flags>& flags, const char* name, const char* summary,
                      int (*make)(const Flags&, const door::Keys&), std::vector<Flag> own) {
   Command command{.name = std::string("stampede sign ") + name,

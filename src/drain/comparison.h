@@ -29,7 +29,7 @@ struct Comparison {
 };
 
 // Of one stream; `position` is the database's, nullopt when it has none. Before the end of the log one batch is read, into
-// `scratch`, because its chain value says whether it follows the position. An error: the log could not be read.
+// `scratch`, because its chain value shows whether it follows the position. An error: the log could not be read.
 [[nodiscard]] Result<Comparison> compare(const Stream& stream,
                                          const std::optional<orderlog::Position>& position,
                                          Batch& scratch);

@@ -16,7 +16,7 @@
 // again. Orders that were forgotten since cannot be brought back: gaps() names the stretch.
 //
 // Every failure takes the one way back through resync, after a pause: the positions in the database
-// are the only memory of what was written, so an unknown commit, a second drainer, a lost connection
+// are the only memory of the rows that were written, so an unknown commit, a second drainer, a lost connection
 // and a restart are all the same case. `drained_segment` is published only by resync, so a segment
 // may be used again only when a transaction of its own has seen the position behind it.
 //
@@ -72,7 +72,7 @@ class Drainer {
     Agreement agreement = Agreement::agrees;
     std::string message;  // one line, unless they agree
   };
-  // With `accepts_loss`, because the operator has said so, the position of a stream that is ahead
+  // With `accepts_loss`, which an operator has to give, the position of a stream that is ahead
   // of its log or foreign to it jumps to the log's end. Rows stay as they are. It holds until all positions have been taken once:
   // in a database that is away at this moment they jump later.
   [[nodiscard]] Finding reconcile(bool accepts_loss = false);

@@ -1,4 +1,4 @@
-// Indexes that reports need and the drainer does not. They double what a row costs the drainer, so they are made when an
+// Indexes that reports need and the drainer does not. They double the drainer's cost of a row, so they are made when an
 // operator asks for them (`stampede drain --indexes`), once, beside a running server:
 //
 //   orders_by_item     orders(item, state)       how much of an item is sold, paid, open

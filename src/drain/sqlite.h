@@ -2,7 +2,7 @@
 // it.
 //
 // WAL with synchronous=FULL: one fsync for each transaction, and readers never wait for the
-// drainer. A lock held by somebody else, a full disk, a file gone read-only or removed under us:
+// drainer. A lock held by another process, a full disk, a file gone read-only or removed under us:
 // each is "retry" with its cause, never a lost row. Connection and statements belong to one thread,
 // the drainer's.
 #pragma once

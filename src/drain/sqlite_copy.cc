@@ -47,7 +47,7 @@ Status copy_sqlite(const std::string& from, const std::string& to,
   Result<SqliteConnection> source =
       SqliteConnection::open(from, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kCopyWaitMs);
   if (!source) return source.error();
-  // One transaction: otherwise the copy would begin anew whenever somebody writes. It begins with its first read.
+  // One transaction: otherwise the copy would begin anew at every write by another connection. It begins with its first read.
   if (const int code = source->execute("BEGIN; SELECT 1 FROM sqlite_schema"); code != SQLITE_OK) {
     const bool is_damage = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
     return Error{from + ": " + source->message(), is_damage};

@@ -15,7 +15,7 @@ constexpr uint32_t kAuditsUnderWayMax = 64;
 static_assert(bounds::shard_count_max <= 64, "touched_ has a bit per shard");
 static_assert(2 * bounds::lines_per_exchange_max + 2 * kAuditsUnderWayMax <
                   bounds::ledger_slots / 2,
-              "asks, tells and audits always find room; news takes only what is left");
+              "asks, answers and audits always find room; news takes only the rest");
 
 LedgerMessage message_of(Kind kind, const LedgerNews& news) {
   return {.kind = kind,

@@ -92,7 +92,7 @@ void Connections::close(Connection& connection, int64_t now_ns) {
 }
 
 void Connections::lose(Connection& connection, Failure failure, int64_t now_ns) {
-  // A server may close a connection on which nothing is owed; nobody was failed by that.
+  // A server may close a connection on which no answer is due; that is no failure.
   if (!connection.sent.empty()) handler_.on_failure(failure);
   close(connection, now_ns);
   next_tend_ns_ = 0;  // open it again at once

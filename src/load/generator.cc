@@ -183,7 +183,7 @@ bool Generator::are_orders_sent() const {
   return end_by_ns_ != INT64_MAX || !schedule_.has_request(next_request_);
 }
 
-// As long as orders are due; without a rate nobody knows when the last one is, but that it was sent.
+// As long as orders are due; without a rate the last one is not known before it was sent.
 bool Generator::is_wanted(const Looks& looks) const {
   if (looks.due_ns() == INT64_MAX || end_by_ns_ != INT64_MAX) return false;
   const bool has_last = plan_.rate > 0 && plan_.duration_ns == 0;

@@ -119,7 +119,7 @@ const Check* find(const Report& report, std::string_view name) {
   return nullptr;
 }
 
-// A promise that nobody made use of is neither kept nor broken.
+// A promise that was never put to the test is neither kept nor broken.
 std::string verdict(const Report& report, std::string_view name) {
   const Check* check = find(report, name);
   if (check == nullptr) return "";

@@ -26,7 +26,7 @@ class UserNames {
     return UserText({text, end});
   }
 
-  // The number of one of this run's users; nothing for anybody else.
+  // The number of one of this run's users; nothing for any other user.
   std::optional<uint64_t> number_of(std::string_view name) const {
     if (!name.starts_with(prefix_)) return std::nullopt;
     const char *begin = name.data() + prefix_.size(), *end = name.data() + name.size();

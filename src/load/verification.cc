@@ -108,7 +108,7 @@ uint64_t Verification::Books::oversold() const {
   return std::max(above(units_held(after), after.total), above(held, after.total));
 }
 
-// Units may be left after somebody was refused when they came back later: cancelled or expired
+// Units may be left after a user was refused when they came back later: cancelled or expired
 // orders of this run, fewer held by others than before, more stock than before.
 Units Verification::Books::came_back() const {
   const Units others_before = units_held(before);

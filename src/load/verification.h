@@ -71,8 +71,8 @@ class Verification {
     ItemAudit before, after;
     uint64_t unserved = 0;  // users that asked and certainly got no order
     Quantity least_wanted =
-        bounds::quantity_max;  // of them: fewer units than that are no use to anybody
-    Units held = 0;            // in the database, by anybody, in a state that holds units
+        bounds::quantity_max;  // of them: fewer units than that are of no use to any of them
+    Units held = 0;            // in the database, by any user, in a state that holds units
     Units held_by_run = 0;
     Units back_from_run = 0;  // cancelled or expired
 

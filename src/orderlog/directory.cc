@@ -308,7 +308,7 @@ void take_streams(Lines& lines, Manifest& manifest) {
   for (uint32_t stream = 0; stream < manifest.shard_count; ++stream) {
     const std::string key = stream_key(stream);
     const std::optional<KnownStream> known = known_stream_of(lines.optional_text(key));
-    if (!known) lines.complain(key, "expected what is known of the stream");
+    if (!known) lines.complain(key, "expected the facts of the stream");
     manifest.streams.push_back(known.value_or(KnownStream{}));
   }
 }

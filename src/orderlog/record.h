@@ -67,7 +67,7 @@ struct Item {
   uint32_t order_rate = 0;    // new reservations a second; 0: no limit
   bool has_proof = false;     // the link is given only with a proof
   std::string_view product;   // the product behind an opaque code; empty: the code is not opaque
-  std::string_view enrolled;  // file of the users that may buy; empty: everybody may
+  std::string_view enrolled;  // file of the users that may buy; empty: all may
 };
 
 // Units ever supplied and ever withdrawn, absolute; total = supplied − withdrawn. Only in shard 0's

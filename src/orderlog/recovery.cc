@@ -102,7 +102,7 @@ class Run {
         return damaged(reader_.where() + ": " + passed.error().message);
       if (is_of_another_history(batch))
         return damaged(reader_.where() + ": the " + files_.known_from +
-                       " knows another batch here: one of the two is not what was written");
+                       " has another batch here: one of the two is not as it was written");
       report_.batches += 1;
       report_.records += batch.record_count();
       report_.last_lsn = batch.last_lsn();

@@ -18,7 +18,7 @@
 //     cannot follow n − 1
 //
 // Whether something later is there takes reading all that was ever made ready for the log, hundreds of megabytes. When the last
-// process stopped in order and the log ends exactly where the manifest says that it ended (is_at_rest), nothing was ever written
+// process stopped in order and the log ends exactly at the end in the manifest (is_at_rest), nothing was ever written
 // behind that place; then only the first block of each later segment is read, for a file of another log.
 //
 // Other logs treat the first bad byte as the end, and drop acknowledged data silently when a byte

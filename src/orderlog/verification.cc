@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kAttemptsMax = 10;  // when segments are used again while we read them
 
-// Every snapshot, byte by byte; and where each says that the log goes on.
+// Every snapshot, byte by byte; returns where the log goes on behind each.
 Result<std::map<uint32_t, Position>> verify_snapshots(const StreamFiles& files) {
   const Result<std::vector<uint32_t>> snapshots = list_snapshots(files);
   if (!snapshots) return snapshots.error();

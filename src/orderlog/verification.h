@@ -15,8 +15,8 @@ namespace stampede::orderlog {
 // The oldest that is there; 0: none.
 [[nodiscard]] uint32_t oldest_segment(const StreamFiles& files);
 
-// Where reading all that is there can begin: a snapshot knows what the oldest segment continues; without one, its own
-// first batch says so.
+// Where reading all that is there can begin: a snapshot has the position that the oldest segment continues; without one, the
+// segment's own first batch has it.
 [[nodiscard]] Result<Position> start_of(const StreamFiles& files);
 
 // A batch that was under way when it was looked at, and whose successor was written by the time the rest was scanned,

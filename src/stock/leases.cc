@@ -94,7 +94,7 @@ void Leases::on_sold(ItemId item, Moment now) {
 
 void Leases::on_came_back(ItemId item, Moment now) {
   if (state_.stock(item).pool() == 0) return;
-  // Others may be answering sold_out: they must know of these units within 100 ms.
+  // Other streams may be answering sold_out: they must get news of these units within 100 ms.
   if (at(item).free == 0) ask_about(item);
   watch_idle(item, now.boot_ns);
 }
@@ -244,7 +244,7 @@ void Leases::check_idle(ItemId item, Moment now) {
   // all other streams from answering sold_out.
   if (pool_to_report(item) != known.reported_pool) ask_about(item);
   if (state_.stock(item).pool() == 0) return;
-  // Given back to a ledger that cannot be reached they would be nobody's: here they can still be bought.
+  // Units given back to a ledger that cannot be reached could not be bought anywhere: here they can.
   if (!is_ledger_available(item))
     return watch_idle(item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
   const int64_t idle_at =

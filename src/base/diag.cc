@@ -11,6 +11,7 @@
 
 #include "base/line_limit.h"
 #include "base/printable.h"
+#include "base/quoted.h"
 #include "base/time_text.h"
 #include "base/words.h"
 
@@ -44,22 +45,6 @@ int64_t now_ns(clockid_t clock) {
   timespec time{};
   clock_gettime(clock, &time);
   return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
-}
-
-// As a JSON string: characters other than quotes, backslashes and control characters stay as they are.
-void append_quoted(std::string_view text, std::string& json) {
-  json += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') json += '\\';
-    if (static_cast<unsigned char>(c) >= 0x20) {
-      json += c;
-      continue;
-    }
-    char escaped[8];
-    std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
-    json += escaped;
-  }
-  json += '"';
 }
 
 std::string json_line(Level level, std::string_view message, Fields fields) {

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <string>
 #include <string_view>
 
+#include "base/quoted.h"
 #include "load/report.h"
 
 namespace stampede::load {
@@ -37,13 +39,9 @@ class JsonWriter {
     std::fputc(':', out_);
   }
   void quote(std::string_view text) {
-    std::fputc('"', out_);
-    for (char c : text) {
-      bool is_control = static_cast<unsigned char>(c) < 0x20;
-      if (c == '"' || c == '\\') std::fputc('\\', out_);
-      is_control ? std::fprintf(out_, "\\u%04x", static_cast<unsigned>(c)) : std::fputc(c, out_);
-    }
-    std::fputc('"', out_);
+    std::string json;
+    append_quoted(text, json);
+    std::fputs(json.c_str(), out_);
   }
 
   std::FILE* out_;

@@ -1,8 +1,5 @@
 #include "shard/admin_json.h"
 
-#include <span>
-
-#include "http/writer.h"
 #include "stock/catalog_json.h"
 #include "stock/sale_state.h"
 
@@ -27,14 +24,6 @@ void append_list(const std::vector<std::string>& texts, std::string& out) {
 }
 
 }  // namespace
-
-void append_quoted(std::string_view utf8, std::string& out) {
-  const size_t before = out.size();
-  out.resize(before + http::quoted_bytes_max(utf8.size()));
-  http::Writer writer(std::span<char>(out).subspan(before));
-  writer.quoted(utf8);
-  out.resize(before + writer.size());
-}
 
 TextAnswer refused(Verdict verdict, std::string_view message) {
   return {.body = std::string(shortened(message, bounds::admin_message_bytes_max)),

@@ -6,15 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/quoted.h"
 #include "ledger/messages.h"
 #include "order.h"
 #include "shard/request_handler.h"
 #include "stock/catalog.h"
 
 namespace stampede::shard {
-
-// Appends a JSON string, with its quotes.
-void append_quoted(std::string_view utf8, std::string& out);
 
 // A refusal with words of its own; as many of them as a refusal may have.
 [[nodiscard]] TextAnswer refused(Verdict verdict, std::string_view message);

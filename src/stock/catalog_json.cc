@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/json_text.h"
+#include "base/quoted.h"
 #include "base/time_text.h"
 
 namespace stampede::stock {
@@ -284,16 +285,6 @@ class CatalogReader {
   std::vector<CatalogEntry> entries_;
   std::unordered_set<std::string> codes_, products_;
 };
-
-void append_quoted(std::string_view text, std::string& out) {
-  out += '"';
-  for (char c : text) {
-    CHECK(!is_control(c));  // nothing with control characters becomes a code or a title
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  out += '"';
-}
 
 // Empty: there is none.
 void append_text(std::string_view text, std::string& out) {

@@ -11,6 +11,8 @@
 #include <span>
 #include <utility>
 
+#include "base/write_all.h"
+
 namespace stampede::net {
 namespace {
 
@@ -94,15 +96,6 @@ Status keep_all_over_exec(const PassedSockets& sockets, bool survives) {
   return Ok{};
 }
 
-Status write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written < 0) return malformed(std::string("write: ") + std::strerror(errno));
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return Ok{};
-}
-
 Result<std::string> read_whole(int file) {
   std::string text;
   char bytes[64 * 1024];
@@ -120,9 +113,10 @@ Result<std::string> read_whole(int file) {
 Result<int> file_of(const PassedSockets& sockets) {
   const int file = ::memfd_create("stampede-sockets", 0);
   if (file < 0) return malformed(std::string("memfd_create: ") + std::strerror(errno));
-  if (Status written = write_all(file, text_of(sockets)); !written) {
+  const std::string text = text_of(sockets);
+  if (const int error = write_all(file, 0, std::as_bytes(std::span(text))); error != 0) {
     ::close(file);
-    return written.error();
+    return malformed(std::string("write: ") + std::strerror(error));
   }
   return file;
 }

@@ -147,17 +147,6 @@ Result<size_t> read_at(const File& file, uint64_t offset, std::span<std::byte> i
   return done;
 }
 
-int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return written < 0 ? errno : ENOSPC;
-    bytes = bytes.subspan(static_cast<size_t>(written));
-    offset += static_cast<uint64_t>(written);
-  }
-  return 0;
-}
-
 int write_zeros(int fd, uint64_t offset, uint64_t bytes) {
   const AlignedBuffer zeros(1024 * 1024);
   for (uint64_t done = 0; done < bytes; done += zeros.bytes().size()) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/write_all.h"
 #include "bounds.h"
 #include "orderlog/format.h"
 
@@ -109,8 +110,8 @@ std::optional<uint32_t> segment_number(std::string_view digits);
 // The name of a file that is being written, until it is whole and has its own; removed at start.
 constexpr std::string_view kUnfinished = ".tmp";
 
-// Writes all the bytes at `offset`. 0 or errno; a device that takes no more is ENOSPC.
-[[nodiscard]] int write_all(int fd, uint64_t offset, std::span<const std::byte> bytes);
+// The one of base with the file's name in the error.
+using stampede::write_all;
 [[nodiscard]] Status write_all(const File& file, uint64_t offset, std::span<const std::byte> bytes,
                                const std::string& path);
 // The same with zeros. 0 or errno.

@@ -200,9 +200,7 @@ class Lines {
 };
 
 std::string hex_of(uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016lx", static_cast<unsigned long>(number));
-  return text;
+  return std::string(Hex64Text(number).view());
 }
 
 // Of everything but the line of the machine, which may be removed or emptied by hand, and of the sum itself.

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "base/hex.h"
 #include "stock/record_values.h"
 
 namespace stampede::stock {
@@ -10,9 +11,7 @@ namespace {
 using orderlog::RecordType;
 
 Error refuse(const char* why, OrderId id) {
-  char text[160];
-  std::snprintf(text, sizeof text, "%s (order %016lx)", why, static_cast<unsigned long>(id.value));
-  return {text};
+  return {std::string(why) + " (order " + std::string(Hex64Text(id.value).view()) + ")"};
 }
 
 Error refuse_item(const char* why, ItemId item) {

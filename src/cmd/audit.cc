@@ -19,6 +19,7 @@
 #include "cluster/inspection.h"
 #include "cluster/postgres_registry.h"
 #include "cluster/redis_client.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "node/data.h"
@@ -28,6 +29,7 @@ namespace {
 
 constexpr size_t kRowsPerPage = 10'000;
 constexpr int64_t kRedisTimeoutMs = 5'000;
+constexpr Fail fail("audit");
 
 struct Flags {
   std::vector<std::string> data;
@@ -393,21 +395,18 @@ int run(Flags& flags) {
       flags.db.empty() ? "sqlite:" + flags.data.front() + "/orders.db" : flags.db);
   if (!url) return usage_error("audit", "--db: " + url.error().message);
 
-  const auto fail = [](const Error& error, int exit_code) {
-    return end_with("audit", exit_code, error.message);
-  };
   // The database first: a log read later knows everything that the database knows.
   std::unique_ptr<drain::DatabaseReader> database;
   if (url->kind != drain::DatabaseUrl::Kind::none) {
     Result<std::unique_ptr<drain::DatabaseReader>> opened = drain::open_database_reader(*url);
-    if (!opened) return fail(opened.error(), kExitFailure);
+    if (!opened) return fail(opened.error());
     database = std::move(*opened);
   }
   // Redis in front of the logs, which know everything that had come back to it by now …
   Items before;
   if (redis) {
     Result<Items> items = read_shared(*redis);
-    if (!items) return fail(items.error(), kExitFailure);
+    if (!items) return fail(items.error());
     before = std::move(*items);
   }
   Findings findings{.shown_max = flags.differences_shown_max};
@@ -419,18 +418,18 @@ int run(Flags& flags) {
     const ProgressLines lines(data.progress());
     node::MayEnd end = data.open();
     if (!end) end = data.restore(cells);
-    if (end) return fail(Error{end->message}, end->exit_code);
+    if (end) return fail(*end);
   }
   // … and behind them: it has granted everything that they accepted.
   if (!redis) {
     audit_ledger(nodes.front(), findings);
   } else if (Status status = audit_shared(nodes, *redis, before, *url, findings); !status) {
-    return fail(status.error(), kExitFailure);
+    return fail(status.error());
   }
   for (const node::Data& node : nodes) {
     if (!database) break;
     if (Status status = DatabaseAudit(node, *database, findings).run(); !status)
-      return fail(status.error(), kExitFailure);
+      return fail(status.error());
   }
   if (database)
     std::printf(

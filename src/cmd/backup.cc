@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "base/time_text.h"
 #include "base/words.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "cmd/nested.h"
 #include "node/copy.h"
@@ -18,9 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-int fail(const node::Ending& end) {
-  return end_with("backup", end.exit_code, end.message);
-}
+constexpr Fail fail("backup");
 
 // A name that is free, or an empty directory.
 node::MayEnd check_place(const std::string& to) {

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/progress.h"
 #include "base/words.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "drain/drainer.h"
@@ -25,29 +26,26 @@ using drain::Drainer;
 
 constexpr int64_t kPatienceNs = 10 * kSecond;  // without a row written
 
-int fail(int code, const std::string& message) {
-  return end_with("drain", code, message);
-}
+constexpr Fail fail("drain");
 
 int print_summary(const drain::DrainStats& stats, int64_t elapsed_ns) {
   std::printf("%s, %s, %s rejected, in %s\n", counted(stats.records.load(), "record").c_str(),
               counted(stats.rows.load(), "row").c_str(), grouped(stats.rejected.load()).c_str(),
               duration_text(static_cast<uint64_t>(elapsed_ns)).c_str());
   if (stats.rejected.load() == 0) return kExitOk;
-  return fail(kExitFailure,
-              "the database refused rows; they are in its table rejected, with the reasons");
+  return fail("the database refused rows; they are in its table rejected, with the reasons");
 }
 
 // 0 when no line is left in `rejected`.
 int put_in_rejected(const node::Data& data, const drain::ItemNames& names,
                     const drain::DatabaseUrl& url, drain::Sink& sink, int64_t now_ms) {
   const Result<node::SettledRejects> settled = node::settle_rejects(data, names, url, sink, now_ms);
-  if (!settled) return fail(kExitFailure, settled.error().message);
+  if (!settled) return fail(settled.error());
   std::printf("rejected: %s put in, %s refused again, %s of forgotten orders\n",
               counted(settled->orders, "order").c_str(), counted(settled->refused, "row").c_str(),
               counted(settled->forgotten, "line").c_str());
   if (settled->refused == 0 && settled->forgotten == 0) return kExitOk;
-  return fail(kExitFailure, "the table rejected still has lines, with the reasons");
+  return fail("the table rejected still has lines, with the reasons");
 }
 
 int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain::Sink& sink,
@@ -56,25 +54,25 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
   const Moment begin = clock.now();
   node::Data data(dir, node::Data::Use::offline);
   const ProgressLines lines(data.progress());
-  if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
-  if (const node::MayEnd end = data.restore()) return fail(end->exit_code, end->message);
+  if (const node::MayEnd end = data.open()) return fail(*end);
+  if (const node::MayEnd end = data.restore()) return fail(*end);
   for (const node::RestoredStream& stream : data.streams())
     if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
       std::fprintf(stderr, "stampede drain: not acknowledged and left alone: %s\n",
                    stream.report.message.c_str());
   if (const auto there = drain::look_at_positions(url); !there && there.error().is_damage)
-    return fail(kExitLogDamaged, there.error().message);
+    return fail(there.error(), kExitLogDamaged);
   drain::ItemNames names;
   node::name_items(data, names);
   const node::DrainStreams streams(data);
   Drainer drainer(sink, names, clock, streams.all());
   const Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == Drainer::Agreement::contradicts)
-    return fail(kExitLogDamaged, finding.message);
+    return fail(finding.message, kExitLogDamaged);
   data.progress().begin("writing rows", streams.records_left());
   if (!drainer.drain_now(kPatienceNs,
                          [&] { data.progress().set_done(drainer.stats().records.load()); }))
-    return fail(drainer.is_fenced() ? kExitLogDamaged : kExitFailure, drainer.problem());
+    return fail(drainer.problem(), drainer.is_fenced() ? kExitLogDamaged : kExitFailure);
   const int drained = print_summary(drainer.stats(), clock.now().boot_ns - begin.boot_ns);
   if (!has_rejected) return drained;
   return put_in_rejected(data, names, url, sink, clock.now().wall_ms());
@@ -89,7 +87,7 @@ int make_indexes(const drain::DatabaseUrl& url) {
   const Status made = drain::make_report_indexes(url, [](std::string_view name) {
     std::printf("index %.*s\n", static_cast<int>(name.size()), name.data());
   });
-  return made ? kExitOk : fail(kExitFailure, made.error().message);
+  return made ? kExitOk : fail(made.error());
 }
 
 int run(const Flags& flags) {

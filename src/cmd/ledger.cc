@@ -22,6 +22,7 @@
 #include "cluster/redis_client.h"
 #include "cluster/retirement.h"
 #include "cluster/terms.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "cmd/hardening.h"
 #include "cmd/input_file.h"
@@ -47,9 +48,7 @@ struct Flags {
   bool has_new_terms = false, presumes_sold = false;
 };
 
-int fail(const Error& error, int exit_code = kExitFailure) {
-  return end_with("ledger", exit_code, error.message);
-}
+constexpr Fail fail("ledger");
 
 // The connections of every subcommand; the registry only where one is needed.
 struct Tools {
@@ -269,7 +268,7 @@ int status(const Flags& flags) {
   if (tools.registry)
     if (const int exit_code = print_members(*tools.registry); exit_code != kExitOk)
       return exit_code;
-  if (view->state == EpochView::State::gone) return fail(Error{kNobody});
+  if (view->state == EpochView::State::gone) return fail(kNobody);
   if (view->state != EpochView::State::open) return kExitFailure;
   Result<std::vector<cluster::ItemCounters>> items = cluster::read_items(*tools.redis, view->epoch);
   if (!items) return fail(items.error());
@@ -279,7 +278,7 @@ int status(const Flags& flags) {
     is_known = true;
     print_item(item);
   }
-  return is_known ? kExitOk : fail(Error{"--item: the ledger knows no item " + flags.item});
+  return is_known ? kExitOk : fail("--item: the ledger knows no item " + flags.item);
 }
 
 // ---- rebuild ----

@@ -3,13 +3,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cinttypes>
 #include <csignal>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/words.h"
+#include "cmd/fail.h"
 #include "cmd/load_flags.h"
 #include "cmd/output_file.h"
 #include "load/hdr_log.h"
@@ -112,9 +114,7 @@ class Watch {
   OutputFile csv_{"--series"}, hdr_{"--hdr"};
 };
 
-int failed(const std::string& message) {
-  return end_with("load", kExitFailure, message);
-}
+constexpr Fail fail("load");
 
 Status write_json_file(const load::Report& report, const std::string& path) {
   OutputFile file("--json");
@@ -131,7 +131,8 @@ Status write_acknowledged(const load::Run& run, const Plan& plan, const std::str
   const load::UserNames names(plan);
   for (uint64_t user = 0; user < plan.users; ++user)
     if (run.end_of(user) == load::UserEnd::sold)
-      std::fprintf(file.get(), "%016" PRIx64 "\t%s\t%s\n", run.order_of(user).value,
+      std::fprintf(file.get(), "%s\t%s\t%s\n",
+                   std::string(Hex64Text(run.order_of(user).value).view()).c_str(),
                    std::string(names.name_of(user).view()).c_str(),
                    kStates[static_cast<size_t>(run.order_end_of(user))]);
   return file.close();
@@ -140,17 +141,17 @@ Status write_acknowledged(const load::Run& run, const Plan& plan, const std::str
 // Prints the figures even when something went wrong on the way: figures of an aborted run are still
 // figures.
 int conclude(const load::Report& report, const LoadFlags& flags, const Status& status) {
-  if (!status && report.tally.live.sent == 0) return failed(status.error().message);
+  if (!status && report.tally.live.sent == 0) return fail(status.error());
   print_table(report, stdout);
   if (!flags.json.empty())
     if (Status written = write_json_file(report, flags.json); !written)
-      return failed(written.error().message);
-  if (!status) return failed(status.error().message);
-  if (report.is_broken()) return failed("a promise was broken: see the lines with ✗");
+      return fail(written.error());
+  if (!status) return fail(status.error());
+  if (report.is_broken()) return fail("a promise was broken: see the lines with ✗");
   if (report.verified && !report.is_proven())
-    return failed("nothing was sold, so nothing is verified");
+    return fail("nothing was sold, so nothing is verified");
   if (!report.is_as_expected())
-    return end_with("load", kExitMissed, "an expectation was not met: see the lines with ✗");
+    return fail("an expectation was not met: see the lines with ✗", kExitMissed);
   return kExitOk;
 }
 
@@ -159,21 +160,20 @@ int execute(const LoadFlags& flags, const OperatorClient& client) {
   Progress progress(flags.shows_progress);
   load::Proof proof(flags.plan, client, flags.db, clock, progress);
   if (flags.verifies)
-    if (Status status = proof.prepare(); !status) return failed(status.error().message);
+    if (Status status = proof.prepare(); !status) return fail(status.error());
   load::Run run(flags.plan, clock);
   Watch watch(flags.plan, run, clock, progress);
-  if (Status opened = watch.open_files(flags); !opened) return failed(opened.error().message);
+  if (Status opened = watch.open_files(flags); !opened) return fail(opened.error());
   run.begin();
   watch.follow();
   Status status = run.finish();
-  if (Status closed = watch.close_files(run.tally()); !closed)
-    return failed(closed.error().message);
+  if (Status closed = watch.close_files(run.tally()); !closed) return fail(closed.error());
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
   report.seconds_of_run = watch.seconds();
   if (!flags.acknowledged.empty())
     if (Status written = write_acknowledged(run, flags.plan, flags.acknowledged); !written)
-      return failed(written.error().message);
+      return fail(written.error());
   if (status && flags.verifies && g_interrupts > 0)
     status = Error{"interrupted: nothing was verified"};
   if (status && flags.verifies) {

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/words.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "drain/database.h"
 #include "node/data.h"
@@ -34,9 +35,7 @@ struct Flags {
   std::string database;
 };
 
-int fail(int code, const std::string& message) {
-  return end_with("log", code, message);
-}
+constexpr Fail fail("log");
 
 std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) {
   std::vector<StreamFiles> streams;
@@ -153,7 +152,7 @@ int inspect(const node::Data& data, const Flags& flags) {
   const Drained drained = drained_of(data, flags);
   for (const StreamFiles& files : streams_of(data, flags))
     if (Status done = Inspection(flags, files).run(drained); !done)
-      return fail(exit_code_of(done.error()), done.error().message);
+      return fail(done.error(), exit_code_of(done.error()));
   return kExitOk;
 }
 
@@ -161,7 +160,7 @@ int inspect(const node::Data& data, const Flags& flags) {
 
 int print_verified(const StreamFiles& files, Progress& progress) {
   const Result<Verified> verified = verify_stream(files, progress);
-  if (!verified) return fail(exit_code_of(verified.error()), verified.error().message);
+  if (!verified) return fail(verified.error(), exit_code_of(verified.error()));
   const RecoveryReport& log = verified->log;
   std::printf(
       "stream %u: %s in %s and %s are sound, up to record %lu in segment %u\n", files.stream,
@@ -187,10 +186,10 @@ int verify(const node::Data& data, const Flags& flags) {
 
 int run(const Flags& flags, int (*look)(const node::Data&, const Flags&)) {
   node::Data data(flags.data, node::Data::Use::reading);
-  if (const node::MayEnd end = data.open()) return fail(end->exit_code, end->message);
+  if (const node::MayEnd end = data.open()) return fail(*end);
   if (flags.stream && *flags.stream >= data.stream_count())
-    return fail(kExitUsage,
-                "--stream: expected a number below " + std::to_string(data.stream_count()));
+    return usage_error("log",
+                       "--stream: expected a number below " + std::to_string(data.stream_count()));
   return look(data, flags);
 }
 

@@ -1,7 +1,6 @@
 #include "cmd/reclaim.h"
 
 #include <algorithm>
-#include <cinttypes>
 #include <cstdio>
 #include <map>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "base/hex.h"
 #include "base/words.h"
 #include "cluster/retirement.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "node/reclaim.h"
 #include "postgres/connection.h"
@@ -20,9 +20,7 @@ using cluster::FrozenCount;
 
 constexpr int64_t kSlackS = 60;  // clocks of servers and of the database
 
-int fail(const std::string& message, int exit_code = kExitFailure) {
-  return end_with("ledger", exit_code, message);
-}
+constexpr Fail fail("ledger");
 
 void print_sold(const std::vector<FrozenCount>& counts) {
   std::map<std::string, Units> sold;
@@ -147,9 +145,10 @@ int reclaim_with_data(const ReclaimSettings& settings, cluster::ScriptCaller& re
       {.node = settings.node, .data_dir = settings.data_dir, .database = settings.database},
       node::system_machine(), redis, registry, reclaimed);
   for (const node::Reclaimed::Expired& expired : reclaimed.expired)
-    std::printf("order %016" PRIx64 ": unpaid, %s of %s back on sale\n", expired.order.value,
+    std::printf("order %s: unpaid, %s of %s back on sale\n",
+                std::string(Hex64Text(expired.order.value).view()).c_str(),
                 counted(expired.quantity, "unit").c_str(), expired.item.c_str());
-  if (end) return fail(end->message, end->exit_code);
+  if (end) return fail(*end);
   return end_retired(settings, reclaimed.note, reclaimed.counts);
 }
 
@@ -157,34 +156,33 @@ int reclaim_without_data(const ReclaimSettings& settings, cluster::ScriptCaller&
                          cluster::Registry& registry) {
   using cluster::Waiting;
   if (Status out = cluster::take_out(redis, registry, settings.node, Waiting::refuse); !out)
-    return fail(out.error().message);
+    return fail(out.error());
   Result<postgres::Connection> connection = postgres::Connection::open(settings.database.url);
-  if (!connection) return fail(connection.error().message);
+  if (!connection) return fail(connection.error());
   Result<std::vector<FrozenCount>> frozen = registry.frozen();
-  if (!frozen) return fail(frozen.error().message);
+  if (!frozen) return fail(frozen.error());
   std::vector<FrozenCount> counts;
   for (const FrozenCount& count : *frozen)
     if (count.node == settings.node) counts.push_back(count);
   Result<std::map<std::string, Known>> known = known_units(*connection, settings.node);
-  if (!known) return fail(known.error().message);
+  if (!known) return fail(known.error());
   print_units(counts, *known);
   Result<int64_t> wait_s = seconds_to_wait(*connection, settings);
-  if (!wait_s) return fail(wait_s.error().message);
+  if (!wait_s) return fail(wait_s.error());
   if (*wait_s > 0) {
     std::printf("until nobody can pay any more all of it counts as sold: run this again in %s\n",
                 seconds_text(static_cast<double>(*wait_s)).c_str());
     return kExitTryLater;
   }
   // Retired twice: the first time refuses every later row of the node, so that the counts after it are final.
-  if (Status fenced = registry.retire(settings.node, counts); !fenced)
-    return fail(fenced.error().message);
+  if (Status fenced = registry.retire(settings.node, counts); !fenced) return fail(fenced.error());
   if (Status expired = expire_rows(*connection, settings.node); !expired)
-    return fail(expired.error().message);
+    return fail(expired.error());
   known = known_units(*connection, settings.node);
-  if (!known) return fail(known.error().message);
+  if (!known) return fail(known.error());
   const std::vector<FrozenCount> final = final_counts(counts, *known);
   const Result<std::string> note = cluster::retire(redis, registry, settings.node, final);
-  if (!note) return fail(note.error().message);
+  if (!note) return fail(note.error());
   return end_retired(settings, *note, final);
 }
 

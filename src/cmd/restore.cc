@@ -12,6 +12,7 @@
 #include "cluster/inspection.h"
 #include "cluster/redis_client.h"
 #include "cluster/redis_url.h"
+#include "cmd/fail.h"
 #include "cmd/flags.h"
 #include "cmd/nested.h"
 #include "node/copy.h"
@@ -29,9 +30,7 @@ struct Flags {
   bool accepts_loss = false;
 };
 
-int fail(const node::Ending& end) {
-  return end_with("restore", end.exit_code, end.message);
-}
+constexpr Fail fail("restore");
 
 // A directory that holds orders is never overwritten.
 node::MayEnd check_place(const std::string& dir) {

@@ -46,10 +46,6 @@ struct Flags {
   int64_t time_unix = 0;  // 0: now
 };
 
-int fail(const std::string& message) {
-  return usage_error("sign", message);
-}
-
 int64_t now_unix() {
   return SystemClock().now().wall_ns / kSecond;
 }
@@ -77,11 +73,13 @@ int sign_keys() {
 }
 
 int sign_ticket(const Flags& flags, const door::Keys& keys) {
-  if (keys.tickets.empty()) return fail("--key-file: " + flags.key_file + " holds no ticket key");
+  if (keys.tickets.empty())
+    return usage_error("sign", "--key-file: " + flags.key_file + " holds no ticket key");
   const door::Key* key =
       flags.key_id.empty() ? &keys.tickets.front() : door::find_key(keys.tickets, flags.key_id);
   if (key == nullptr)
-    return fail("--key-id: " + flags.key_file + " holds no ticket key " + flags.key_id);
+    return usage_error("sign",
+                       "--key-id: " + flags.key_file + " holds no ticket key " + flags.key_id);
   std::array<char, door::kTicketBytesMax> room;
   const std::string_view ticket =
       door::mint_ticket(flags.user, now_unix() + flags.ttl_s, *key, room);
@@ -90,7 +88,8 @@ int sign_ticket(const Flags& flags, const door::Keys& keys) {
 
 int sign_proof(const Flags& flags, const door::Keys& keys) {
   const door::Key* const key = door::newest(keys.proofs);
-  if (key == nullptr) return fail("--key-file: " + flags.key_file + " holds no key under proofs");
+  if (key == nullptr)
+    return usage_error("sign", "--key-file: " + flags.key_file + " holds no key under proofs");
   std::array<char, door::kProofBytesMax> room;
   const std::string_view proof =
       door::mint_proof(flags.user, flags.item, now_unix() + flags.ttl_s, *key, room);
@@ -99,14 +98,16 @@ int sign_proof(const Flags& flags, const door::Keys& keys) {
 
 int sign_code(const Flags& flags, const door::Keys& keys) {
   const door::Key* const key = door::newest(keys.codes);
-  if (key == nullptr) return fail("--key-file: " + flags.key_file + " holds no key under codes");
+  if (key == nullptr)
+    return usage_error("sign", "--key-file: " + flags.key_file + " holds no key under codes");
   return print(door::opaque_code(flags.product, *key) + "\n");
 }
 
 int sign_payment(const Flags& flags, const door::Keys& keys) {
-  if (keys.payments.empty()) return fail("--key-file: " + flags.key_file + " holds no payment key");
+  if (keys.payments.empty())
+    return usage_error("sign", "--key-file: " + flags.key_file + " holds no payment key");
   const Result<std::string> body = read_file(flags.body, bounds::body_bytes_max);
-  if (!body) return fail("--body: " + body.error().message);
+  if (!body) return usage_error("sign", "--body: " + body.error().message);
   const int64_t at_unix = flags.time_unix == 0 ? now_unix() : flags.time_unix;
   return print(door::make_signature(*body, at_unix, keys.payments.front()) + "\n");
 }
@@ -127,7 +128,8 @@ std::string refuse_product(const std::string& product) {
 int run(const Flags& flags, int (*make)(const Flags&, const door::Keys&)) {
   forbid_core_dumps();
   const Result<door::Keys> secrets = read_key_file(flags.key_file);
-  return secrets ? make(flags, *secrets) : fail("--key-file: " + secrets.error().message);
+  return secrets ? make(flags, *secrets)
+                 : usage_error("sign", "--key-file: " + secrets.error().message);
 }
 
 Flag key_file_flag(Flags& flags) {

@@ -406,7 +406,7 @@ Command preheat_command(const std::shared_ptr<Flags>& flags) {
         .help = "the nodes' secrets: for a catalog with products, whose codes are made of them"},
        {.name = "--new-terms",
         .target = &flags->has_new_terms,
-        .help = "of known items too: the nodes are told when theirs differ from this catalog's"}});
+        .help = "of known items too: a node whose terms differ from this catalog's warns"}});
   command.examples = {{"stampede ledger preheat --ledger $LEDGER --db $DB --catalog catalog.json",
                        "before the nodes start"}};
   command.exits = {{kExitFailure, "Redis or the database does not answer, or refuses"}};
@@ -458,15 +458,15 @@ Command deactivate_command(const std::shared_ptr<Flags>& flags) {
 
 Command reclaim_command(const std::shared_ptr<Flags>& flags) {
   Command command = make_command(
-      flags, "reclaim", "take a node out for good and put back on sale what it did not sell",
-      reclaim,
+      flags, "reclaim", "take a node out for good and put its unsold units back on sale", reclaim,
       {database_flag(*flags, true),
        node_flag(*flags),
        {.name = "--data",
         .unit = "DIR",
         .target = &flags->data,
         .help = "data directory of the node, whose server does not run; without it, its disk is "
-                "lost: what the database does not know counts as sold until the last pay deadline"},
+                "lost: units without an order in the database count as sold until the last pay "
+                "deadline"},
        {.name = "--pay-window",
         .unit = "SECONDS",
         .target = &flags->pay_window_s,

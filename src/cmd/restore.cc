@@ -179,7 +179,8 @@ Command restore() {
                     "a node of several"}},
       .exits = {{kExitFailure, "a file could not be written, or the database does not answer"},
                 {kExitDirInUse, "a server holds one of the two directories"},
-                {kExitLogDamaged, "the backup is damaged, or somebody knows more than it"}},
+                {kExitLogDamaged,
+                 "the backup is damaged, or the database or the ledger has newer orders"}},
       .run = [flags] { return run(*flags); }};
   command.add("", {{.name = "--from",
                     .unit = "DIR",

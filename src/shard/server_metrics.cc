@@ -132,8 +132,9 @@ void add_limits(MetricsText& text, const Process& process) {
 
 // The items with the most refusals, as many as a shard counts by reason (stock/refusals.h).
 void add_refusals(MetricsText& text, const Process& process, const stock::Catalog& catalog) {
-  text.family("item_refusals_total", "counter",
-              "Orders and links refused, by item and reason, of the hundred items that refuse most.");
+  text.family(
+      "item_refusals_total", "counter",
+      "Orders and links refused, by item and reason, of the hundred items that refuse most.");
   for (const stock::ItemRefusals& item : refusals_of(process))
     for (unsigned reason = 0; reason < stock::kRefusalReasons; ++reason) {
       if (item.by_reason[reason] == 0) continue;

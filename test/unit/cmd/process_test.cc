@@ -54,23 +54,23 @@ TEST_SUITE("cmd/process") {
   }
 
   TEST_CASE("connections are what the limit of descriptors leaves") {
-    CHECK(*connections_within(256, 2, false, 0) == 256 - 40 - 2 * 19 - 16);
-    CHECK(*connections_within(256, 2, true, 0) == 256 - 40 - 2 * 23 - 16);
+    CHECK(*connections_within(256, 2, false, 0) == 256 - 40 - 2 * 27 - 16);
+    CHECK(*connections_within(256, 2, true, 0) == 256 - 40 - 2 * 31 - 16);
     CHECK(*connections_within(1'000'000'000, 2, false, 0) == 2 * bounds::connections_max);
-    CHECK(*connections_within(256, 2, false, 100) == 162);  // operators may raise it so far
-    CHECK(*connections_within(256, 2, false, 162) == 162);
+    CHECK(*connections_within(256, 2, false, 100) == 146);  // operators may raise it so far
+    CHECK(*connections_within(256, 2, false, 146) == 146);
     CHECK(
-        connections_within(256, 2, false, 163).error().message ==
-        "--connections 163: the limit of descriptors (ulimit -n) is 256, of which the server keeps "
-        "94 for itself; expected at most 162");
+        connections_within(256, 2, false, 147).error().message ==
+        "--connections 147: the limit of descriptors (ulimit -n) is 256, of which the server keeps "
+        "110 for itself; expected at most 146");
     CHECK(connections_within(1'000'000'000, 2, false, 2 * bounds::connections_max + 1)
               .error()
               .message == "--connections 262145: the tables of --shards 2 have room for 262144");
-    CHECK(*connections_within(110, 2, false, 0) == 16);
+    CHECK(*connections_within(126, 2, false, 0) == 16);
     CHECK(
-        connections_within(109, 2, false, 0).error().message ==
-        "--connections: the limit of descriptors (ulimit -n) is 109, of which the server keeps 94 "
-        "for itself; expected at least 110");
+        connections_within(125, 2, false, 0).error().message ==
+        "--connections: the limit of descriptors (ulimit -n) is 125, of which the server keeps 110 "
+        "for itself; expected at least 126");
     CHECK(!connections_within(3, 64, true, 0));
   }
 

@@ -18,8 +18,8 @@ namespace stampede::net {
 // What the server keeps of the limit of descriptors. A shard has its log's segments, a snapshot under way, the disk, the
 // net with its ring and doorbells; the process its database, lock and listeners. Measured: 11 and 9 a shard at rest.
 constexpr uint32_t descriptors_own = 40;
-constexpr uint32_t descriptors_of_guests_per_shard =
-    8;  // clients beyond all places (shard/connections.h)
+// Of clients beyond all places (shard/connections.h).
+constexpr uint32_t descriptors_of_guests_per_shard = 8;
 constexpr uint32_t descriptors_per_shard = 19 + descriptors_of_guests_per_shard;
 constexpr uint32_t descriptors_per_shard_of_redis = 4;
 constexpr uint32_t connections_min = 16;       // with fewer there is no server

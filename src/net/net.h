@@ -67,9 +67,10 @@ struct Accepted {
   };
   Status status = Status::none;
   Socket socket = kNoSocket;
-  bool is_beyond =
-      false;  // accepted without a place of the budget: it or another one is closed at once, unless
-  bool has_spare = false;  // there is a descriptor for it all the same, of those kept for few
+  // Accepted without a place of the budget: it or another one is closed at once. With has_spare it may stay all the same, in a
+  // descriptor that is kept for a few.
+  bool is_beyond = false;
+  bool has_spare = false;
 };
 
 // What a Net has done since its start; read by its own thread.

@@ -81,6 +81,16 @@ std::string wrong_rows(Server& server, const Sold& sold) {
   return "";
 }
 
+// Stopped, with orders of every kind, and copied: the copy is an old one as soon as it sells on.
+Sold begin_with_copy(const std::string& name, int shards) {
+  Sold sold = begin(name, shards);
+  sell(sold, 60, "early");
+  change_some(sold);
+  stop(sold);
+  keep_copy(sold);
+  return sold;
+}
+
 }  // namespace
 
 // Each order is a batch of a block at least, so 530 of them fill a segment of 2 MiB.
@@ -97,11 +107,7 @@ Sold one_shard() {
 }
 
 Sold three_after_two() {
-  Sold sold = begin("three shards after two", 2);
-  sell(sold, 60, "early");
-  change_some(sold);
-  stop(sold);
-  keep_copy(sold);
+  Sold sold = begin_with_copy("three shards after two", 2);
   sold.options.shards = sold.keeper->options().shards = 3;
   sold.keeper->start();
   sell(sold, 60, "late");
@@ -132,11 +138,7 @@ Sold after_accepted_loss() {
 }
 
 Sold killed() {
-  Sold sold = begin("killed", 2);
-  sell(sold, 60, "early");
-  change_some(sold);
-  stop(sold);
-  keep_copy(sold);
+  Sold sold = begin_with_copy("killed", 2);
   sold.keeper->start();
   sell(sold, 60, "late");
   REQUIRE(sold.keeper->wait_drained());

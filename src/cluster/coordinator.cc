@@ -256,6 +256,8 @@ void Coordinator::publish(const std::string& problem) {
   for (const Group& group : groups_) next.epoch = std::max(next.epoch, group.open);
   next.is_open = problem.empty() && next.epoch != 0;
   if (problem.empty()) next.missing.clear();
+  // The connection over which the epoch was seen to be open may have ended since.
+  if (next.is_open && next.server.empty()) next.server = reported_server_;
   {
     const std::lock_guard lock(mutex_);
     status_ = next;

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "cluster/reply_bounds.h"
+
 namespace stampede::cluster {
 namespace {
 
@@ -74,6 +76,7 @@ Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisServer
   if (context == nullptr) return Error{"out of memory"};
   std::unique_ptr<RedisConnection> connection(new RedisConnection(server, context));
   if (context->err != 0) return connection->named(context->errstr);
+  bound_replies(*context->reader);
   redisSetTimeout(context, to_timeval(timeout_ms));
   return connection;
 }
@@ -152,7 +155,7 @@ Result<RedisValue> RedisConnection::command(const std::vector<std::string>& word
       redisCommandArgv(context_, static_cast<int>(words.size()), texts.data(), lengths.data())));
   if (reply == nullptr) {
     const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
-    return broken(is_late ? "no answer in time" : context_->errstr);
+    return broken(is_late ? "no answer in time" : error_text(*context_));
   }
   if (reply->type == REDIS_REPLY_ERROR) return Error{std::string(reply->str, reply->len)};
   return value_of(*reply);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "cluster/reply_bounds.h"
 
 namespace stampede::cluster {
 
@@ -33,7 +34,7 @@ struct RedisLink::Hooks {
   static void clean_up(void* data) {
     RedisLink& self = link(data);
     if (self.problem_.empty()) {
-      const std::string why = self.context_->errstr;
+      const std::string why = error_text(self.context_->c);
       self.problem_ = why.empty() ? "the connection was closed" : why;
     }
     if (self.is_watched_) self.net_.unwatch(self.context_->c.fd);
@@ -81,6 +82,7 @@ void RedisLink::connect(const RedisServer& server) {
     redisAsyncFree(std::exchange(context_, nullptr));
     return;
   }
+  bound_replies(*context_->c.reader);
   state_ = State::connecting;
   context_->data = context_->ev.data = this;
   context_->ev.addRead = Hooks::add_read;

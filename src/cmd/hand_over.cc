@@ -81,6 +81,16 @@ Result<pid_t> start(const std::string& binary, const std::vector<std::string>& a
   return child;
 }
 
+// Where this process' binary was when it began. A package may have put another there since, and then Linux marks the name.
+std::string path_of_own_binary() {
+  constexpr std::string_view kReplaced = " (deleted)";
+  std::error_code none;
+  std::string path = std::filesystem::read_symlink("/proc/self/exe", none).string();
+  if (path.ends_with(kReplaced) && !std::filesystem::exists(path, none))
+    path.erase(path.size() - kReplaced.size());
+  return path;
+}
+
 }  // namespace
 
 Result<net::PassedSockets> take_sockets_of_predecessor() {
@@ -108,9 +118,7 @@ void log_refusal(const Error& why) {
   diag::warning("not handed over, selling goes on: %s", why.message.c_str());
 }
 
-HandOver::HandOver() {
-  std::error_code none;
-  binary_ = std::filesystem::read_symlink("/proc/self/exe", none).string();
+HandOver::HandOver() : binary_(path_of_own_binary()) {
   if (const Result<std::string> text = read_file("/proc/self/cmdline", kArgumentBytesMax); text)
     arguments_ = arguments_of(*text);
 }

@@ -129,6 +129,22 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("a server whose binary was replaced before it was ready hands over to the new one") {
+    Server server({.catalog = catalog({{}}), .starts = false});
+    const std::string path = server.scratch().path("stampede");
+    const std::string script = server.scratch().path("replaced");
+    // The file that runs has lost its name to another when the process begins.
+    write_file(script, "#!/bin/sh\ncp " + stampede_path() + " " + path + "\nexec 9<" + path +
+                           "\nrm " + path + "\ncp " + stampede_path() + " " + path +
+                           "\nexec /proc/self/fd/9 \"$@\"\n");
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    server.options().binary = script;
+    server.options().flags = in_both_ways();
+    server.start();
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(server.terminate() == 0);
+  }
+
   TEST_CASE("whatever a connection is in the middle of it goes on") {
     const Scratch scratch;
     const std::string access_log = scratch.path("access.log");

@@ -96,9 +96,9 @@ $(BUILD)/sim_tests: $(call objects,$(SIM_SRCS) $(SIM_TESTS) $(WORLD_SRCS) $(SERV
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(SIM_LDFLAGS) $(LDLIBS) $(SIM_LDLIBS)
 
-# Programs of perf/ that measure parts of the server without it.
-PARTS := block_list door_checks enrolled find_code order_limits
-$(addprefix $(BUILD)/,$(PARTS)): $(BUILD)/%: $(BUILD)/perf/%.o $(BUILD)/libstampede.a
+# Programs of perf/ that measure parts of the server without it. `make test` builds them: they follow the parts' interfaces.
+PARTS := $(addprefix $(BUILD)/,block_list door_checks enrolled find_code order_limits)
+$(PARTS): $(BUILD)/%: $(BUILD)/perf/%.o $(BUILD)/libstampede.a
 	$(call say,LD )
 	$(CXX) $(CXXFLAGS) -o $@ $^ $(LDFLAGS) $(LDLIBS)
 
@@ -203,7 +203,7 @@ demo: deps  ## the headline: a million users rush for 10,000 tickets, and the pr
 
 test: deps-test  ## everything; ends with `N passed, N failed`
 	@$(compile) $(BUILD)/stampede $(BUILD)/unit_tests $(BUILD)/e2e_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
-	    $(BUILD)/sim $(FUZZERS)
+	    $(BUILD)/sim $(FUZZERS) $(BUILD)/floor $(PARTS)
 	@scripts/run-tests --beside '$(BUILD)/e2e_tests -ts=e2e/shared_ledger*' --beside '$(BUILD)/e2e_tests -tse=e2e/shared_ledger*' $(BUILD)/unit_tests $(BUILD)/ledger_model $(BUILD)/sim_tests \
 	    "$(BUILD)/sim --first test/sim/seeds.txt --runs 200" "scripts/fuzz 10 $(FUZZERS)" "scripts/check-docs $(BUILD)/stampede" \
 	    "scripts/check-contract $(BUILD)/stampede"
@@ -250,7 +250,7 @@ planted:  ## every guard of test/sim taken out, one by one: each must be noticed
 	@scripts/guards --sim $(or $(SEEDS),500) $(if $(NAME),--name '$(NAME)') $(if $(JOBS),--jobs $(JOBS))
 
 perf:  ## build what the scripts of perf/ measure
-	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(addprefix $(BUILD)/,$(PARTS))
+	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(PARTS)
 
 report: deps-test perf  ## goal beside measured: every script of perf/, text, JSON and a page with charts (QUICK=1, TODAY=1)
 	@perf/report $(if $(QUICK),--quick) $(if $(TODAY),--today)

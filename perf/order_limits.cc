@@ -32,7 +32,6 @@ class NoJournal final : public Journal {
 class Tally final : public AnswerSink {
  public:
   void deliver(const OrderAnswer& answer) override { ++verdicts[static_cast<int>(answer.verdict)]; }
-  void count_refusal(ItemId, Verdict, Limit) override {}
   uint64_t verdicts[kVerdictCount] = {};
 };
 

@@ -25,7 +25,7 @@ Leases::Leases(const LeaseSettings& settings, StreamState& state, const Catalog&
   for (ItemId item = 0; item < state_.stocks().size(); ++item) {
     const ItemStock& stock = state_.stock(item);
     at(item).returned_durable = at(item).returned_counted = stock.returned;
-    at(item).reported_pool = stock.pool();
+    at(item).reported_pool = at(item).peak_asked = at(item).peak_answered = stock.pool();
     if (stock.pool() > 0) watch_idle(item, now.boot_ns);
   }
 }
@@ -42,11 +42,10 @@ const Leases::Item& Leases::at(ItemId item) const {
 
 // ---- answers about the stock ----
 
-// Units that the last news does not count and that a buyer will be able to get: the pool, and units on their way back
-// until news has them among the returned ones. Without these there would be a moment in which they are not counted anywhere.
-Units Leases::unsold_here(ItemId item) const {
-  const ItemStock& stock = state_.stock(item);
-  return stock.pool() + (stock.returned - at(item).returned_counted);
+// Units that have left the pool for the ledger and that the last news does not count among the returned ones: without them there
+// would be a moment in which nobody counts them.
+Units Leases::on_way_back(ItemId item) const {
+  return state_.stock(item).returned - at(item).returned_counted;
 }
 
 // Units that the ledger is to count as unsold here: the pool, and those whose return is not durable yet. Durable returns are
@@ -57,10 +56,11 @@ Units Leases::pool_to_report(ItemId item) const {
   return stock.pool() + (stock.returned - at(item).returned_durable);
 }
 
-// Units that the ledger last counted as unsold here count though they are sold by now (see the top of leases.h).
+// See the top of leases.h.
 Units Leases::unsold(ItemId item) const {
   const Item& known = at(item);
-  return std::max(unsold_here(item), known.reported_pool) + known.free + known.pool_elsewhere;
+  const Units pool = std::max(state_.stock(item).pool(), known.peak_answered);
+  return pool + on_way_back(item) + known.free + known.pool_elsewhere;
 }
 
 Leases::Supply Leases::supply_of(ItemId item, Quantity quantity, bool is_my_turn,
@@ -78,7 +78,8 @@ Leases::Glance Leases::glance(ItemId item, Moment now) {
   if (known.news_boot_ns == 0 || age_ns > kSecond / 2) ask_about(item);
   Glance glance{.is_news_coming = is_ledger_available(item)};
   if (known.news_boot_ns == 0) return glance;
-  glance.available = unsold_here(item) + known.free + known.pool_elsewhere;
+  const Units here = state_.stock(item).pool() + on_way_back(item);
+  glance.available = here + known.free + known.pool_elsewhere;
   glance.age_ns = age_ns;
   glance.is_known = true;
   return glance;
@@ -93,9 +94,13 @@ void Leases::on_sold(ItemId item, Moment now) {
 }
 
 void Leases::on_came_back(ItemId item, Moment now) {
-  if (state_.stock(item).pool() == 0) return;
+  const Units pool = state_.stock(item).pool();
+  if (pool == 0) return;
+  Item& known = at(item);
+  known.peak_asked = std::max(known.peak_asked, pool);
+  known.peak_answered = std::max(known.peak_answered, pool);
   // Other streams may be answering sold_out: they must get news of these units within 100 ms.
-  if (at(item).free == 0) ask_about(item);
+  if (known.free == 0) ask_about(item);
   watch_idle(item, now.boot_ns);
 }
 
@@ -158,6 +163,9 @@ size_t Leases::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment n
     const auto group = static_cast<uint32_t>(std::countr_zero(groups & asking_groups_));
     const ItemId item = take_asking(group);
     Item& known = at(item);
+    // An exchange that was lost with its epoch is never answered: the next answer may be older than the ask that is made now.
+    const Units pool = state_.stock(item).pool();
+    known.peak_asked = known.is_in_exchange ? std::max(known.peak_asked, pool) : pool;
     known.is_in_exchange = true;
     known.reported_pool = pool_to_report(item);
     asks[count++] = {.item = item,
@@ -175,26 +183,32 @@ void Leases::take_news(const LedgerNews& news, Moment now) {
   Item& known = at(news.item);
   // The ledger has no return before its record is durable.
   CHECK(news.returned <= known.returned_durable);
+  if (!news.is_unasked) {
+    known.is_in_exchange = false;
+    known.peak_answered = known.peak_asked;
+  }
   const Units accepted = state_.stock(news.item).accepted;
   if (news.accepted > accepted) {
     const Units granted = news.accepted - accepted;
     stats_.units_granted += granted;
     ++stats_.grants;
-    known.reported_pool += granted;
+    // The ledger counts them here from the grant on.
+    for (Units* units : {&known.reported_pool, &known.peak_asked, &known.peak_answered})
+      *units += granted;
     commit(journal_, state_, orderlog::Grant{.item = news.item, .accepted = news.accepted}, now);
     watch_idle(news.item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
   }
   known.returned_counted = news.returned;
   known.free = news.free;
   known.pool_elsewhere = news.pool_elsewhere;
-  // News that crosses an ask may be older than that ask's counters of this stream: it is no proof that nothing was left.
-  if (!news.is_unasked || !known.is_in_exchange) known.news_boot_ns = now.boot_ns;
-  if (!news.is_unasked) known.is_in_exchange = false;
+  known.news_boot_ns = now.boot_ns;
 }
 
 void Leases::report_if_scarce(ItemId item) {
   const Item& known = at(item);
-  if (known.free == 0 && pool_to_report(item) != known.reported_pool) ask_about(item);
+  const bool is_reported = pool_to_report(item) == known.reported_pool;
+  const bool is_peak_past = known.peak_answered > state_.stock(item).pool();
+  if (known.free == 0 && (!is_reported || is_peak_past)) ask_about(item);
 }
 
 void Leases::begin_epoch(uint32_t groups, uint32_t stream_count) {

@@ -11,12 +11,15 @@
 //     …
 //     GIVE_BACK record: R += pool; durable ───────▶ with the next ask
 //
-// `sold_out` is answered only when it is true: by news of the ledger, at most 100 ms old, no unit is free and no
-// stream holds one unsold. Every unit is counted at every moment, and rather twice than not at all:
+// `sold_out` is answered only when it is true: at some moment since the ledger made the stream's last news, fewer units were unsold
+// than the buyer asks for. The news came at most 100 ms ago. Every unit is counted at that moment, and rather twice than not at all:
+//   - a unit that is free, or that another stream holds unsold, is in the news;
 //   - a unit that was granted counts for its stream from the grant on, before the stream has the news of it;
 //   - a unit on its way back counts here until the ledger's news has it among the returned ones;
-//   - a unit that the ledger counts as unsold here counts until an ask has corrected that, though it is sold by now: in
-//     between another stream may have got units back, and then there was no moment without one.
+//   - the pool counts with the most units that it has held since the stream made the last ask that has been answered. The news
+//     speaks of a moment behind that ask, and nobody knows which. Example: nothing is free, others hold nothing, and one unit
+//     is here. Another stream gets a unit back, and then the one here is sold. One was there at every moment, though the last
+//     news knows of none elsewhere and none is here now.
 #pragma once
 
 #include <span>
@@ -56,9 +59,10 @@ class Leases {
   // they cannot be had anywhere.
   enum class Supply : uint8_t { here, gone, unknown };
   [[nodiscard]] Supply supply_of(ItemId item, Quantity quantity, bool is_my_turn, Moment now) const;
-  // Units that are unsold anywhere, by the last news. The number was true at some moment since, if not now.
+  // At most so many units were unsold anywhere at some moment since the last news was made, if not now.
   [[nodiscard]] Units unsold(ItemId item) const;
-  // The same for a request that only looks, however old the news is; after half a second it is asked for again.
+  // For a request that only looks: the pool and the last news, however old it is; after half a second it is asked for again. Unlike
+  // unsold() it proves nothing.
   struct Glance {
     Units available = 0;
     int64_t age_ns = 0;           // of the news
@@ -98,7 +102,7 @@ class Leases {
   [[nodiscard]] size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
   // Takes news, and the units in it. report_if_scarce() must follow when the waiting requests have been served.
   void take_news(const LedgerNews& news, Moment now);
-  // When nothing is free, a change here since the last ask decides whether other streams may answer sold_out: asks again.
+  // When nothing is free, a change here since the last ask decides whether this stream and others may answer sold_out: asks again.
   void report_if_scarce(ItemId item);
   [[nodiscard]] uint32_t asking_groups() const { return asking_groups_; }
   // A shared ledger's exchanges begin (again): every item of the groups is asked about, for the last grants may not
@@ -136,7 +140,9 @@ class Leases {
     Units pool_elsewhere = 0;
     Units returned_counted = 0;  // of R: among the free ones, by the last news
     Units returned_durable = 0;  // of R: durable, so the ledger may have them
-    Units reported_pool = 0;     // unsold units here, as far as the ledger knows
+    Units reported_pool = 0;     // unsold units here that the last ask reported, and grants since
+    Units peak_asked = 0;        // most units in the pool since the last ask was made
+    Units peak_answered = 0;     // the same since the last ask was made that has been answered
     int64_t news_boot_ns = 0;    // when the last news came; 0: never
     int64_t demand_boot_ns = 0;
     bool is_asking = false;       // is in asking_
@@ -156,7 +162,7 @@ class Leases {
   Item& at(ItemId item);
   const Item& at(ItemId item) const;
   uint32_t group_of(ItemId item) const;
-  Units unsold_here(ItemId item) const;
+  Units on_way_back(ItemId item) const;
   Units pool_to_report(ItemId item) const;
   Units lookahead(ItemId item, Moment now) const;
   Units wanted(ItemId item, Moment now) const;

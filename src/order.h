@@ -53,7 +53,7 @@ enum class OrderState : uint8_t { reserved, paid, cancelled, expired };
   return names[static_cast<unsigned>(state)];
 }
 
-// What a client is told. The order of the values is the order of the status codes.
+// What a client is told. Refusals are in the order of their status codes.
 enum class Verdict : uint8_t {
   created,   // 201, with the order
   ok,        // 200, with the order
@@ -144,8 +144,9 @@ struct OrderRequest {
   ItemId item = kNoItem;         // create, link, list
   Quantity quantity = 0;         // create
   OrderId order;  // read, watch, cancel, pay; list: orders below this one (0: from the newest)
-  // create: what the door has against it (blocked, not_enrolled, bad_link, rate_limited); the home shard says so unless the user repeats a
-  // key or holds an order, or the sale is not open; that is no matter to an address over its rate.
+  // create: what the door has against it (blocked, not_enrolled, bad_link, rate_limited). The home shard gives this refusal behind the
+  // answers for a repeated key and for the purchase limit; rate_limited (an address over its rate) before the state of the sale is
+  // looked at, the others behind it.
   Verdict objection = Verdict::ok;
   Limit objection_limit = Limit::none;  // of an objection that is rate_limited
   uint32_t objection_retry_ms = 0;      // 0: waiting does not help

@@ -9,7 +9,7 @@
 //                                        └ group:64 │ connections:64          ┘ × 8      of connections
 //
 // A cell is sixteen bytes that change as one (cmpxchg16b): its count is exactly that of its address, at every moment and on
-// every shard. No lock, no order between cells, no allocation; memory comes page by page as it is first used (64 MiB for
+// every shard, but for an address that two shards meet for the first time in the same instant (below). No lock, no order between cells, no allocation; memory comes page by page as it is first used (64 MiB for
 // requests, 16 MiB for connections, never more). A request costs one look at a set, mostly in the cache, and one exchange;
 // one that is over its limit only looks, so that a flood from one address does not pull its cell from core to core.
 //

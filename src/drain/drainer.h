@@ -20,8 +20,8 @@
 // and a restart are all the same case. `drained_segment` is published only by resync, so a segment
 // may be used again only when a transaction of its own has seen the position behind it.
 //
-// All methods belong to one thread until start(); afterwards only wake(), stats(), problem(), gaps()
-// contradiction() and stop() may be called, by any thread, and is_fenced().
+// All methods belong to one thread until start(); afterwards only wake(), stats(), problem(), gaps(), contradiction(),
+// is_fenced() and stop() may be called, by any thread.
 #pragma once
 
 #include <atomic>

@@ -2,7 +2,8 @@
 // mailbox, asynchronously, just as a remote ledger would be. Every shard owns one EmbeddedLedger: as a stream it sends
 // asks and takes news; as the home of some items' books it answers asks.
 //
-// A lane delivers in order and loses nothing, so an exchange needs no sequence numbers and no retry. The order of a lane
+// A lane delivers in order and loses nothing, so an exchange needs no sequence numbers and no retry; unasked news is left out
+// before it is sent when the lane is crowded. The order of a lane
 // also makes the audit a consistent cut (Chandy and Lamport 1985): the book notes its counters, sends a marker down every
 // lane, and each stream counts when the marker reaches it, after all grants that the book had given before and before any
 // later one. Returns that were under way at that moment still count as leased.

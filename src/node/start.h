@@ -12,8 +12,9 @@
 //
 // The first line of the table that fits decides; each asks one thing:
 //
-//   whose directory is it?      a manifest that is damaged, or gone while there is a log            78
-//                               another node's, another machine's, of a newer version                2
+//   whose directory is it?      one of a newer version                                               2
+//                               a manifest that is damaged, or gone while there is a log            78
+//                               another machine's, another node's                                    2
 //   are all streams there?      one that is missing, or that nobody named                           78
 //   may this node sell?         retired from the cluster                                            78
 //                               its number is another directory's; it shared its ledger before       2
@@ -23,9 +24,9 @@
 //                               and not known to be this directory's, or one that is no file        78
 //   is an acknowledged order    a log that is damaged, or shorter than the database has seen;
 //   gone?                       a database of another history        78, or a loss that is accepted
+//                               accepted, and the number of shards is another: one thing at a time   2
 //                               accepted while the database is away: it knows the ids that were given 1
-//   the number of shards        another, with a loss: one thing at a time                            2
-//                               another, while the database is away: it must have everything         1
+//   the number of shards        another, while the database is away: it must have everything         1
 //   is the database older       than the log keeps, and this directory's: it is completed, before
 //   than the log keeps?         orders are dealt out anew or while they are sold                      –
 //

@@ -49,7 +49,7 @@ class Writer {
   // cancels, and is 0 while no ready segment lies ahead (a full disk).
   [[nodiscard]] size_t room_for_new_orders() const;
 
-  // Seals the filling batch and starts its write. False when there is nothing to write, when a
+  // Ends the filling batch with its sums and starts its write. False when there is nothing to write, when a
   // write is in flight, or when the next segment is not ready.
   bool start_write(Moment now);
   // Takes the outcome of the write in flight. True when the durable mark rose. Ends the process

@@ -14,7 +14,7 @@
 //
 // A shard has finished when its clients have every answer (or are gone), no request is left in its desk, each request
 // that it sent to a neighbour has come back, and no operator's change is under way. When all have, there is no request
-// anywhere in the process: a shard that is sealed refuses nobody only because its neighbour was slower. It still answers
+// anywhere in the process, so no client is refused merely because one shard was sealed before another. A sealed shard still answers
 // the ledger's questions about the books that it keeps.
 //
 // Two things could hold a stop up for ever: a ledger that does not answer (it learns of the returned units from the log

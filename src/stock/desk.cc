@@ -13,7 +13,7 @@ using orderlog::RecordType;
 
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 constexpr uint32_t kWatcherSweepMs = 1'000;
-// There is no moment that one could name: until some of a thousand orders are forgotten.
+// Until some of a thousand orders are forgotten, and nobody knows when that is: an hour is said.
 constexpr int64_t kTooOftenNs = 3'600 * kSecond;
 constexpr uint32_t kForgetEveryMs = 10;
 constexpr uint32_t kForgetCellsPerSweep = 4'096;
@@ -145,6 +145,7 @@ bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
   return true;
 }
 
+// And the thousand orders that one holding may have.
 bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms) {
   if (terms.per_user_limit == 0) return false;
   if (request.quantity > terms.per_user_limit) {
@@ -386,7 +387,7 @@ void Desk::give_up_waiting(Moment now) {
     }
     // A request behind the one that gave up may need fewer units than are here.
     if (state_.stock(item).pool() > 0) serve_line(item, now);
-    // News that got lost in a crowded lane is made up for.
+    // News that the book left out because the lane was crowded is asked for.
     if (!lines_.is_empty(item)) leases_.ask_if_older(item, kAskAgainMs, now);
   }
   lines_.drop_empty();
@@ -737,7 +738,8 @@ void Desk::emit(const OrderAnswer& answer, Lsn lsn) {
   held_.push() = {.lsn = lsn, .answer = answer};
 }
 
-// The line is in the order of the decisions, not quite of the records; an answer behind a later record waits with it.
+// `held_` is in the order of the decisions and not strictly of the records: an answer whose record is durable may wait behind one
+// whose record is later.
 void Desk::release(Lsn durable) {
   durable_ = durable;
   while (!held_.empty() && held_.front().lsn <= durable) {

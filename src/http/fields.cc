@@ -40,6 +40,12 @@ bool take_line(std::string_view& lines, std::string_view& name, std::string_view
   return true;
 }
 
+// A name holds no colon, so nothing but its whole name stands in front of one there.
+bool is_line_of(std::string_view line, std::string_view lower_name) {
+  return line.size() > lower_name.size() && line[lower_name.size()] == ':' &&
+         equals_ignoring_case(line.substr(0, lower_name.size()), lower_name);
+}
+
 }  // namespace
 
 std::string_view bearer_token(std::string_view authorization) {
@@ -69,11 +75,12 @@ bool is_unchanged(const Request& request, std::string_view entity_tag) {
 
 OnlyLine only_line(const Request& request, std::string_view lower_name) {
   OnlyLine found;
-  std::string_view lines = request.lines;
-  for (std::string_view name, value; take_line(lines, name, value);) {
-    if (!equals_ignoring_case(name, lower_name)) continue;
+  for (std::string_view lines = request.lines; !lines.empty();) {
+    const std::string_view line = lines.substr(0, lines.find('\r'));
+    lines.remove_prefix(line.size() + 2);
+    if (!is_line_of(line, lower_name)) continue;
     if (found.value.data() != nullptr) return {.value = found.value, .is_repeated = true};
-    found.value = value;
+    found.value = trim_spaces(line.substr(lower_name.size() + 1));
   }
   return found;
 }

@@ -1,7 +1,9 @@
 #include "door/address.h"
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
 
+#include <random>
 #include <string>
 
 namespace stampede::door {
@@ -46,6 +48,31 @@ TEST_SUITE("door/address") {
     }
     CHECK(!parse_address(std::string_view("192.0.2.1\0", 10)));
     CHECK(!parse_address(std::string(300, '1')));
+  }
+
+  TEST_CASE("an IPv4 address is what inet_pton takes for one") {
+    const unsigned seed = std::random_device{}();
+    INFO("seed " << seed);
+    std::mt19937_64 random(seed);
+    constexpr std::string_view bytes = "0011222559.. /a";
+    unsigned valid = 0;
+    for (int i = 0; i < 200'000; ++i) {
+      std::string text;
+      for (int part = 0; part < 4; ++part)
+        text += std::to_string(random() % 300) + (part < 3 ? "." : "");
+      for (uint64_t changes = random() % 3; changes > 0; --changes)
+        text[random() % text.size()] = bytes[random() % bytes.size()];
+      uint8_t four[4];
+      const bool is_valid = inet_pton(AF_INET, text.c_str(), four) == 1 &&
+                            (four[0] < 224 || four[0] >= 240) &&
+                            (four[0] | four[1] | four[2] | four[3]) != 0;
+      const std::optional<Address> parsed = parse_address(text);
+      CAPTURE(text);
+      REQUIRE(parsed.has_value() == is_valid);
+      if (is_valid) REQUIRE(*parsed == address_of_ipv4(four));
+      valid += is_valid;
+    }
+    CHECK(valid > 1'000);
   }
 
   TEST_CASE("addresses that nobody can ask from are none") {

@@ -42,6 +42,8 @@ TEST_CASE("the only line of a name is found in any case and a second one is told
   CHECK(line("X-Real-IPs: 1\r\nX-Real-I: 2\r\nX_Real_IP: 3\r\n") == "none");
   CHECK(line("X-Real-IP: 1\r\nAccept: 2\r\nx-real-ip: 1\r\n") == "twice");
   CHECK(line("X-Real-IP:\r\nX-Real-IP: 1\r\n") == "twice");
+  CHECK(line("X: Real-IP: 1\r\nX-Real: IP: 2\r\nX:x-real-ip: 3\r\n") == "none");
+  CHECK(line("A: x-real-ip: 1\r\nX-Real-IP:x-real-ip:2\r\n") == "x-real-ip:2");
 }
 
 TEST_CASE("a bearer token follows its scheme in any case and any number of spaces") {

@@ -1,6 +1,7 @@
 #include "http/response.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 
@@ -120,8 +121,10 @@ void write_order(Writer& out, const OrderView& order, std::string_view item_code
   out.raw(is_replayed ? ",\"replayed\":true}" : "}");
 }
 
-size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
-                     const Delivery& delivery, std::span<char> out) {
+namespace {
+
+size_t render_any_answer(const OrderAnswer& answer, std::string_view item_code,
+                         const Delivery& delivery, std::span<char> out) {
   char body[kOrderJsonBytesMax];
   Writer writer(body);
   const VerdictInfo& info = info_of(answer.verdict);
@@ -138,6 +141,62 @@ size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
   }
   CHECK(!writer.is_full());
   return write_response(head, writer.view(), delivery, out);
+}
+
+// A refusal that says no more than its verdict, as it is rendered once: only the date in it changes.
+class PlainRefusal {
+ public:
+  PlainRefusal() = default;
+  explicit PlainRefusal(Verdict verdict) {
+    const DateText date;
+    OrderAnswer answer;
+    answer.verdict = verdict;
+    std::array<char, response_bytes_max> room;
+    size_ = render_any_answer(answer, {}, {.date = date}, room);
+    CHECK(size_ <= bytes_.size());
+    std::copy_n(room.begin(), size_, bytes_.begin());
+    date_at_ = std::string_view(room.data(), size_).find(date.view());
+    CHECK(date_at_ < size_);
+  }
+  size_t render(const DateText& date, std::span<char> out) const {
+    if (size_ > out.size()) return 0;
+    std::copy_n(bytes_.begin(), size_, out.begin());
+    date.view().copy(out.data() + date_at_, out.size() - date_at_);
+    return size_;
+  }
+
+ private:
+  std::array<char, 384> bytes_;
+  size_t size_ = 0, date_at_ = 0;
+};
+
+std::array<PlainRefusal, kVerdictCount> make_plain_refusals() {
+  std::array<PlainRefusal, kVerdictCount> refusals;
+  for (unsigned number = 0; number < kVerdictCount; ++number) {
+    const auto verdict = static_cast<Verdict>(number);
+    if (info_of(verdict).status() >= 300) refusals[number] = PlainRefusal(verdict);
+  }
+  return refusals;
+}
+
+bool is_plain_refusal(const OrderAnswer& answer, const Delivery& delivery) {
+  const bool has_detail = answer.has_order || answer.retry_after_ms != 0 ||
+                          answer.limit != Limit::none || answer.verdict == Verdict::not_enough ||
+                          answer.verdict == Verdict::not_started ||
+                          answer.verdict == Verdict::misdirected;
+  return !has_detail && info_of(answer.verdict).status() >= 300 &&
+         delivery.connection == ConnectionOption::none && !delivery.is_head &&
+         delivery.lines.empty();
+}
+
+}  // namespace
+
+size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
+                     const Delivery& delivery, std::span<char> out) {
+  static const std::array<PlainRefusal, kVerdictCount> plain_refusals = make_plain_refusals();
+  if (is_plain_refusal(answer, delivery))
+    return plain_refusals[static_cast<unsigned>(answer.verdict)].render(delivery.date, out);
+  return render_any_answer(answer, item_code, delivery, out);
 }
 
 size_t render_refusal(const Refusal& refusal, const Delivery& delivery, std::span<char> out) {

@@ -183,6 +183,41 @@ TEST_CASE("a refusal may say why in its own words") {
         R"({"code":"bad_request","message":"say \"please\"","retryable":false})");
 }
 
+TEST_CASE("a refusal that is not rendered anew is the one that would be") {
+  constexpr std::string_view close = "Connection: close\r\n";
+  DateText later = kDate;
+  later.refresh(1'796'090'400'000'000'000);
+  for (const DateText& date : {kDate, later}) {
+    for (unsigned number = 0; number < kVerdictCount; ++number) {
+      const OrderAnswer refusal = refusal_of(static_cast<Verdict>(number));
+      if (info_of(refusal.verdict).status() < 300) continue;
+      CAPTURE(number);
+      const std::string plain = render(refusal, {.date = date});
+      std::string anew = render(refusal, {.date = date, .connection = ConnectionOption::close});
+      anew.erase(anew.find(close), close.size());
+      CHECK(plain == anew);
+      CHECK(header_of(plain, "Date") == date.view());
+      std::string short_room(plain.size() - 1, '\0');
+      CHECK(render_answer(refusal, "", {.date = date}, short_room) == 0);
+    }
+  }
+}
+
+TEST_CASE("a refusal with a detail of its own is rendered with it") {
+  OrderAnswer refusal = refusal_of(Verdict::rate_limited);
+  refusal.limit = Limit::user;
+  CHECK(body_of(render(refusal)).find(R"("limit":"user")") != std::string::npos);
+  refusal.limit = Limit::none;
+  refusal.retry_after_ms = 1'234;
+  CHECK(body_of(render(refusal)).find(R"("retry_after_ms":1234)") != std::string::npos);
+  refusal = refusal_of(Verdict::sold_out);
+  CHECK(render(refusal, {.date = kDate, .lines = "A: b\r\n"}).find("\r\nA: b\r\n") !=
+        std::string::npos);
+  CHECK(body_of(render(refusal, {.date = kDate, .is_head = true})).empty());
+  CHECK(header_of(render(refusal, {.date = kDate, .connection = ConnectionOption::keep_alive}),
+                  "Connection") == "keep-alive");
+}
+
 TEST_CASE("401 names the scheme and 405 the methods") {
   CHECK(header_of(render(refusal_of(Verdict::unauthenticated)), "WWW-Authenticate") == "Bearer");
   CHECK(header_of(render(Refusal{.verdict = Verdict::unauthenticated}), "WWW-Authenticate") ==

@@ -73,6 +73,7 @@ class JsonReader {
   const char* end_ = nullptr;
   const char* fault_ = nullptr;
   bool has_begun_ = false;
+  bool has_escapes_ = false;  // the text holds a backslash somewhere
   uint32_t object_count_ = 0;
   size_t key_count_ = 0;
   size_t decoded_bytes_ = 0;

@@ -70,6 +70,31 @@ TEST_CASE("a link is any text and nothing but a text") {
   }
 }
 
+TEST_CASE("a string ends at its quote wherever that and other bytes stand in it") {
+  for (size_t size = 0; size < 50; ++size) {
+    const std::string text(size, 'x');
+    for (size_t at = 0; at <= size; ++at) {
+      const auto link_with = [&](std::string_view bytes) {
+        std::string changed = text;
+        changed.insert(at, bytes);
+        return R"({"item":"i","qty":1,"link":")" + changed + "\"}";
+      };
+      CAPTURE(size);
+      CAPTURE(at);
+      for (const std::string_view plain : {"", "\x7f", "\xc3\xa9", "/", "!", "#", "[", "]"}) {
+        const std::string body = link_with(plain);
+        const CreateBody create = parse_create(body);
+        REQUIRE(create.error == nullptr);
+        REQUIRE(create.link.size() == size + plain.size());
+      }
+      const std::string quoted = link_with("\\\"");
+      REQUIRE(parse_create(quoted).link[at] == '"');
+      for (const std::string_view bad : {"\"", "\\", "\x1f", "\n", "\x01"})
+        REQUIRE(parse_create(link_with(bad)).error != nullptr);
+    }
+  }
+}
+
 TEST_CASE("an order names an item and a quantity") {
   check_all(read_create, {
                              {R"({"item":"ticket","qty":1})", "ticket×1"},

@@ -19,12 +19,31 @@ constexpr std::array<uint8_t, 256> kValues = [] {
   return values;
 }();
 
+// The same where a digit stands in a group of four, and which bits no digit has.
+constexpr uint32_t kNoGroup = 1u << 31;
+constexpr std::array<std::array<uint32_t, 256>, 4> kPlaced = [] {
+  std::array<std::array<uint32_t, 256>, 4> placed;
+  for (unsigned place = 0; place < 4; ++place)
+    for (unsigned byte = 0; byte < 256; ++byte)
+      placed[place][byte] =
+          kValues[byte] == kNoDigit ? kNoGroup : uint32_t{kValues[byte]} << (6 * (3 - place));
+  return placed;
+}();
+
+// Of four characters: 24 bits, or kNoGroup and more when one is no digit.
+uint32_t group_of(const char* four) {
+  const auto placed = [four](unsigned place) {
+    return kPlaced[place][static_cast<uint8_t>(four[place])];
+  };
+  return placed(0) | placed(1) | placed(2) | placed(3);
+}
+
 struct Digits {
   uint32_t bits = 0;  // the last digit's on the right
   bool are_valid = true;
 };
 
-// Of at most four.
+// Of at most three.
 Digits digits_of(std::string_view text) {
   uint32_t bits = 0, seen = 0;
   for (char c : text) {
@@ -52,14 +71,16 @@ void render_base64url(std::span<const uint8_t> bytes, std::span<char> out) {
 std::optional<size_t> parse_base64url(std::string_view text, std::span<uint8_t> out) {
   const size_t size = text.size() * 6 / 8;
   if (text.size() % 4 == 1 || size > out.size()) return std::nullopt;
-  auto next = out.begin();
+  uint8_t* next = out.data();
+  uint32_t seen = 0;
   for (; text.size() >= 4; text.remove_prefix(4), next += 3) {
-    const Digits digits = digits_of(text.substr(0, 4));
-    if (!digits.are_valid) return std::nullopt;
-    next[0] = static_cast<uint8_t>(digits.bits >> 16);
-    next[1] = static_cast<uint8_t>(digits.bits >> 8);
-    next[2] = static_cast<uint8_t>(digits.bits);
+    const uint32_t group = group_of(text.data());
+    seen |= group;
+    next[0] = static_cast<uint8_t>(group >> 16);
+    next[1] = static_cast<uint8_t>(group >> 8);
+    next[2] = static_cast<uint8_t>(group);
   }
+  if ((seen & kNoGroup) != 0) return std::nullopt;
   const Digits digits = digits_of(text);
   unsigned count = static_cast<unsigned>(text.size()) * 6;
   for (; count >= 8; count -= 8) *next++ = static_cast<uint8_t>(digits.bits >> (count - 8));

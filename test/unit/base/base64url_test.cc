@@ -73,6 +73,27 @@ TEST_SUITE("base/base64url") {
       CHECK_FALSE(parsed(std::string("AAA") + static_cast<char>(byte)));
   }
 
+  TEST_CASE("each place of a group has its 64 digits and no others") {
+    constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    for (size_t place = 0; place < 8; ++place) {
+      for (unsigned byte = 0; byte < 256; ++byte) {
+        std::string text = "AAAAAAAA";
+        text[place] = static_cast<char>(byte);
+        std::array<uint8_t, 6> bytes;
+        const std::optional<size_t> size = parse_base64url(text, bytes);
+        const size_t value = alphabet.find(text[place]);
+        CAPTURE(place);
+        CAPTURE(byte);
+        REQUIRE(size.has_value() == (value != alphabet.npos));
+        if (!size) continue;
+        uint64_t number = 0;
+        for (uint8_t each : bytes) number = number << 8 | each;
+        REQUIRE(number == uint64_t{value} << (6 * (7 - place)));
+      }
+    }
+  }
+
   TEST_CASE("padding and spaces and the other alphabet are refused") {
     for (const char* text :
          {"Zg==", "Zm8=", "Zm9v=", "=", "Zm9v ", " Zm9v", "Zm\n9v", "+/+/", "A", "Zm9vY"})

@@ -11,6 +11,9 @@
 #include <random>
 #include <string>
 
+#include "base/hash.h"
+#include "orderlog/format.h"
+
 namespace stampede::orderlog {
 namespace {
 
@@ -27,11 +30,12 @@ SnapshotFacts facts_for(uint32_t segment) {
       .boot_id = {5, 6}};
 }
 
-Status write_snapshot(const StreamFiles& files, uint32_t segment, uint64_t orders) {
+Status write_snapshot(const StreamFiles& files, uint32_t segment, uint64_t orders,
+                      OrderState state = OrderState::paid) {
   SnapshotWriter writer(files);
   if (Status status = writer.begin(segment); !status) return status;
   for (uint64_t i = 1; i <= orders; ++i) {
-    const OrderImage image{.reserve = sample_reserve(i), .state = OrderState::paid, .last_lsn = i};
+    const OrderImage image{.reserve = sample_reserve(i), .state = state, .last_lsn = i};
     if (Status status = writer.append(image); !status) return status;
   }
   const Result<uint64_t> sum = writer.finish(facts_for(segment));
@@ -148,6 +152,30 @@ TEST_SUITE("orderlog/snapshot") {
     CHECK_EQ(orders, 6);  // each batch was sound
   }
 
+  TEST_CASE("batches of another snapshot of the same size are refused") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    const std::string path = dir.path() + "/snapshot-0000000007";
+    REQUIRE(write_snapshot(files, 7, 20'000, OrderState::paid));
+    const std::string paid = read_file(path);
+    REQUIRE(write_snapshot(files, 7, 20'000, OrderState::cancelled));
+    const std::string cancelled = read_file(path);
+    REQUIRE_EQ(paid.size(), cancelled.size());
+    const size_t first_end =
+        4096 + sealed_bytes(read_header(std::as_bytes(std::span(paid)).subspan(4096))->body_bytes);
+    REQUIRE(first_end < paid.size());
+    // All of them behind the header; the first of them in front of the others.
+    for (const std::string& mixed :
+         {paid.substr(0, 4096) + cancelled.substr(4096),
+          paid.substr(0, 4096) + cancelled.substr(4096, first_end - 4096) +
+              paid.substr(first_end)}) {
+      std::ofstream(path, std::ios::binary | std::ios::trunc) << mixed;
+      CHECK_FALSE(read_all(files, 7));
+    }
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << paid;
+    CHECK(read_all(files, 7));
+  }
+
   TEST_CASE("a snapshot of another log or stream or number is refused") {
     const ScratchDir dir;
     const StreamFiles files = small_files(dir.path());
@@ -164,14 +192,41 @@ TEST_SUITE("orderlog/snapshot") {
     CHECK(contains(read_snapshot_facts(files, 9).error().message, "missing"));
   }
 
-  TEST_CASE("a visitor that refuses a record ends the reading with its reason") {
+  TEST_CASE("a snapshot of another version of the format is refused however sound it is") {
     const ScratchDir dir;
     const StreamFiles files = small_files(dir.path());
     REQUIRE(write_snapshot(files, 7, 5));
-    const auto facts =
-        read_snapshot(files, 7, [](const Record&) -> Status { return Error{"no such item"}; });
+    // The header is sealed anew: from its first 8 bytes, magic and version, and those behind the sum.
+    Damage file(dir.path() + "/snapshot-0000000007");
+    const auto seal_with = [&](uint32_t version) {
+      file.put(4, {reinterpret_cast<const char*>(&version), sizeof version});
+      const std::string header = file.get(0, 128);
+      uint64_t seed;
+      std::memcpy(&seed, header.data(), sizeof seed);
+      const uint64_t sum = checksum(std::as_bytes(std::span(header)).subspan(kSummedFrom), seed);
+      file.put(8, {reinterpret_cast<const char*>(&sum), sizeof sum});
+    };
+    seal_with(kFormatVersion);
+    CHECK(read_all(files, 7));
+    seal_with(kFormatVersion + 1);
+    const Result<SnapshotFacts> read = read_all(files, 7);
+    REQUIRE_FALSE(read);
+    CHECK(contains(read.error().message, "version"));
+  }
+
+  TEST_CASE("a visitor that refuses a record ends the reading with its reason as damage") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 5));
+    int visited = 0;
+    const auto facts = read_snapshot(files, 7, [&](const Record&) -> Status {
+      ++visited;
+      return Error{"no such item"};
+    });
     REQUIRE_FALSE(facts);
     CHECK(contains(facts.error().message, "no such item"));
+    CHECK(facts.error().is_damage);
+    CHECK_EQ(visited, 1);
   }
 
   TEST_CASE("an unfinished snapshot is never seen") {

@@ -98,6 +98,7 @@ TEST_SUITE("node/restore") {
       const std::string path = world.first_snapshot(stream), aside = world.dir.path() + "/aside";
       Damage(path).flip(5'000, 3);
       world.check_damaged(stream, path);
+      CHECK(world.restore(stream).snapshot == SnapshotState::lost);  // no operator can accept that
       Damage(path).flip(5'000, 3);
       fs::rename(path, aside);
       world.check_damaged(stream, path);  // missing
@@ -112,6 +113,44 @@ TEST_SUITE("node/restore") {
       fs::rename(aside, path);
       CHECK(world.restore(stream).report.outcome == RecoveryOutcome::clean);
     }
+  }
+
+  TEST_CASE("behind a damaged snapshot the one before is taken and this is told") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    SnapshotWriter writer(files);
+    REQUIRE(bool(writer.begin(1)));
+    REQUIRE(bool(writer.append(Item{.item = 0, .code = "ticket"})));
+    REQUIRE(bool(writer.finish({.position = {.segment = 1}})));
+    {
+      WritingRig rig(files);
+      rig.writer().append(Supply{.item = 0, .supplied = 7});
+      rig.write_batch();
+    }
+    const auto restore = [&] {
+      Result<RestoredStream> restored =
+          restore_stream({.files = files, .orders_max = 10, .is_read_only = true});
+      REQUIRE(bool(restored));
+      CHECK(restored->report.outcome == RecoveryOutcome::clean);
+      REQUIRE(restored->state->items().size() == 1);
+      CHECK(restored->state->items()[0].supplied == 7);
+      return restored->snapshot;
+    };
+    CHECK(restore() == SnapshotState::sound);
+    std::ofstream(snapshot_path(files, 2)) << "no snapshot";
+    CHECK(restore() == SnapshotState::passed_over);
+  }
+
+  TEST_CASE("a snapshot with more orders than there is room for makes no state to go on from") {
+    const Resharded world;
+    const Result<RestoredStream> restored = restore_stream({.files = world.files(1),
+                                                            .hash_key = world.manifest.hash_key,
+                                                            .orders_max = 1,
+                                                            .boot_id = kBoot,
+                                                            .is_read_only = true});
+    REQUIRE(bool(restored));
+    CHECK(restored->report.outcome == RecoveryOutcome::damaged);
+    CHECK(restored->state->has_overflowed());
   }
 
   TEST_CASE("a first snapshot of another stream or directory or generation is refused") {
@@ -173,6 +212,70 @@ TEST_SUITE("node/restore") {
     known.last_lsn -= 1;
     Damage(world.files(2).segment_path(1)).put(0, std::string(4096, '\0'));
     world.check_damaged(2, "manifest");
+  }
+
+  TEST_CASE("an order that the log has in another stream than its user's is damage") {
+    Resharded world;
+    OrderId strange;
+    {
+      WritingRig rig(world.files(1));
+      Reserve reserve = world.order_of("u1", kOrders + 1);
+      for (int i = 2; shard_of_slot(reserve.order.slot(), 3) == 1; ++i)
+        reserve = world.order_of("u" + std::to_string(i), kOrders + 1);
+      strange = reserve.order;
+      rig.writer().append(Grant{.item = 0, .accepted = kOrders});
+      rig.writer().append(reserve);
+      rig.write_batch();
+    }
+    CAPTURE(strange.slot());
+    world.check_damaged(1, "an order of another stream");
+  }
+
+  TEST_CASE("a deadline is kept in its boot and begins anew in another") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    Reserve reserve = sample_reserve(1);
+    reserve.item = 0;
+    SUBCASE("from the log") {
+      WritingRig rig(files);  // in boot 1 2
+      rig.writer().append(Item{.item = 0, .code = "ticket", .pay_window_s = 900});
+      rig.writer().append(Grant{.item = 0, .accepted = 2});
+      rig.writer().append(reserve);
+      rig.write_batch();
+    }
+    SUBCASE("from a snapshot") {
+      SnapshotWriter writer(files);
+      REQUIRE(bool(writer.begin(1)));
+      REQUIRE(bool(writer.append(Item{.item = 0, .code = "ticket", .pay_window_s = 900})));
+      REQUIRE(bool(writer.append(Grant{.item = 0, .accepted = 2})));
+      REQUIRE(bool(writer.append(
+          OrderImage{.reserve = reserve, .deadline_boot_ns = kNoon.boot_ns + 900 * kSecond})));
+      REQUIRE(bool(writer.finish({.position = {.segment = 1}, .boot_id = kBoot})));
+    }
+    const auto deadline_in = [&](BootId boot) {
+      const Result<RestoredStream> restored =
+          restore_stream({.files = files, .orders_max = 10, .boot_id = boot, .is_read_only = true});
+      REQUIRE(bool(restored));
+      INFO(restored->report.message);
+      REQUIRE(restored->report.outcome == RecoveryOutcome::clean);
+      const stock::StreamState& state = *restored->state;
+      return state.order(state.find_order(reserve.order)).deadline_boot_ns;
+    };
+    CHECK(deadline_in(kBoot) == kNoon.boot_ns + 900 * kSecond);
+    CHECK(deadline_in({3, 4}) == 0);
+  }
+
+  TEST_CASE("numbers of orders that a snapshot has forgotten are not given again") {
+    const ScratchDir dir;
+    const StreamFiles files = small_files(dir.path());
+    SnapshotWriter writer(files);
+    REQUIRE(bool(writer.begin(1)));
+    REQUIRE(bool(
+        writer.finish({.position = {.segment = 1}, .sequence_max = 12'345, .boot_id = kBoot})));
+    const Result<RestoredStream> restored =
+        restore_stream({.files = files, .orders_max = 10, .boot_id = kBoot, .is_read_only = true});
+    REQUIRE(bool(restored));
+    CHECK(restored->state->sequence_max() == 12'345);
   }
 
   TEST_CASE("units of an item that stream 0 does not know are damage") {

@@ -612,17 +612,18 @@ TEST_SUITE("shard/public_api") {
     constexpr ItemId kItems = 20'000;
     for (ItemId id = 1; id < kItems; ++id)
       rig.catalog.upsert(terms_of(id, "item-" + std::to_string(id)));
+    // All are there before the first asks: a new client would wait until the others are answered.
+    FakeClient& honest = rig.buyer();
     std::vector<FakeClient*> bots;
+    while (bots.size() < 60) bots.push_back(&rig.buyer());
     for (ItemId bot = 0; bot < 60; ++bot) {
-      bots.push_back(&rig.buyer());
-      bots.back()->set_window(1);
+      bots[bot]->set_window(1);
       std::string requests;
       for (ItemId i = 0; i < 60; ++i)
         requests += get("/v1/items?after=item-" + std::to_string(1 + (bot * 60 + i) * 4 % 19'000));
-      bots.back()->send(requests);
+      bots[bot]->send(requests);
     }
     rig.turn();
-    FakeClient& honest = rig.buyer();
     honest.send(get("/v1/items"));
     const uint32_t turns = rig.rest_all();
     CHECK(turns <= kItems / CatalogPages::kItemsPerTurn + 100);
@@ -670,10 +671,10 @@ TEST_SUITE("shard/public_api") {
       rig.catalog.upsert(terms);
     }
     FakeClient& walker = rig.buyer();
+    FakeClient& honest = rig.buyer();
     for (ItemId id = 999; id < 6'000; id += 1'000)
       walker.send(get("/v1/items?after=item-" + std::to_string(id)));
     rig.turn();
-    FakeClient& honest = rig.buyer();
     honest.send(get("/v1/items"));
     uint32_t turns = 0;
     while (honest.unread_bytes() == 0) {

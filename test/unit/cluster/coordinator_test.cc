@@ -314,10 +314,13 @@ TEST_CASE_FIXTURE(Fixture,
   sync(node, 1, "ticket 0 0 0 60");
   rig.server().restart();
   REQUIRE(rig.field("m", "E") == std::to_string(epoch));
+  const int64_t began_ns = node.clock.now().boot_ns;
   REQUIRE(await([&] {
     node.step();
     return node.status().epoch > epoch && node.status().is_open;
   }));
+  CHECK(node.clock.now().boot_ns - began_ns <
+        2 * kSecond);  // as if nobody filled it, it would be 3
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
 }
 
@@ -345,6 +348,20 @@ TEST_CASE_FIXTURE(Fixture, "a node that was taken out brings no new units to Red
   CHECK(node.restock("op", 5).outcome == Outcome::done);
   node.step();
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a member that was shut out of an epoch and not taken out begins the next") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first, &second}));
+  const uint64_t epoch = first.status().epoch;
+  REQUIRE(rig.call(Script::fence, std::to_string(epoch) + " 1").starts_with("OK"));
+  REQUIRE(await([&] {
+    second.step();
+    return second.assignment().promise > epoch;
+  }));
+  REQUIRE(open({&first, &second}));
+  CHECK(sync(second, 1, "ticket 0 0 0 1") == "OK, 1, 1, 0, 99, 0");
 }
 
 TEST_CASE_FIXTURE(Fixture, "a new member begins an epoch that the others join") {
@@ -389,6 +406,36 @@ TEST_CASE_FIXTURE(Fixture,
   second.logs[0].lines = {{.item = "ticket", .accepted = 25, .returned = 15, .pool = 0}};
   REQUIRE(open({&first, &second}));
   CHECK(sync(first, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 90, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node does not promise an epoch that it is no member of") {
+  const uint64_t of_another = 5 << 16;
+  REQUIRE(rig.call(Script::bump, std::to_string(of_another) + " 0 1").starts_with("OK"));
+  FakeNode node(1, registry);
+  REQUIRE(await([&] {
+    node.step();
+    CHECK(node.assignment().promise != of_another);
+    return node.status().is_open;
+  }));
+  CHECK(node.status().epoch > of_another);
+  CHECK(rig.field("m", "mem") == "1");
+}
+
+TEST_CASE_FIXTURE(Fixture, "an epoch whose proposer has died before it filled it is begun again") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first, &second}));
+  rig.server().command({"FLUSHALL"});
+  const Result<EpochPlan> plan = registry.begin_epoch(1, first.status().epoch);
+  REQUIRE(plan);
+  REQUIRE(rig.call(Script::bump, std::to_string(plan->epoch) + " 0,1 1").starts_with("OK"));
+  REQUIRE(await([&] {
+    for (FakeNode* node : {&first, &second}) {
+      node->step();
+      node->clock.pass(kSecond / 10);
+    }
+    return first.status().is_open && first.status().epoch > plan->epoch;
+  }));
+  CHECK(sync(first, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
 }
 
 TEST_CASE_FIXTURE(Fixture, "two nodes that begin at once end in one epoch") {
@@ -496,6 +543,24 @@ TEST_CASE_FIXTURE(Fixture, "a promise that takes long holds up no step") {
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 105, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "an epoch that was overtaken while it was promised is not begun") {
+  FakeNode node(0, registry);
+  node.promises = FakeNode::Promises::never;
+  REQUIRE(await([&] {
+    node.step();
+    return node.assignment().promise != 0;
+  }));
+  const uint64_t epoch = node.assignment().promise, later = epoch + (1 << 16);
+  REQUIRE(rig.call(Script::bump, std::to_string(later) + " 0 1").starts_with("OK"));
+  node.promises = FakeNode::Promises::at_once;
+  node.link(0).report({.epoch = epoch, .lsn = 1, .lines = {}});
+  node.step();
+  CHECK(node.status().epochs_begun == 0);
+  CHECK(rig.field("m", "E") == std::to_string(later));
+  REQUIRE(open({&node}));
+  CHECK(node.status().epoch >= later);
+}
+
 // ---- Where going on would be a lie
 
 TEST_CASE_FIXTURE(Fixture, "a node that was taken out for good ends") {
@@ -511,6 +576,17 @@ TEST_CASE_FIXTURE(Fixture, "a node that was taken out for good ends") {
   });
   CHECK(death.exit_code == kExitLogDamaged);
   CHECK(contains(death.words, "node 1 was taken out of the ledger for good"));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node whose number is another directory's ends") {
+  REQUIRE(registry.enroll(1, "of another directory"));
+  const Death death = death_of([&] {
+    FakeNode node(1, registry);
+    for (int step = 0; step < 3; ++step) node.step();
+  });
+  CHECK(death.exit_code == kExitLogDamaged);
+  CHECK(contains(death.words, "node 1 was taken out of the ledger for good"));
+  CHECK(rig.field("m", "E") == "nil");
 }
 
 TEST_CASE_FIXTURE(Fixture,
@@ -541,6 +617,20 @@ TEST_CASE_FIXTURE(Fixture, "a log that ends before what Redis has seen durable e
   node.logs[0].durable = 499;  // the promise is record 500
   node.start_process();
   CHECK(open({&node}));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a process that joins again has written the later records itself") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  const uint64_t epoch = node.status().epoch;
+  REQUIRE(sync(node, 1, "ticket 0 0 0 10", node.logs[0].durable + 50).starts_with("OK"));
+  node.link(0).complain(0, false);
+  REQUIRE(await([&] {
+    node.step();
+    return node.assignment().groups[0].last_number == 1;
+  }));
+  CHECK(node.status().is_open);
+  CHECK(node.status().epoch == epoch);
 }
 
 // ---- Registries

@@ -107,8 +107,10 @@ milliseconds Coordinator::look_again() {
   // A node that has promised before is registered, and must be able to come back while the database does not answer.
   if (highest_promise_ == 0 && !enroll()) return kLookEveryInTrouble;
   const uint64_t newest = newest_epoch();
-  if (!must_begin(newest)) return take_part(newest);
-  return begin_epoch(std::max(newest, highest_promise_), newest);
+  if (must_begin(newest)) return begin_epoch(std::max(newest, highest_promise_), newest);
+  // The one that was promised did not begin, and the next one has its time.
+  if (newest < highest_promise_) return kLookEveryInTrouble;
+  return take_part(newest);
 }
 
 // When something did not succeed, or waits for the shards' promise.

@@ -137,7 +137,8 @@ bool Coordinator::must_begin(uint64_t newest) {
     group.is_void =
         lags ? stalled >= kLagNs
              : group.check.was_reached() && needs_new_epoch(group.check, stalled >= kStallNs);
-    if (!lags && group.check.is_open()) group.patience_ns = group.void_until_ns = 0;
+    const bool is_well = group.check.is_open() && !lags && !group.is_void;
+    if (is_well) group.patience_ns = group.void_until_ns = 0;
     must |= group.is_void && now_ns >= group.void_until_ns;
   }
   return must;

@@ -543,6 +543,44 @@ TEST_CASE_FIXTURE(Fixture, "a promise that takes long holds up no step") {
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 105, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "a node whose logs have promised a later epoch enters no earlier one") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  uint64_t promised = node.status().epoch;
+  const uint64_t begun = node.status().epochs_begun;
+  SUBCASE("it comes back") {
+    promised += 5 << 16;
+    node.logs[0].promised = promised;
+    node.start_process();
+  }
+  SUBCASE("it runs and was told what cannot be") {
+    node.link(0).complain(0, true);
+  }
+  // No later epoch can be begun at this Redis, which has the earlier one open.
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  const auto step = [&] {
+    node.step();
+    node.clock.pass(kSecond / 20);
+  };
+  REQUIRE(await([&] {
+    step();
+    return contains(node.status().problem, "NOREPLICAS");
+  }));
+  for (int i = 0; i < 60; ++i) {
+    step();
+    CHECK(node.assignment().promise > promised);
+    CHECK(node.assignment().groups[0].open == 0);
+    CHECK(contains(node.status().problem, "NOREPLICAS"));
+  }
+  // Each of them is a record in every log, and a transaction in the database.
+  CHECK(node.status().epochs_begun - begun <= 4);
+  rig.server().command({"CONFIG", "SET", "min-replicas-to-write", "0"});
+  CHECK(await([&] {
+    step();
+    return node.status().is_open && node.status().epoch > promised;
+  }));
+}
+
 TEST_CASE_FIXTURE(Fixture, "an epoch that was overtaken while it was promised is not begun") {
   FakeNode node(0, registry);
   node.promises = FakeNode::Promises::never;

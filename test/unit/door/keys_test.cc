@@ -41,6 +41,33 @@ TEST_SUITE("door/keys") {
     CHECK(find_key(parsed->links, "k1") == nullptr);
   }
 
+  TEST_CASE("each kind has its own keys and no other's") {
+    std::string text = "{";
+    for (const char* kind : {"tickets", "links", "payments", "proofs", "codes"})
+      text += (text.size() == 1 ? "\"" : ",\"") + std::string(kind) + "\":{\"of_" + kind + "\":\"" +
+              kSecret1 + "\"}";
+    const auto parsed = parse_keys(text + "}", "keys.json");
+    REQUIRE(parsed);
+    const auto only_id = [](const std::vector<Key>& keys) {
+      REQUIRE(keys.size() == 1);
+      return std::string(keys[0].id());
+    };
+    CHECK(only_id(parsed->tickets) == "of_tickets");
+    CHECK(only_id(parsed->links) == "of_links");
+    CHECK(only_id(parsed->payments) == "of_payments");
+    CHECK(only_id(parsed->proofs) == "of_proofs");
+    CHECK(only_id(parsed->codes) == "of_codes");
+  }
+
+  TEST_CASE("the newest key of a kind is the last one in the file") {
+    const auto parsed = parse_keys(
+        "{\"links\":{\"old\":\"" + kSecret1 + "\",\"new\":\"" + kSecret2 + "\"}}", "keys.json");
+    REQUIRE(parsed);
+    REQUIRE(newest(parsed->links) != nullptr);
+    CHECK(newest(parsed->links)->id() == "new");
+    CHECK(newest(parsed->codes) == nullptr);
+  }
+
   TEST_CASE("a kind may be absent but a file without any key is refused") {
     CHECK(error_of("{\"payments\":{\"k1\":\"" + kSecret1 + "\"}}") == "accepted");
     CHECK(error_of("{}") == "keys.json:1: holds no key");

@@ -55,7 +55,7 @@ Drainer::~Drainer() {
 Drainer::Finding Drainer::reconcile(bool accepts_loss) {
   accepts_loss_ = accepts_loss;
   Finding finding = resync();
-  is_unproven_ = finding.agreement == Agreement::unavailable;
+  for (Tail& tail : tails_) tail.is_unproven = finding.agreement == Agreement::unavailable;
   return finding;
 }
 
@@ -92,9 +92,8 @@ Drainer::Finding Drainer::resync() {
   is_synced_ = has_been_synced_ = true;
   accepts_loss_ = false;
   // Up to the end that recovery found the log was held against the database; what lies behind shows with the next record.
-  is_unproven_ = is_unproven_ && std::ranges::any_of(tails_, [](const Tail& tail) {
-                   return drained_lsn(tail.position) >= tail.stream.log_end.next_lsn;
-                 });
+  for (Tail& tail : tails_)
+    if (drained_lsn(tail.position) < tail.stream.log_end.next_lsn) tail.is_unproven = false;
   return {};
 }
 
@@ -205,7 +204,8 @@ Drainer::Step Drainer::step() {
   if (!is_synced_) {
     if (now_boot_ns < retry_boot_ns_) return Step::blocked;
     const Finding finding = resync();
-    if (finding.agreement == Agreement::contradicts && is_unproven_) {
+    if (finding.agreement == Agreement::contradicts &&
+        std::ranges::any_of(tails_, &Tail::is_unproven)) {
       const std::lock_guard lock(mutex_);
       contradiction_ = finding.message;
     }
@@ -305,7 +305,7 @@ Status Drainer::write(Tail& tail) {
   if (batch_.after() && (!tail.position || tail.position->segment != batch_.after()->segment))
     is_synced_ = false;
   tail.position = batch_.after();
-  is_unproven_ = false;
+  tail.is_unproven = false;
   tail.written_boot_ns = clock_.now().boot_ns;
   publish(tail, batch_.wall_ns());
   unblock();

@@ -122,6 +122,7 @@ class Drainer {
     Stream stream;
     std::optional<orderlog::Position> position;  // in the database
     bool needs_rebuild = false;
+    bool is_unproven = false;  // it was away at the start, and has proved nothing of this log yet
     int64_t written_boot_ns = 0;  // when the last transaction of this stream ended
     std::optional<orderlog::Position>
         older;        // where the database had come back; none: it is not being completed
@@ -171,7 +172,6 @@ class Drainer {
   bool is_synced_ = false;
   bool accepts_loss_ = false;     // until it is synced
   bool has_been_synced_ = false;  // once at least
-  bool is_unproven_ = false;      // it was away at the start, and has taken nothing of this log yet
   bool is_hurried_ = false;       // small transactions do not wait
   std::optional<UnknownCommit> unknown_commit_;
   std::optional<Kinship>

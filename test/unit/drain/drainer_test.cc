@@ -373,6 +373,55 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.orders.size() == 3);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "rows of one stream prove nothing of another") {
+    append({reserve(1)});
+    append({reserve(2), reserve(3)});
+    drain();
+    MemoryLog shorter(77), other;
+    shorter.append({reserve(1)});
+    other.append({reserve(11)});
+    orderlog::Marks short_marks, other_marks;
+    Drainer later(sink, names, clock,
+                  {stream(shorter, short_marks, 0), stream(other, other_marks, 1)});
+    sink.is_reachable = false;
+    REQUIRE(later.reconcile().agreement == Agreement::unavailable);
+    // By the time that the database answers, the one log is as long as that of which the database has rows.
+    shorter.append({reserve(7), reserve(8)});
+    begin_at(short_marks, 3);
+    sink.is_reachable = true;
+    clock.pass_ms(bounds::drain_gather_ms);
+    CHECK(later.step() == Step::drained);
+    CHECK(other_marks.drained.get() == 1);
+    CHECK(later.contradiction().empty());
+    shorter.append({reserve(9)});
+    begin_at(short_marks, 4);
+    for (int i = 0; i < 2; ++i) {
+      clock.pass_ms(bounds::drain_retry_ms_max);
+      CHECK(later.step() == Step::blocked);
+    }
+    CHECK(contains(later.contradiction(), "the database ends at record 3"));
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a database that agreed when it answered and is exchanged then ends no sale") {
+    append({reserve(1)});
+    drain();
+    orderlog::Marks later_marks;
+    Drainer later(sink, names, clock, {stream(log, later_marks, 0)});
+    sink.is_reachable = false;
+    REQUIRE(later.reconcile().agreement == Agreement::unavailable);
+    sink.is_reachable = true;
+    CHECK(later.step() == Step::idle);  // it has everything
+    sink.stored[0].position.prev_chain ^= 1;
+    log.append({reserve(2)});
+    begin_at(later_marks, 2);
+    for (int i = 0; i < 2; ++i) {
+      clock.pass_ms(bounds::drain_retry_ms_max);
+      CHECK(later.step() == Step::blocked);
+    }
+    CHECK(later.contradiction().empty());
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a running server whose database is exchanged goes on without rows") {
     append({reserve(1)});
     drain();

@@ -81,6 +81,7 @@ TEST_CASE("an origin is the one that was asked or a name that the listener was g
     CAPTURE(origin);
     CHECK(is_foreign_origin(origin));
   }
+  CHECK(is_foreign({.method = Method::get, .origin = "http://"}));  // nor is none the same as none
 }
 
 TEST_CASE("a change has no body or one that says that it is JSON") {

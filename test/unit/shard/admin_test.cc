@@ -39,6 +39,14 @@ TEST_SUITE("shard/admin") {
     CHECK(metrics.body.find("stampede_") != std::string::npos);
   }
 
+  TEST_CASE("a page of another origin is told nothing and changes nothing") {
+    Rig rig;
+    const std::string_view foreign = "Origin: https://evil.example\r\n";
+    CHECK(rig.ask("GET", "/admin/status", {}, foreign).status == 403);
+    CHECK(rig.ask("POST", "/admin/items/ticket/pause", {}, foreign).status == 403);
+    CHECK(rig.ask("GET", "/admin/status", {}, "Origin: http://here\r\n").status == 200);
+  }
+
   TEST_CASE("the turns of each shard are shown") {
     Rig rig(2);
     CHECK(rig.ask("GET", "/admin/turns").body.starts_with("{\"shard\":0,"));

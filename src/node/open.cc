@@ -20,6 +20,7 @@
 #include "node/node.h"
 #include "node/products.h"
 #include "node/reshard.h"
+#include "node/sequence_floor.h"
 #include "node/witness.h"
 
 namespace stampede::node {
@@ -242,8 +243,11 @@ MayEnd Node::look_behind_loss() {
     if (!order) return ending(order.error());
     newest = std::max(newest, order->sequence());
   }
-  // Orders that never reached the database had higher numbers still; a server does not give this many in a turn.
-  sequence_floor_ = newest + bounds::sequence_gap_after_loss;
+  const std::optional<uint64_t> floor = sequence_floor(newest, clock_.now().wall_ns);
+  if (!floor)
+    return ending(kExitFailure, "the numbers of orders are used up: order " +
+                                    std::to_string(newest) + " was given");
+  sequence_floor_ = *floor;
   return std::nullopt;
 }
 

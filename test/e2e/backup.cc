@@ -180,6 +180,34 @@ TEST_SUITE("e2e/backup") {
     REQUIRE(server.terminate() == 0);
   }
 
+  // The users are the same, so the homes in their orders' ids are too: only the numbers can differ. The second ground is one that a
+  // loss has been accepted on already.
+  TEST_CASE("one copy restored twice gives each of its starts numbers of its own") {
+    Server server({.catalog = catalog({{.stock = 1'000}}), .shards = 1});
+    server.buy({.user = "alice"});
+    std::set<std::string> ids;
+    size_t bought = 0;
+    for (const std::string ground : {"first", "second"}) {
+      const std::string copy = server.scratch().path(ground.c_str());
+      const Finished made = backup(server.data(), copy);
+      REQUIRE_MESSAGE(made.exit_code == 0, made.err);
+      for (const char* name : {"-one", "-two"}) {
+        CAPTURE(copy + name);
+        REQUIRE(server.terminate() == 0);
+        const Finished restored = restore(copy, copy + name);
+        REQUIRE_MESSAGE(restored.exit_code == 0, restored.err);
+        server.options().data = copy + name;
+        server.start();
+        REQUIRE(server.admin().post("/admin/items/ticket/resume").status == 200);
+        for (int i = 0; i < 6; ++i, ++bought)
+          ids.insert(server.buy({.user = ground + std::to_string(i)}));
+        CHECK(ids.size() == bought);
+        server.check_books();
+      }
+    }
+    REQUIRE(server.terminate() == 0);
+  }
+
   TEST_CASE("a database that knows more than the backup is asked before and again at the start") {
     Server server({.catalog = catalog({{.stock = 10}}), .shards = 1});
     const std::string copy = server.scratch().path("copy"), data = server.scratch().path("again");

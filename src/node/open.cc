@@ -10,6 +10,7 @@
 //   database does not take                               is new of the directory, its next generation, is not begun
 //   a node that agrees with others on stock or terms     between look_ahead() and the registry's own answer another one was quicker
 //   a database that was away and answers now             reconcile_database(): it may contradict
+//   a database that cannot be written, behind a loss     its position must pass the lost records before others take their places
 #include <unordered_map>
 
 #include "base/diag.h"
@@ -28,6 +29,8 @@ namespace {
 
 // With a database that is busy when it must have everything.
 constexpr int64_t kDrainPatienceNs = 10 * kSecond;
+// With one that must take the position behind a loss.
+constexpr int64_t kLossPatienceNs = 3 * kSecond;
 constexpr std::chrono::milliseconds kDrainPause{bounds::drain_gather_ms};
 // What the directory's secret is asked for the table of addresses; no user has this name.
 constexpr std::string_view kAddressSecret = "addresses of clients";
@@ -385,11 +388,23 @@ MayEnd Node::reconcile_database() {
   drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams_->all());
   drainer_->set_on_rate(
       [this](uint32_t per_second) { process_->order_rates.set_measured(per_second); });
-  const drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);
+  drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);
+  // What passes by itself, a short lock or a lost answer, is not worth another start.
+  const int64_t until_ns = clock_.boot_ns() + kLossPatienceNs;
+  while (has_lost_ && finding.agreement == drain::Drainer::Agreement::unavailable &&
+         clock_.boot_ns() < until_ns) {
+    machine_.pause(kDrainPause);
+    finding = drainer_->reconcile(has_lost_);
+  }
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);
-  if (finding.agreement == drain::Drainer::Agreement::unavailable)
-    diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
+  if (finding.agreement != drain::Drainer::Agreement::unavailable) return std::nullopt;
+  // The position must be behind the lost records, durably, before new ones take their places: the next start, which no longer knows of
+  // the loss, would take the new for lost and pass over their rows. Nothing has been sold, and the manifest has the loss still.
+  if (has_lost_)
+    return ending(kExitFailure,
+                  finding.message + ": a loss can be accepted when the database can be written");
+  diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
   return std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <set>
 
+#include "harness/database.h"
 #include "harness/server.h"
 
 namespace stampede::e2e {
@@ -39,6 +40,37 @@ TEST_SUITE("e2e/accepted_loss") {
   TEST_CASE("without a database no id of a lost order is given again") {
     check_no_id_is_given_again(
         {.catalog = catalog({{.stock = 100}}), .shards = 1, .flags = {{"--db", "none"}}});
+  }
+
+  // Its position has to move over the lost records before anything is sold: what is written at their place would never be a row.
+  TEST_CASE("a loss is not accepted while the database cannot be written") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 1});
+    for (int i = 0; i < 6; ++i) server.buy({.user = "u" + std::to_string(i)});
+    REQUIRE(server.wait_drained());
+    REQUIRE(server.terminate() == 0);
+    flip_bit(files_below(server.data(), ".log")[0], 4 * kBlock + 40, 3);
+    server.options().flags.emplace_back("--accept-loss", "");
+    {
+      Database writer(server.database_path(), true);
+      REQUIRE(writer.execute("BEGIN IMMEDIATE"));
+      CHECK(server.start_and_fail() == 1);
+      CHECK(server.complaint().find("database is locked") != std::string::npos);
+      CHECK(read_file(server.data() + "/manifest").find("is_loss_pending = 1") !=
+            std::string::npos);
+      REQUIRE(writer.execute("ROLLBACK"));
+    }
+    server.start();
+    REQUIRE(server.admin().post("/admin/items/ticket/resume").status == 200);
+    std::set<std::string> ids;
+    for (int i = 0; i < 6; ++i) ids.insert(server.buy({.user = "new" + std::to_string(i)}));
+    server.kill9();
+    server.options().flags.pop_back();
+    server.start();
+    REQUIRE(server.wait_drained());
+    Database database(server.database_path());
+    for (const std::string& id : ids)
+      CHECK(database.text("SELECT state FROM orders WHERE order_id = '" + id + "'") == "reserved");
+    REQUIRE(server.terminate() == 0);
   }
 
   TEST_CASE("a directory that another version of the manifest described is taken over") {

@@ -1,6 +1,7 @@
 #include "orderlog/recovery.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/check.h"
 #include "orderlog/preview.h"
@@ -238,7 +239,8 @@ Status repair(const RecoveryInput& input, RecoveryReport& report) {
   const StreamFiles& files = input.files;
   // Names that a crash left in doubt are durable before anything is built on them.
   if (Status synced = sync_directory(files.dir); !synced) return synced;
-  for (const uint32_t segment : report.segments_aside)
+  // The last first: a power cut in between leaves a log without a hole, so that the loss can be accepted again.
+  for (const uint32_t segment : report.segments_aside | std::views::reverse)
     if (Status aside = set_aside(files, segment, input.wall_ns); !aside) return aside;
   if (report.outcome == RecoveryOutcome::torn) {
     Result<std::string> file = cut_tail(files, report.end, report.torn_bytes, input.wall_ns);

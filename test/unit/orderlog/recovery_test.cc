@@ -1,5 +1,6 @@
 #include "orderlog/recovery.h"
 
+#include "base/time_text.h"
 #include "base/words.h"
 #include "orderlog/directory.h"
 #include "orderlog/preview.h"
@@ -556,6 +557,39 @@ TEST_SUITE("orderlog/recovery") {
     CHECK_EQ(list_segments(fixture.files)->segments.size(), broken.segment);
     const WrittenLog more = write_log(fixture.files, 20, 40, report->end);
     CHECK(fixture.recover().end == more.end);
+  }
+
+  TEST_CASE("a loss whose acceptance was cut short among its segments can be accepted again") {
+    Fixture fixture(30, 40);
+    const Position& broken = fixture.log.batches[1];
+    REQUIRE(broken.segment == 1);
+    fixture.damage().flip(broken.offset + 300, 0);
+    RecoveryInput input{.files = fixture.files,
+                        .is_read_only = true,
+                        .accepts_loss = true,
+                        .wall_ns = kNoon.wall_ns};
+    const auto visit = [](Lsn, const Record&, const Batch&) -> Status { return Ok{}; };
+    Result<RecoveryReport> report = recover(input, visit);
+    REQUIRE(report);
+    const std::vector<uint32_t>& aside = report->segments_aside;
+    REQUIRE(aside.size() >= 3);
+    // The first rename succeeds, wherever it begins, and the one behind it does not.
+    std::vector<std::string> blocks;
+    for (size_t i = 1; i + 1 < aside.size(); ++i)
+      blocks.push_back(fixture.files.segment_path(aside[i]) + ".torn-" +
+                       std::string(TimeText(input.wall_ns / kMillisecond).view()));
+    for (const std::string& block : blocks) std::filesystem::create_directory(block);
+    CHECK_FALSE(repair(input, *report));
+    CHECK_EQ(list_segments(fixture.files)->segments.size(), aside.size());  // and the broken one
+    for (const std::string& block : blocks) std::filesystem::remove(block);
+
+    input.is_read_only = false;
+    report = recover(input, visit);
+    REQUIRE(report);
+    INFO(report->message);
+    CHECK(report->outcome == RecoveryOutcome::torn);
+    CHECK(report->end == broken);
+    CHECK_EQ(list_segments(fixture.files)->segments.size(), broken.segment);
   }
 
   TEST_CASE("times of files do not matter") {

@@ -75,6 +75,18 @@ Result<std::vector<KnownOrder>> look_at_outermost_orders(const DatabaseUrl& url,
   return std::vector<KnownOrder>{};
 }
 
+Result<OrderId> look_at_newest_order(const DatabaseUrl& url, uint32_t node) {
+  switch (url.kind) {
+    case Kind::none:
+      break;
+    case Kind::sqlite:
+      return look_at_newest_sqlite_order(url.path, node);
+    case Kind::postgres:
+      return look_at_newest_postgres_order(url.url, node);
+  }
+  return OrderId{};
+}
+
 Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url) {
   switch (url.kind) {
     case Kind::none:

@@ -40,6 +40,9 @@ struct DatabaseUrl {
                                                                        uint32_t node,
                                                                        size_t count_max);
 
+// And for the order with the node's highest sequence number; 0: no order, perhaps because there is no database yet.
+[[nodiscard]] Result<OrderId> look_at_newest_order(const DatabaseUrl& url, uint32_t node);
+
 // Rows of the tables, with their texts unchanged, so that a checker reads the same as a report would.
 struct StoredOrder {
   std::string order_id, item, user_id;
@@ -88,8 +91,6 @@ class DatabaseReader {
                                                             size_t count_max) = 0;
   virtual Result<std::vector<StoredReject>> rejects_after(int64_t id, size_t count_max) = 0;
   virtual Result<std::vector<StreamPosition>> positions() = 0;
-  // The order with the node's highest sequence number in the database; 0: no order.
-  virtual Result<OrderId> newest_order(uint32_t node) = 0;
 };
 
 // An error when there is no such database, or for `none`.

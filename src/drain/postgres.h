@@ -52,5 +52,6 @@ class PostgresSink final : public Sink {
 [[nodiscard]] Result<std::vector<KnownOrder>> look_at_postgres_orders(const std::string& url,
                                                                       uint32_t node,
                                                                       size_t count_max);
+[[nodiscard]] Result<OrderId> look_at_newest_postgres_order(const std::string& url, uint32_t node);
 
 }  // namespace stampede::drain

@@ -35,6 +35,15 @@ class PostgresReader final : public TableReader<PostgresQueries> {
   std::optional<Transaction> transaction_;  // goes before the connection, which is the base's
 };
 
+Result<bool> has_table(Connection& connection, std::string_view name) {
+  postgres::Parameters names;
+  names.add(name);
+  const Result<Rows> tables =
+      connection.execute("SELECT FROM (SELECT to_regclass($1)) t(id) WHERE id IS NOT NULL", names);
+  if (!tables) return tables.error();
+  return tables->size() == 1;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url) {
@@ -49,11 +58,19 @@ Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& 
 Result<std::vector<StreamPosition>> look_at_postgres_positions(const std::string& url) {
   Result<Connection> connection = Connection::open(url, kOptions);
   if (!connection) return connection.error();
-  const Result<Rows> tables = connection->execute(
-      "SELECT FROM (SELECT to_regclass('drain_position')) t(id) WHERE id IS NOT NULL");
-  if (!tables) return tables.error();
-  if (tables->size() == 0) return std::vector<StreamPosition>{};
+  const Result<bool> is_made = has_table(*connection, "drain_position");
+  if (!is_made) return is_made.error();
+  if (!*is_made) return std::vector<StreamPosition>{};
   return read_positions(PostgresQueries(*connection));
+}
+
+Result<OrderId> look_at_newest_postgres_order(const std::string& url, uint32_t node) {
+  Result<Connection> connection = Connection::open(url, kOptions);
+  if (!connection) return connection.error();
+  const Result<bool> is_made = has_table(*connection, "orders");
+  if (!is_made) return is_made.error();
+  if (!*is_made) return OrderId{};
+  return read_newest_order(PostgresQueries(*connection), node);
 }
 
 Result<std::vector<KnownOrder>> look_at_postgres_orders(const std::string& url, uint32_t node,

@@ -40,5 +40,6 @@ class SqliteSink final : public Sink {
 [[nodiscard]] Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path,
                                                                     uint32_t node,
                                                                     size_t count_max);
+[[nodiscard]] Result<OrderId> look_at_newest_sqlite_order(const std::string& path, uint32_t node);
 
 }  // namespace stampede::drain

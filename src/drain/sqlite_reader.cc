@@ -26,22 +26,40 @@ class SqliteReader final : public TableReader<SqliteQueries> {
   }
 };
 
-}  // namespace
-
-Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path) {
+// For a look; nothing when the file or the table in it is not there yet.
+Result<std::optional<SqliteConnection>> open_if_made(const std::string& path,
+                                                     std::string_view table) {
   if (Status sound = check_database_files(path); !sound) return sound.error();
   std::error_code absent;
-  if (!std::filesystem::exists(path, absent)) return std::vector<StreamPosition>{};
+  if (!std::filesystem::exists(path, absent)) return std::optional<SqliteConnection>();
   Result<SqliteConnection> connection =
       SqliteConnection::open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, kReadWaitMs);
   if (!connection) return connection.error();
+  bool is_made = false;
   {
-    Result<SqliteStatement> tables =
-        connection->prepare("SELECT 1 FROM sqlite_schema WHERE name='drain_position'");
-    if (!tables) return tables.error();
-    if (tables->next() != SQLITE_ROW) return std::vector<StreamPosition>{};
+    Result<SqliteStatement> found =
+        connection->prepare("SELECT 1 FROM sqlite_schema WHERE name=?1");
+    if (!found) return found.error();
+    is_made = found->bind(table).next() == SQLITE_ROW;
   }
-  return read_positions(SqliteQueries(*connection));
+  if (!is_made) return std::optional<SqliteConnection>();
+  return std::optional<SqliteConnection>(std::move(*connection));
+}
+
+}  // namespace
+
+Result<std::vector<StreamPosition>> look_at_sqlite_positions(const std::string& path) {
+  Result<std::optional<SqliteConnection>> connection = open_if_made(path, "drain_position");
+  if (!connection) return connection.error();
+  if (!*connection) return std::vector<StreamPosition>{};
+  return read_positions(SqliteQueries(**connection));
+}
+
+Result<OrderId> look_at_newest_sqlite_order(const std::string& path, uint32_t node) {
+  Result<std::optional<SqliteConnection>> connection = open_if_made(path, "orders");
+  if (!connection) return connection.error();
+  if (!*connection) return OrderId{};
+  return read_newest_order(SqliteQueries(**connection), node);
 }
 
 Result<std::vector<KnownOrder>> look_at_sqlite_orders(const std::string& path, uint32_t node,

@@ -97,6 +97,24 @@ Result<std::vector<KnownOrder>> read_outermost_orders(Queries queries, uint32_t 
   return orders;
 }
 
+// The order with the node's highest sequence number; 0: no order.
+template <typename Queries>
+Result<OrderId> read_newest_order(Queries queries, uint32_t node) {
+  const OrderId first = OrderId::make(node, 0, 0);
+  const Hex64Text low(first.value), high(first.value | (OrderId::make(1, 0, 0).value - 1));
+  const Result<std::vector<OrderId>> newest = read_rows<OrderId>(
+      queries, "SELECT max(order_id) FROM orders WHERE order_id BETWEEN $1 AND $2",
+      [](const auto& row) -> Result<OrderId> {
+        if (row.is_null(0)) return OrderId{};
+        const Result<uint64_t> id = parse_hex64_column("orders: order_id", row.text(0));
+        if (!id) return id.error();
+        return OrderId{*id};
+      },
+      low.view(), high.view());
+  if (!newest) return newest.error();
+  return (*newest)[0];
+}
+
 // All of a reader but its transaction.
 template <typename Queries>
 class TableReader : public DatabaseReader {
@@ -181,22 +199,6 @@ class TableReader : public DatabaseReader {
   }
 
   Result<std::vector<StreamPosition>> positions() override { return read_positions(queries()); }
-
-  Result<OrderId> newest_order(uint32_t node) override {
-    const OrderId first = OrderId::make(node, 0, 0);
-    const Hex64Text low(first.value), high(first.value | (OrderId::make(1, 0, 0).value - 1));
-    const Result<std::vector<OrderId>> newest = read_rows<OrderId>(
-        queries(), "SELECT max(order_id) FROM orders WHERE order_id BETWEEN $1 AND $2",
-        [](const auto& row) -> Result<OrderId> {
-          if (row.is_null(0)) return OrderId{};
-          const Result<uint64_t> id = parse_hex64_column("orders: order_id", row.text(0));
-          if (!id) return id.error();
-          return OrderId{*id};
-        },
-        low.view(), high.view());
-    if (!newest) return newest.error();
-    return (*newest)[0];
-  }
 
  protected:
   Queries::Connection connection_;

@@ -61,9 +61,8 @@ Result<std::vector<drain::KnownOrder>> SystemMachine::look_at_outermost_orders(
   return drain::look_at_outermost_orders(url, node, count_max);
 }
 
-Result<std::unique_ptr<drain::DatabaseReader>> SystemMachine::open_database_reader(
-    const drain::DatabaseUrl& url) {
-  return drain::open_database_reader(url);
+Result<OrderId> SystemMachine::look_at_newest_order(const drain::DatabaseUrl& url, uint32_t node) {
+  return drain::look_at_newest_order(url, node);
 }
 
 std::unique_ptr<cluster::Registry> SystemMachine::make_registry(const drain::DatabaseUrl& url) {

@@ -61,8 +61,7 @@ class Machine {
       const drain::DatabaseUrl& url) = 0;
   virtual Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(
       const drain::DatabaseUrl& url, uint32_t node, size_t count_max) = 0;
-  virtual Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
-      const drain::DatabaseUrl& url) = 0;
+  virtual Result<OrderId> look_at_newest_order(const drain::DatabaseUrl& url, uint32_t node) = 0;
   virtual std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl& url) = 0;
 
   virtual cluster::RedisAccess& redis() = 0;
@@ -90,8 +89,7 @@ class SystemMachine final : public Machine {
   Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(const drain::DatabaseUrl& url,
                                                                   uint32_t node,
                                                                   size_t count_max) override;
-  Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
-      const drain::DatabaseUrl& url) override;
+  Result<OrderId> look_at_newest_order(const drain::DatabaseUrl& url, uint32_t node) override;
   std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl& url) override;
   cluster::RedisAccess& redis() override { return cluster::real_redis(); }
 

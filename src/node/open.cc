@@ -239,10 +239,7 @@ MayEnd Node::look_at_terms() {
 MayEnd Node::look_behind_loss() {
   uint64_t newest = data_.sequence_max();
   if (settings_.database.kind != drain::DatabaseUrl::Kind::none) {
-    Result<std::unique_ptr<drain::DatabaseReader>> reader =
-        machine_.open_database_reader(settings_.database);
-    if (!reader) return ending(reader.error());
-    const Result<OrderId> order = (*reader)->newest_order(settings_.node);
+    const Result<OrderId> order = machine_.look_at_newest_order(settings_.database, settings_.node);
     if (!order) return ending(order.error());
     newest = std::max(newest, order->sequence());
   }

@@ -2,6 +2,7 @@
 // without; and nothing is sold before an operator has resumed it.
 
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <set>
 
 #include "harness/database.h"
@@ -70,6 +71,24 @@ TEST_SUITE("e2e/accepted_loss") {
     Database database(server.database_path());
     for (const std::string& id : ids)
       CHECK(database.text("SELECT state FROM orders WHERE order_id = '" + id + "'") == "reserved");
+    REQUIRE(server.terminate() == 0);
+  }
+
+  TEST_CASE("a loss is accepted with a new database too") {
+    Server server({.catalog = catalog({{.stock = 100}}), .shards = 1});
+    for (int i = 0; i < 6; ++i) server.buy({.user = "u" + std::to_string(i)});
+    REQUIRE(server.terminate() == 0);
+    flip_bit(files_below(server.data(), ".log")[0], 4 * kBlock + 40, 3);
+    for (const char* beside : {"", "-wal", "-shm"})
+      std::filesystem::remove(server.database_path() + beside);
+    CHECK(server.start_and_fail() == 78);
+    server.options().flags.emplace_back("--accept-loss", "");
+    server.start();
+    REQUIRE(server.admin().post("/admin/items/ticket/resume").status == 200);
+    const std::string id = server.buy({.user = "new"});
+    REQUIRE(server.wait_drained());
+    CHECK(Database(server.database_path())
+              .text("SELECT state FROM orders WHERE order_id = '" + id + "'") == "reserved");
     REQUIRE(server.terminate() == 0);
   }
 

@@ -48,6 +48,11 @@ Result<std::vector<drain::KnownOrder>> Database::look_at_outermost_orders(uint32
   return drain::look_at_outermost_orders(url(), node, count_max);
 }
 
+Result<OrderId> Database::look_at_newest_order(uint32_t node) {
+  if (is_away_) return away();
+  return drain::look_at_newest_order(url(), node);
+}
+
 Result<std::unique_ptr<drain::DatabaseReader>> Database::open_reader() {
   if (is_away_) return away();
   return drain::open_database_reader(url());

@@ -22,6 +22,9 @@ class Database {
   std::unique_ptr<drain::Sink> make_sink();
   Result<std::vector<drain::StreamPosition>> look_at_positions();
   Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(uint32_t node, size_t count_max);
+  Result<OrderId> look_at_newest_order(uint32_t node);
+
+  // ---- the checkers'
   Result<std::unique_ptr<drain::DatabaseReader>> open_reader();
 
  private:

@@ -169,9 +169,8 @@ Result<std::vector<drain::KnownOrder>> SimMachine::look_at_outermost_orders(
   return servers_.database.look_at_outermost_orders(node, count_max);
 }
 
-Result<std::unique_ptr<drain::DatabaseReader>> SimMachine::open_database_reader(
-    const drain::DatabaseUrl&) {
-  return servers_.database.open_reader();
+Result<OrderId> SimMachine::look_at_newest_order(const drain::DatabaseUrl&, uint32_t node) {
+  return servers_.database.look_at_newest_order(node);
 }
 
 std::unique_ptr<cluster::Registry> SimMachine::make_registry(const drain::DatabaseUrl&) {

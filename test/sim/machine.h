@@ -89,8 +89,7 @@ class SimMachine final : public node::Machine {
   Result<std::vector<drain::KnownOrder>> look_at_outermost_orders(const drain::DatabaseUrl&,
                                                                   uint32_t node,
                                                                   size_t count_max) override;
-  Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
-      const drain::DatabaseUrl&) override;
+  Result<OrderId> look_at_newest_order(const drain::DatabaseUrl&, uint32_t node) override;
   std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl&) override;
   cluster::RedisAccess& redis() override { return *redis_; }
 

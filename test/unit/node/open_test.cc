@@ -61,9 +61,8 @@ class LostDatabase final : public Machine {
                                                                   size_t count_max) override {
     return real_.look_at_outermost_orders(url, node, count_max);
   }
-  Result<std::unique_ptr<drain::DatabaseReader>> open_database_reader(
-      const drain::DatabaseUrl& url) override {
-    return real_.open_database_reader(url);
+  Result<OrderId> look_at_newest_order(const drain::DatabaseUrl& url, uint32_t node) override {
+    return real_.look_at_newest_order(url, node);
   }
   std::unique_ptr<cluster::Registry> make_registry(const drain::DatabaseUrl& url) override {
     return real_.make_registry(url);
@@ -131,7 +130,7 @@ struct SellingNode : SoldDirectory {
   }
   orderlog::Manifest manifest() const { return **orderlog::read_manifest(dir); }
   uint64_t newest_row() const {
-    return (*(*drain::open_database_reader(settings().database))->newest_order(3)).sequence();
+    return drain::look_at_newest_order(settings().database, 3)->sequence();
   }
   // The last order is in the database, and the log has lost it.
   void lose_the_last_order() {

@@ -6,20 +6,24 @@ DrainStreams::DrainStreams(const Data& data) {
   for (uint32_t i = 0; i < data.stream_count(); ++i) {
     orderlog::Marks& marks = marks_.emplace_back();
     marks.start_at(data.streams()[i].report.last_lsn);
-    add(data, i, marks);
+    add(data, i, marks, data.streams()[i].report.end);
   }
 }
 
 DrainStreams::DrainStreams(const Data& data, const std::vector<orderlog::Marks*>& marks) {
-  for (uint32_t i = 0; i < data.stream_count(); ++i) add(data, i, *marks[i]);
+  for (uint32_t i = 0; i < data.stream_count(); ++i)
+    add(data, i, *marks[i], data.streams()[i].report.end);
 }
 
-void DrainStreams::add(const Data& data, uint32_t stream, orderlog::Marks& marks) {
+DrainStreams::DrainStreams(const Data& data, const std::vector<orderlog::Marks*>& marks,
+                           const std::vector<orderlog::Position>& ends) {
+  for (uint32_t i = 0; i < data.stream_count(); ++i) add(data, i, *marks[i], ends[i]);
+}
+
+void DrainStreams::add(const Data& data, uint32_t stream, orderlog::Marks& marks,
+                       const orderlog::Position& end) {
   drain::LogSource& source = sources_.emplace_back(data.files(stream));
-  streams_.push_back({.key = data.key(stream),
-                      .source = &source,
-                      .marks = &marks,
-                      .log_end = data.streams()[stream].report.end});
+  streams_.push_back({.key = data.key(stream), .source = &source, .marks = &marks, .log_end = end});
 }
 
 uint64_t DrainStreams::records_left() const {

@@ -18,12 +18,16 @@ class DrainStreams {
   explicit DrainStreams(const Data& data);
   // With the marks of a server, by stream.
   DrainStreams(const Data& data, const std::vector<orderlog::Marks*>& marks);
+  // With ends of logs that somebody has gone on with and no longer does: a database that says it has them whole is held to it.
+  DrainStreams(const Data& data, const std::vector<orderlog::Marks*>& marks,
+               const std::vector<orderlog::Position>& ends);
 
   [[nodiscard]] const std::vector<drain::Stream>& all() const { return streams_; }
   [[nodiscard]] uint64_t records_left() const;
 
  private:
-  void add(const Data& data, uint32_t stream, orderlog::Marks& marks);
+  void add(const Data& data, uint32_t stream, orderlog::Marks& marks,
+           const orderlog::Position& end);
 
   std::deque<orderlog::Marks> marks_;
   std::deque<drain::LogSource> sources_;

@@ -8,6 +8,7 @@
 #include "node/appender.h"
 #include "node/data.h"
 #include "node/drain_streams.h"
+#include "node/witness.h"
 #include "orderlog/disk.h"
 #include "orderlog/segments.h"
 #include "orderlog/writer.h"
@@ -26,8 +27,10 @@ class OfflineNode {
   OfflineNode(const Reclaiming& what, Machine& machine)
       : what_(what), machine_(machine), data_(what.data_dir, Data::Use::offline, machine) {}
 
-  // Locks the directory and restores its streams.
+  // Locks the directory.
   MayEnd open();
+  // Restores its streams and judges them. Writes nothing.
+  MayEnd look();
   // Makes their logs ready for records, and appends what ends all that is open.
   MayEnd expire_and_return(std::vector<Reclaimed::Expired>& expired);
   MayEnd drain();
@@ -59,7 +62,26 @@ MayEnd OfflineNode::open() {
   if (manifest().node != what_.node)
     return ending(kExitUsage, "--data " + what_.data_dir + " belongs to node " +
                                   std::to_string(manifest().node));
-  return data_.restore();
+  return std::nullopt;
+}
+
+// As a start would: what is appended to an old copy would be numbered as orders that it no longer knows, and what is given back
+// by it may have been sold since. The database must answer, for it is the witness and takes what is appended.
+MayEnd OfflineNode::look() {
+  const DatabaseWitness database(machine_, what_.database);
+  Findings findings;
+  if (MayEnd end = data_.restore({.witnesses = database.of_streams(data_)}, findings)) return end;
+  database.compare(data_, findings);
+  const Verdict verdict = judge(findings.evidence);
+  if (verdict.course == Course::refuse) return findings.ending_of(verdict);
+  if (findings.evidence.database == DatabaseState::away)
+    return ending(kExitFailure, "the database does not answer: it must have what the node leaves");
+  if (manifest().is_loss_pending)
+    return ending(kExitLogDamaged,
+                  "--data " + what_.data_dir +
+                      " has lost orders, or is a copy: what it would give back may be sold; start "
+                      "the node with it once, or take it out without --data");
+  return std::nullopt;
 }
 
 MayEnd OfflineNode::open_logs() {
@@ -141,8 +163,12 @@ MayEnd OfflineNode::drain() {
   drain::ItemNames names;
   name_items(data_, names);
   std::vector<orderlog::Marks*> marks;
-  for (const auto& log : logs_) marks.push_back(&log->marks);
-  const DrainStreams streams(data_, marks);
+  std::vector<orderlog::Position> ends;
+  for (const auto& log : logs_) {
+    marks.push_back(&log->marks);
+    ends.push_back(log->writer->position());
+  }
+  const DrainStreams streams(data_, marks, ends);
   drain::Drainer drainer(*sink, names, machine_.clock(), streams.all());
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
@@ -179,6 +205,7 @@ MayEnd reclaim(const Reclaiming& what, Machine& machine, cluster::ScriptCaller& 
   if (orderlog::text_of(node.manifest().log_uuid) != member->uuid)
     return ending(kExitUsage, "--data " + what.data_dir + " is not the directory of node " +
                                   std::to_string(what.node) + ", which has " + member->uuid);
+  if (MayEnd end = node.look()) return end;
   if (member->state != cluster::MemberState::retired) {
     if (MayEnd end = node.expire_and_return(reclaimed.expired)) return end;
     if (MayEnd end = node.drain()) return end;

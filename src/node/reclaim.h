@@ -32,7 +32,8 @@ struct Reclaimed {
   std::string note;  // why Redis does not have the counters; empty: it has them
 };
 
-// An Ending: it is not done, and says what is in the way. No server runs on the directory meanwhile. Blocks.
+// An Ending: it is not done, and says what is in the way. No server runs on the directory meanwhile, and nothing is
+// written to one that a start would refuse (start.h), or whose loss is not ended. Blocks.
 [[nodiscard]] MayEnd reclaim(const Reclaiming& what, Machine& machine, cluster::ScriptCaller& redis,
                              cluster::Registry& registry, Reclaimed& reclaimed);
 

@@ -68,6 +68,14 @@ void put_back_old_log(Cluster& cluster, bool is_epoch_newer) {
   REQUIRE(run({"mv", copy, data}).exit_code == 0);
 }
 
+// The names and sums of the files in a data directory, but for the lock, which says who has it.
+std::string contents_of(const std::string& dir) {
+  const Finished listed =
+      run({"sh", "-c", "cd '" + dir + "' && find . -type f ! -name lock | sort | xargs sha256sum"});
+  REQUIRE(listed.exit_code == 0);
+  return listed.out;
+}
+
 TEST_SUITE("e2e/shared_ledger_members") {
   TEST_CASE("nodes that are killed under load and come back sell every unit once") {
     INFO("seed " << seed());
@@ -232,6 +240,33 @@ TEST_SUITE("e2e/shared_ledger_members") {
     Cluster cluster({.catalog = catalog({{.stock = 200}})});
     put_back_old_log(cluster, false);
     CHECK(cluster.node(1).start_and_fail() == 78);
+  }
+
+  // What it would append is numbered as records that the database has, and what it would give back is sold.
+  TEST_CASE("reclaim with an old copy of the data directory is refused and writes nothing") {
+    Cluster cluster({.catalog = catalog({{.stock = 200}})});
+    put_back_old_log(cluster, false);
+    const std::string before = contents_of(cluster.node(1).data());
+    const Finished refusal = check_ledger(cluster, "reclaim", reclaim_flags(cluster, 1), 78);
+    CHECK(refusal.err.find("the database has seen record ") != std::string::npos);
+    CHECK(contents_of(cluster.node(1).data()) == before);
+    CHECK(check_ledger(cluster, "status").out.find("node 1: active") != std::string::npos);
+  }
+
+  TEST_CASE("reclaim with a restored backup is refused and writes nothing") {
+    Cluster cluster({.catalog = catalog({{.stock = 200}})});
+    cluster.rush(crowd(20));
+    Server& node = cluster.node(1);
+    REQUIRE(node.wait_drained());
+    node.kill9();
+    const std::string copy = node.scratch().path("copy"), data = node.scratch().path("again");
+    REQUIRE(run_stampede({"backup", "--data", node.data(), "--to", copy}).exit_code == 0);
+    REQUIRE(run_stampede({"restore", "--from", copy, "--data", data}).exit_code == 0);
+    const std::string before = contents_of(data);
+    const Finished refusal = check_ledger(cluster, "reclaim", {"--node", "1", "--data", data}, 78);
+    CHECK(refusal.err.find("is a copy") != std::string::npos);
+    CHECK(contents_of(data) == before);
+    check_ledger(cluster, "reclaim", reclaim_flags(cluster, 1));  // with the true one it goes on
   }
 
   // Without the database's word Redis is the witness.

@@ -488,6 +488,23 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.stored[0].position == other.end());
   }
 
+  // Whoever has gone on with a log since its recovery, and no longer does, gives its present end.
+  TEST_CASE_FIXTURE(Fixture, "a database that ends where a log ends is held against its chain") {
+    append({reserve(1)});
+    drain();
+    MemoryLog other(77);
+    other.append({reserve(1)});
+    other.append({reserve(2)});
+    orderlog::Marks other_marks;
+    const Stream gone_on = stream(other, other_marks, 0);
+    for (const uint64_t flip : {0, 1}) {
+      sink.stored[0].position = other.end();
+      sink.stored[0].position.prev_chain ^= flip;
+      Drainer later(sink, names, clock, {gone_on});
+      CHECK((later.reconcile().agreement == Agreement::contradicts) == (flip == 1));
+    }
+  }
+
   TEST_CASE_FIXTURE(Older, "a database older than the log keeps is completed from the snapshot") {
     SUBCASE("found by a start") {
       made.reset();

@@ -129,18 +129,22 @@ Result<NewestSnapshot> read_newest_snapshot(const RestoreInput& input) {
   Result<std::vector<uint32_t>> snapshots = list_snapshots(input.files);
   if (!snapshots) return snapshots.error();
   std::string problem;
+  std::vector<uint32_t> unsound;
   for (const uint32_t segment : *snapshots) {
     Result<NewestSnapshot> snapshot = read_one(input, segment);
     if (snapshot || !snapshot.error().is_damage) {
       if (snapshot) snapshot->problem = problem;
+      if (snapshot) snapshot->unsound = std::move(unsound);
       return snapshot;
     }
+    unsound.push_back(segment);
     if (problem.empty()) problem = snapshot.error().message;
     diag::warning("%s; trying the one before", snapshot.error().message.c_str());
   }
   if (input.files.known.begins_with_snapshot)
     return Error{problem.empty() ? snapshot_path(input.files, 1) + " is missing" : problem, true};
-  return NewestSnapshot{.state = empty_state(input), .problem = problem};
+  return NewestSnapshot{
+      .state = empty_state(input), .problem = problem, .unsound = std::move(unsound)};
 }
 
 Result<RestoredStream> restore_stream(const RestoreInput& input) {

@@ -50,7 +50,8 @@ struct NewestSnapshot {
   std::unique_ptr<stock::StreamState> state;
   orderlog::SnapshotFacts facts;
   uint32_t segment = 1;
-  std::string problem;  // what is wrong with a newer one; empty: nothing
+  std::string problem;            // what is wrong with a newer one; empty: nothing
+  std::vector<uint32_t> unsound;  // the newer ones
 };
 [[nodiscard]] Result<NewestSnapshot> read_newest_snapshot(const RestoreInput& input);
 

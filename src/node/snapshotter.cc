@@ -88,6 +88,10 @@ Status Snapshotter::make(const RestoreInput& input, uint32_t segment) {
   facts.boot_id = boot_id_;
   if (Result<uint64_t> written = write_snapshot(state, input.files, facts); !written)
     return written.error();
+  // One that is not sound would count as the predecessor that is kept, and the sound one would go in its place.
+  for (const uint32_t unsound : snapshot->unsound)
+    if (Status aside = set_snapshot_aside(input.files, unsound, facts.wall_ns); !aside)
+      return aside;
   diag::debug("shard %u has a snapshot of its log up to segment %u: %s", input.files.stream,
               segment, counted(state.orders_live(), "order").c_str());
   return Ok{};

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/time_text.h"
 #include "orderlog/format.h"
 #include "orderlog/preview.h"
 
@@ -287,6 +288,12 @@ Result<SnapshotFacts> read_snapshot_facts(const StreamFiles& files, uint32_t seg
   const Result<SnapshotHeader> header = Scan(files, segment).read_header();
   if (!header) return header.error();
   return facts_of(*header);
+}
+
+Status set_snapshot_aside(const StreamFiles& files, uint32_t segment, int64_t wall_ns) {
+  const std::string path = snapshot_path(files, segment);
+  return rename_durably(path,
+                        path + ".damaged-" + std::string(TimeText(wall_ns / kMillisecond).view()));
 }
 
 Result<uint32_t> remove_old_snapshots(const StreamFiles& files) {

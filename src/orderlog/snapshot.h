@@ -81,6 +81,10 @@ using SnapshotPreview = std::function<void(const Record& record)>;
 // Its header alone, checked by its own sum.
 [[nodiscard]] Result<SnapshotFacts> read_snapshot_facts(const StreamFiles& files, uint32_t segment);
 
+// Renames one that is not sound to <snapshot>.damaged-TIME, durably: it counts for nothing any more.
+[[nodiscard]] Status set_snapshot_aside(const StreamFiles& files, uint32_t segment,
+                                        int64_t wall_ns);
+
 // Removes all but the two newest: a damaged one then has a predecessor. Returns the segment below
 // which no snapshot that is left needs the log (0: none): release_below() may follow it.
 [[nodiscard]] Result<uint32_t> remove_old_snapshots(const StreamFiles& files);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <random>
@@ -124,6 +125,32 @@ TEST_SUITE("node/snapshotter") {
     const RestoredStream restored = stream.restore();
     CHECK(restored.start.segment == stream.newest_snapshot());
     CHECK(restored.state->sequence_max() == stream.state().sequence_max());
+  }
+
+  TEST_CASE("a damaged snapshot does not take the place of the sound one before it") {
+    Stream stream;
+    const auto forget_until = [&](auto is_over) {
+      while (!is_over()) stream.cancel_and_forget(stream.buy().order);
+    };
+    for (int i = 0; i < 10; ++i) stream.buy();
+    forget_until([&] { return list_snapshots(stream.files())->size() == 2; });
+    const std::vector<uint32_t> before = *list_snapshots(stream.files());
+    Damage(snapshot_path(stream.files(), before[0])).flip(5'000, 1);
+    forget_until([&] { return stream.newest_snapshot() > before[0]; });
+
+    const uint32_t newest = stream.newest_snapshot();
+    CHECK(*list_snapshots(stream.files()) == std::vector<uint32_t>{newest, before[1]});
+    CHECK(stream.covered_below() == before[1]);
+    const Result<std::vector<std::string>> names = list_directory(stream.files().dir);
+    REQUIRE(bool(names));
+    CHECK(std::ranges::count_if(*names, [](const std::string& name) {
+            return name.find(".damaged-") != std::string::npos;
+          }) == 1);
+    // And what is kept is enough without the newest.
+    Damage(snapshot_path(stream.files(), newest)).flip(5'000, 1);
+    const RestoredStream restored = stream.restore();
+    CHECK(restored.start.segment == before[1]);
+    CHECK(restored.state->orders_live() == stream.state().orders_live());
   }
 
   TEST_CASE(

@@ -23,6 +23,10 @@ OrderHashes hashes_of(const OrderRequest& request) {
   return {.user = request.user_hash, .key = request.key_hash};
 }
 
+uint64_t bucket_of_watched(OrderId order) {
+  return mix(order.value);
+}
+
 }  // namespace
 
 Desk::Desk(const DeskSettings& settings, StreamState& state, const Catalog& catalog,
@@ -421,8 +425,8 @@ void Desk::read(const OrderRequest& request, Moment now) {
       request.kind == RequestKind::watch && order.last_lsn <= durable_ && !watchers_.is_full();
   if (!may_watch) return answer_with_order(request, Verdict::ok, index);
   const uint32_t watcher = watchers_.allocate();
-  watchers_[watcher] = {.order = index,
-                        .next = watchers_by_order_.push(mix(index), watcher),
+  watchers_[watcher] = {.order = order.id,
+                        .next = watchers_by_order_.push(bucket_of_watched(order.id), watcher),
                         .reply_to = request.reply_to,
                         .until_boot_ns = now.boot_ns + ns_of_ms(bounds::wait_ms_max) + kSecond};
   OrderAnswer answer = answer_to(request, Verdict::ok);
@@ -430,11 +434,13 @@ void Desk::read(const OrderRequest& request, Moment now) {
   emit(answer, 0);
 }
 
+// Those of an order that was forgotten hear nothing: their polls end at their deadline, which asks again and learns that.
 void Desk::tell_watchers(uint32_t index, Moment now) {
   if (watchers_.used() == 0) return;
-  for (uint32_t at = watchers_by_order_.first(mix(index)); at != kNone;) {
+  const OrderId order = state_.order(index).id;
+  for (uint32_t at = watchers_by_order_.first(bucket_of_watched(order)); at != kNone;) {
     const uint32_t next = watchers_[at].next;
-    if (watchers_[at].order == index) {
+    if (watchers_[at].order == order) {
       const bool has_place = has_place_for_answer();
       if (watchers_[at].until_boot_ns > now.boot_ns && has_place) {
         OrderAnswer answer;
@@ -625,7 +631,7 @@ void Desk::drop_stale_watchers(Moment now) {
 }
 
 void Desk::drop_watcher(uint32_t watcher) {
-  watchers_by_order_.remove(mix(watchers_[watcher].order), watcher,
+  watchers_by_order_.remove(bucket_of_watched(watchers_[watcher].order), watcher,
                             [&](uint32_t i) -> uint32_t& { return watchers_[i].next; });
   watchers_[watcher].until_boot_ns = 0;  // the sweep sees a free cell
   watchers_.release(watcher);

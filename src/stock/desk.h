@@ -133,8 +133,10 @@ class Desk final {
     Lsn lsn;
     OrderAnswer answer;
   };
+  // Knows its order by id: the cell of an order that was forgotten is another user's next.
   struct Watcher {
-    uint32_t order, next;
+    OrderId order;
+    uint32_t next;
     ReplyTo reply_to;
     int64_t until_boot_ns;
   };

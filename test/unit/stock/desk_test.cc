@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <set>
 
@@ -11,6 +12,15 @@ namespace stampede::stock {
 namespace {
 
 using orderlog::RecordType;
+
+void add_item(Fixture& f, ItemId id, Units stock) {
+  ItemTerms terms = f.catalog.terms(0);
+  terms.id = id;
+  terms.code = std::string_view(std::string("item-") + std::to_string(id));
+  f.catalog.upsert(terms);
+  const StreamCount counts[1] = {};
+  REQUIRE(f.book.start(id, stock, 0, counts));
+}
 
 TEST_SUITE("stock/desk") {
   TEST_CASE("exactly the stock is sold and then everybody hears sold_out") {
@@ -603,6 +613,52 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.answers[0].is_notice);
     CHECK(f.answers.answers[0].order.state == OrderState::paid);
     CHECK(f.desk->watchers() == 0);
+  }
+
+  TEST_CASE(
+      "a long poll on an order that was forgotten hears nothing of the next order in its cell") {
+    Fixture f(1);
+    add_item(f, 1, 1);
+    const OrderId order = f.buy("u1").order.id;
+    ItemTerms terms = f.catalog.terms(0);
+    terms.ends_ms = f.now.wall_ms();
+    f.catalog.upsert(terms);
+    f.pass(24LL * 3600 * 1000 + 10'000);
+    f.pass(2'000);
+    CHECK(f.ask(f.about(RequestKind::watch, order, "u1")).is_watching);
+    f.desk->set_drained(f.journal.last);
+    f.pass(2'000);
+    REQUIRE(f.state.orders_live() == 0);
+    OrderRequest create = f.create("u2");
+    create.item = 1;
+    const OrderId next = f.ask(create).order.id;
+    REQUIRE(f.state.find_order(next) == 0);
+    CHECK(f.ask(f.payment(next, "p1")).kind == RequestKind::pay);
+    CHECK(f.answers.answers.empty());
+    CHECK(f.ask(f.about(RequestKind::read, order, "u1")).verdict == Verdict::unknown_order);
+    f.pass(bounds::wait_ms_max + 3'000);
+    CHECK(f.desk->watchers() == 0);
+  }
+
+  TEST_CASE("each of many long polls hears of its own order") {
+    Fixture f(Fixture::kOrdersMax);
+    std::vector<OrderId> orders;
+    for (uint32_t i = 0; i < Fixture::kOrdersMax; ++i) {
+      orders.push_back(f.buy("u" + std::to_string(i)).order.id);
+      OrderRequest watch = f.about(RequestKind::watch, orders[i], "u" + std::to_string(i));
+      watch.reply_to.place = i;
+      REQUIRE(f.ask(watch).is_watching);
+    }
+    for (uint32_t i = 0; i < Fixture::kOrdersMax; ++i) {
+      f.handle(f.payment(orders[i], "p1"));
+      f.turn();
+      REQUIRE(f.answers.answers.size() == 2);
+      const auto notice = std::ranges::find(f.answers.answers, true, &OrderAnswer::is_notice);
+      REQUIRE(notice != f.answers.answers.end());
+      CHECK(notice->reply_to.place == i);
+      CHECK(notice->order.id == orders[i]);
+      f.answers.answers.clear();
+    }
   }
 
   TEST_CASE("a list is handed out newest first one order at a time") {

@@ -492,8 +492,9 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
   commit(orderlog::Cancel{.order = request.order, .at_ms = now.wall_ms()}, now);
   events_[state_.item_of(state_.order(index))].cancelled += state_.order(index).quantity;
   wheel_.cancel(index);
-  tell_watchers(index, now);
+  // The caller first: a notice may take any place that is left, and the caller's is one that it was promised.
   answer_with_order(request, Verdict::ok, index);
+  tell_watchers(index, now);
   after_units_came_back(state_.item_of(state_.order(index)), now);
 }
 
@@ -561,9 +562,9 @@ void Desk::decide_payment(const OrderRequest& request, uint32_t index, RecordTyp
     events_[item].sold += state_.order(index).quantity;
     leases_.ask_about(item);
   }
-  tell_watchers(index, now);
   answer_with_order(
       request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
+  tell_watchers(index, now);  // behind the caller, as of a cancel
 }
 
 void Desk::count_payment(RecordType outcome) {

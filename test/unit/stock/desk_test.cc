@@ -610,8 +610,8 @@ TEST_SUITE("stock/desk") {
     CHECK(f.answers.answers.empty());
     f.turn();
     REQUIRE(f.answers.answers.size() == 2);
-    CHECK(f.answers.answers[0].is_notice);
-    CHECK(f.answers.answers[0].order.state == OrderState::paid);
+    CHECK(f.answers.answers[1].is_notice);
+    CHECK(f.answers.answers[1].order.state == OrderState::paid);
     CHECK(f.desk->watchers() == 0);
   }
 
@@ -658,6 +658,30 @@ TEST_SUITE("stock/desk") {
       CHECK(notice->reply_to.place == i);
       CHECK(notice->order.id == orders[i]);
       f.answers.answers.clear();
+    }
+  }
+
+  TEST_CASE("a notice never takes the place that is kept for the caller's own answer") {
+    for (const bool is_payment : {false, true}) {
+      CAPTURE(is_payment);
+      Fixture f(2);
+      f.desk.emplace(DeskSettings{.answers_held_max = 2}, f.state, f.catalog, f.journal, f.answers,
+                     f.rates, 0, f.now);
+      f.desk->take_news({.item = 0, .accepted = 2}, f.now);
+      f.handle(f.create("u1"));
+      f.desk->release(f.journal.last);
+      const OrderId order = f.answers.take().order.id;
+      f.handle(f.about(RequestKind::watch, order, "u1"));
+      REQUIRE(f.answers.take().is_watching);
+      f.handle(f.create("u2"));
+      REQUIRE(f.desk->held() == 1);
+      f.handle(is_payment ? f.payment(order, "p1") : f.about(RequestKind::cancel, order, "u1"));
+      CHECK(f.answers.answers.empty());
+      f.desk->release(f.journal.last);
+      REQUIRE(f.answers.answers.size() == 2);
+      CHECK(f.answers.take().verdict == Verdict::created);
+      CHECK(f.answers.take().kind == (is_payment ? RequestKind::pay : RequestKind::cancel));
+      CHECK(f.desk->watchers() == 0);
     }
   }
 

@@ -12,7 +12,10 @@ namespace {
 using orderlog::RecordType;
 
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
-constexpr uint32_t kWatcherSweepMs = 1'000;
+// Of one order. They are in one bucket, and taking one out of it walks past the others.
+constexpr uint32_t kWatchersPerOrderMax = 64;
+constexpr uint32_t kWatcherSweepMs = 10;
+constexpr uint32_t kWatcherCellsPerSweep = 4'096;
 // Until some of a thousand orders are forgotten, and nobody knows when that is: an hour is said.
 constexpr int64_t kTooOftenNs = 3'600 * kSecond;
 constexpr uint32_t kForgetEveryMs = 10;
@@ -419,10 +422,11 @@ void Desk::read(const OrderRequest& request, Moment now) {
   const uint32_t index = state_.find_order(request.order);
   if (!is_callers(request, index)) return refuse(request, Verdict::unknown_order);
   const Order& order = state_.order(index);
-  if (request.kind == RequestKind::watch && watchers_.is_full()) ++stats_.watches_refused;
+  const bool wants_to_watch = request.kind == RequestKind::watch;
+  const bool has_room = wants_to_watch && has_room_to_watch(order.id);
+  if (wants_to_watch && !has_room) ++stats_.watches_refused;
   // A change that is on its way to the disk just now is what a watcher waits for; no room to watch tells at once too.
-  const bool may_watch =
-      request.kind == RequestKind::watch && order.last_lsn <= durable_ && !watchers_.is_full();
+  const bool may_watch = order.last_lsn <= durable_ && has_room;
   if (!may_watch) return answer_with_order(request, Verdict::ok, index);
   const uint32_t watcher = watchers_.allocate();
   watchers_[watcher] = {.order = order.id,
@@ -432,6 +436,15 @@ void Desk::read(const OrderRequest& request, Moment now) {
   OrderAnswer answer = answer_to(request, Verdict::ok);
   answer.is_watching = true;
   emit(answer, 0);
+}
+
+bool Desk::has_room_to_watch(OrderId order) const {
+  if (watchers_.is_full()) return false;
+  uint32_t watching = 0;
+  for (uint32_t at = watchers_by_order_.first(bucket_of_watched(order)); at != kNone;
+       at = watchers_[at].next)
+    watching += watchers_[at].order == order;
+  return watching < kWatchersPerOrderMax;
 }
 
 // Those of an order that was forgotten hear nothing: their polls end at their deadline, which asks again and learns that.
@@ -623,12 +636,20 @@ void Desk::expire_due(Moment now) {
   }
 }
 
+// Some cells a sweep, and a second's rest behind the last one.
 void Desk::drop_stale_watchers(Moment now) {
   if (now.boot_ns < next_watcher_sweep_ns_ || watchers_.used() == 0) return;
   next_watcher_sweep_ns_ = now.boot_ns + ns_of_ms(kWatcherSweepMs);
-  for (uint32_t at = 0; at < watchers_.touched(); ++at)
+  for (uint32_t cells = kWatcherCellsPerSweep; cells > 0; --cells) {
+    if (watcher_cursor_ >= watchers_.touched()) {
+      watcher_cursor_ = 0;
+      next_watcher_sweep_ns_ = now.boot_ns + kSecond;
+      return;
+    }
+    const uint32_t at = watcher_cursor_++;
     if (watchers_[at].until_boot_ns != 0 && watchers_[at].until_boot_ns <= now.boot_ns)
       drop_watcher(at);
+  }
 }
 
 void Desk::drop_watcher(uint32_t watcher) {

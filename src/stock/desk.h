@@ -68,8 +68,9 @@ struct DeskStats {
   uint64_t orders_forgotten = 0;
   uint64_t waits = 0;  // requests that had to wait for units
   uint64_t waits_timed_out = 0;
-  uint64_t waits_refused = 0;    // the line was full
-  uint64_t watches_refused = 0;  // long polls that were answered at once, for as many wait as may
+  uint64_t waits_refused = 0;  // the line was full
+  uint64_t watches_refused =
+      0;  // long polls that were answered at once, for as many wait as may, here or of the order
   // Payments that were decided, by outcome.
   uint64_t paid = 0;
   uint64_t late_paid = 0;          // units were taken again
@@ -192,6 +193,7 @@ class Desk final {
   void answer_with_order(const OrderRequest& request, Verdict verdict, uint32_t index);
   OrderAnswer answer_to(const OrderRequest& request, Verdict verdict) const;
   void emit(const OrderAnswer& answer, Lsn lsn);
+  bool has_room_to_watch(OrderId order) const;
   void tell_watchers(uint32_t index, Moment now);
   void drop_stale_watchers(Moment now);
   void drop_watcher(uint32_t watcher);
@@ -219,6 +221,7 @@ class Desk final {
   Ring<Held> held_;
   Slab<Watcher> watchers_;
   Buckets watchers_by_order_;
+  uint32_t watcher_cursor_ = 0;
   int64_t next_watcher_sweep_ns_ = 0;
   uint32_t forget_cursor_ = 0;
   int64_t next_forget_ns_ = 0;

@@ -685,6 +685,43 @@ TEST_SUITE("stock/desk") {
     }
   }
 
+  TEST_CASE("an order has so many long polls and the next one is answered at once") {
+    Fixture f(2);
+    const OrderId order = f.buy("u1").order.id, other = f.buy("u2").order.id;
+    for (uint32_t i = 0; i < 64; ++i)
+      REQUIRE(f.ask(f.about(RequestKind::watch, order, "u1")).is_watching);
+    const OrderAnswer beyond = f.ask(f.about(RequestKind::watch, order, "u1"));
+    CHECK_FALSE(beyond.is_watching);
+    CHECK(beyond.verdict == Verdict::ok);
+    CHECK(beyond.order.id == order);
+    CHECK(f.desk->stats().watches_refused == 1);
+    CHECK(f.ask(f.about(RequestKind::watch, other, "u2")).is_watching);
+    f.handle(f.payment(order, "p1"));
+    f.turn();
+    CHECK(f.answers.answers.size() == 1 + 64);
+    CHECK(f.desk->watchers() == 1);
+    CHECK(f.desk->stats().watches_refused == 1);
+  }
+
+  TEST_CASE("long polls whose time is over are dropped some in a turn") {
+    constexpr uint32_t kPerSweep = 4'096;
+    Fixture f(kPerSweep / 64 + 1, 0, 100);
+    const uint32_t watchers = kPerSweep + 64;
+    for (uint32_t i = 0; i < watchers / 64; ++i) {
+      const std::string user = "u" + std::to_string(i);
+      const OrderId order = f.buy(user).order.id;
+      for (int poll = 0; poll < 64; ++poll)
+        REQUIRE(f.ask(f.about(RequestKind::watch, order, user)).is_watching);
+    }
+    REQUIRE(f.desk->watchers() == watchers);
+    f.now.boot_ns += (bounds::wait_ms_max + 3'000) * kMillisecond;
+    f.desk->pass_time(f.now);
+    CHECK(f.desk->watchers() == watchers - kPerSweep);
+    f.now.boot_ns += 10 * kMillisecond;
+    f.desk->pass_time(f.now);
+    CHECK(f.desk->watchers() == 0);
+  }
+
   TEST_CASE("a list is handed out newest first one order at a time") {
     Fixture f(10);
     std::vector<OrderId> made;

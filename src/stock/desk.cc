@@ -164,7 +164,7 @@ bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& t
   if (index == kNone) return false;
   const Holding& holding = state_.holding(index);
   if (holding.units + request.quantity > terms.per_user_limit) {
-    answer_with_order(request, Verdict::limit_reached, holding.newest_active);
+    answer_with_order(request, Verdict::limit_reached, state_.newest_active(index));
     return true;
   }
   // Whoever reserves and cancels a thousand times is not buying.

@@ -344,6 +344,7 @@ void StreamState::detach(uint32_t order_index) {
   if (order.newer != kNone) orders_[order.newer].older = order.older;
   if (order.older != kNone) orders_[order.older].newer = order.newer;
   if (holding.newest == order_index) holding.newest = order.older;
+  if (holding.active_from == order_index) holding.active_from = order.older;
   if (--holding.orders == 0) {
     by_holding_.remove(bucket_of_holding(users_[owner].hash, holding.item), holding_index,
                        [&](uint32_t i) -> uint32_t& { return holdings_[i].next; });
@@ -399,8 +400,8 @@ void StreamState::set_active(uint32_t order_index, OrderState state) {
   Holding& holding = holdings_[order.holding];
   set_state(order_index, state);
   holding.units += order.quantity;
-  if (holding.newest_active == kNone || orders_[holding.newest_active].id < order.id)
-    holding.newest_active = order_index;
+  if (holding.active_from == kNone || orders_[holding.active_from].id < order.id)
+    holding.active_from = order_index;
 }
 
 void StreamState::set_inactive(uint32_t order_index, OrderState state) {
@@ -409,8 +410,12 @@ void StreamState::set_inactive(uint32_t order_index, OrderState state) {
   set_state(order_index, state);
   CHECK(holding.units >= order.quantity);
   holding.units -= order.quantity;
-  uint32_t& active = holding.newest_active;
+}
+
+uint32_t StreamState::newest_active(uint32_t holding) {
+  uint32_t& active = holdings_[holding].active_from;
   while (active != kNone && !orders_[active].holds_units()) active = orders_[active].older;
+  return active;
 }
 
 Status StreamState::release_reserved(OrderId id, OrderState state, Lsn lsn) {

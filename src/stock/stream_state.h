@@ -101,7 +101,7 @@ struct Holding {
   uint32_t units = 0;  // reserved or paid
   uint32_t orders = 0;
   uint32_t newest = kNone;
-  uint32_t newest_active = kNone;  // newest order that holds units
+  uint32_t active_from = kNone;  // no order newer than this one holds units
   uint32_t next = kNone;
 };
 
@@ -158,6 +158,9 @@ class StreamState {
   const Order& order(uint32_t index) const { return orders_[index]; }
   Order& order(uint32_t index) { return orders_[index]; }
   const Holding& holding(uint32_t index) const { return holdings_[index]; }
+  // The newest order that holds units; kNone: none does. It is looked for here, where it is shown, and what was found is
+  // remembered: a change of an order walks past no others.
+  uint32_t newest_active(uint32_t holding);
   const User& user(uint32_t index) const { return users_[index]; }
   User& user(uint32_t index) { return users_[index]; }
   uint32_t users() const { return users_.used(); }

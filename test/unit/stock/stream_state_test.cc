@@ -198,11 +198,34 @@ TEST_SUITE("stock/stream_state") {
     REQUIRE(bool(state.apply(reserve(OrderId::make(0, 2, 3)), 4, kNow)));
     REQUIRE(bool(state.apply(payment(RecordType::late_paid), 5, kNow)));
     const auto newest_active = [&] {
-      return state.holding(state.find_holding(state.user_hash("u1"), "u1", 0)).newest_active;
+      return state.newest_active(state.find_holding(state.user_hash("u1"), "u1", 0));
     };
     CHECK(newest_active() == state.find_order(OrderId::make(0, 2, 3)));
     REQUIRE(bool(state.apply(Cancel{.order = OrderId::make(0, 2, 3)}, 6, kNow)));
     CHECK(newest_active() == state.find_order(kOrder));
+  }
+
+  TEST_CASE("a cancel walks past no orders that were cancelled before") {
+    StreamState state = with_units(2);
+    REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));
+    const uint32_t held = state.find_order(kOrder);
+    const uint32_t holding = state.find_holding(state.user_hash("u1"), "u1", 0);
+    for (uint64_t i = 2; i <= 50; ++i) {
+      const OrderId id = OrderId::make(0, i, 3);
+      REQUIRE(bool(state.apply(reserve(id), i + 10, kNow)));
+      REQUIRE(bool(state.apply(Cancel{.order = id}, i + 10, kNow)));
+      // The search has not begun: it stands at the newest order.
+      CHECK(state.holding(holding).active_from == state.find_order(id));
+    }
+    CHECK(state.newest_active(holding) == held);
+    CHECK(state.holding(holding).active_from == held);  // and is not made again
+    // An order that was searched from is forgotten: the next one in its cell is another holding's.
+    const OrderId last = OrderId::make(0, 51, 3);
+    REQUIRE(bool(state.apply(reserve(last), 70, kNow)));
+    REQUIRE(bool(state.apply(Cancel{.order = last}, 71, kNow)));
+    REQUIRE(bool(state.apply(Forget{.order = last}, 72, kNow)));
+    REQUIRE(bool(state.apply(reserve(OrderId::make(0, 52, 3), 1, "u2"), 73, kNow)));
+    CHECK(state.newest_active(holding) == held);
   }
 
   TEST_CASE("payments of an order are decided once and follow its state") {
@@ -337,7 +360,7 @@ TEST_SUITE("stock/stream_state") {
       }
       CHECK(index == kNone);
       CHECK(state.holding(holding).units == units);
-      CHECK(state.holding(holding).newest_active == newest_active);
+      CHECK(state.newest_active(holding) == newest_active);
     }
   }
 

@@ -353,7 +353,7 @@ void Desk::wait_for_units(const OrderRequest& request, Moment now) {
     ++stats_.waits_refused;
     return refuse(request, Verdict::overloaded);
   }
-  leases_.set_waiting(request.item, lines_.units(request.item));
+  note_line(request.item);
   ++stats_.waits;
   PROBE(request_waits, request.reply_to.shard, request.reply_to.place, request.reply_to.serial,
         request.item, request.quantity);
@@ -362,8 +362,13 @@ void Desk::wait_for_units(const OrderRequest& request, Moment now) {
 
 OrderRequest Desk::leave_line(ItemId item) {
   const OrderRequest request = lines_.pop(item);
-  leases_.set_waiting(item, lines_.units(item));
+  note_line(item);
   return request;
+}
+
+void Desk::note_line(ItemId item) {
+  const Units head = lines_.is_empty(item) ? 0 : lines_.head(item).quantity;
+  leases_.set_waiting(item, lines_.units(item), head);
 }
 
 // Decides the requests at the head of the line again, as long as each can be decided. One that must go on waiting goes

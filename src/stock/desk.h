@@ -182,6 +182,7 @@ class Desk final {
   void serve_line(ItemId item, Moment now);
   void give_up_waiting(Moment now);
   OrderRequest leave_line(ItemId item);
+  void note_line(ItemId item);
   void after_units_came_back(ItemId item, Moment now);
   void expire_due(Moment now);
   void forget_some(Moment now);

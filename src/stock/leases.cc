@@ -88,6 +88,7 @@ Leases::Glance Leases::glance(ItemId item, Moment now) {
 // ---- the desk's reports ----
 
 void Leases::on_sold(ItemId item, Moment now) {
+  at(item).has_let_go = false;  // what came was of use
   const Units ahead = lookahead(item, now);
   if (state_.stock(item).pool() < ahead / 2 || at(item).free == 0) ask_about(item);
   watch_idle(item, now.boot_ns + ns_of_ms(bounds::idle_pool_ms));
@@ -143,7 +144,19 @@ Units Leases::lookahead(ItemId item, Moment now) const {
   return std::min<Units>(known.free / 50 / settings_.stream_count, settings_.lease_max);
 }
 
+// For the head of the line, by the last news: all that is here and all that is free.
+bool Leases::is_too_little(ItemId item) const {
+  const Item& known = at(item);
+  return state_.stock(item).pool() + known.free < known.head;
+}
+
+// The one who needs all the halves leaves them free until they lie together: whichever stream hears of that first has them.
+bool Leases::is_yielding(ItemId item) const {
+  return at(item).has_let_go && is_too_little(item);
+}
+
 Units Leases::wanted(ItemId item, Moment now) const {
+  if (is_yielding(item)) return 0;
   const Units target = at(item).waiting + lookahead(item, now);
   const Units pool = state_.stock(item).pool();
   return target > pool ? target - pool : 0;
@@ -264,7 +277,8 @@ void Leases::check_idle(ItemId item, Moment now) {
   const int64_t idle_at =
       known.demand_boot_ns == 0 ? 0 : known.demand_boot_ns + ns_of_ms(bounds::idle_pool_ms);
   // A pool that the head of the line cannot use is idle too: two shards that hold half of an order each must let go.
-  const bool is_stuck = known.waiting > 0 && known.free == 0;
+  const bool is_stuck = is_too_little(item);
+  known.has_let_go = known.has_let_go || is_stuck;
   if (idle_at <= now.boot_ns || is_stuck) return give_back_pool(item);
   watch_idle(item, idle_at);
 }

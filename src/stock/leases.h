@@ -4,6 +4,9 @@
 // Units come in batches: ahead of demand while stock is plenty, exactly the waiting demand when it is scarce, and they go
 // back after 50 ms without demand. An item is in at most one exchange at a time.
 //
+// A pool that is too small for the head of the line goes back too, and then nothing is asked for until as many units are free as
+// the head needs: two streams that hold half an order each would take the halves again for ever.
+//
 //   stream                                        ledger
 //     LedgerAsk {A, R durable, pool, want} ───────▶ free += newly returned; grants min(want, free)
 //     ◀──────── LedgerNews {a, r, free, elsewhere}
@@ -81,7 +84,12 @@ class Leases {
 
   // ---- the desk's reports ----
 
-  void set_waiting(ItemId item, Units units) { at(item).waiting = units; }  // in the item's line
+  // In the item's line: units in all, and units that the head of the line needs.
+  void set_waiting(ItemId item, Units units, Units head) {
+    at(item).waiting = units;
+    at(item).head = head;
+  }
+  void set_waiting(ItemId item, Units units) { set_waiting(item, units, units); }  // of one request
   void note_demand(ItemId item, Moment now) { at(item).demand_boot_ns = now.boot_ns; }
   // Units have left the pool: leases the next ones while there are some, for an exchange takes a turn or more.
   void on_sold(ItemId item, Moment now);
@@ -96,7 +104,8 @@ class Leases {
   // When ask_if_older() will ask again. Never while it is to be asked about already: the ledger cannot be asked now, and the shard
   // is woken when it can.
   [[nodiscard]] int64_t asks_again_boot_ns(ItemId item, int64_t age_ms) const;
-  [[nodiscard]] bool has_free(ItemId item) const { return at(item).free > 0; }
+  // Free units that the line here may ask for.
+  [[nodiscard]] bool has_free(ItemId item) const { return at(item).free > 0 && !is_yielding(item); }
   // Fills `asks` with the asks about items of these groups, group by group, and returns their number. Only of groups whose
   // last exchange has been answered.
   [[nodiscard]] size_t collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment now);
@@ -136,6 +145,7 @@ class Leases {
   // The state of an item beyond its records.
   struct Item {
     Units waiting = 0;  // asked for by requests in the item's line
+    Units head = 0;     // of them: by its head
     Units free = 0;     // by the last news, as the next one
     Units pool_elsewhere = 0;
     Units returned_counted = 0;  // of R: among the free ones, by the last news
@@ -148,6 +158,7 @@ class Leases {
     bool is_asking = false;       // is in asking_
     bool is_in_exchange = false;  // an ask is on its way
     bool is_idle_queued = false;
+    bool has_let_go = false;  // of a pool that was too small for the head of the line
   };
   struct Returning {
     ItemId item;
@@ -166,6 +177,8 @@ class Leases {
   Units pool_to_report(ItemId item) const;
   Units lookahead(ItemId item, Moment now) const;
   Units wanted(ItemId item, Moment now) const;
+  bool is_too_little(ItemId item) const;
+  bool is_yielding(ItemId item) const;
   ItemId take_asking(uint32_t group);
   void watch_idle(ItemId item, int64_t at_boot_ns);
   void check_idle(ItemId item, Moment now);

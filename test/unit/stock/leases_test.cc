@@ -766,6 +766,85 @@ TEST_SUITE("stock/leases") {
     CHECK(rig.supply(0, 2) == Supply::here);
   }
 
+  TEST_CASE("of two streams that hold half an order each one is served though both go on waiting") {
+    // Orders of two, and larger ones whose parts are not equal.
+    for (const Units quantity : {2, 3, 4}) {
+      CAPTURE(quantity);
+      Rig rig(2, quantity);
+      rig.lease(0, 1);
+      rig.lease(1, quantity - 1);
+      for (uint32_t stream = 0; stream < 2; ++stream) {
+        rig[stream].leases.note_demand(0, rig.now);
+        rig[stream].leases.set_waiting(0, quantity);
+        rig.read(stream);  // nothing is free
+      }
+      for (int passes = 0; rig[0].pool() < quantity && rig[1].pool() < quantity; ++passes) {
+        REQUIRE(passes < 20);
+        for (uint32_t stream = 0; stream < 2; ++stream) {
+          rig[stream].leases.note_demand(0, rig.now);  // the demand never ends
+          rig[stream].leases.ask_if_older(0, 5, rig.now);
+        }
+        rig.pass(10);
+      }
+      CHECK((rig.supply(0, quantity) == Supply::here || rig.supply(1, quantity) == Supply::here));
+    }
+  }
+
+  TEST_CASE("a stream that let go asks for units again when there are enough or fewer are needed") {
+    Items items;
+    Stream stream(items, Moment{.boot_ns = kSecond});
+    Moment now = stream.last_moment;
+    stream.leases.note_demand(0, now);
+    stream.leases.set_waiting(0, 5);
+    stream.grant(2, now);
+    now.boot_ns += ms(bounds::idle_pool_ms);
+    stream.leases.note_demand(0, now);
+    stream.leases.return_idle(now);
+    stream.sync();
+    REQUIRE(stream.state.stock(0).returned == 2);
+    LedgerAsk ask = stream.ask(now);
+    CHECK(ask.returned == 2);
+    CHECK(ask.want == 0);
+    stream.answer(ask, 4);
+    CHECK_FALSE(stream.leases.has_free(0));  // asking at once would tell nothing new
+    stream.leases.ask_about(0);
+    ask = stream.ask(now);
+    CHECK(ask.want == 0);
+    stream.answer(ask, 5);
+    CHECK(stream.leases.has_free(0));
+    stream.leases.ask_about(0);
+    ask = stream.ask(now);
+    CHECK(ask.want == 5);
+    stream.answer(ask, 4);
+    stream.leases.ask_about(0);
+    CHECK(stream.ask(now).want == 0);
+    stream.leases.set_waiting(0, 5, 4);  // an order of four has come to the head of the line
+    stream.leases.ask_about(0);
+    CHECK(stream.ask(now).want == 5);
+    stream.leases.set_waiting(0, 5);
+    stream.leases.on_sold(0, now);  // what came was of use
+    stream.leases.ask_about(0);
+    CHECK(stream.ask(now).want == 5);
+  }
+
+  TEST_CASE("units that are of no use here go back also while some are free") {
+    Rig rig(2, 3);
+    rig.lease(0, 1);
+    rig.lease(1, 1);
+    for (uint32_t stream = 0; stream < 2; ++stream) {
+      rig[stream].leases.note_demand(0, rig.now);
+      rig[stream].leases.set_waiting(0, 3);
+    }
+    for (int passes = 0; rig[0].pool() < 3 && rig[1].pool() < 3; ++passes) {
+      REQUIRE(passes < 20);
+      for (uint32_t stream = 0; stream < 2; ++stream) {
+        rig[stream].leases.note_demand(0, rig.now);
+        rig[stream].leases.ask_if_older(0, 5, rig.now);
+      }
+      rig.pass(10);
+    }
+  }
+
   TEST_CASE("a pool behind which a line waits stays while more is free") {
     Rig rig(1, 10'000);
     rig.lease(0, 4);

@@ -337,12 +337,14 @@ Result<std::vector<Supply>> PostgresRegistry::add_items(std::span<const Supply> 
     columns.add_column(items, [](const Supply& item) { return std::string_view(item.item); })
         .add_column(items, [](const Supply& item) { return number(item.supplied); })
         .add_column(items, [](const Supply& item) { return number(item.withdrawn); });
-    if (Status status = change(
-            "INSERT INTO supply(item, supplied, withdrawn) "
-            "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING",
-            columns);
-        !status)
-      return status.error();
+    const Result<Rows> added = query(
+        "INSERT INTO supply(item, supplied, withdrawn) "
+        "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING",
+        columns);
+    if (!added) return added.error();
+    // An epoch that has begun lacks them, so what a member is presumed to hold there lacks them too.
+    if (added->affected() > 0)
+      if (Status status = outdate_plans(); !status) return status.error();
     Parameters codes;
     codes.add_column(items, [](const Supply& item) { return std::string_view(item.item); });
     return all(query("SELECT item, supplied, withdrawn "

@@ -83,7 +83,7 @@ class Registry {
   // remedy, when the number belongs to another data directory or is retired.
   virtual Status enroll(uint32_t node, const std::string& uuid) = 0;
 
-  // Items that are unknown so far get this supply; a known one keeps its own. The answer holds
+  // Items that are unknown so far get this supply, and every plan is out of date; a known one keeps its own. The answer holds
   // the supply of each of `items` as it is now, in the same order.
   virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
   // Of all items, by code.
@@ -106,8 +106,8 @@ class Registry {
 
   // Before the node joins an epoch: remembers it, and never a lower one. An Error unless the node is
   // active; and unless it has entered this very epoch before, when the plan of that epoch is out of
-  // date, because since then units were added, withdrawn or given back by a retirement: an epoch that
-  // begins with the old plan would count them twice. A node that is refused begins another epoch.
+  // date, because since then an item or units were added, withdrawn or given back by a retirement: an
+  // epoch that begins with the old plan would count them twice. A node that is refused begins another.
   virtual Status enter_epoch(uint32_t node, uint64_t epoch) = 0;
 
   // Whether enter_epoch() would be a refusal just now, and not merely a database that is slow or away.

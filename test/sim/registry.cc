@@ -253,8 +253,12 @@ Result<std::vector<Supply>> SimulatedRegistry::add_items(std::span<const Supply>
     for (const Supply& item : items) {
       if (!is_bigint(item.supplied) || item.withdrawn > item.supplied)
         return Error{"supply: numbers that cannot be"};
-      rows_.items.try_emplace(
-          item.item, RegistryRows::Item{.supplied = item.supplied, .withdrawn = item.withdrawn});
+      const bool is_new =
+          rows_.items
+              .try_emplace(item.item, RegistryRows::Item{.supplied = item.supplied,
+                                                         .withdrawn = item.withdrawn})
+              .second;
+      if (is_new) outdate_plans();
       standing.push_back(supply_of(item.item));
     }
     return standing;

@@ -330,6 +330,21 @@ TEST_CASE_FIXTURE(
   CHECK(must(registry.frozen()) == std::vector<FrozenCount>{most[0]});
 }
 
+TEST_CASE_FIXTURE(Fixture, "what a member is presumed to hold has every item in it") {
+  const Supply ticket{.item = "ticket", .supplied = 100}, seat{.item = "seat", .supplied = 40};
+  must(registry.add_items({&ticket, 1}));
+  const uint64_t epoch = activate(2);
+  const FrozenCount most[] = {count(2, "2.0.0", 9, 0)};
+  must(registry.add_items({&seat, 1}));
+  CHECK(contains(complaint(registry.presume(2, epoch, most)), "ledger rebuild"));
+  CHECK(member(2).state == MemberState::active);
+  CHECK(must(registry.may_enter(2, epoch)));  // it is in the epoch already
+  const uint64_t next = activate(1);
+  must(registry.add_items({&seat, 1}));  // a known one changes no plan
+  must(registry.presume(2, next, most));
+  CHECK(member(2).state == MemberState::inactive);
+}
+
 TEST_CASE_FIXTURE(Fixture, "only an active member is deactivated") {
   CHECK_FALSE(registry.deactivate(2, 1, {}));
   must(registry.enroll(2, "b"));

@@ -36,8 +36,11 @@ class SharedRegistry final : public Registry {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
     std::vector<Supply> standing;
-    for (const Supply& item : items)
-      standing.push_back(supplies_.try_emplace(item.item, item).first->second);
+    for (const Supply& item : items) {
+      const auto [place, is_new] = supplies_.try_emplace(item.item, item);
+      if (is_new) changed_in_ = highest_;
+      standing.push_back(place->second);
+    }
     return standing;
   }
 

@@ -20,6 +20,13 @@ ledger::StockChange unavailable(const std::string& why) {
   return {.outcome = Outcome::unavailable, .message = why};
 }
 
+// `delta` and `item`: of the change that was made, or begun, under the op_id.
+ledger::StockChange reused(const std::string& op_id, int64_t delta, const std::string& item) {
+  return {.outcome = Outcome::reused,
+          .message = "op_id " + op_id + " was used for another change: restock " +
+                     std::to_string(delta) + " of " + item};
+}
+
 }  // namespace
 
 void Coordinator::offer_terms(std::vector<TermsOffer> offers) {
@@ -90,9 +97,7 @@ ledger::StockChange Coordinator::restock_item(const std::string& item, const std
   const Result<std::optional<Restocked>> known = registry_.find_restock(op_id);
   if (!known) return unavailable(known.error().message);
   if (known->has_value() && ((*known)->supply.item != item || (*known)->delta != delta))
-    return {.outcome = Outcome::reused,
-            .message = "op_id " + op_id + " was used for another change: restock " +
-                       std::to_string((*known)->delta) + " of " + (*known)->supply.item};
+    return reused(op_id, (*known)->delta, (*known)->supply.item);
   if (!known->has_value() && delta < 0)
     if (const auto refusal = withdraw(group, item, op_id, 0 - static_cast<Units>(delta)))
       return *refusal;
@@ -115,8 +120,10 @@ std::optional<ledger::StockChange> Coordinator::withdraw(const Group& group,
   if (!taken) return unavailable(taken.error().message);
   const std::string& status = taken->values[0].text;
   if (status == "OK") return std::nullopt;
-  if (status != "SHORT" || taken->values.size() < 2)
-    return unavailable("the ledger is not open: " + status);
+  const bool has_number = taken->values.size() >= 2;
+  // The registry did not get an earlier attempt, which has taken units off sale all the same.
+  if (status == "REUSED" && has_number) return reused(op_id, -taken->values[1].integer, item);
+  if (status != "SHORT" || !has_number) return unavailable("the ledger is not open: " + status);
   // Below 0 when more is held than was supplied: then none is free.
   return ledger::StockChange{
       .outcome = Outcome::not_enough,

@@ -885,6 +885,21 @@ TEST_CASE_FIXTURE(Fixture, "an operation id of another restock is refused and ch
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 150, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a withdrawal that the database has not is repeated with the same number only") {
+  FakeNode node(0, registry);
+  REQUIRE(open({&node}));
+  registry.fail_restock();
+  CHECK(node.restock("a", -30).outcome == Outcome::unavailable);
+  const StockChange other = node.restock("a", -31);
+  CHECK(other.outcome == Outcome::reused);
+  CHECK(other.message == "op_id a was used for another change: restock -30 of ticket");
+  const StockChange again = node.restock("a", -30);
+  CHECK(again.outcome == Outcome::done);
+  CHECK(again.withdrawn == 30);
+  CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 70, 0");
+}
+
 TEST_CASE_FIXTURE(Fixture, "no more is withdrawn than is free") {
   FakeNode node(0, registry);
   REQUIRE(open({&node}));

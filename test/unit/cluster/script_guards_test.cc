@@ -325,6 +325,14 @@ const Guard kGuards[] = {
        return rig.call(Script::withdraw, "5 op ticket 30");
      },
      "OK, 70"},
+    {"an operation that has taken units takes no other number of them", Script::withdraw,
+     "if v[4] and tonumber(v[4]) ~= units then", "if false then",
+     [](ScriptRig& rig) {
+       rig.open("5", "0");
+       rig.call(Script::withdraw, "5 op ticket 30");
+       return rig.call(Script::withdraw, "5 op ticket 31");
+     },
+     "REUSED, 30"},
     {"a withdrawal takes no more than is free", Script::withdraw,
      "if units > free then return {'SHORT', free} end", "",
      [](ScriptRig& rig) {

@@ -529,6 +529,9 @@ TEST_CASE("a withdrawal takes free units only and once per operation") {
   CHECK(rig.call(Script::withdraw, "5 a ticket 41") == "SHORT, 40");
   CHECK(rig.call(Script::withdraw, "5 a ticket 30") == "OK, 10");
   CHECK(rig.call(Script::withdraw, "5 a ticket 30") == "OK, 10");
+  CHECK(rig.call(Script::withdraw, "5 a ticket 31") == "REUSED, 30");
+  CHECK(rig.call(Script::withdraw, "5 a ticket 5") == "REUSED, 30");
+  CHECK(rig.count("ticket", "a:withdrawn") == "30");
   CHECK(rig.call(Script::withdraw, "5 b ticket 10") == "OK, 0");
   CHECK(rig.call(Script::withdraw, "5 c ghost 1") == "UNKNOWN");
   CHECK(rig.sync(kNode0, 2, "ticket 60 0 60 5") == "OK, 2, 60, 0, 0, 0");

@@ -20,6 +20,12 @@ class SharedRegistry final : public Registry {
     is_down_ = is_down;
   }
 
+  // The next restock changes nothing.
+  void fail_restock() {
+    const std::lock_guard lock(mutex_);
+    fails_restock_ = true;
+  }
+
   // What happens between a look at the terms and the next change of them; once.
   std::function<void()> before_change;
 
@@ -130,7 +136,7 @@ class SharedRegistry final : public Registry {
   Result<Restocked> restock(const std::string& op_id, const std::string& item, int64_t delta,
                             uint64_t epoch) override {
     const std::lock_guard lock(mutex_);
-    if (is_down_) return down();
+    if (is_down_ || std::exchange(fails_restock_, false)) return down();
     for (const auto& [number, member] : members_)
       if (delta < 0 && member.epoch > epoch) return Error{"a later epoch has begun"};
     const auto found = supplies_.find(item);
@@ -188,7 +194,7 @@ class SharedRegistry final : public Registry {
   }
 
   std::mutex mutex_;
-  bool is_down_ = false;
+  bool is_down_ = false, fails_restock_ = false;
   uint64_t highest_ = 0;
   // The newest epoch when counters last changed: plans up to it are out of date.
   uint64_t changed_in_ = 0;

@@ -96,10 +96,11 @@ std::string Coordinator::misfit_of(const EpochCheck& check) const {
   return is_dealt_alike ? std::string() : other_groups(check.groups);
 }
 
-// Ends the process when it has joined an epoch that its log knows nothing of.
+// Ends the process when it has joined an epoch that its log knows nothing of. Whether the epoch is open does not matter, for a node
+// joins behind its durable promise.
 void Coordinator::refuse_lost_log() const {
   for (const Group& group : groups_)
-    if (group.check.is_open() && group.check.layout == layout() && !group.check.is_fenced() &&
+    if (group.check.layout == layout() && !group.check.is_fenced() &&
         group.check.epoch > highest_promise_)
       fatal(kExitLogDamaged,
             "this node has joined epoch %lu of the ledger, and its order log has promised no more "

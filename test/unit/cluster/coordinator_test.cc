@@ -639,6 +639,29 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(contains(death.words, "its order log has promised no more than 0"));
 }
 
+TEST_CASE_FIXTURE(Fixture, "such a log ends its node while the epoch waits for another one too") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first, &second}));
+  const uint64_t epoch = first.status().epoch;
+  rig.server().command({"FLUSHALL"});
+  REQUIRE(await([&] {
+    second.step();
+    return rig.field("m", "J:1") == "1.1";
+  }));
+  REQUIRE(rig.field("m", "st") == "R");
+  const Death death = death_of([&] {
+    FakeNode restored(1, registry);
+    restored.logs[0].promised = epoch;
+    restored.start_process();
+    restored.step();
+  });
+  CHECK(death.exit_code == kExitLogDamaged);
+  CHECK(contains(death.words, "its order log has promised no more than " + std::to_string(epoch)));
+  // Whose log has the promise waits with the others.
+  second.start_process();
+  CHECK(open({&first, &second}));
+}
+
 TEST_CASE_FIXTURE(Fixture, "a log that ends before what Redis has seen durable ends its node") {
   FakeNode node(0, registry);
   REQUIRE(open({&node}));

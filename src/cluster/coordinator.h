@@ -109,6 +109,7 @@ class Coordinator {
     uint64_t purged = 0;         // epochs before this one have no keys any more
     bool needs_rejoin = false;   // a shard had trouble
     bool needs_supplies = true;  // Redis may lack an item or new units
+    std::vector<Supply> sent;    // what this node has sent last, by code
     bool is_void = false;        // at the last look: it needs another epoch
     int64_t void_until_ns = 0;   // until then no other is begun for it
     int64_t patience_ns = 0;     // how long that is
@@ -238,6 +239,7 @@ class Coordinator {
   std::optional<uint64_t> stalled_epoch_;  // 0: Redis has none, and none can be begun there
   int64_t last_beat_ns_ = 0;
   int64_t stalled_since_ns_ = 0, asked_members_ns_ = 0, asked_masters_ns_ = 0;
+  int64_t compare_supplies_ns_ = 0;  // the next time
   OpenOffers open_offers_;
 
   mutable std::mutex mutex_;  // guards the next five

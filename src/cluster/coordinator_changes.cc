@@ -2,6 +2,8 @@
 #include "cluster/coordinator.h"
 
 #include <algorithm>
+#include <iterator>
+#include <tuple>
 
 #include "base/check.h"
 #include "cluster/inspection.h"
@@ -15,6 +17,20 @@ constexpr uint32_t kJobsMax = 1024;
 static_assert(
     kJobsMax >= 2 * bounds::changes_under_way_max,
     "all changes that operators may have under way, and a note of each that was recorded");
+
+// How often what others have noted in the registry is looked for; and when the registry did not answer, which takes its time.
+constexpr int64_t kCompareNs = 5 * kSecond, kCompareAgainNs = 30 * kSecond;
+
+// What of `wanted` was not sent as it is now. Both by code. An epoch begins with all that is in the registry, so what was sent in
+// an earlier one is there too.
+std::vector<Supply> news_of(const std::vector<Supply>& wanted, const std::vector<Supply>& sent) {
+  std::vector<Supply> news;
+  std::set_difference(wanted.begin(), wanted.end(), sent.begin(), sent.end(),
+                      std::back_inserter(news), [](const Supply& a, const Supply& b) {
+                        return std::tie(a.item, a.supplied) < std::tie(b.item, b.supplied);
+                      });
+  return news;
+}
 
 ledger::StockChange unavailable(const std::string& why) {
   return {.outcome = Outcome::unavailable, .message = why};
@@ -163,20 +179,33 @@ std::vector<ledger::StockChange> Coordinator::take_changes() {
   return std::exchange(changes_, {});
 }
 
-// An item or units that became known while the epoch is open: this node sends them until they have arrived.
+// An item or units that became known while the epoch is open: this node sends them until they have arrived; and on a slow beat
+// those of the others, because the node that noted them in the registry may have ended before Redis had them.
 void Coordinator::send_supplies() {
-  const auto can_take = [](const Group& group) {
-    return group.needs_supplies && group.open != 0 && group.check.is_in(group.open);
+  const int64_t now_ns = clock_.now().boot_ns;
+  const bool is_beat = !settings_.is_solo && now_ns >= compare_supplies_ns_;
+  const auto can_take = [&](const Group& group) {
+    return (is_beat || group.needs_supplies) && group.open != 0 && group.check.is_in(group.open);
   };
   if (std::none_of(groups_.begin(), groups_.end(), can_take)) return;
   const Result<std::vector<Supply>> supplies = registry_.supplies();
-  if (!supplies || !may_supply()) return;
+  if (is_beat) compare_supplies_ns_ = now_ns + (supplies ? kCompareNs : kCompareAgainNs);
+  if (!supplies) return;
   std::vector<std::vector<Supply>> of_groups(groups_.size());
   for (const Supply& supply : *supplies)
     of_groups[group_of(supply.item, client_->group_count())].push_back(supply);
-  for (uint32_t number = 0; number < groups_.size(); ++number)
-    if (Group& group = groups_[number]; can_take(group))
-      group.needs_supplies = !supply(*client_, group.open, of_groups[number]);
+  std::optional<bool> may;
+  for (uint32_t number = 0; number < groups_.size(); ++number) {
+    Group& group = groups_[number];
+    if (!can_take(group)) continue;
+    const std::vector<Supply> lacking =
+        group.needs_supplies ? of_groups[number] : news_of(of_groups[number], group.sent);
+    if (lacking.empty()) continue;
+    if (!may) may = may_supply();  // only now, for it is of the supplies that were read
+    if (!*may) return;
+    group.needs_supplies = !supply(*client_, group.open, lacking);
+    if (!group.needs_supplies) group.sent = std::move(of_groups[number]);
+  }
 }
 
 // A node that was taken out may have been presumed to hold no more than it did then, and perhaps it alone still uses this Redis:

@@ -14,6 +14,19 @@ Result<Member> member_of(Registry& registry, uint32_t node) {
   return Error{"node " + std::to_string(node) + " has never taken part in this ledger"};
 }
 
+namespace {
+
+// A node notes new units in the registry first, and may have ended before Redis had them. Not where no member is left: the node
+// alone would still sell there.
+void bring_supplies(ScriptCaller& redis, Registry& registry, uint64_t epoch) {
+  const Result<std::vector<Supply>> supplies = registry.supplies();
+  if (!supplies) return;
+  const Result<bool> is_current = is_in_use(registry, epoch);
+  if (is_current && *is_current) (void)supply(redis, epoch, *supplies);
+}
+
+}  // namespace
+
 Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting waiting) {
   Result<Member> member = member_of(registry, node);
   if (!member) return member.error();
@@ -33,7 +46,10 @@ Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting 
   if (Status fenced = fence(redis, view->epoch, node); !fenced) return fenced;
   Result<std::vector<ItemCounters>> items = read_items(redis, view->epoch);
   if (!items) return items.error();
-  return registry.deactivate(node, view->epoch, counts_of(*items, node));
+  const std::vector<FrozenCount> counts = counts_of(*items, node);
+  if (Status done = registry.deactivate(node, view->epoch, counts); !done) return done;
+  bring_supplies(redis, registry, view->epoch);
+  return Ok{};
 }
 
 namespace {
@@ -73,6 +89,7 @@ Result<std::string> retire(ScriptCaller& redis, Registry& registry, uint32_t nod
   add_unknown_grants(*items, node, counts);
   if (Status written = write_final_counts(redis, view->epoch, node, counts); !written)
     return written.error();
+  bring_supplies(redis, registry, view->epoch);
   return std::string();
 }
 

@@ -7,9 +7,11 @@
 #include <set>
 
 #include "../../servers/redis_cluster.h"
+#include "../../servers/relay.h"
 #include "../base/death.h"
 #include "cluster/inspection.h"
 #include "cluster/redis_client.h"
+#include "cluster/retirement.h"
 #include "cluster/solo_registry.h"
 #include "script_rig.h"
 #include "shared_registry.h"
@@ -694,6 +696,35 @@ TEST_CASE_FIXTURE(Fixture, "a process that joins again has written the later rec
   CHECK(node.status().epoch == epoch);
 }
 
+// ---- Nodes that are taken out
+
+TEST_CASE_FIXTURE(Fixture, "who takes a node out brings the units that it had not brought") {
+  servers::Relay relay(rig.server().port());
+  FakeNode first(0, registry),
+      second(1, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000);
+  REQUIRE(open({&first, &second}));
+  relay.refuse();
+  relay.cut();
+  CHECK(second.restock("a", 10).outcome == Outcome::done);
+  RedisClient client(*parse_redis_url("redis://" + rig.server().address()), 30'000);
+  REQUIRE(client.connect());
+  REQUIRE(take_out(client, registry, 1, Waiting::refuse));
+  CHECK(sync(first, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 110, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "no units are brought to an epoch that no member is in any more") {
+  servers::Relay relay(rig.server().port());
+  FakeNode lone(0, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000);
+  REQUIRE(open({&lone}));
+  relay.refuse();
+  relay.cut();
+  CHECK(lone.restock("a", 10).outcome == Outcome::done);
+  RedisClient client(*parse_redis_url("redis://" + rig.server().address()), 30'000);
+  REQUIRE(client.connect());
+  REQUIRE(take_out(client, registry, 0, Waiting::refuse));
+  CHECK(rig.field("i:" + std::to_string(lone.status().epoch) + ":ticket", "T") == "100");
+}
+
 // ---- Registries
 
 TEST_CASE_FIXTURE(Fixture, "a node with a registry of its own shares its Redis with no other") {
@@ -921,6 +952,22 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(again.outcome == Outcome::done);
   CHECK(again.withdrawn == 30);
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 70, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "units that a node could not bring to Redis are brought by the others") {
+  servers::Relay relay(rig.server().port());
+  FakeNode first(0, registry),
+      second(1, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000);
+  REQUIRE(open({&first, &second}));
+  relay.refuse();
+  relay.cut();
+  CHECK(second.restock("a", 10).outcome == Outcome::done);
+  CHECK(sync(first, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
+  // The second never comes back.
+  const int64_t began_ns = first.clock.now().boot_ns;
+  while (first.clock.now().boot_ns - began_ns < 6 * kSecond) first.step();
+  CHECK(sync(first, 2, "ticket 0 0 0 0") == "OK, 2, 0, 0, 110, 0");
+  CHECK(first.status().epochs_begun + second.status().epochs_begun <= 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "no more is withdrawn than is free") {

@@ -1,4 +1,5 @@
--- Final counters of a node that is gone: ARGV epoch node, then: item stream a r
+-- Final counters of a node that is gone, or those that it has when it is taken out, whose pools nobody sells any more:
+-- ARGV epoch node, then: item stream a r
 --   -> OK | ALIVE (the node is a member and not fenced) | RECOVERING | GONE | ROLLED | EPOCH | REPLICA
 -- The database holds them before, so that an epoch that begins meanwhile has them too. Absolute, so it may be repeated.
 local m, wrong = look(ARGV[1], 'J:' .. ARGV[2], 'boot:' .. ARGV[2])

@@ -25,6 +25,14 @@ void bring_supplies(ScriptCaller& redis, Registry& registry, uint64_t epoch) {
   if (is_current && *is_current) (void)supply(redis, epoch, *supplies);
 }
 
+// The node is inactive. What it had leased would count as unsold for the rest of the epoch, and the others would never be sold out:
+// the same counters once more, with nothing in its pools. If Redis does not take that, its next epoch begins so.
+void tidy_up(ScriptCaller& redis, Registry& registry, uint64_t epoch, uint32_t node,
+             const std::vector<FrozenCount>& counts) {
+  (void)write_final_counts(redis, epoch, node, counts);
+  bring_supplies(redis, registry, epoch);
+}
+
 }  // namespace
 
 Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting waiting) {
@@ -48,7 +56,7 @@ Status take_out(ScriptCaller& redis, Registry& registry, uint32_t node, Waiting 
   if (!items) return items.error();
   const std::vector<FrozenCount> counts = counts_of(*items, node);
   if (Status done = registry.deactivate(node, view->epoch, counts); !done) return done;
-  bring_supplies(redis, registry, view->epoch);
+  tidy_up(redis, registry, view->epoch, node, counts);
   return Ok{};
 }
 

@@ -698,6 +698,20 @@ TEST_CASE_FIXTURE(Fixture, "a process that joins again has written the later rec
 
 // ---- Nodes that are taken out
 
+TEST_CASE_FIXTURE(Fixture, "what a node had leased when it was taken out can come back no more") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first, &second}));
+  REQUIRE(sync(second, 1, "ticket 0 0 0 60") == "OK, 1, 60, 0, 40, 0");
+  CHECK(sync(first, 1, "ticket 0 0 0 30") == "OK, 1, 30, 0, 10, 60");
+  RedisClient client(*parse_redis_url("redis://" + rig.server().address()), 30'000);
+  REQUIRE(client.connect());
+  REQUIRE(take_out(client, registry, 1, Waiting::refuse));
+  // Nobody is left to sell or return them, so the first may say that there are no more.
+  CHECK(sync(first, 2, "ticket 30 0 0 10") == "OK, 2, 40, 0, 0, 0");
+  CHECK(rig.field("i:" + std::to_string(first.status().epoch) + ":ticket", "a:1.1.0") == "60");
+  CHECK(registry.frozen()->at(0).accepted == 60);
+}
+
 TEST_CASE_FIXTURE(Fixture, "who takes a node out brings the units that it had not brought") {
   servers::Relay relay(rig.server().port());
   FakeNode first(0, registry),

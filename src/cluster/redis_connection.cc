@@ -1,9 +1,11 @@
 #include "cluster/redis_connection.h"
 
+#include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <poll.h>
 #include <sys/socket.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -13,6 +15,7 @@ namespace stampede::cluster {
 namespace {
 
 constexpr unsigned kRedisMajorMin = 7;
+constexpr char kLate[] = "no answer in time";
 
 struct FreeReply {
   void operator()(redisReply* reply) const { freeReplyObject(reply); }
@@ -62,8 +65,9 @@ bool is_about_rights(const std::string& error) {
 
 }  // namespace
 
-RedisConnection::RedisConnection(const RedisServer& server, redisContext* context)
-    : server_(server), context_(context) {}
+RedisConnection::RedisConnection(const RedisServer& server, redisContext* context,
+                                 int64_t timeout_ms)
+    : server_(server), context_(context), timeout_(timeout_ms) {}
 
 RedisConnection::~RedisConnection() {
   redisFree(context_);
@@ -74,10 +78,13 @@ Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisServer
   redisContext* const context = redisConnectWithTimeout(
       server.address.host.c_str(), server.address.port, to_timeval(timeout_ms));
   if (context == nullptr) return Error{"out of memory"};
-  std::unique_ptr<RedisConnection> connection(new RedisConnection(server, context));
+  std::unique_ptr<RedisConnection> connection(new RedisConnection(server, context, timeout_ms));
   if (context->err != 0) return connection->named(context->errstr);
   bound_replies(*context->reader);
-  redisSetTimeout(context, to_timeval(timeout_ms));
+  // hiredis' own timeout is of each read, so a server that drips bytes would be waited for without end.
+  context->flags &= ~REDIS_BLOCK;
+  if (::fcntl(context->fd, F_SETFL, O_NONBLOCK) != 0)
+    return connection->named("the socket does not let go");
   return connection;
 }
 
@@ -138,25 +145,59 @@ bool RedisConnection::has_surplus() const {
          ::recv(context_->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-Error RedisConnection::broken(const char* why) {
+Error RedisConnection::broken(const std::string& why) {
   is_broken_ = true;
   return Error{why};
 }
 
-Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
-  if (has_surplus()) return broken("the connection brought bytes that no command had asked for");
+// False: the time is up.
+bool RedisConnection::await(short events, Deadline deadline) const {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  if (left.count() <= 0) return false;
+  pollfd entry{.fd = context_->fd, .events = events, .revents = 0};
+  // A signal, or a clock that is coarser than the deadline: the caller looks again.
+  return ::poll(&entry, 1, static_cast<int>(std::min<int64_t>(left.count(), INT32_MAX))) != 0;
+}
+
+std::string RedisConnection::send(const std::vector<std::string>& words, Deadline deadline) {
   std::vector<const char*> texts;
   std::vector<size_t> lengths;
   for (const std::string& word : words) {
     texts.push_back(word.data());
     lengths.push_back(word.size());
   }
-  const Reply reply(static_cast<redisReply*>(
-      redisCommandArgv(context_, static_cast<int>(words.size()), texts.data(), lengths.data())));
-  if (reply == nullptr) {
-    const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
-    return broken(is_late ? "no answer in time" : error_text(*context_));
+  if (redisAppendCommandArgv(context_, static_cast<int>(words.size()), texts.data(),
+                             lengths.data()) != REDIS_OK)
+    return error_text(*context_);
+  for (int is_done = 0; is_done == 0;) {
+    if (redisBufferWrite(context_, &is_done) != REDIS_OK) return error_text(*context_);
+    if (is_done == 0 && !await(POLLOUT, deadline)) return kLate;
   }
+  return {};
+}
+
+std::string RedisConnection::receive(void*& reply, Deadline deadline) {
+  const redisReader& reader = *context_->reader;
+  for (size_t taken = 0;;) {
+    if (redisGetReplyFromReader(context_, &reply) != REDIS_OK) return error_text(*context_);
+    if (reply != nullptr) return {};
+    if (taken > reply_bytes_max) return kReplyTooLarge;
+    if (!await(POLLIN, deadline)) return kLate;
+    const size_t before = reader.len;
+    if (redisBufferRead(context_) != REDIS_OK) return error_text(*context_);
+    taken += reader.len - before;
+  }
+}
+
+Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
+  if (has_surplus()) return broken("the connection brought bytes that no command had asked for");
+  const Deadline deadline = std::chrono::steady_clock::now() + timeout_;
+  void* received = nullptr;
+  std::string problem = send(words, deadline);
+  if (problem.empty()) problem = receive(received, deadline);
+  if (!problem.empty()) return broken(problem);
+  const Reply reply(static_cast<redisReply*>(received));
   if (reply->type == REDIS_REPLY_ERROR) return Error{std::string(reply->str, reply->len)};
   return value_of(*reply);
 }

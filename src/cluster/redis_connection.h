@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,13 +48,19 @@ class RedisConnection {
   [[nodiscard]] Error named(const std::string& what) const;
 
  private:
-  RedisConnection(const RedisServer& server, redisContext* context);
+  using Deadline = std::chrono::steady_clock::time_point;
+  RedisConnection(const RedisServer& server, redisContext* context, int64_t timeout_ms);
   bool has_surplus() const;
-  Error broken(const char* why);
+  // An empty text: done.
+  std::string send(const std::vector<std::string>& words, Deadline deadline);
+  std::string receive(void*& reply, Deadline deadline);
+  bool await(short events, Deadline deadline) const;
+  Error broken(const std::string& why);
   Error is_sentinel() const;
 
   RedisServer server_;
   redisContext* context_;
+  const std::chrono::milliseconds timeout_;  // of a whole command
   bool is_broken_ = false;
   std::array<std::string, kScriptCount> shas_;
 };

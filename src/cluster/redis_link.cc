@@ -224,6 +224,8 @@ void RedisLink::on_event(const net::Event& event) {
   if (context_ == nullptr || !(event.readable || event.half_closed || is_broken)) return;
   if (is_up() && !is_owed_a_reply()) return close(kUnasked);
   redisAsyncHandleRead(context_);
+  if (context_ != nullptr && unparsed_bytes(*context_->c.reader) > reply_bytes_max)
+    close(kReplyTooLarge);
 }
 
 }  // namespace stampede::cluster

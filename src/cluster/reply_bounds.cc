@@ -26,9 +26,12 @@ void bound_replies(redisReader& reader) {
   reader.fn = &functions;
 }
 
+size_t unparsed_bytes(const redisReader& reader) {
+  return reader.len - reader.pos;
+}
+
 const char* error_text(const redisContext& context) {
-  return context.err == REDIS_ERR_OOM ? "a reply that is too large, or no memory for it"
-                                      : context.errstr;
+  return context.err == REDIS_ERR_OOM ? kReplyTooLarge : context.errstr;
 }
 
 }  // namespace stampede::cluster

@@ -27,6 +27,7 @@ using std::chrono::milliseconds;
 
 // A flow that holds so much reads no more; the sender feels it as a full window.
 constexpr size_t kHeldBytesMax = 4 << 20;
+constexpr size_t kFloodBytes = 1 << 20;  // at a time
 
 size_t index(Direction direction) {
   return static_cast<size_t>(direction);
@@ -72,8 +73,9 @@ struct Relay::Flow {
   size_t held_bytes = 0;
   std::string part_of_reply;  // while replies are counted
   bool is_silent = false;     // drops all that comes
-  bool has_ended = false;     // the sender has, and after `held` so does this
-  bool is_shut = false;       // the receiver was told
+  bool is_flooding = false;
+  bool has_ended = false;  // the sender has, and after `held` so does this
+  bool is_shut = false;    // the receiver was told
 
   bool can_receive() const { return !has_ended && held_bytes < kHeldBytesMax; }
   bool is_due(Clock::time_point now) const { return !held.empty() && held.front().due <= now; }
@@ -227,7 +229,7 @@ void Relay::await_events() {
     for (Flow& flow : each.flows) {
       // Only what is waited for: poll reports hang-ups of everything it is given, again and again.
       if (flow.can_receive()) entries.push_back({.fd = flow.from, .events = POLLIN});
-      if (flow.is_due(now))
+      if (flow.is_due(now) || flow.is_flooding)
         entries.push_back({.fd = flow.to, .events = POLLOUT});
       else if (!flow.held.empty())
         next_due = std::min(next_due.value_or(flow.held.front().due), flow.held.front().due);
@@ -266,6 +268,8 @@ void Relay::pump(Connection& connection) {
   receive(connection, replies, Direction::to_client);
   if (connection.is_broken) return;
   hand_over(connection, requests, now_.bytes_to_server);
+  if (replies.is_flooding && replies.held.empty())
+    replies.hold(std::string(kFloodBytes, 'x'), Clock::now());
   hand_over(connection, replies, now_.bytes_to_client);
 }
 
@@ -310,12 +314,21 @@ std::string Relay::with_forgery(Flow& flow, std::string bytes) {
       continue;
     }
     bytes.erase(0, *length);
-    result += forgery_.bytes;
+    if (forgery_.drip > milliseconds::zero())
+      drip(flow, forgery_.bytes);
+    else
+      result += forgery_.bytes;
     ++now_.forged_replies;
   }
+  flow.is_flooding = forgery_.then == Forgery::Then::flood;
   flow.is_silent = forgery_.then != Forgery::Then::pass;
   flow.has_ended = forgery_.then == Forgery::Then::close;
   return flow.is_silent ? result : result + bytes;
+}
+
+void Relay::drip(Flow& flow, const std::string& bytes) {
+  Clock::time_point due = Clock::now();
+  for (const char byte : bytes) flow.hold({byte}, due += forgery_.drip);
 }
 
 void Relay::hand_over(Connection& connection, Flow& flow, uint64_t& count) {

@@ -38,9 +38,11 @@ struct Forgery {
     pass,     // the next replies as they are
     silence,  // nothing more on this connection, which stays open
     close,    // FIN
+    flood,    // more bytes of no meaning, for as long as they are taken
   };
   std::string bytes;
   Then then = Then::pass;
+  std::chrono::milliseconds drip{0};  // between two bytes
 };
 
 inline const std::string kGarbage{"\x00\xff not RESP \x7f\r\n", 15};
@@ -103,6 +105,7 @@ class Relay {
   void take_in(Connection& connection, Flow& flow, Direction direction, std::string bytes);
   bool swallows(Connection& connection, Direction direction);
   std::string with_forgery(Flow& flow, std::string bytes);
+  void drip(Flow& flow, const std::string& bytes);
   void hand_over(Connection& connection, Flow& flow, uint64_t& count);
   void publish();
 

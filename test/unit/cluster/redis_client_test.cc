@@ -290,6 +290,37 @@ TEST_CASE("what is no answer of a script is an error and ends the connection") {
   }
 }
 
+TEST_CASE("a reply that comes byte by byte has one deadline for all of them") {
+  constexpr uint64_t kBytes = 60, kDeadlines = 10;
+  Relay relay(empty_redis().port());
+  RedisClient client(url_of(relay.port()), kShort);
+  REQUIRE(await([&] {
+    return client.connect() && status_of(client.call(0, Script::check, {"0"})) == "GONE";
+  }));
+  const uint64_t before = relay.counts().bytes_to_client;
+  relay.forge_reply(1, {.bytes = "$100\r\n" + std::string(kBytes, 'x'),
+                        .then = Forgery::Then::close,
+                        .drip = std::chrono::milliseconds(kShort / 2)});
+  CHECK(contains(complaint(client.call(0, Script::check, {"0"})), "no answer in time"));
+  // Two bytes for each deadline that was waited for.
+  CHECK(relay.counts().bytes_to_client - before < 2 * kDeadlines);
+  CHECK(!client.is_connected(0));
+}
+
+TEST_CASE("a reply that never ends is an error at the bound of its bytes") {
+  Relay relay(empty_redis().port());
+  RedisClient client(url_of(relay.port()), kLong);
+  REQUIRE(client.connect());
+  REQUIRE(status_of(client.call(0, Script::check, {"0"})) == "GONE");
+  const uint64_t before = relay.counts().bytes_to_client;
+  relay.forge_reply(1, {"$536870912\r\n", Forgery::Then::flood});
+  const std::string what = complaint(client.call(0, Script::check, {"0"}));
+  CHECK_MESSAGE(contains(what, "a reply that is too large"), what);
+  // And what the buffers of the sockets hold.
+  CHECK(relay.counts().bytes_to_client - before < 256 * 1024 * 1024);
+  CHECK(!client.is_connected(0));
+}
+
 TEST_CASE("a reply that is lost is an error and the script may have run") {
   Server& server = empty_redis();
   Relay relay(server.port());

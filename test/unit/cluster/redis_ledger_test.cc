@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "../../servers/redis_cluster.h"
+#include "../../servers/relay.h"
 #include "cluster/redis_connection.h"
 #include "net/epoll_net.h"
 #include "shared_redis.h"
@@ -47,8 +48,9 @@ class FakeClient final : public Client {
 // One shard and one Redis that has all groups. Time passes when a test says so.
 class Rig {
  public:
-  explicit Rig(servers::RedisServer& server)
-      : server_{.address = {.host = "127.0.0.1", .port = server.port()}},
+  explicit Rig(servers::RedisServer& server) : Rig(server.port()) {}
+  explicit Rig(uint16_t port)
+      : server_{.address = {.host = "127.0.0.1", .port = port}},
         connection_(std::move(*RedisConnection::open(server_, 30'000))) {}
 
   // A code of the group, supplied there unless told otherwise.
@@ -216,6 +218,22 @@ TEST_CASE("an item that Redis does not know yet is reported and asked for again"
   CHECK(trouble.unknown_items == 1u << 3);
   CHECK(trouble.needs_new_epoch == 0);
   CHECK(rig.ledger.ready_groups() == 1u << 3);
+}
+
+TEST_CASE("a reply that never ends ends its connection at the bound of its bytes") {
+  servers::Relay relay(servers::empty_redis().port());
+  Rig rig(relay.port());
+  const ItemId item = rig.item(3);
+  rig.begin({3});
+  const uint64_t before = relay.counts().bytes_to_client;
+  relay.forge_reply(1, {"$536870912\r\n", servers::Forgery::Then::flood});
+  rig.ask(item);
+  // No time passes, so it is not the deadline of the call that ends it.
+  REQUIRE(rig.turn_until([&] {
+    const servers::RelayCounts now = relay.counts();
+    return now.open < 2 || now.accepted > 2;
+  }));
+  CHECK(relay.counts().bytes_to_client - before < 256 * 1024 * 1024);
 }
 
 TEST_CASE("a master that refuses every call is connected to now and then") {

@@ -13,7 +13,7 @@ using orderlog::RecordType;
 
 constexpr int64_t kAskAgainMs = 5;  // while requests wait for units
 // Of one order. They are in one bucket, and taking one out of it walks past the others.
-constexpr uint32_t kWatchersPerOrderMax = 64;
+constexpr uint32_t kWatchersPerOrderMax = 256;
 constexpr uint32_t kWatcherSweepMs = 10;
 constexpr uint32_t kWatcherCellsPerSweep = 4'096;
 // Until some of a thousand orders are forgotten, and nobody knows when that is: an hour is said.

@@ -46,8 +46,10 @@ class JsonReader {
     uint32_t object;
     std::string_view text;
   };
-  // Each key takes a pair of quotes, a colon, a value and a comma or bracket.
-  static constexpr size_t kKeysMax = bounds::body_bytes_max / 5;
+  // Keys are kept as they come, long before it is known that the text has an end. Each takes a bracket or comma in front of
+  // it, a pair of quotes, a colon, and a byte of its value or its value's closing bracket: five bytes. Only the last key of an
+  // object that is still open lacks the fifth, and at most json_depth_max objects are open.
+  static constexpr size_t kKeysMax = (bounds::body_bytes_max + bounds::json_depth_max) / 5;
   static constexpr size_t kFewKeys = 8;
 
   bool refuse(const char* fault);

@@ -122,6 +122,19 @@ TEST_SUITE("e2e/malformed_http") {
     }
   }
 
+  TEST_CASE("a body of as many keys as it can begin is no JSON and nobody suffers") {
+    Server server({.catalog = catalog({{}})});
+    std::string body = "{";
+    while (body.size() < 4'071) body += "\"\":0,";
+    for (const char* last : {"\"\":", "{\"\":", "{\"\":", "{\"\":", "{\"\":", "{\"\":"})
+      body += last;
+    Http http = server.client();
+    REQUIRE(http.connect());
+    REQUIRE(http.send(post("Content-Length: " + std::to_string(body.size()) + "\r\n", body)));
+    CHECK(http.receive().status == 400);
+    CHECK(server.http().get("/v1/time").status == 200);
+  }
+
   TEST_CASE("one empty line before a request is forgiven") {
     Server server({.catalog = catalog({{}})});
     Http http = server.client();

@@ -265,6 +265,37 @@ TEST_CASE("the most members that a body has room for are all compared") {
   CHECK(read_create(shortest) == kTwice);
 }
 
+TEST_CASE("a body that ends inside of its objects is refused however many keys it has begun") {
+  struct Shape {
+    std::string_view filler;   // a member of the outermost object
+    std::string_view opening;  // an object within, and its first key
+  };
+  const std::vector<Shape> shapes = {
+      {R"("":0,)", R"({"":)"},        {R"("":{},)", R"({"":)"}, {R"("":{"":0},)", R"({"":)"},
+      {R"("":0,)", R"({"":0,"":)"},   {R"("":"",)", R"({"":)"}, {R"("":0,)", R"([{"":)"},
+      {R"("a":0,)", R"({"\u0061":)"},
+  };
+  for (const Shape& shape : shapes) {
+    for (size_t depth = 0; depth < bounds::json_depth_max; ++depth) {
+      std::string inner = "\"\":";
+      for (size_t i = 0; i < depth; ++i) inner += shape.opening;
+      for (size_t spare = 0; spare < 8; ++spare) {
+        if (inner.size() + 1 + spare > bounds::body_bytes_max) break;
+        std::string body = "{";
+        while (body.size() + shape.filler.size() + inner.size() + spare <= bounds::body_bytes_max)
+          body += shape.filler;
+        body += inner;
+        CAPTURE(shape.filler);
+        CAPTURE(shape.opening);
+        CAPTURE(depth);
+        REQUIRE(body.size() <= bounds::body_bytes_max);
+        const std::string said = read_create(body);
+        REQUIRE((said == kBadJson || said == "the body is nested too deeply"));
+      }
+    }
+  }
+}
+
 TEST_CASE("a body may fill its bound to the last byte") {
   std::string body = R"({"item":"t","qty":1})";
   body.insert(1, 4096 - body.size(), ' ');

@@ -193,7 +193,7 @@ void Connections::adopt(const net::PassedConnection& passed, const Service& serv
   if (passed.input.empty())
     set_deadline(index, Connection::Waiting::idle, bounds::idle_deadline_ms);
   else if (keep(index, passed.input))
-    resume(index);
+    wait_for_turn(index);
 }
 
 // Counted here and not where it is accepted, so that a refusal finds a connection to be told on.
@@ -299,13 +299,8 @@ bool Connections::may_read(uint32_t index) {
   }
   if (connection.parsing == Connection::Parsing::resumed && !is_stopping_)
     return false;  // it has its turn
-  if (!may_decide(connection)) {
-    resume(index);
-    return false;
-  }
-  if (places_.is_full()) {
-    resume(index);
-    update_interest(index);
+  if (!may_decide(connection) || places_.is_full()) {
+    wait_for_turn(index);
     return false;
   }
   return true;
@@ -340,7 +335,7 @@ void Connections::take_read(uint32_t index, std::span<char> into, const net::Io&
   } else if (may_decide(connection)) {
     take_input(index, into.first(io.bytes));
   } else if (keep(index, into.first(io.bytes))) {  // those read with it have used up the turn
-    resume(index);
+    wait_for_turn(index);
   }
 }
 
@@ -651,6 +646,12 @@ void Connections::resume(uint32_t index) {
   Connection& connection = connections_[index];
   connection.parsing = Connection::Parsing::resumed;
   resumed_.add(index);
+}
+
+// What it sends meanwhile is told of by no poll: turns may be long in coming while there are no places.
+void Connections::wait_for_turn(uint32_t index) {
+  resume(index);
+  update_interest(index);
 }
 
 // Those that may go on, as long as there are places, and half of the turn is left for those who have not had one.

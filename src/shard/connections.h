@@ -259,6 +259,7 @@ class Connections {
 
   void stall(uint32_t index);
   void resume(uint32_t index);
+  void wait_for_turn(uint32_t index);
   void starve(uint32_t index);
   void take_resumed();
   void feed_starving();

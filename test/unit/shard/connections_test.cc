@@ -33,6 +33,7 @@ void answer_with(ConnectionsRig& rig, size_t bytes) {
 }
 
 constexpr size_t kLarge = 200'000;
+constexpr uint32_t kMore = 80;  // clients than a turn decides; some are read together with others
 
 }  // namespace
 
@@ -449,6 +450,23 @@ TEST_SUITE("shard/connections") {
     rig.connections.complete(rig.handler.places[0], text("1"));
     rig.rest();
     CHECK(rig.handler.places.size() == 3);
+  }
+
+  TEST_CASE("a request that finds neither a share of the turn nor a place costs nothing") {
+    // The turn that takes the last places has used up what it may decide, while some are read together with those who took them.
+    ConnectionsRig rig({.connections_max = 512, .places_max = kRequestsPerTurn});
+    FakeClient& eager = rig.client();
+    std::vector<FakeClient*> clients;
+    for (uint32_t i = 0; i < kRequestsPerTurn + kMore; ++i) clients.push_back(&rig.client());
+    eager.send(repeated(get("/"), kRequestsPerRead));
+    for (FakeClient* client : clients) client->send(get("/"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == kRequestsPerTurn);
+    CHECK(!rig.connections.has_work());
+    for (uint32_t i = 0; i < kRequestsPerRead + kMore; ++i)
+      rig.connections.complete(rig.handler.places[i], text("1"));
+    rig.rest();
+    CHECK(rig.handler.places.size() == kRequestsPerTurn + kRequestsPerRead + kMore);
   }
 
   TEST_CASE("large answers share a turn by bytes and one is under way a connection") {

@@ -61,6 +61,7 @@ Connections::Connections(const ConnectionsSettings& settings, net::Net& net, Met
       ready_(settings.connections_max),
       dirty_(settings.connections_max),
       resumed_(settings.connections_max),
+      crowded_out_(settings.connections_max),
       starving_(settings.connections_max),
       postponed_(settings.connections_max),
       give_back_ns_(now.boot_ns + kGiveBackEveryNs),
@@ -294,6 +295,7 @@ bool Connections::may_read(uint32_t index) {
     return false;
   }
   if (!has_room_for_request(connection)) {
+    stall(index);
     update_interest(index);
     return false;
   }
@@ -369,8 +371,18 @@ bool Connections::may_decide(const Connection& connection) const {
 
 // As far as the connection itself is concerned; a place must be free, too.
 bool Connections::has_room_for_request(const Connection& connection) const {
-  return !connection.is_closing && !passes_on_ && connection.line.count < bounds::pipelined_max &&
+  return !connection.is_closing && !passes_on_ && connection.line.count < line_max() &&
          connection.output.bytes() < bounds::output_bytes_max;
+}
+
+// Half of the places may be taken by whoever comes first. The other half is for those who have none: some clients that ask for much
+// and read nothing would hold all of them, and nobody else's request would be read.
+uint32_t Connections::line_max() const {
+  return is_crowded() ? 1 : bounds::pipelined_max;
+}
+
+bool Connections::is_crowded() const {
+  return places_.used() >= settings_.places_max / 2 && !is_stopping_;
 }
 
 size_t Connections::parse_some(uint32_t index, std::span<const char> bytes) {
@@ -396,7 +408,7 @@ size_t Connections::parse_some(uint32_t index, std::span<const char> bytes) {
     dispatch(index, parsed.request);
   }
   // A full line: go on when answers have left.
-  if (used < bytes.size() && !connection.is_closing) stall(index);
+  if (used < bytes.size()) stall(index);
   return used;
 }
 
@@ -636,8 +648,12 @@ void Connections::log_access(const Place& place, uint32_t index, size_t bytes, R
 
 // ---- waiting for room ----
 
+// Something waits behind the line or the output. Its own answers end that, or in a crowd also those of others.
 void Connections::stall(uint32_t index) {
   Connection& connection = connections_[index];
+  if (connection.is_closing) return;
+  hurry_last(connection);
+  if (is_crowded()) crowded_out_.add(index);
   if (connection.parsing == Connection::Parsing::going) metrics_.connections_stalled.add();
   connection.parsing = Connection::Parsing::stalled;
 }
@@ -652,6 +668,23 @@ void Connections::resume(uint32_t index) {
 void Connections::wait_for_turn(uint32_t index) {
   resume(index);
   update_interest(index);
+}
+
+// The crowd is over for those that waited for nothing else. Some a turn: there may be as many as connections.
+void Connections::call_back() {
+  for (size_t count = std::min<size_t>(crowded_out_.size(), bounds::events_per_turn_max);
+       count > 0 && !is_crowded(); --count) {
+    const uint32_t index = crowded_out_.take();
+    if (connections_[index].is_open) resume_stalled(index);
+  }
+}
+
+void Connections::resume_stalled(uint32_t index) {
+  const Connection& connection = connections_[index];
+  if (connection.parsing == Connection::Parsing::stalled && has_room_for_request(connection))
+    resume(index);
+  else if (connection.parsing == Connection::Parsing::stalled && is_crowded())
+    crowded_out_.add(index);  // its line was full, and now only the crowd is in its way
 }
 
 // Those that may go on, as long as there are places, and half of the turn is left for those who have not had one.
@@ -787,8 +820,7 @@ Connections::Sent Connections::send_body(uint32_t index) {
 
 void Connections::after_write(uint32_t index) {
   Connection& connection = connections_[index];
-  if (connection.parsing == Connection::Parsing::stalled && has_room_for_request(connection))
-    resume(index);
+  resume_stalled(index);
   if (has_unsent(connection)) {
     if (connection.waiting != Connection::Waiting::write) {
       connection.taken = 0;
@@ -891,6 +923,7 @@ void Connections::pass_time(Moment now) {
     on_deadline(index);
   listeners_.pass_time(now);
   if (is_stopping_) stop_some();
+  call_back();
   take_resumed();
   feed_starving();
   while (!postponed_.empty())
@@ -907,6 +940,7 @@ void Connections::give_back_buffers() {
 
 bool Connections::has_work() const {
   return !dirty_.empty() || !postponed_.empty() || (!resumed_.empty() && !places_.is_full()) ||
+         (!crowded_out_.empty() && !is_crowded()) ||
          (!starving_.empty() && returns_seen_ != book_.buffers().returns()) ||
          (is_stopping_ && stop_cursor_ < connections_.touched());
 }

@@ -7,7 +7,8 @@
 //
 // Back-pressure works both ways. A connection with 64 unanswered requests or 64 KiB of unsent output is not read until
 // that has changed, and until then it costs nothing: it is looked at again when the socket takes bytes or an answer
-// comes, and not once a turn. An idle connection holds no buffer and no place: about 160 bytes.
+// comes, and not once a turn. While half of all places are taken, a connection may have one of them, so that few who ask for
+// much and read nothing cannot hold those of everybody. An idle connection holds no buffer and no place: about 160 bytes.
 //
 // An answer is whole or is not begun. Its head is rendered only when there is room for all of it, or when its body lies
 // at its place and goes from there to the socket, so that a large answer needs no buffer beyond its head; nothing is
@@ -203,7 +204,7 @@ class Connections {
       write,
       linger
     } waiting = Waiting::idle;
-    // stalled: the input may hold whole requests, but the line or the output is full. resumed: that is over, and the
+    // stalled: there may be whole requests, but the line or the output is full. resumed: that is over, and the
     // connection waits for its turn.
     enum class Parsing : uint8_t { going, stalled, resumed } parsing = Parsing::going;
     bool is_open = false;
@@ -245,6 +246,8 @@ class Connections {
   void need_more(uint32_t index, const http::Parsed& parsed);
   bool may_decide(const Connection& connection) const;
   bool has_room_for_request(const Connection& connection) const;
+  uint32_t line_max() const;
+  bool is_crowded() const;
   void dispatch(uint32_t index, const http::Request& request);
   void refuse_connection(uint32_t index, const http::Refusal& refusal);
   void hurry_last(const Connection& connection);
@@ -261,6 +264,8 @@ class Connections {
   void resume(uint32_t index);
   void wait_for_turn(uint32_t index);
   void starve(uint32_t index);
+  void resume_stalled(uint32_t index);
+  void call_back();
   void take_resumed();
   void feed_starving();
 
@@ -308,6 +313,7 @@ class Connections {
   TurnList ready_;             // to be read in this turn
   TurnList dirty_;             // to be written at its end
   TurnList resumed_;           // may go on being parsed
+  TurnList crowded_out_;       // stalled also because others have the places
   TurnList starving_;          // wait for a buffer
   TurnList postponed_;         // large bodies whose share of the turn was used up
   uint64_t returns_seen_ = 0;  // chunks that had come back when the starving ones last looked

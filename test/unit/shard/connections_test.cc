@@ -438,10 +438,12 @@ TEST_SUITE("shard/connections") {
     ConnectionsRig rig({.connections_max = 64, .places_max = 2});
     FakeClient& first = rig.client();
     FakeClient& second = rig.client();
-    first.send(repeated(get("/"), 2));
+    FakeClient& third = rig.client();
+    first.send(get("/"));
+    second.send(get("/"));
     rig.rest();
     REQUIRE(rig.handler.places.size() == 2);
-    second.send(get("/"));
+    third.send(get("/"));
     rig.rest();
     CHECK(rig.handler.places.size() == 2);
     // It stays with the kernel: whoever waits for a place holds no buffer.
@@ -463,10 +465,65 @@ TEST_SUITE("shard/connections") {
     rig.rest();
     CHECK(rig.handler.places.size() == kRequestsPerTurn);
     CHECK(!rig.connections.has_work());
-    for (uint32_t i = 0; i < kRequestsPerRead + kMore; ++i)
-      rig.connections.complete(rig.handler.places[i], text("1"));
-    rig.rest();
+    for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
+      rig.connections.complete(rig.handler.places[answered], text("1"));
+      rig.rest();
+    }
     CHECK(rig.handler.places.size() == kRequestsPerTurn + kRequestsPerRead + kMore);
+  }
+
+  TEST_CASE("who asks for much and reads nothing leaves everybody else a place") {
+    constexpr size_t kFromItsPlace = 9'000;
+    ConnectionsRig rig({.connections_max = 256, .places_max = 256});
+    rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+      const bool pays = request.path == "/pay";
+      rig.connections.rank(place, pays ? net::Rank::first : net::Rank::usual);
+      rig.connections.complete(place, text(std::string(pays ? 2 : kFromItsPlace, 'x')));
+    };
+    FakeClient& payer = rig.client();
+    CHECK(responses_in(rig.ask(payer, get("/pay"))).size() == 1);
+    std::vector<FakeClient*> deaf;
+    for (int i = 0; i < 32; ++i) {
+      deaf.push_back(&rig.client());
+      deaf.back()->set_window(0);
+      deaf.back()->send(repeated(get("/"), 70));
+    }
+    rig.rest();
+    CHECK(rig.handler.places.size() < 1 + 256);
+    CHECK(responses_in(rig.ask(payer, get("/pay"))).size() == 1);
+    CHECK(responses_in(rig.ask(rig.client(), get("/"))).size() == 1);
+    CHECK(!rig.connections.has_work());
+    // They read after all, one after the other, and each has every answer.
+    for (FakeClient* client : deaf) {
+      client->set_window(SIZE_MAX);
+      rig.rest();
+    }
+    for (FakeClient* client : deaf) CHECK(responses_in(client->read()).size() == 70);
+  }
+
+  TEST_CASE(
+      "who waits behind a crowd goes on when it is over although his own answer is not there") {
+    ConnectionsRig rig({.connections_max = 64, .places_max = 8});
+    FakeClient& client = rig.client();
+    FakeClient& idle = rig.client();
+    client.send(get("/first"));
+    rig.rest();
+    rig.connections.may_linger(rig.handler.places[0]);
+    rig.client().send(repeated(get("/"), 4));
+    rig.rest();
+    REQUIRE(rig.handler.places.size() == 4);
+    SUBCASE("with what the kernel has kept") {
+      client.send(get("/second"));
+    }
+    SUBCASE("with what was read") {
+      idle.send(get("/first") + get("/second"));
+    }
+    rig.rest();
+    const size_t before = rig.handler.places.size();
+    CHECK(rig.handler.hurried.size() == (before == 4 ? 1 : 0));
+    for (size_t i = 1; i < 4; ++i) rig.connections.complete(rig.handler.places[i], text("1"));
+    rig.rest();
+    CHECK(std::ranges::count(rig.handler.paths, "/second") == 1);
   }
 
   TEST_CASE("large answers share a turn by bytes and one is under way a connection") {
@@ -538,7 +595,7 @@ TEST_SUITE("shard/connections") {
     rig.rest();
     third.send(get("/third"));
     rig.rest();
-    CHECK(rig.handler.places.size() == 32);
+    CHECK(rig.handler.places.size() == 16 + 1 + 1);
     CHECK(!rig.connections.has_work());
     for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
       rig.connections.complete(rig.handler.places[answered], text("1"));

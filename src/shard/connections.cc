@@ -125,14 +125,19 @@ void Connections::shed(net::Socket socket) {
 }
 
 // Of this shard's: the kernel deals newcomers and the idle to all shards alike. What a client has sent by now is read before
-// it is closed, for it may be a request; who turns out to have asked stays, and the next one is looked at.
+// it is closed, for it may be a request; who turns out to have asked stays, and the next one is looked at. So does whoever
+// may have asked, because what he has sent waits for a turn, a place or a buffer.
 bool Connections::evict_one(IdleKind kind) {
   for (unsigned looks = 0; looks < kEvictionLooks; ++looks) {
     const uint32_t index = idle_.first(kind);
     if (index == kNone) return false;
-    read_some(index);
-    if (idle_.first(kind) != index) {
-      if (!connections_[index].is_open) return true;
+    look_at(index);
+    const Connection& connection = connections_[index];
+    if (!connection.is_open) return true;
+    if (idle_.first(kind) != index) continue;
+    if (connection.parsing != Connection::Parsing::going || connection.is_starving) {
+      idle_.remove(index);
+      update_idle(index);
       continue;
     }
     metrics_.connections_evicted.add();
@@ -287,8 +292,8 @@ std::span<char> Connections::read_room(Connection& connection) {
   return {};
 }
 
-// Requests of it can be taken now. When they cannot, what follows from that has been done.
-bool Connections::may_read(uint32_t index) {
+// It has room for what it sends. When it has not, what follows from that has been done.
+bool Connections::may_hear(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.waiting == Connection::Waiting::linger) {
     read_lingering(index);
@@ -299,17 +304,28 @@ bool Connections::may_read(uint32_t index) {
     update_interest(index);
     return false;
   }
-  if (connection.parsing == Connection::Parsing::resumed && !is_stopping_)
-    return false;  // it has its turn
-  if (!may_decide(connection) || places_.is_full()) {
-    wait_for_turn(index);
-    return false;
-  }
-  return true;
+  // Or it has its turn.
+  return connection.parsing != Connection::Parsing::resumed || is_stopping_;
+}
+
+// Requests of it can be taken now, too.
+bool Connections::may_read(uint32_t index) {
+  if (!may_hear(index)) return false;
+  if (may_decide(connections_[index]) && !places_.is_full()) return true;
+  wait_for_turn(index);
+  return false;
 }
 
 void Connections::read_some(uint32_t index) {
-  if (!may_read(index)) return;
+  if (may_read(index)) hear(index);
+}
+
+// What has come is taken, or kept for a later turn, so that it is known whether anything has.
+void Connections::look_at(uint32_t index) {
+  if (may_hear(index)) hear(index);
+}
+
+void Connections::hear(uint32_t index) {
   Connection& connection = connections_[index];
   const std::span<char> into = read_room(connection);
   if (into.empty()) {
@@ -331,14 +347,12 @@ void Connections::take_read(uint32_t index, std::span<char> into, const net::Io&
     return dirty_.add(index);
   }
   metrics_.bytes_read.add(io.bytes);
-  if (!connection.input.empty()) {
-    connection.input.extend(io.bytes);
-    take_input(index, connection.input.kept());
-  } else if (may_decide(connection)) {
-    take_input(index, into.first(io.bytes));
-  } else if (keep(index, into.first(io.bytes))) {  // those read with it have used up the turn
+  const bool is_kept = !connection.input.empty();
+  if (is_kept) connection.input.extend(io.bytes);
+  if (may_decide(connection))
+    take_input(index, is_kept ? connection.input.kept() : into.first(io.bytes));
+  else if (is_kept || keep(index, into.first(io.bytes)))  // others have used up the turn
     wait_for_turn(index);
-  }
 }
 
 // False: the machine has no more memory, and the connection is gone.
@@ -364,9 +378,10 @@ void Connections::take_input(uint32_t index, std::span<const char> bytes) {
   dirty_.add(index);
 }
 
-// A share of this turn is left for it. Those of better rank are read before anybody has used it up.
+// A share of this turn is left for it. Those of better rank take nothing of it and need none.
 bool Connections::may_decide(const Connection& connection) const {
-  return turn_budget_ > 0 || !connection.service.is_public || is_stopping_;
+  return turn_budget_ > 0 || connection.rank != net::Rank::usual || !connection.service.is_public ||
+         is_stopping_;
 }
 
 // As far as the connection itself is concerned; a place must be free, too.

@@ -235,8 +235,11 @@ class Connections {
   void close_connection(uint32_t index);
   void reset_connection(uint32_t index);
   void release_connection(uint32_t index);
+  bool may_hear(uint32_t index);
   bool may_read(uint32_t index);
   void read_some(uint32_t index);
+  void look_at(uint32_t index);
+  void hear(uint32_t index);
   void take_read(uint32_t index, std::span<char> into, const net::Io& io);
   bool keep(uint32_t index, std::span<const char> bytes);
   void read_lingering(uint32_t index);

@@ -1,4 +1,5 @@
 // Who is closed for a newcomer when all connections are used up, and who never is.
+#include <algorithm>
 #include <map>
 
 #include "connections_rig.h"
@@ -224,6 +225,59 @@ TEST_SUITE("shard/eviction") {
     CHECK(!half.is_open_at_server());
     CHECK(third.is_open_at_server());
     CHECK(responses_in(whole.read()).size() == 1);
+  }
+
+  TEST_CASE("newcomers in a flood take no turn of who pays and no request of who has asked") {
+    FullRig rig(24);
+    rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+      const bool pays = request.path == "/pay";
+      rig.connections.rank(place, pays ? net::Rank::first : net::Rank::usual);
+      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    };
+    FakeClient& payer = rig.client();
+    CHECK(responses_in(rig.ask(payer, get("/pay"))).size() == 1);
+    std::vector<FakeClient*> senders, newcomers;
+    size_t silent = 0;
+    SUBCASE("that is sent by all") {
+      for (int i = 0; i < 20; ++i) senders.push_back(&rig.client());
+    }
+    SUBCASE("in which the silent ones are closed") {
+      for (int i = 0; i < 23; ++i) {
+        FakeClient& client = rig.client();
+        if (i % 4 == 3)
+          ++silent;
+        else
+          senders.push_back(&client);
+      }
+    }
+    rig.handler.paths.clear();
+    for (FakeClient* sender : senders) sender->send(repeated(get("/"), kRequestsPerRead));
+    payer.send(get("/pay"));
+    for (int i = 0; i < 8; ++i) newcomers.push_back(&rig.net.connect(rig.listener));
+    rig.turn();
+    CHECK(std::ranges::count(rig.handler.paths, "/pay") == 1);
+    rig.rest();
+    CHECK(responses_in(payer.read()).size() == 1);
+    for (FakeClient* sender : senders) {
+      CHECK(!sender->was_reset());
+      CHECK(responses_in(sender->read()).size() == kRequestsPerRead);
+    }
+    CHECK(rig.metrics.connections_evicted.get() >= silent);
+  }
+
+  TEST_CASE("who has asked is not closed for a newcomer when no place is free for his request") {
+    ConnectionsRig rig({.connections_max = 3, .places_max = 2});
+    FakeClient& asking = rig.client();
+    for (FakeClient* busy : {&rig.client(), &rig.client()}) busy->send(get("/wait"));
+    rig.rest();
+    asking.send(get("/"));
+    FakeClient& newcomer = rig.net.connect(rig.listener);
+    rig.rest();
+    CHECK(newcomer.was_reset());
+    rig.connections.refuse(rig.handler.places[0], {.verdict = Verdict::sold_out});
+    rig.rest();
+    CHECK(rig.handler.places.size() == 3);
+    CHECK(asking.is_open_at_server());
   }
 
   TEST_CASE("a connection that is answered goes to the end of the line") {

@@ -293,7 +293,7 @@ std::span<char> Connections::read_room(Connection& connection) {
 }
 
 // It has room for what it sends. When it has not, what follows from that has been done.
-bool Connections::may_hear(uint32_t index) {
+bool Connections::may_receive(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.waiting == Connection::Waiting::linger) {
     read_lingering(index);
@@ -310,22 +310,22 @@ bool Connections::may_hear(uint32_t index) {
 
 // Requests of it can be taken now, too.
 bool Connections::may_read(uint32_t index) {
-  if (!may_hear(index)) return false;
+  if (!may_receive(index)) return false;
   if (may_decide(connections_[index]) && !places_.is_full()) return true;
   wait_for_turn(index);
   return false;
 }
 
 void Connections::read_some(uint32_t index) {
-  if (may_read(index)) hear(index);
+  if (may_read(index)) receive(index);
 }
 
 // What has come is taken, or kept for a later turn, so that it is known whether anything has.
 void Connections::look_at(uint32_t index) {
-  if (may_hear(index)) hear(index);
+  if (may_receive(index)) receive(index);
 }
 
-void Connections::hear(uint32_t index) {
+void Connections::receive(uint32_t index) {
   Connection& connection = connections_[index];
   const std::span<char> into = read_room(connection);
   if (into.empty()) {
@@ -344,6 +344,9 @@ void Connections::take_read(uint32_t index, std::span<char> into, const net::Io&
     connection.input_ended = true;
     connection.is_closing = true;
     connection.input.clear(book_.buffers());
+    // Half a request had a deadline; the answers that are owed have none, but for one that the client does not take.
+    if (connection.line.count > 0 && connection.waiting != Connection::Waiting::write)
+      set_deadline(index, Connection::Waiting::answer, 0);
     return dirty_.add(index);
   }
   metrics_.bytes_read.add(io.bytes);
@@ -801,8 +804,9 @@ Connections::Sent Connections::take_write(Connection& connection, const net::Io&
   if (io.status == net::Io::Status::closed) return Sent::gone;
   if (io.status == net::Io::Status::would_block) return Sent::blocked;
   metrics_.bytes_written.add(io.bytes);
-  // The write deadline begins anew when that much has been taken: a byte now and then would hold the output for ever.
-  if (connection.waiting == Connection::Waiting::write) {
+  // The write deadline begins anew when that much has been taken: a byte now and then would hold the output for ever. A guest's
+  // does not.
+  if (connection.waiting == Connection::Waiting::write && !connection.is_guest) {
     connection.taken += static_cast<uint32_t>(io.bytes);
     if (connection.taken >= kWriteBytesMin) connection.waiting = Connection::Waiting::answer;
   }
@@ -839,7 +843,8 @@ void Connections::after_write(uint32_t index) {
   if (has_unsent(connection)) {
     if (connection.waiting != Connection::Waiting::write) {
       connection.taken = 0;
-      set_deadline(index, Connection::Waiting::write, bounds::write_deadline_ms);
+      set_deadline(index, Connection::Waiting::write,
+                   connection.is_guest ? kGuestWriteMs : bounds::write_deadline_ms);
     }
   } else if (connection.line.count == 0) {
     update_idle(index);
@@ -992,8 +997,9 @@ void Connections::leave_behind(bool with_waiting) {
   for (uint32_t index = 0; index < connections_.touched(); ++index) {
     const Connection& connection = connections_[index];
     if (!connection.is_open) continue;
-    if (has_unsent(connection) || (with_waiting && connection.line.count > 0))
-      close_connection(index);
+    // One that finds no buffer to be read into is owed nothing.
+    const bool is_unsent = !connection.output.empty() || connection.is_sending;
+    if (is_unsent || (with_waiting && connection.line.count > 0)) close_connection(index);
   }
 }
 
@@ -1035,8 +1041,9 @@ void Connections::stop_some() {
       update_interest(stop_cursor_);
       continue;
     }
-    // A request that has arrived is answered: with the truth that the server stops.
-    read_some(stop_cursor_);
+    // A request that has arrived is answered: with the truth that the server stops. First those that had been read.
+    if (!connection.input.empty()) take_input(stop_cursor_, connection.input.kept());
+    if (connection.is_open) read_some(stop_cursor_);
     if (!connection.is_open) continue;
     hurry_last(connection);
     connection.is_closing = true;

@@ -25,7 +25,7 @@
 // are let in beyond the places, so that money can be brought and an order be cancelled or read whatever a rush holds.
 // Nobody knows what a newcomer wants before its first request, so it may bring that one, and is answered once and closed: its
 // handler refuses everything else as overloaded (is_guest()). A guest that has not asked yet makes room for the next one, and
-// no request of a guest waits on purpose, so nobody can hold these places. Operators have places of their own in the
+// no request of a guest waits on purpose, and its answer must be taken within kGuestWriteMs, so nobody can hold these places. Operators have places of their own in the
 // budget of descriptors.
 //
 //   newcomer ─▶ a free place ─▶ an idle one of usual, second, first rank ─▶ a free guest's place ─▶ an idle guest's ─▶ reset
@@ -82,6 +82,7 @@ constexpr uint32_t kRequestsPerTurn = 256;  // of all usual connections: some 1 
 constexpr uint32_t kRefusedMax = 64;
 // Of a shard, beyond all places; net::descriptors_per_shard has them. Each is used for a turn or a commit.
 constexpr uint32_t kGuestsMax = 8;
+constexpr int64_t kGuestWriteMs = 1'000;  // for all of its answer
 // Of a large output, taken within bounds::write_deadline_ms: then the deadline begins anew.
 constexpr uint32_t kWriteBytesMin = 16 * 1024;
 
@@ -235,11 +236,11 @@ class Connections {
   void close_connection(uint32_t index);
   void reset_connection(uint32_t index);
   void release_connection(uint32_t index);
-  bool may_hear(uint32_t index);
+  bool may_receive(uint32_t index);
   bool may_read(uint32_t index);
   void read_some(uint32_t index);
   void look_at(uint32_t index);
-  void hear(uint32_t index);
+  void receive(uint32_t index);
   void take_read(uint32_t index, std::span<char> into, const net::Io& io);
   bool keep(uint32_t index, std::span<const char> bytes);
   void read_lingering(uint32_t index);

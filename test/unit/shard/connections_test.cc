@@ -212,6 +212,8 @@ TEST_SUITE("shard/connections") {
     client.half_close();
     rig.rest();
     REQUIRE(rig.handler.places.size() == 2);
+    // The half of a request had a deadline; the answers that are owed have none.
+    rig.pass((bounds::body_deadline_ms + bounds::head_deadline_ms) * kMillisecond);
     rig.connections.complete(rig.handler.places[1], text("2"));
     rig.connections.complete(rig.handler.places[0], text("1"));
     rig.rest();
@@ -800,6 +802,36 @@ TEST_SUITE("shard/connections") {
     rig.connections.adopt(sockets[0], {.handler = &rig.handler});
     rig.rest();
     CHECK(responses_in(client.read()).size() == 2);
+  }
+
+  TEST_CASE("requests that had been read before a server stops are answered") {
+    ConnectionsRig rig;
+    echo(rig);
+    FakeClient& client = rig.client();
+    const size_t count = kRequestsPerRead + 3;
+    client.send(repeated(get("/"), count));
+    rig.turn();
+    REQUIRE(rig.handler.places.size() == kRequestsPerRead);  // the others wait for their turn
+    rig.connections.begin_stop(rig.clock.now());
+    rig.rest();
+    CHECK(responses_in(client.read()).size() == count);
+    CHECK(rig.connections.is_drained());
+  }
+
+  TEST_CASE("who leaves passes on a client for whose request there was no buffer") {
+    ConnectionsRig rig({.connections_max = 16, .places_max = 16, .chunks_max = {1, 0, 0}});
+    rig.client().send("GET /half HT");
+    rig.rest();
+    FakeClient& unread = rig.client();
+    unread.send(get("/"));
+    rig.rest();
+    REQUIRE(rig.handler.places.empty());
+    rig.connections.begin_stop(rig.clock.now(), true);
+    rig.rest();
+    std::vector<net::PassedConnection> sockets;
+    rig.connections.pass_on(sockets);
+    CHECK(sockets.size() == 2);
+    CHECK(!unread.was_reset());
   }
 
   TEST_CASE("who leaves waits for answers but not for clients that read nothing") {

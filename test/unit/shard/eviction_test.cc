@@ -179,6 +179,30 @@ TEST_SUITE("shard/eviction") {
     CHECK(rig.connections.open() <= 1 + kGuestsMax);
   }
 
+  TEST_CASE("a guest that takes a large answer slowly holds its place no longer than a second") {
+    FullRig rig(1);
+    rig.client().send(get("/wait"));
+    rig.rest();
+    const std::string large(200'000, 'x');
+    rig.handler.answer = [&](const http::Request&, ReplyTo place) {
+      rig.connections.complete(place, {.body = large});
+    };
+    std::vector<FakeClient*> slow;
+    for (uint32_t i = 0; i < kGuestsMax; ++i) {
+      slow.push_back(&rig.client());
+      slow.back()->set_window(kWriteBytesMin);
+      slow.back()->send(get("/list"));
+      rig.rest();
+    }
+    for (int i = 0; i < 12; ++i) {
+      rig.pass(100 * kMillisecond);
+      for (FakeClient* client : slow) client->read(kWriteBytesMin);
+      rig.rest();
+    }
+    CHECK(rig.connections.open() == 1);
+    rig.client();
+  }
+
   TEST_CASE("a place that has become free is a newcomer's like any other") {
     FullRig rig(1);
     FakeClient& busy = rig.client();

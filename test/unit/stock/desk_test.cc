@@ -686,9 +686,10 @@ TEST_SUITE("stock/desk") {
   }
 
   TEST_CASE("an order has so many long polls and the next one is answered at once") {
+    constexpr uint32_t kMost = 256;
     Fixture f(2);
     const OrderId order = f.buy("u1").order.id, other = f.buy("u2").order.id;
-    for (uint32_t i = 0; i < 64; ++i)
+    for (uint32_t i = 0; i < kMost; ++i)
       REQUIRE(f.ask(f.about(RequestKind::watch, order, "u1")).is_watching);
     const OrderAnswer beyond = f.ask(f.about(RequestKind::watch, order, "u1"));
     CHECK_FALSE(beyond.is_watching);
@@ -698,7 +699,7 @@ TEST_SUITE("stock/desk") {
     CHECK(f.ask(f.about(RequestKind::watch, other, "u2")).is_watching);
     f.handle(f.payment(order, "p1"));
     f.turn();
-    CHECK(f.answers.answers.size() == 1 + 64);
+    CHECK(f.answers.answers.size() == 1 + kMost);
     CHECK(f.desk->watchers() == 1);
     CHECK(f.desk->stats().watches_refused == 1);
   }

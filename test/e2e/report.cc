@@ -88,6 +88,7 @@ TEST_SUITE("e2e/report") {
     const Finished measured = run({"python3", scratch.path("perf/report"), "--build",
                                    std::filesystem::path(stampede_path()).parent_path().string(),
                                    "--results", scratch.path("results")});
+    CAPTURE(measured.err);
     CHECK(measured.exit_code == 1);
     CHECK(measured.err.find("--allow-dirty") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(scratch.path("results")));

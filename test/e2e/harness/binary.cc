@@ -12,7 +12,8 @@ std::string stampede_path() {
 
 std::string source_path(const std::string& path) {
   std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  while (!std::filesystem::exists(folder / path) && folder.has_relative_path())
+  // A build has folders of the same names as the sources.
+  while (!std::filesystem::exists(folder / "Makefile") && folder.has_relative_path())
     folder = folder.parent_path();
   return folder / path;
 }

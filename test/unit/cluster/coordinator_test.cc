@@ -155,6 +155,20 @@ struct Fixture {
   SharedRegistry registry;
 };
 
+// The second node has lost its way to Redis, and has noted ten more tickets in the registry since.
+struct RestockedApart : Fixture {
+  RestockedApart() {
+    REQUIRE(open({&first, &second}));
+    relay.refuse();
+    relay.cut();
+    CHECK(second.restock("a", 10).outcome == Outcome::done);
+  }
+
+  servers::Relay relay{rig.server().port()};
+  FakeNode first{0, registry};
+  FakeNode second{1, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000};
+};
+
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != text.npos;
 }
@@ -712,14 +726,7 @@ TEST_CASE_FIXTURE(Fixture, "what a node had leased when it was taken out can com
   CHECK(registry.frozen()->at(0).accepted == 60);
 }
 
-TEST_CASE_FIXTURE(Fixture, "who takes a node out brings the units that it had not brought") {
-  servers::Relay relay(rig.server().port());
-  FakeNode first(0, registry),
-      second(1, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000);
-  REQUIRE(open({&first, &second}));
-  relay.refuse();
-  relay.cut();
-  CHECK(second.restock("a", 10).outcome == Outcome::done);
+TEST_CASE_FIXTURE(RestockedApart, "who takes a node out brings the units that it had not brought") {
   RedisClient client(*parse_redis_url("redis://" + rig.server().address()), 30'000);
   REQUIRE(client.connect());
   REQUIRE(take_out(client, registry, 1, Waiting::refuse));
@@ -968,14 +975,8 @@ TEST_CASE_FIXTURE(Fixture,
   CHECK(sync(node, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 70, 0");
 }
 
-TEST_CASE_FIXTURE(Fixture, "units that a node could not bring to Redis are brought by the others") {
-  servers::Relay relay(rig.server().port());
-  FakeNode first(0, registry),
-      second(1, registry, "redis://127.0.0.1:" + std::to_string(relay.port()), 1'000);
-  REQUIRE(open({&first, &second}));
-  relay.refuse();
-  relay.cut();
-  CHECK(second.restock("a", 10).outcome == Outcome::done);
+TEST_CASE_FIXTURE(RestockedApart,
+                  "units that a node could not bring to Redis are brought by the others") {
   CHECK(sync(first, 1, "ticket 0 0 0 0") == "OK, 1, 0, 0, 100, 0");
   // The second never comes back.
   const int64_t began_ns = first.clock.now().boot_ns;

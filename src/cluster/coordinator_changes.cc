@@ -21,7 +21,8 @@ static_assert(
 // How often what others have noted in the registry is looked for; and when the registry did not answer, which takes its time.
 constexpr int64_t kCompareNs = 5 * kSecond, kCompareAgainNs = 30 * kSecond;
 
-// What of `wanted` was not sent as it is now. Both by code. An epoch begins with all that is in the registry, so what was sent in
+// What of `wanted` was not sent as it is now. Both in the registry's order: where that is not the order of bytes, more may be sent
+// again, and never less. An epoch begins with all that is in the registry, so what was sent in
 // an earlier one is there too.
 std::vector<Supply> news_of(const std::vector<Supply>& wanted, const std::vector<Supply>& sent) {
   std::vector<Supply> news;

@@ -25,8 +25,8 @@
 // are let in beyond the places, so that money can be brought and an order be cancelled or read whatever a rush holds.
 // Nobody knows what a newcomer wants before its first request, so it may bring that one, and is answered once and closed: its
 // handler refuses everything else as overloaded (is_guest()). A guest that has not asked yet makes room for the next one, and
-// no request of a guest waits on purpose, and its answer must be taken within kGuestWriteMs, so nobody can hold these places. Operators have places of their own in the
-// budget of descriptors.
+// no request of a guest waits on purpose, and its answer must be taken within kGuestWriteMs, so nobody can hold these places.
+// Operators have places of their own in the budget of descriptors.
 //
 //   newcomer ─▶ a free place ─▶ an idle one of usual, second, first rank ─▶ a free guest's place ─▶ an idle guest's ─▶ reset
 //

@@ -4,15 +4,15 @@
 // the desk holds back until the record is durable. Nothing is decided twice: what a record says stands.
 //
 // The path of a create, top to bottom in desk.cc: seen this key before? → at the purchase limit? → does its address ask too
-// often? → is the sale open? → has the door another objection? → are new orders taken of this user? → the limits of the user → the rates of the item and the
-// sale → is there room? → units in the pool? Take them; otherwise wait in the item's line until the ledger grants more, says
-// that none are left, or 100 ms have passed. A request that waited is decided from the top again when its turn comes,
+// often? → is the sale open? → has the door another objection? → are new orders taken of this user? → the limits of the
+// user → the rates of the item and the sale → is there room? → units in the pool? Take them; otherwise wait in the item's
+// line until the ledger grants more, says that none are left, or 100 ms have passed. A request that waited is decided from the top again when its turn comes,
 // so two copies of one request cannot both win, and the second one learns the first one's order.
 //
 // A limit stands behind whatever shows an order that the user has already, so a winner who asks again is never refused by
 // one; payments, cancels and reads do not come near it. Each refusal says when to ask again: where that can be known,
-// the earliest moment at which the request would pass that limit. A request counts once, when it first comes so far: not again behind its wait in the line. An item that is
-// gone is gone whatever its rate: sold_out is said then, and the ledger is asked as if there were no rate.
+// the earliest moment at which the request would pass that limit. A request counts once, when it first comes so far: not
+// again behind its wait in the line. An item that is gone is gone whatever its rate: sold_out is said then, and the ledger is asked as if there were no rate.
 //
 // Units come from the ledger in batches: leases.h has them, and answers whether an order's units are here, are certainly
 // gone, or may still come.
@@ -69,8 +69,8 @@ struct DeskStats {
   uint64_t waits = 0;  // requests that had to wait for units
   uint64_t waits_timed_out = 0;
   uint64_t waits_refused = 0;  // the line was full
-  uint64_t watches_refused =
-      0;  // long polls that were answered at once, for as many wait as may, here or of the order
+  // Long polls that were answered at once, because as many wait as may, in all or for the order.
+  uint64_t watches_refused = 0;
   // Payments that were decided, by outcome.
   uint64_t paid = 0;
   uint64_t late_paid = 0;          // units were taken again

@@ -51,7 +51,7 @@ say = @echo '  $(1) $(@:$(BUILD)/%=%)'
 endif
 
 .DEFAULT_GOAL := build
-.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim sim-coverage model guards planted fuzz perf report tidy deps deps-test install uninstall deb clean help FORCE
+.PHONY: build run demo cluster-demo cluster-soak test unit e2e sanitize soak sim sim-coverage model guards planted fuzz perf bench report tidy deps deps-test install uninstall deb clean help FORCE
 
 # Compile with every CPU; the targets themselves go one after the other (`make clean build`).
 compile := +$(MAKE) --no-print-directory -j$(shell nproc)
@@ -251,6 +251,10 @@ planted:  ## every guard of test/sim taken out, one by one: each must be noticed
 
 perf:  ## build what the scripts of perf/ measure
 	@$(compile) $(BUILD)/stampede $(BUILD)/floor $(PARTS)
+
+bench: deps-test perf  ## instructions a request, by stage, and what each check of the door costs; the same in every run
+	@perf/instructions
+	@perf/door_checks
 
 report: deps-test perf  ## goal beside measured: every script of perf/, text, JSON and a page with charts (QUICK=1, TODAY=1)
 	@perf/report $(if $(QUICK),--quick) $(if $(TODAY),--today)

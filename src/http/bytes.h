@@ -69,6 +69,12 @@ inline constexpr std::array<uint16_t, 256> kByteKinds = detail::kinds_of_bytes()
 
 // The first byte that is none of the kind, or `end`.
 [[nodiscard]] constexpr const char* end_of(const char* p, const char* end, ByteKind kind) {
+  for (; end - p >= 4; p += 4) {
+    if (!is_a(p[0], kind)) return p;
+    if (!is_a(p[1], kind)) return p + 1;
+    if (!is_a(p[2], kind)) return p + 2;
+    if (!is_a(p[3], kind)) return p + 3;
+  }
   while (p < end && is_a(*p, kind)) ++p;
   return p;
 }

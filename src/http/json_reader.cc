@@ -51,32 +51,50 @@ char* write_utf8(uint32_t point, char* out) {
   return out;
 }
 
-bool is_ascii(std::string_view text) {
-  constexpr uint64_t high_bits = 0x8080808080808080;
-  uint64_t seen = 0;
-  for (; text.size() >= sizeof seen; text.remove_prefix(sizeof seen)) {
-    uint64_t bytes;
-    std::memcpy(&bytes, text.data(), sizeof bytes);
-    seen |= bytes;
+// What a text holds that most do not.
+struct Oddities {
+  bool is_ascii = true;
+  bool has_backslash = false;
+};
+
+Oddities oddities_of(std::string_view text) {
+  int high_bits = 0, backslashes = 0;
+  const auto look = [&](const char* at) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    high_bits |= _mm_movemask_epi8(bytes);
+    backslashes |= _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  };
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  for (; end - p >= 16; p += 16) look(p);
+  if (p < end && text.size() >= 16) {
+    look(end - 16);
+    p = end;
   }
-  for (char byte : text) seen |= static_cast<uint8_t>(byte);
-  return (seen & high_bits) == 0;
+  for (; p < end; ++p) {
+    high_bits |= *p & 0x80;
+    backslashes |= *p == '\\';
+  }
+  return {.is_ascii = high_bits == 0, .has_backslash = backslashes != 0};
 }
 
-// The first byte that may not stand as it is in a string, or `end`: links are long, so sixteen bytes are looked at together.
-const char* find_end_of_string(const char* p, const char* end) {
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i backslash = _mm_set1_epi8('\\');
-  for (; end - p >= 16; p += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i marks =
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-    const int found = _mm_movemask_epi8(_mm_or_si128(controls, marks));
-    if (found != 0) return p + __builtin_ctz(static_cast<unsigned>(found));
-  }
-  return end_of(p, end, kJsonText);
+// Which of sixteen bytes may not stand as they are in a string, a bit for each.
+unsigned ends_of_string(const char* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(controls, marks)));
+}
+
+// The first byte that may not stand as it is in a string, or `end`: links are long, so sixteen bytes are looked at together. The
+// last bytes are looked at with those in front of them, which must be there from `begin` on.
+const char* find_end_of_string(const char* p, const char* end, const char* begin) {
+  for (; end - p >= 16; p += 16)
+    if (const unsigned found = ends_of_string(p); found != 0) return p + __builtin_ctz(found);
+  if (end - begin < 16) return end_of(p, end, kJsonText);
+  const unsigned found = ends_of_string(end - 16) >> (16 - (end - p));
+  return found == 0 ? end : p + __builtin_ctz(found);
 }
 
 char simple_escape(char letter) {
@@ -99,16 +117,17 @@ char simple_escape(char letter) {
 }  // namespace
 
 void JsonReader::start(std::string_view text) {
-  p_ = text.data();
+  begin_ = p_ = text.data();
   end_ = p_ + text.size();
   fault_ = nullptr;
   has_begun_ = false;
-  has_escapes_ = text.find('\\') != text.npos;
+  const Oddities oddities = oddities_of(text);
+  has_escapes_ = oddities.has_backslash;
   object_count_ = 0;
   key_count_ = decoded_bytes_ = 0;
   if (text.size() > bounds::body_bytes_max)
     refuse("the body is larger than 4 KiB");
-  else if (!is_ascii(text) && !simdjson::validate_utf8(text.data(), text.size()))
+  else if (!oddities.is_ascii && !simdjson::validate_utf8(text.data(), text.size()))
     refuse("the body is not valid UTF-8");
 }
 
@@ -141,7 +160,9 @@ bool JsonReader::refuse() {
 }
 
 void JsonReader::skip_space() {
-  while (p_ < end_ && (*p_ == ' ' || *p_ == '\t' || *p_ == '\r' || *p_ == '\n')) ++p_;
+  while (p_ < end_ && static_cast<uint8_t>(*p_) <= ' ' &&
+         (*p_ == ' ' || *p_ == '\t' || *p_ == '\r' || *p_ == '\n'))
+    ++p_;
 }
 
 bool JsonReader::take(char byte) {
@@ -234,7 +255,7 @@ bool JsonReader::array(unsigned depth) {
 bool JsonReader::string(std::string_view& raw) {
   if (!take('"')) return refuse();
   const char* const first = p_;
-  while ((p_ = find_end_of_string(p_, end_)) < end_ && *p_ == '\\') {
+  while ((p_ = find_end_of_string(p_, end_, begin_)) < end_ && *p_ == '\\') {
     ++p_;
     if (!escape()) return false;
   }
@@ -293,9 +314,7 @@ bool JsonReader::has_key_twice() {
   return std::ranges::adjacent_find(keys, {}, place_of) != keys.end();
 }
 
-// The text between quotes, with its escapes resolved. Nothing for half a surrogate pair (RFC 8259 8.2).
-std::optional<std::string_view> JsonReader::decode(std::string_view raw) {
-  if (!has_escapes_ || raw.find('\\') == raw.npos) return raw;
+std::optional<std::string_view> JsonReader::resolve_escapes(std::string_view raw) {
   CHECK(raw.size() <= decoded_.size() - decoded_bytes_);
   char* const first = decoded_.data() + decoded_bytes_;
   char* out = first;

@@ -69,8 +69,13 @@ class JsonReader {
   bool word(std::string_view expected);
   static bool has_equal_pair(std::span<const Key> keys);
   bool has_key_twice();
-  std::optional<std::string_view> decode(std::string_view raw);
+  // The text between quotes, with its escapes resolved. Nothing for half a surrogate pair (RFC 8259 8.2).
+  std::optional<std::string_view> decode(std::string_view raw) {
+    return has_escapes_ && raw.find('\\') != raw.npos ? resolve_escapes(raw) : raw;
+  }
+  std::optional<std::string_view> resolve_escapes(std::string_view raw);
 
+  const char* begin_ = nullptr;
   const char* p_ = nullptr;
   const char* end_ = nullptr;
   const char* fault_ = nullptr;

@@ -44,11 +44,12 @@ bool is_ip_literal(std::string_view host) {
 }
 
 bool is_reg_name(std::string_view host) {
-  if (host.empty() || host.find_first_of("[]") != host.npos) return false;
-  for (size_t at = host.find('%'); at != host.npos; at = host.find('%', at + 1)) {
-    if (host.size() - at < 3 || !all_are(host.substr(at + 1, 2), kHex)) return false;
+  for (size_t at = 0; at < host.size(); ++at) {
+    if (host[at] == '[' || host[at] == ']') return false;
+    if (host[at] == '%' && (host.size() - at < 3 || !all_are(host.substr(at + 1, 2), kHex)))
+      return false;
   }
-  return true;
+  return !host.empty();
 }
 
 }  // namespace
@@ -58,7 +59,7 @@ bool method_of(std::string_view name, Method& method) {
     std::string_view name;
     Method method;
   };
-  constexpr Known known[] = {
+  static constexpr Known known[] = {
       {"POST", Method::post},   {"GET", Method::get},     {"HEAD", Method::head},
       {"PUT", Method::put},     {"DELETE", Method::del},  {"OPTIONS", Method::options},
       {"PATCH", Method::other}, {"TRACE", Method::other},

@@ -44,6 +44,28 @@ const char* find_end_of_text(const char* p, const char* end) {
   return end_of(p, end, kText);
 }
 
+// A field whose name is known, and the colon behind it: then no byte of the name needs a look of its own. Null when it is none of
+// those, or is not all there.
+struct KnownName {
+  const char* colon = nullptr;
+  Field field = Field::other;
+};
+
+KnownName find_known_name(const char* p, const char* end) {
+  if (end - p < 16) return {};
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const int colons = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':')));
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  const int controls = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes));
+  if (colons == 0) return {};
+  const int size = __builtin_ctz(static_cast<unsigned>(colons));
+  // field_of() takes a CR for a hyphen.
+  if ((controls & ((1 << size) - 1)) != 0) return {};
+  const Field field = field_of({p, static_cast<size_t>(size)});
+  if (field == Field::other) return {};
+  return {.colon = p + size, .field = field};
+}
+
 // Each step consumes its part of the input and says whether to go on; if not, parsed_ holds the
 // result. The bytes of a step are judged from left to right and nothing beyond them is looked at:
 // so a result, once certain, is the same whatever follows.
@@ -103,7 +125,7 @@ class Parser {
   bool version();
   bool header_lines();
   bool header_line();
-  bool field_name(std::string_view& name);
+  bool field_name(Field& field);
   bool field_value(Field field, std::string_view& value);
   bool take(Field field, std::string_view value);
   bool take_content_length(std::string_view digits);
@@ -268,9 +290,9 @@ bool Parser::header_lines() {
 }
 
 bool Parser::header_line() {
-  std::string_view name, value;
-  if (!field_name(name)) return false;
-  const Field field = field_of(name);
+  Field field = Field::other;
+  if (!field_name(field)) return false;
+  std::string_view value;
   if (is_single(field) && has_seen(field)) return refuse("a header that may come once came twice");
   seen_ |= 1u << static_cast<unsigned>(field);
   if (has_seen(Field::content_length) && has_seen(Field::transfer_encoding)) {
@@ -279,14 +301,19 @@ bool Parser::header_line() {
   return field_value(field, value) && take(field, value);
 }
 
-bool Parser::field_name(std::string_view& name) {
+bool Parser::field_name(Field& field) {
+  if (const KnownName known = find_known_name(p_, end_); known.colon != nullptr) [[likely]] {
+    field = known.field;
+    p_ = known.colon + 1;
+    return true;
+  }
   const char* const first = p_;
   skip(kToken);
   if (p_ == end_) return more();
   if (*p_ != ':')
     return refuse("a header name holds a byte that is not allowed, or is not followed by a colon");
   if (p_ == first) return refuse("a header has no name");
-  name = {first, p_};
+  field = field_of({first, p_});
   ++p_;
   return true;
 }
@@ -543,9 +570,10 @@ bool Parser::trailers() {
   for (;;) {
     if (p_ == end_) return more();
     if (*p_ == '\r') return line_end();
-    std::string_view name, value;
-    if (!field_name(name)) return false;
-    if (is_framing(field_of(name))) return refuse("a trailer may not frame the message");
+    Field field = Field::other;
+    if (!field_name(field)) return false;
+    std::string_view value;
+    if (is_framing(field)) return refuse("a trailer may not frame the message");
     if (!field_value(Field::other, value)) return false;
   }
 }

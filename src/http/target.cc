@@ -46,14 +46,13 @@ Segments::Segments(std::string_view path) {
   is_malformed_ = has_escapes && !is_well_formed(path);
   if (is_malformed_) return;
   unsigned count = 0;
-  while (path.starts_with('/')) {
+  for (const char *p = path.begin(), *const end = path.end(); p < end && *p == '/'; ++count) {
     if (count == kCountMax) return;
-    path.remove_prefix(1);
-    const std::string_view text = path.substr(0, path.find('/'));
-    path.remove_prefix(text.size());
+    const char* const first = ++p;
+    p = std::find(p, end, '/');  // segments are short: quicker than memchr
+    const std::string_view text(first, p);
     const bool is_encoded = has_escapes && text.find('%') != text.npos;
     texts_[count] = is_encoded ? decode(text, Plus::plus, decoded_[count]).value_or(text) : text;
-    ++count;
   }
   count_ = count;
 }

@@ -87,6 +87,20 @@ TEST_CASE("each control byte is refused in each place of a head") {
   }
 }
 
+// Names that are known are compared by whole words, in which CR and hyphen differ by the bit of the letters' case.
+TEST_CASE("a CR is no hyphen of a known name") {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
+  for (const std::string name :
+       {"Content-Length", "X-User-Id", "Content-Type", "Idempotency-Key"}) {
+    const std::string rest = name + ": 1\r\nX-Other: what follows is long enough\r\n\r\n1";
+    REQUIRE(parse_text(head + rest).status == ParseStatus::complete);
+    std::string damaged = rest;
+    damaged[name.find('-')] = '\r';
+    CAPTURE(name);
+    CHECK(parse_text(head + damaged).status == ParseStatus::bad);
+  }
+}
+
 TEST_CASE("a client that waits for 100 continue is heard until its body arrives") {
   const std::string head =
       "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";

@@ -1,26 +1,31 @@
 #include "node/start_answers.h"
 
-#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <cmath>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "bounds.h"
-#include "http/parser.h"
 #include "http/response.h"
 #include "net/listener.h"
 
 namespace stampede::node {
 namespace {
 
-constexpr int kLookMs = 50;
-constexpr std::chrono::milliseconds kInQueue{500};
-constexpr timeval kPatience{.tv_sec = 1, .tv_usec = 0};
+constexpr int kInQueueMs = 500;
+constexpr int kLookMs = 100;  // for clients that are late
+constexpr int64_t kPatienceNs = kSecond;
+constexpr size_t kClientsMax = 64;
+
+int64_t now_ns() {
+  return SystemClock().now().boot_ns;
+}
 
 struct Page {
   http::StatusCode status = http::StatusCode::unavailable;
@@ -62,72 +67,98 @@ StartAnswers::StartAnswers(std::vector<net::Socket> listeners, std::optional<net
     : listeners_(std::move(listeners)),
       own_(std::move(own)),
       progress_(progress),
-      thread_(start_thread("the answers of a start", [this] { run(); })) {}
+      end_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      thread_(start_thread("the answers of a start", [this] { run(); })) {
+  CHECK(end_ >= 0);
+}
 
 StartAnswers::~StartAnswers() {
-  {
-    const std::lock_guard lock(mutex_);
-    is_ending_ = true;
-  }
-  ends_.notify_one();
+  constexpr uint64_t one = 1;
+  CHECK(::write(end_, &one, sizeof one) == sizeof one);
   thread_.join();
+  ::close(end_);
+  for (const Client& client : clients_) ::close(client.socket);
   if (!own_) return;
   for (const net::Socket listener : listeners_) ::close(listener);
   net::remove_socket_file(*own_);
 }
 
 void StartAnswers::run() {
-  if (!own_ && !leave_in_queue()) return;
-  std::vector<pollfd> waits;
+  if (!own_ && is_ended_within(kInQueueMs)) return;
+  for (;;) {
+    std::vector<pollfd> sockets = waits();
+    ::poll(sockets.data(), sockets.size(), clients_.empty() ? -1 : kLookMs);
+    const auto has_event = [&](net::Socket socket) {
+      return std::ranges::any_of(
+          sockets, [&](const pollfd& wait) { return wait.fd == socket && wait.revents != 0; });
+    };
+    if (has_event(end_)) return;
+    std::erase_if(clients_,
+                  [&](Client& client) { return has_event(client.socket) && is_served(client); });
+    send_away_late();
+    for (const net::Socket listener : listeners_)
+      if (has_event(listener)) take_client(listener);
+  }
+}
+
+bool StartAnswers::is_ended_within(int wait_ms) const {
+  pollfd wait = {.fd = end_, .events = POLLIN, .revents = 0};
+  return ::poll(&wait, 1, wait_ms) > 0;
+}
+
+// Whom there is no room for waits in the queue.
+std::vector<pollfd> StartAnswers::waits() const {
+  std::vector<pollfd> waits = {{.fd = end_, .events = POLLIN, .revents = 0}};
+  for (const Client& client : clients_)
+    waits.push_back({.fd = client.socket, .events = POLLIN, .revents = 0});
+  if (clients_.size() + listeners_.size() > kClientsMax) return waits;
   for (const net::Socket listener : listeners_)
     waits.push_back({.fd = listener, .events = POLLIN, .revents = 0});
-  while (true) {
-    if (::poll(waits.data(), waits.size(), kLookMs) > 0)
-      for (const pollfd& wait : waits)
-        if (wait.revents != 0) take_client(wait.fd);
-    const std::lock_guard lock(mutex_);
-    if (is_ending_) return;
-  }
+  return waits;
 }
 
-// False when the start was quicker.
-bool StartAnswers::leave_in_queue() {
-  std::unique_lock lock(mutex_);
-  return !ends_.wait_for(lock, kInQueue, [this] { return is_ending_; });
+void StartAnswers::take_client(net::Socket listener) {
+  const int socket = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (socket < 0) return;
+  clients_.push_back({.socket = socket, .leave_by_ns = now_ns() + kPatienceNs, .input = {}});
 }
 
-void StartAnswers::take_client(net::Socket listener) const {
-  const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-  if (client < 0) return;
-  answer(client);
-  ::close(client);
+void StartAnswers::send_away_late() {
+  std::erase_if(clients_, [now = now_ns()](const Client& client) {
+    return now > client.leave_by_ns && ::close(client.socket) == 0;
+  });
 }
 
-void StartAnswers::answer(int client) const {
-  ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-  ::setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
-  std::array<char, bounds::head_bytes_max> input;
+// True when it is answered or gone, and its socket closed.
+bool StartAnswers::is_served(Client& client) const {
+  std::array<char, bounds::head_bytes_max> piece;
   std::array<char, bounds::body_bytes_max> scratch;
-  size_t size = 0;
-  http::Parsed parsed;
-  while (parsed.status == http::ParseStatus::need_more && size < input.size()) {
-    const ssize_t got = ::read(client, input.data() + size, input.size() - size);
-    if (got <= 0) return;
-    size += static_cast<size_t>(got);
-    parsed = http::parse(std::span(input).first(size), scratch);
+  const ssize_t got = ::read(client.socket, piece.data(), piece.size() - client.input.size());
+  if (got < 0 && errno == EAGAIN) return false;
+  if (got > 0) {
+    client.input.append(piece.data(), static_cast<size_t>(got));
+    const http::Parsed parsed = http::parse(client.input, scratch);
+    const bool has_room = client.input.size() < piece.size();
+    if (parsed.status == http::ParseStatus::need_more && has_room) return false;
+    if (parsed.status == http::ParseStatus::complete) answer(client, parsed.request);
   }
-  if (parsed.status != http::ParseStatus::complete) return;
+  ::close(client.socket);
+  return true;
+}
+
+void StartAnswers::answer(const Client& client, const http::Request& request) const {
   http::DateText date;
   date.refresh(SystemClock().now().wall_ns);
-  const Page page = page_of(parsed.request, progress_);
+  const Page page = page_of(request, progress_);
   std::array<char, 2048> output;
   const size_t bytes =
       http::render(page.status, http::kJson, "Cache-Control: no-store\r\n", page.body,
                    {.date = date,
                     .connection = http::ConnectionOption::close,
-                    .is_head = parsed.request.method == http::Method::head},
+                    .is_head = request.method == http::Method::head},
                    output);
-  [[maybe_unused]] const ssize_t written = ::send(client, output.data(), bytes, MSG_NOSIGNAL);
+  [[maybe_unused]] const ssize_t written =
+      ::send(client.socket, output.data(), bytes, MSG_NOSIGNAL);
 }
 
 }  // namespace stampede::node

@@ -3,20 +3,23 @@
 //   GET /healthz   200 {"ok":true,"starting":"reading the order log","percent":42,"seconds_left":3}
 //   GET /readyz    503 {"ready":false,"reasons":["starting: reading the order log: 42 %, 3 s left"],"warnings":[]}
 //
-// Everything else is 503. One client at a time, at most a second each; a thread of its own.
+// Everything else is 503. A client has a second for everything that it asks, however it drips; 64 are read side by side, others wait in
+// the queue. The end waits for none of them. A thread of its own.
 //
 // A client of a listener that another process has opened (the service manager, or the server whose place is taken) first waits in
 // its queue for half a second: most starts are over by then, and the shards answer it.
 #pragma once
 
-#include <condition_variable>
+#include <poll.h>
+
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "base/progress.h"
+#include "http/parser.h"
 #include "net/address.h"
 #include "net/net.h"
 
@@ -38,17 +41,25 @@ class StartAnswers {
   StartAnswers(std::vector<net::Socket> listeners, std::optional<net::Address> own,
                const Progress& progress);
 
+  struct Client {
+    net::Socket socket;
+    int64_t leave_by_ns;  // boot time
+    std::string input;
+  };
+
   void run();
-  bool leave_in_queue();
-  void take_client(net::Socket listener) const;
-  void answer(int client) const;
+  bool is_ended_within(int wait_ms) const;
+  std::vector<pollfd> waits() const;
+  void take_client(net::Socket listener);
+  bool is_served(Client& client) const;
+  void send_away_late();
+  void answer(const Client& client, const http::Request& request) const;
 
   const std::vector<net::Socket> listeners_;
   const std::optional<net::Address> own_;  // the address; none: they were passed
   const Progress& progress_;
-  std::mutex mutex_;  // guards the next
-  bool is_ending_ = false;
-  std::condition_variable ends_;
+  const net::Socket end_;  // an eventfd: readable from the end on
+  std::vector<Client> clients_;
   std::thread thread_;
 };
 

@@ -73,13 +73,24 @@ void print_start(const node::Node& node, const node::NodeSettings& settings) {
   diag::start_line("ready");
 }
 
-// A stop was asked for while the server started.
-bool has_stop_signal() {
+// Whether somebody wants a stop, waiting so long for it.
+bool has_stop_signal(const timespec& wait = {}) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
-  const timespec at_once{};
-  return sigtimedwait(&signals, nullptr, &at_once) > 0;
+  return sigtimedwait(&signals, nullptr, &wait) > 0;
+}
+
+constexpr timespec kSignalWait = {.tv_sec = 0, .tv_nsec = 10'000'000};
+
+// Signals that come together are one wish.
+bool is_second_wish(int64_t asked_ns) {
+  return SystemClock().now().boot_ns - asked_ns >= kOneWishNs;
+}
+
+[[noreturn]] void leave_at_once() {
+  diag::warning("second signal: leaving at once; acknowledged orders are safe in the order log");
+  _exit(kExitFailure);
 }
 
 // A stop that comes while the node opens ends the process at once: reading a large log, or waiting for a database, may take
@@ -95,16 +106,12 @@ class EndWhileOpening {
 
  private:
   void watch() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (const int number : {SIGTERM, SIGINT}) sigaddset(&signals, number);
-    const timespec wait = {.tv_sec = 0, .tv_nsec = 10'000'000};
     for (int waits = 1; !is_open_.load(std::memory_order_acquire); ++waits) {
       if (waits % 100 == 0) {
         notify_progress();
         notify_alive();  // behind a hand-over the watchdog goes on from the server before
       }
-      if (sigtimedwait(&signals, nullptr, &wait) <= 0) continue;
+      if (!has_stop_signal(kSignalWait)) continue;
       diag::notice("stopped before anything was sold");
       _exit(kExitOk);
     }
@@ -120,6 +127,27 @@ class EndWhileOpening {
   const node::Node& node_;
   double percent_ = 0;
   std::atomic<bool> is_open_{false};
+  std::thread thread_ = start_thread("signals", [this] { watch(); });
+};
+
+// While the main thread waits for the last work of a stop.
+class LeaveAtSecondSignal {
+ public:
+  explicit LeaveAtSecondSignal(int64_t asked_ns) : asked_ns_(asked_ns) {}
+  LeaveAtSecondSignal(const LeaveAtSecondSignal&) = delete;
+  ~LeaveAtSecondSignal() {
+    is_over_.store(true, std::memory_order_release);
+    thread_.join();
+  }
+
+ private:
+  void watch() const {
+    while (!is_over_.load(std::memory_order_acquire))
+      if (has_stop_signal(kSignalWait) && is_second_wish(asked_ns_)) leave_at_once();
+  }
+
+  const int64_t asked_ns_;
+  std::atomic<bool> is_over_{false};
   std::thread thread_ = start_thread("signals", [this] { watch(); });
 };
 
@@ -155,9 +183,14 @@ class Watch {
     }
   }
 
-  // Behind run() and Node::finish(): the process becomes another binary's when it was asked to, or its keeper does.
+  // Behind run(). The process becomes another binary's when it was asked to, or its keeper does.
   void leave() {
-    if (!hands_over_) return;
+    const bool has_ended = finish();
+    if (!hands_over_) {
+      diag::notice("stopped");
+      if (!has_ended) _exit(kExitOk);
+      return;
+    }
     const Status left =
         keeper_ ? keeper_->pass_on(node_.left()) : hand_over_.leave_to_it(node_.left());
     if (left) _exit(kExitOk);
@@ -165,6 +198,13 @@ class Watch {
   }
 
  private:
+  // The drainer and the helpers may take seconds. A successor has the signals that come meanwhile.
+  bool finish() {
+    std::optional<LeaveAtSecondSignal> leaves;
+    if (!hands_over_) leaves.emplace(asked_ns_);
+    return node_.finish();
+  }
+
   void take_signal() {
     const bool is_awaiting = is_stopping_ || hand_over_.is_checking();
     const timespec wait = {.tv_sec = is_awaiting ? 0 : 1, .tv_nsec = is_awaiting ? 2'000'000 : 0};
@@ -177,18 +217,15 @@ class Watch {
   }
 
   void stop() {
-    const int64_t now_ns = clock_.now().boot_ns;
     if (hands_over_) {  // a wish to stop is a wish for no successor
       hands_over_ = false;
       node_.end_hand_over();
     } else if (is_stopping_) {
-      if (now_ns - asked_ns_ < kOneWishNs) return;
-      diag::warning(
-          "second signal: leaving at once; acknowledged orders are safe in the order log");
-      _exit(kExitFailure);
+      if (!is_second_wish(asked_ns_)) return;
+      leave_at_once();
     }
     is_stopping_ = true;
-    asked_ns_ = now_ns;
+    asked_ns_ = clock_.now().boot_ns;
     announce_stop();
     node_.begin_stop();
   }
@@ -293,9 +330,7 @@ int run(const ServeFlags& flags) {
   Reloader reloader(node, flags);
   Watch watch(node, signals, reloader, keeper, is_stopping);
   watch.run();
-  node.finish();
   watch.leave();
-  diag::notice("stopped");
   return kExitOk;
 }
 

@@ -12,6 +12,7 @@ namespace stampede::node {
 namespace {
 
 constexpr int64_t kDrainAtStopNs = 3 * kSecond;
+constexpr std::chrono::milliseconds kHelpersAtStop{500};
 // Clients wait, and the process that takes this one's place drains the rest.
 constexpr int64_t kDrainAtHandOverNs = 50 * kMillisecond;
 constexpr std::chrono::microseconds kStartPause{200};
@@ -251,7 +252,7 @@ void Node::tell_slow_turns() {
     shard::tell_slow_turns(i, *process_->turns[i], slow_turns_told_[i], clock_.now());
 }
 
-void Node::finish() {
+bool Node::finish() {
   for (std::thread& thread : threads_) thread.join();
   std::vector<orderlog::Position> ends;
   bool is_at_rest = true;
@@ -269,14 +270,16 @@ void Node::finish() {
   if (drainer_ && !drainer_->stop(clock_.now().boot_ns + drain_ns) && !passes_on)
     diag::notice(
         "the database does not have everything yet; the next start, or `stampede drain`, goes on");
+  process_->access_log.reset();  // writes the last lines
   if (passes_on) {
     for (const std::unique_ptr<Parts>& parts : parts_) parts->shard->pass_on(left_.connections);
-    process_->access_log.reset();  // writes the last lines
-    return;  // a snapshot under way may take seconds: it goes with the process, as in a crash
+    return true;
   }
-  keeper_->stop();
   if (owns_listen_file()) net::remove_socket_file(settings_.listen);
   if (owns_admin_file()) net::remove_socket_file(settings_.admin);
+  const bool has_ended = keeper_->end_within(kHelpersAtStop);
+  if (has_ended) keeper_->stop();
+  return has_ended;
 }
 
 net::Address Node::listen_address() const {

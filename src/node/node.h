@@ -108,8 +108,10 @@ class Node {
   // Once a second: a line for each shard that had slow turns since.
   void tell_slow_turns();
 
-  // After has_stopped(): joins the shards, lets the drainer finish, stops the helpers.
-  void finish();
+  // After has_stopped(): joins the shards, lets the drainer finish, stops the helpers. False: one of those has a snapshot or a segment
+  // under way that takes seconds. It goes with the process, as in a crash: the process leaves by _exit(), for to destroy the node would
+  // be to wait.
+  [[nodiscard]] bool finish();
 
   // Of open().
   [[nodiscard]] const Progress& progress() const { return data_.progress(); }

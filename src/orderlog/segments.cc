@@ -111,8 +111,28 @@ Status SegmentKeeper::start() {
 }
 
 void SegmentKeeper::go_on() {
-  preparer_ = start_thread("preparing log segments", [this] { run_preparation(); });
-  reporter_ = start_thread("preparing log segments", [this] { run_reporting(); });
+  preparer_ = start_helper(&SegmentKeeper::run_preparation);
+  reporter_ = start_helper(&SegmentKeeper::run_reporting);
+}
+
+std::thread SegmentKeeper::start_helper(void (SegmentKeeper::*work)()) {
+  {
+    const std::lock_guard lock(mutex_);
+    threads_ += 1;
+  }
+  return start_thread("preparing log segments", [this, work] {
+    (this->*work)();
+    const std::lock_guard lock(mutex_);
+    threads_ -= 1;
+    work_.notify_all();
+  });
+}
+
+bool SegmentKeeper::end_within(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  is_stopping_ = true;
+  work_.notify_all();
+  return work_.wait_for(lock, patience, [&] { return threads_ == 0; });
 }
 
 void SegmentKeeper::stop() {
@@ -260,11 +280,17 @@ void SegmentKeeper::run_reporting() {
   }
 }
 
-// One segment of each stream, so that no stream waits for another's backlog.
+bool SegmentKeeper::is_stopping() const {
+  const std::lock_guard lock(mutex_);
+  return is_stopping_;
+}
+
+// One segment of each stream, so that no stream waits for another's backlog. A stop waits for one of them at most.
 bool SegmentKeeper::tell_some() {
   if (listener_ == nullptr) return false;
   bool has_reported = false;
   for (const auto& stream : streams_) {
+    if (is_stopping()) break;
     if (stream->reported_ == stream->closed_.load(std::memory_order_acquire)) continue;
     stream->reported_ += 1;
     listener_->on_segment_closed(stream->files_.stream, stream->reported_);

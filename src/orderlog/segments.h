@@ -22,6 +22,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -124,8 +125,10 @@ class SegmentKeeper {
   Step prepare_some();
   // The same for the listener: one closed segment of each stream. False: there is none to report.
   bool tell_some();
-  // Ends both threads; an on_segment_closed() under way is waited for. Unused descriptors are
-  // closed.
+  // Asks both threads to end, and waits so long for what they have under way: making a segment or an on_segment_closed(), which take
+  // as long as the disk does. False: one of them goes on, and stop() would wait for it.
+  [[nodiscard]] bool end_within(std::chrono::milliseconds patience);
+  // Ends both threads, however long that takes. Unused descriptors are closed.
   void stop();
 
   // Why segments cannot be prepared now, for the operator; empty when they can. Any thread.
@@ -140,8 +143,10 @@ class SegmentKeeper {
   [[nodiscard]] Status publish(StreamSegments& stream, uint32_t segment);
   Step step(StreamSegments& stream);
   void note(StreamSegments& stream, const Status& status);
+  std::thread start_helper(void (SegmentKeeper::*work)());
   void run_preparation();
   void run_reporting();
+  bool is_stopping() const;
   void wake();
 
   const int open_flags_;
@@ -149,9 +154,10 @@ class SegmentKeeper {
   SegmentListener* const listener_;
   std::vector<std::unique_ptr<StreamSegments>> streams_;
   mutable std::mutex
-      mutex_;  // guards the next three and each stream's problem_; never held during I/O or a callback
+      mutex_;  // guards the next four and each stream's problem_; never held during I/O or a callback
   std::condition_variable work_;
   bool is_stopping_ = false;
+  int threads_ = 0;  // that have not ended
   uint64_t wakes_ = 0;
   std::thread preparer_;
   std::thread reporter_;

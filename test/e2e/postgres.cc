@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "../servers/await.h"
 #include "../servers/postgres_server.h"
 #include "harness/random.h"
 #include "harness/rush.h"
@@ -161,6 +162,26 @@ TEST_SUITE("e2e/postgres") {
     shop.postgres.resume();
     shop.check_books();
     CHECK(shop.database().number("SELECT count(*) FROM orders") == 2'001);
+  }
+
+  // Signals that come together are one wish, so it goes on being asked.
+  TEST_CASE("a second signal ends a server whose stop waits for its database") {
+    Shop shop({.catalog = catalog({{.stock = 10}})});
+    shop.server.buy({.user = "first"});
+    REQUIRE(shop.server.wait_drained());
+    shop.postgres.pause();
+    const std::string id = shop.server.buy({.user = "second"});
+    std::optional<int> code;
+    REQUIRE(servers::await([&] {
+      shop.server.process().signal(SIGTERM);
+      code = shop.server.process().wait(std::chrono::milliseconds(50));
+      return code.has_value();
+    }));
+    CHECK(*code == 1);
+    shop.postgres.resume();
+    shop.server.start();
+    CHECK(shop.server.state_of("second", id) == "reserved");
+    shop.check_books();
   }
 
   TEST_CASE("a server and PostgreSQL killed under load again and again lose nothing") {

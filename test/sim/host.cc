@@ -247,7 +247,7 @@ void Host::finish() {
     const bool must_wait = !drainer->is_drained() && took_ns <= kStopMaxNs + kDrainAtStopNs;
     if (must_wait) return;
   }
-  if (!guarded("the end of a stop", [this] { node_->finish(); })) return;
+  if (!guarded("the end of a stop", [this] { (void)node_->finish(); })) return;
   // One that was not pressed for time has given back what it had not sold.
   if (took_ns < kStopMaxNs / 2 && pooled_units() != 0)
     bug_ = "node " + std::to_string(number_) + " has stopped with " +

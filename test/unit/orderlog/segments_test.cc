@@ -36,6 +36,17 @@ struct Fixture {
     REQUIRE(keeper.start());
     return segments;
   }
+  std::vector<StreamSegments*> add_streams(uint32_t count) {
+    std::vector<StreamSegments*> streams;
+    for (uint32_t stream = 0; stream < count; ++stream) {
+      StreamFiles its_files = files;
+      its_files.dir += "/s" + std::to_string(stream);
+      its_files.stream = stream;
+      REQUIRE(make_directories(its_files.dir));
+      streams.push_back(&keeper.add(its_files, 1, 1));
+    }
+    return streams;
+  }
   std::vector<uint32_t> on_disk() { return list_segments(files)->segments; }
 
   ScratchDir dir;
@@ -247,16 +258,38 @@ TEST_SUITE("orderlog/segments") {
     slow.may_go.notify_all();
   }
 
+  // Two streams with a closed segment each, and a listener that is in the middle of the first.
+  TEST_CASE("an end waits as long as it may for what is under way and begins nothing more") {
+    class Slow final : public SegmentListener {
+     public:
+      void on_segment_closed(uint32_t, uint32_t) override {
+        reports += 1;
+        reports.notify_all();
+        may_go.wait(false);
+      }
+      std::atomic<int> reports{0};
+      std::atomic<bool> may_go{false};
+    };
+    Slow slow;
+    Fixture fixture(&slow);
+    std::vector<StreamSegments*> streams = fixture.add_streams(2);
+    REQUIRE(fixture.keeper.open());
+    for (StreamSegments* segments : streams) {
+      take(*segments, 1);
+      segments->close(1);
+    }
+    fixture.keeper.go_on();
+    slow.reports.wait(0);
+    CHECK(!fixture.keeper.end_within(std::chrono::milliseconds(1)));
+    slow.may_go = true;
+    slow.may_go.notify_all();
+    CHECK(fixture.keeper.end_within(std::chrono::seconds(60)));
+    CHECK(slow.reports == 1);
+  }
+
   TEST_CASE("several streams are served side by side") {
     Fixture fixture;
-    std::vector<StreamSegments*> streams;
-    for (uint32_t stream = 0; stream < 3; ++stream) {
-      StreamFiles files = fixture.files;
-      files.dir += "/s" + std::to_string(stream);
-      files.stream = stream;
-      REQUIRE(make_directories(files.dir));
-      streams.push_back(&fixture.keeper.add(files, 1, 1));
-    }
+    std::vector<StreamSegments*> streams = fixture.add_streams(3);
     REQUIRE(fixture.keeper.start());
     for (uint32_t segment = 1; segment <= 5; ++segment)
       for (StreamSegments* stream : streams) take(*stream, segment);

@@ -1,7 +1,7 @@
 // How many connections may be open in all, so that descriptors are left for the server itself: the order log, snapshots
 // and the database take theirs while it runs, and an order that cannot be logged is refused, however many clients are
 // connected. Some places more are kept for the operators, who must get in exactly when buyers have taken all, and for guests
-// (shard/connections.h), who may then bring a payment:
+// (shard/roster.h), who may then bring a payment:
 //
 //   | connections: everybody | preferred: operators and guests | the server's own
 //
@@ -18,7 +18,7 @@ namespace stampede::net {
 // What the server keeps of the limit of descriptors. A shard has its log's segments, a snapshot under way, the disk, the
 // net with its ring and doorbells; the process its database, lock and listeners. Measured: 11 and 9 a shard at rest.
 constexpr uint32_t descriptors_own = 40;
-// Of clients beyond all places (shard/connections.h).
+// Of clients beyond all places (shard/roster.h).
 constexpr uint32_t descriptors_of_guests_per_shard = 8;
 constexpr uint32_t descriptors_per_shard = 19 + descriptors_of_guests_per_shard;
 constexpr uint32_t descriptors_per_shard_of_redis = 4;

@@ -417,7 +417,7 @@ bool Admin::has_room() const {
 }
 
 void Admin::complete(ReplyTo place, TextAnswer answer) {
-  shard_.connections().complete(place, std::move(answer));
+  shard_.connections().answers().complete(place, std::move(answer));
 }
 
 void Admin::publish(const stock::ItemTerms& terms) {

@@ -24,7 +24,7 @@ void CatalogPages::answer(const ReplyTo& place, ItemId first, const http::Reques
   const auto page = std::ranges::find(pages_, page_first, &Page::first);
   if (page != pages_.end()) return send(*page, first, place, request);
   Draft* const draft = draft_of(page_first);
-  if (draft == nullptr) return connections_.refuse(place, {.verdict = Verdict::overloaded});
+  if (draft == nullptr) return answers_.refuse(place, {.verdict = Verdict::overloaded});
   const bool has_tag = request.has_if_none_match && tags_ < kTagsMax;
   tags_ += has_tag;
   draft->readers.push_back(
@@ -125,7 +125,7 @@ void CatalogPages::send(const Page& page, ItemId first, const ReplyTo& place,
     answer.shared_body = page.body;
     answer.shared_from = std::min(page.offsets[skipped], page.offsets.back());
   }
-  connections_.complete(place, std::move(answer));
+  answers_.complete(place, std::move(answer));
 }
 
 }  // namespace stampede::shard

@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "shard/connections.h"
+#include "shard/answers.h"
 #include "stock/catalog.h"
 
 namespace stampede::shard {
@@ -37,8 +37,8 @@ class CatalogPages {
   // Clients with tags that wait for a page, each with the lines of its head; further ones get the page in any case.
   static constexpr uint32_t kTagsMax = 1024;
 
-  CatalogPages(Connections& connections, const stock::Catalog& catalog)
-      : connections_(connections), catalog_(catalog) {}
+  CatalogPages(Answers& answers, const stock::Catalog& catalog)
+      : answers_(answers), catalog_(catalog) {}
 
   // Answers with the items from `first` to the end of its page, now or in a later turn.
   void answer(const ReplyTo& place, ItemId first, const http::Request& request);
@@ -77,7 +77,7 @@ class CatalogPages {
   void keep(const Page& page);
   void send(const Page& page, ItemId first, const ReplyTo& place, const http::Request& request);
 
-  Connections& connections_;
+  Answers& answers_;
   const stock::Catalog& catalog_;
   std::deque<Page> pages_;  // the first page, and others, the oldest first
   size_t kept_bytes_ = 0;   // of pages_

@@ -10,7 +10,7 @@
 namespace stampede::shard {
 
 // The least needed first. The first three are net::Rank, of what they asked for last; guests have asked for nothing yet
-// (connections.h).
+// (roster.h).
 enum class IdleKind : uint8_t { usual, second, first, guest };
 constexpr size_t kIdleKinds = 4;
 

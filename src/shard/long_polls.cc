@@ -12,7 +12,7 @@ void LongPolls::begin(const OrderRequest& request, unsigned wait_ms) {
 bool LongPolls::wait(const ReplyTo& place, Moment now) {
   const auto poll = polls_.find(place.place);
   CHECK(poll != polls_.end());
-  if (!connections_.may_linger(place)) return false;
+  if (!answers_.may_linger(place)) return false;
   wheel_.schedule(place.place, now.boot_ns + poll->second.wait_ms * kMillisecond);
   return true;
 }

@@ -11,15 +11,15 @@
 #include <optional>
 #include <unordered_map>
 
-#include "shard/connections.h"
+#include "shard/answers.h"
 #include "stock/timer_wheel.h"
 
 namespace stampede::shard {
 
 class LongPolls {
  public:
-  LongPolls(Connections& connections, uint32_t places_max, Moment now)
-      : connections_(connections), wheel_(places_max, now.boot_ns) {}
+  LongPolls(Answers& answers, uint32_t places_max, Moment now)
+      : answers_(answers), wheel_(places_max, now.boot_ns) {}
 
   // The request goes to its home shard as a watch.
   void begin(const OrderRequest& request, unsigned wait_ms);
@@ -41,7 +41,7 @@ class LongPolls {
     unsigned wait_ms = 0;
   };
 
-  Connections& connections_;
+  Answers& answers_;
   std::unordered_map<uint32_t, Poll> polls_;  // by place
   stock::TimerWheel wheel_;                   // by place
 };

@@ -14,10 +14,10 @@ OrderLists::List* OrderLists::find(const ReplyTo& place) {
 void OrderLists::begin(const OrderRequest& request) {
   CHECK(request.kind == RequestKind::list);
   CHECK(!lists_.contains(request.reply_to.place));
-  if (connections_.text_bytes() > kUnwrittenBytesMax)
-    return connections_.refuse(request.reply_to, {.verdict = Verdict::overloaded});
+  if (answers_.text_bytes() > kUnwrittenBytesMax)
+    return answers_.refuse(request.reply_to, {.verdict = Verdict::overloaded});
   lists_[request.reply_to.place].request = request;
-  if (connections_.is_first(request.reply_to)) take_turn(request.reply_to);
+  if (answers_.is_first(request.reply_to)) take_turn(request.reply_to);
 }
 
 void OrderLists::take_turn(const ReplyTo& place) {
@@ -62,7 +62,7 @@ const OrderRequest* OrderLists::next_question() {
 void OrderLists::give_up(const ReplyTo& place) {
   if (find(place) == nullptr) return;
   erase(place.place);
-  connections_.refuse(place, {.verdict = Verdict::overloaded});
+  answers_.refuse(place, {.verdict = Verdict::overloaded});
 }
 
 void OrderLists::take(const OrderAnswer& answer) {
@@ -71,7 +71,7 @@ void OrderLists::take(const OrderAnswer& answer) {
   if (list == nullptr) return;
   if (answer.verdict != Verdict::ok) {
     erase(answer.reply_to.place);
-    return connections_.complete(answer);
+    return answers_.complete(answer);
   }
   if (answer.has_order) {
     list->json.append(answer.order, catalog_.code(answer.order.item));
@@ -81,7 +81,7 @@ void OrderLists::take(const OrderAnswer& answer) {
   }
   TextAnswer text{.body = std::string(list->json.finish())};
   erase(answer.reply_to.place);
-  connections_.complete(answer.reply_to, std::move(text));
+  answers_.complete(answer.reply_to, std::move(text));
 }
 
 }  // namespace stampede::shard

@@ -15,7 +15,7 @@
 #include <unordered_map>
 
 #include "http/response.h"
-#include "shard/connections.h"
+#include "shard/answers.h"
 #include "stock/catalog.h"
 
 namespace stampede::shard {
@@ -27,8 +27,8 @@ class OrderLists {
   // Of finished answers that clients have not taken; beyond it no list is begun.
   static constexpr size_t kUnwrittenBytesMax = 256 * 1024 * 1024;
 
-  OrderLists(Connections& connections, const stock::Catalog& catalog)
-      : connections_(connections), catalog_(catalog) {}
+  OrderLists(Answers& answers, const stock::Catalog& catalog)
+      : answers_(answers), catalog_(catalog) {}
 
   // `request` names user and item; its place waits.
   void begin(const OrderRequest& request);
@@ -64,7 +64,7 @@ class OrderLists {
   void erase(uint32_t place);
   List* find(const ReplyTo& place);
 
-  Connections& connections_;
+  Answers& answers_;
   const stock::Catalog& catalog_;
   std::unordered_map<uint32_t, List> lists_;  // by place
   std::deque<ReplyTo> queue_;                 // their turn has come, and too many are under way

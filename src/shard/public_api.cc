@@ -53,17 +53,17 @@ Refusal over_rate(uint32_t retry_after_ms) {
 
 }  // namespace
 
-PublicApi::PublicApi(const PublicApiSettings& settings, Connections& connections,
+PublicApi::PublicApi(const PublicApiSettings& settings, Answers& answers,
                      const stock::Catalog& catalog, Orders& orders, Moment now)
     : settings_(settings),
-      connections_(connections),
+      answers_(answers),
       catalog_(catalog),
       orders_(orders),
       now_(now),
-      lists_(connections, catalog),
-      polls_(connections, settings.places_max, now),
-      stock_(connections, catalog, orders),
-      pages_(connections, catalog) {}
+      lists_(answers, catalog),
+      polls_(answers, settings.places_max, now),
+      stock_(answers, catalog, orders),
+      pages_(answers, catalog) {}
 
 // ---- requests ----
 
@@ -74,20 +74,19 @@ void PublicApi::handle(const http::Request& request, ReplyTo place) {
   count_refusal(asked_, objection->verdict, objection->limit);
   PROBE(door_refused, place.shard, place.place, place.serial, objection->verdict);
   if (objection->verdict == Verdict::length_required)
-    return connections_.complete(
-        place, TextAnswer{.refusal = objection->verdict, .ends_connection = true});
-  connections_.refuse(place, *objection);
+    return answers_.complete(place,
+                             TextAnswer{.refusal = objection->verdict, .ends_connection = true});
+  answers_.refuse(place, *objection);
 }
 
 // A browser asks this before it sends what a page of another origin wants to send; it shows nobody's name, so nothing is
 // counted and nobody is refused.
 bool PublicApi::answer_preflight(const http::Request& request, const ReplyTo& place) {
-  if (request.method != http::Method::options || !connections_.is_listed_origin(place))
-    return false;
+  if (request.method != http::Method::options || !answers_.is_listed_origin(place)) return false;
   const std::string_view methods = http::methods_of(request.path);
   if (methods.empty()) return false;
-  connections_.complete(place, TextAnswer{.status = http::StatusCode::no_content,
-                                          .headers = http::preflight_lines(methods)});
+  answers_.complete(place, TextAnswer{.status = http::StatusCode::no_content,
+                                      .headers = http::preflight_lines(methods)});
   return true;
 }
 
@@ -98,8 +97,8 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
   if (!route.is_refused && route.kind == RouteKind::make_link)
     asked_ = catalog_.find(route.item_code);
   if (counts_by_address(route)) {
-    connections_.rank(place, net::Rank::usual);
-    if (connections_.is_guest(place)) return Refusal{.verdict = Verdict::overloaded};
+    answers_.rank(place, net::Rank::usual);
+    if (answers_.is_guest(place)) return Refusal{.verdict = Verdict::overloaded};
   }
   if (Objection no = check_address(request, route, place, over_ms)) return no;
   if (route.is_refused) return route.refusal;
@@ -117,8 +116,8 @@ PublicApi::Objection PublicApi::serve(const http::Request& request, const ReplyT
     case RouteKind::list_items:
       return answer_items(request, route, place);
     case RouteKind::describe_server:
-      connections_.complete(place,
-                            TextAnswer{.headers = std::string(http::kServerAllows), .body = "{}"});
+      answers_.complete(place,
+                        TextAnswer{.headers = std::string(http::kServerAllows), .body = "{}"});
       return std::nullopt;
     case RouteKind::read_time:
       answer_time(place);
@@ -154,7 +153,7 @@ PublicApi::Objection PublicApi::check_address(const http::Request& request,
 // The buyer's: what the gateway says, or else the peer's. Of two lines one may be the buyer's own words.
 PublicApi::Objection PublicApi::take_address(const http::Request& request, const ReplyTo& place,
                                              door::Address& address) {
-  address = connections_.address_of(place);
+  address = answers_.address_of(place);
   if (rules_->address_header.empty()) return std::nullopt;
   const http::OnlyLine line = http::only_line(request, rules_->address_header);
   if (line.is_repeated)
@@ -163,7 +162,7 @@ PublicApi::Objection PublicApi::take_address(const http::Request& request, const
   if (const std::optional<door::Address> named = door::parse_address(line.value))
     address = *named;
   else
-    connections_.note_unnamed_address();
+    answers_.note_unnamed_address();
   return std::nullopt;
 }
 
@@ -202,8 +201,8 @@ PublicApi::Objection PublicApi::take_user(const http::Request& request, OrderReq
 PublicApi::Objection PublicApi::take_owner(const http::Request& request, OrderRequest& order,
                                            const ReplyTo& place) {
   const Objection no = take_user(request, order);
-  if (!no) connections_.note_user(place, order.user);
-  connections_.rank(place, no ? net::Rank::usual : net::Rank::second);
+  if (!no) answers_.note_user(place, order.user);
+  answers_.rank(place, no ? net::Rank::usual : net::Rank::second);
   return no;
 }
 
@@ -242,7 +241,7 @@ PublicApi::Objection PublicApi::create(const http::Request& request, const Reply
   OrderRequest order;
   order.kind = RequestKind::create;
   const Objection no = open_door(request, order, over_ms);
-  if (!order.user.empty()) connections_.note_user(place, order.user);
+  if (!order.user.empty()) answers_.note_user(place, order.user);
   if (no) return over_ms == 0 ? no : over_rate(over_ms);
   submit(order, place);
   return std::nullopt;
@@ -287,7 +286,7 @@ PublicApi::Objection PublicApi::pay(const http::Request& request, const http::Ro
   const bool is_signed =
       keys_ != nullptr && door::verify_signature(request.signature, request.body, keys_->payments,
                                                  now_.wall_ns / kSecond);
-  connections_.rank(place, is_signed ? net::Rank::first : net::Rank::usual);
+  answers_.rank(place, is_signed ? net::Rank::first : net::Rank::usual);
   if (!is_signed)
     return Refusal{.verdict = Verdict::unauthenticated,
                    .reason = "Stampede-Signature is missing, too old or not by a payment key"};
@@ -320,12 +319,12 @@ void PublicApi::submit(OrderRequest& order, const ReplyTo& place) {
     answer.kind = order.kind;
     answer.verdict = Verdict::misdirected;
     answer.node = static_cast<uint16_t>(order.order.node());
-    return connections_.complete(answer);
+    return answers_.complete(answer);
   }
   if (orders_.submit(order)) return;
   if (order.kind == RequestKind::watch) polls_.forget(place.place);
   if (wants_units(order.kind)) count_refusal(order.item, Verdict::overloaded);
-  connections_.refuse(place, {.verdict = Verdict::overloaded});
+  answers_.refuse(place, {.verdict = Verdict::overloaded});
 }
 
 // ---- items and time ----
@@ -346,7 +345,7 @@ PublicApi::Objection PublicApi::answer_item(const http::Request& request, const 
       ends_ms == 0 ? kOpenEndedAgeS : std::max<int64_t>(0, (ends_ms - now_.wall_ms()) / 1000);
   TextAnswer answer = cacheable(stock::entity_tag(body), age_s, request);
   if (answer.status == http::StatusCode::ok) answer.body = std::move(body);
-  connections_.complete(place, std::move(answer));
+  answers_.complete(place, std::move(answer));
   return std::nullopt;
 }
 
@@ -384,12 +383,12 @@ PublicApi::Objection PublicApi::make_link(const http::Request& request, const ht
   refusal.received_boot_ns = now_.boot_ns;
   refusal.starts_at_ms = catalog_.sale(asked.item).starts_ms;
   count_refusal(asked.item, verdict);
-  connections_.complete(refusal);
+  answers_.complete(refusal);
   return std::nullopt;
 }
 
 void PublicApi::count_refusal(ItemId item, Verdict verdict, Limit limit) {
-  if (item != kNoItem && is_refusal(verdict)) connections_.count_refusal(item, verdict, limit);
+  if (item != kNoItem && is_refusal(verdict)) answers_.count_refusal(item, verdict, limit);
 }
 
 // The home shard has counted the request.
@@ -397,44 +396,44 @@ void PublicApi::give_link(const OrderAnswer& counted) {
   // No start and no change of keys lets it come to this while such an item is sold.
   if (!admission().has_link_keys()) {
     count_refusal(counted.order.item, Verdict::try_again);
-    return connections_.refuse(counted.reply_to, {.verdict = Verdict::try_again});
+    return answers_.refuse(counted.reply_to, {.verdict = Verdict::try_again});
   }
-  connections_.complete(counted.reply_to, TextAnswer{.headers = "Cache-Control: no-store\r\n",
-                                                     .body = admission().link_json(
-                                                         counted.order.user, counted.order.item)});
+  answers_.complete(counted.reply_to, TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                                                 .body = admission().link_json(
+                                                     counted.order.user, counted.order.item)});
 }
 
 void PublicApi::answer_time(const ReplyTo& place) {
   const int64_t wall_ms = now_.wall_ms();
-  connections_.complete(place, TextAnswer{.headers = "Cache-Control: no-store\r\n",
-                                          .body = "{\"server_time\":" + time_json(wall_ms) +
-                                                  ",\"unix_ms\":" + std::to_string(wall_ms) + "}"});
+  answers_.complete(place, TextAnswer{.headers = "Cache-Control: no-store\r\n",
+                                      .body = "{\"server_time\":" + time_json(wall_ms) +
+                                              ",\"unix_ms\":" + std::to_string(wall_ms) + "}"});
 }
 
 // ---- answers of desks ----
 
 void PublicApi::complete(const OrderAnswer& answer) {
   if (wants_units(answer.kind)) count_refusal(answer.order.item, answer.verdict, answer.limit);
-  if (!connections_.is_waiting(answer.reply_to)) return;  // the connection has gone
+  if (!answers_.is_waiting(answer.reply_to)) return;  // the connection has gone
   switch (answer.kind) {
     case RequestKind::list:
       return lists_.take(answer);
     case RequestKind::link:
-      return answer.verdict == Verdict::ok ? give_link(answer) : connections_.complete(answer);
+      return answer.verdict == Verdict::ok ? give_link(answer) : answers_.complete(answer);
     case RequestKind::watch:
       if (!answer.is_watching) {
         polls_.forget(answer.reply_to.place);
-        return connections_.complete(answer);
+        return answers_.complete(answer);
       }
       if (!polls_.wait(answer.reply_to, now_)) end_poll(answer.reply_to.place);
       return;
     case RequestKind::create:
-      if (answer.verdict != Verdict::bad_request) return connections_.complete(answer);
-      return connections_.refuse(
+      if (answer.verdict != Verdict::bad_request) return answers_.complete(answer);
+      return answers_.refuse(
           answer.reply_to,
           {.verdict = answer.verdict, .reason = "qty is more than one user may buy of this item"});
     default:
-      return connections_.complete(answer);
+      return answers_.complete(answer);
   }
 }
 

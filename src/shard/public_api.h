@@ -26,8 +26,8 @@
 #include "http/json.h"
 #include "http/routes.h"
 #include "shard/admission.h"
+#include "shard/answers.h"
 #include "shard/catalog_pages.h"
-#include "shard/connections.h"
 #include "shard/long_polls.h"
 #include "shard/order_lists.h"
 #include "shard/orders.h"
@@ -46,8 +46,8 @@ struct PublicApiSettings {
 class PublicApi final : public RequestHandler {
  public:
   // The references must outlive this.
-  PublicApi(const PublicApiSettings& settings, Connections& connections,
-            const stock::Catalog& catalog, Orders& orders, Moment now);
+  PublicApi(const PublicApiSettings& settings, Answers& answers, const stock::Catalog& catalog,
+            Orders& orders, Moment now);
 
   // Where requests of one address are counted, beside those of other shards; must outlive this.
   void count_addresses_in(door::AddressTable& addresses) { addresses_ = &addresses; }
@@ -112,7 +112,7 @@ class PublicApi final : public RequestHandler {
   void end_poll(uint32_t place);
 
   PublicApiSettings settings_;
-  Connections& connections_;
+  Answers& answers_;
   const stock::Catalog& catalog_;
   Orders& orders_;
   door::AddressTable* addresses_ = nullptr;

@@ -2,7 +2,7 @@
 // have one handler (public_api.h), the operators' have another (admin.h).
 //
 // A request has a place in its connection's line until it is answered. The handler keeps the ReplyTo of the place and
-// answers with Connections::complete(), within the call or turns later, in any order. An answer that comes when the
+// answers with Answers::complete(), within the call or turns later, in any order. An answer that comes when the
 // connection has gone, and a second answer to one place, go nowhere.
 #pragma once
 
@@ -50,9 +50,9 @@ class RequestHandler {
 
   // The code of the item of an OrderAnswer that is written now.
   virtual std::string_view item_code(ItemId) const { return {}; }
-  // Every answer in front of this place has been written: see Connections::is_first().
+  // Every answer in front of this place has been written: see Answers::is_first().
   virtual void take_turn(ReplyTo) {}
-  // Another request waits behind this place, or the server stops: see Connections::may_linger().
+  // Another request waits behind this place, or the server stops: see Answers::may_linger().
   virtual void hurry(ReplyTo) {}
   // The connection ends before the answer came. Nothing can be answered any more, not even within the call.
   virtual void abandon(ReplyTo) {}

@@ -64,7 +64,7 @@ Shard::Shard(const ShardSettings& settings, Process& process, Clock& clock, net:
       turn_(clock, *process.turns[settings.shard], process.slow_turn_ns),
       desk_(settings.desk, state, catalog, *this, *this, process.order_rates, sequence_max, now_),
       connections_(settings.connections, net, metrics_, now_),
-      api_(settings.api, connections_, catalog, *this, now_),
+      api_(settings.api, connections_.answers(), catalog, *this, now_),
       stop_(process.stop_counts, process.shard_count),
       asks_(bounds::lines_per_exchange_max) {
   if (!net_.watch(doorbell_.socket(), kDoorbellToken, net::Interest::read) ||

@@ -56,7 +56,7 @@ void StockQuestions::pass_time(Moment now) {
 
 void StockQuestions::answer(const ReplyTo& place, ItemId item, const Orders::Glance& glance,
                             Moment now) {
-  if (!glance.is_known) return connections_.refuse(place, {.verdict = Verdict::try_again});
+  if (!glance.is_known) return answers_.refuse(place, {.verdict = Verdict::try_again});
   std::string body = "{\"state\":\"";
   body.append(state_text(catalog_.sale(item), glance.available, now))
       .append("\",\"available\":")
@@ -65,7 +65,7 @@ void StockQuestions::answer(const ReplyTo& place, ItemId item, const Orders::Gla
       .append(time_json(now.wall_ms()));
   if (glance.age_ns > kFreshNs)
     body.append(",\"age_ms\":").append(std::to_string(glance.age_ns / kMillisecond));
-  connections_.complete(
+  answers_.complete(
       place, TextAnswer{.headers = "Cache-Control: no-store\r\n", .body = std::move(body) + "}"});
 }
 

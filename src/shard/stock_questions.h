@@ -10,7 +10,7 @@
 #include <deque>
 #include <unordered_map>
 
-#include "shard/connections.h"
+#include "shard/answers.h"
 #include "shard/orders.h"
 #include "stock/catalog.h"
 
@@ -18,8 +18,8 @@ namespace stampede::shard {
 
 class StockQuestions {
  public:
-  StockQuestions(Connections& connections, const stock::Catalog& catalog, Orders& orders)
-      : connections_(connections), catalog_(catalog), orders_(orders) {}
+  StockQuestions(Answers& answers, const stock::Catalog& catalog, Orders& orders)
+      : answers_(answers), catalog_(catalog), orders_(orders) {}
 
   void ask(const ReplyTo& place, ItemId item, Moment now);
   // The ledger has said something of an item.
@@ -42,7 +42,7 @@ class StockQuestions {
   void answer_waiting(ItemId item, Moment now);
   void answer(const ReplyTo& place, ItemId item, const Orders::Glance& glance, Moment now);
 
-  Connections& connections_;
+  Answers& answers_;
   const stock::Catalog& catalog_;
   Orders& orders_;
   std::unordered_map<ItemId, std::deque<ReplyTo>> waiting_;  // never an empty line

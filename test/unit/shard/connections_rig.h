@@ -81,6 +81,7 @@ struct ConnectionsRig {
   Metrics metrics;
   KeepingHandler handler;
   Connections connections;
+  Answers& answers = connections.answers();
   net::Socket listener = net.listen();
   std::function<void()> in_turn;
 };

@@ -21,14 +21,14 @@ TextAnswer text(std::string body) {
 // Answers each request with its path, at once.
 void echo(ConnectionsRig& rig) {
   rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
-    rig.connections.complete(place, text("\"" + std::string(request.path) + "\""));
+    rig.answers.complete(place, text("\"" + std::string(request.path) + "\""));
   };
 }
 
 // Answers each request with so many bytes.
 void answer_with(ConnectionsRig& rig, size_t bytes) {
   rig.handler.answer = [&rig, bytes](const http::Request&, ReplyTo place) {
-    rig.connections.complete(place, text(std::string(bytes, 'x')));
+    rig.answers.complete(place, text(std::string(bytes, 'x')));
   };
 }
 
@@ -69,10 +69,10 @@ TEST_SUITE("shard/connections") {
     for (const size_t i : order) {
       // Some large, some by value, some as text.
       if (i % 3 == 0)
-        rig.connections.refuse(rig.handler.places[i], {.verdict = Verdict::sold_out});
+        rig.answers.refuse(rig.handler.places[i], {.verdict = Verdict::sold_out});
       else
-        rig.connections.complete(rig.handler.places[i],
-                                 text(std::string(i % 3 == 1 ? i : 9'000 + i, 'x')));
+        rig.answers.complete(rig.handler.places[i],
+                             text(std::string(i % 3 == 1 ? i : 9'000 + i, 'x')));
       rig.rest();
     }
     const std::vector<Response> responses = responses_in(client.read());
@@ -91,7 +91,7 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.handler.places.size() == 64);
     CHECK(!rig.connections.has_work());
     CHECK(!rig.turn());
-    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.answers.complete(rig.handler.places[0], text("1"));
     rig.rest();
     CHECK(rig.handler.places.size() == 65);
   }
@@ -102,17 +102,17 @@ TEST_SUITE("shard/connections") {
     client.send(get("/a") + get("/b"));
     rig.rest();
     const ReplyTo second = rig.handler.places[1];
-    rig.connections.complete(second, text("1"));
-    rig.connections.complete(second, text("2"));
+    rig.answers.complete(second, text("1"));
+    rig.answers.complete(second, text("2"));
     client.reset();
     rig.rest();
     CHECK(rig.handler.abandoned.size() == 1);
-    rig.connections.complete(rig.handler.places[0], text("late"));
+    rig.answers.complete(rig.handler.places[0], text("late"));
     FakeClient& other = rig.client();
     other.send(get("/c"));
     rig.rest();
-    rig.connections.complete(rig.handler.places[0], text("late"));
-    rig.connections.complete(rig.handler.places[2], text("3"));
+    rig.answers.complete(rig.handler.places[0], text("late"));
+    rig.answers.complete(rig.handler.places[2], text("3"));
     rig.rest();
     CHECK(responses_in(other.read()).at(0).body == "3");
   }
@@ -214,8 +214,8 @@ TEST_SUITE("shard/connections") {
     REQUIRE(rig.handler.places.size() == 2);
     // The half of a request had a deadline; the answers that are owed have none.
     rig.pass((bounds::body_deadline_ms + bounds::head_deadline_ms) * kMillisecond);
-    rig.connections.complete(rig.handler.places[1], text("2"));
-    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.answers.complete(rig.handler.places[1], text("2"));
+    rig.answers.complete(rig.handler.places[0], text("1"));
     rig.rest();
     CHECK(responses_in(client.read()).size() == 2);
     CHECK(!client.is_open_at_server());
@@ -242,7 +242,7 @@ TEST_SUITE("shard/connections") {
     rig.pass(bounds::idle_deadline_ms * kMillisecond + kSecond);
     CHECK(!idle.is_open_at_server());
     CHECK(owed.is_open_at_server());
-    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.answers.complete(rig.handler.places[0], text("1"));
     rig.rest();
     CHECK(responses_in(owed.read()).size() == 1);
   }
@@ -349,7 +349,7 @@ TEST_SUITE("shard/connections") {
     client.set_window(10);
     client.send(get("/") + get("/"));
     rig.rest();
-    rig.connections.complete(rig.handler.places.at(0), text("1"));
+    rig.answers.complete(rig.handler.places.at(0), text("1"));
     rig.rest();
     client.set_window(SIZE_MAX);
     client.read();
@@ -357,7 +357,7 @@ TEST_SUITE("shard/connections") {
     client.read();
     rig.pass(3 * bounds::write_deadline_ms * kMillisecond);
     CHECK(client.is_open_at_server());
-    rig.connections.complete(rig.handler.places.at(1), text("2"));
+    rig.answers.complete(rig.handler.places.at(1), text("2"));
     rig.rest();
     CHECK(responses_in(client.read()).size() == 1);
   }
@@ -427,7 +427,7 @@ TEST_SUITE("shard/connections") {
     }
     rig.rest();
     REQUIRE(rig.connections.buffers().lent()[0] == 2);
-    rig.connections.complete(late, text("\"late\""));
+    rig.answers.complete(late, text("\"late\""));
     rig.rest();
     CHECK(reader.read().empty());
     CHECK(!rig.connections.has_work());
@@ -451,7 +451,7 @@ TEST_SUITE("shard/connections") {
     // It stays with the kernel: whoever waits for a place holds no buffer.
     for (const uint32_t lent : rig.connections.buffers().lent()) CHECK(lent == 0);
     CHECK(!rig.connections.has_work());
-    rig.connections.complete(rig.handler.places[0], text("1"));
+    rig.answers.complete(rig.handler.places[0], text("1"));
     rig.rest();
     CHECK(rig.handler.places.size() == 3);
   }
@@ -468,7 +468,7 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.handler.places.size() == kRequestsPerTurn);
     CHECK(!rig.connections.has_work());
     for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
-      rig.connections.complete(rig.handler.places[answered], text("1"));
+      rig.answers.complete(rig.handler.places[answered], text("1"));
       rig.rest();
     }
     CHECK(rig.handler.places.size() == kRequestsPerTurn + kRequestsPerRead + kMore);
@@ -479,8 +479,8 @@ TEST_SUITE("shard/connections") {
     ConnectionsRig rig({.connections_max = 256, .places_max = 256});
     rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
       const bool pays = request.path == "/pay";
-      rig.connections.rank(place, pays ? net::Rank::first : net::Rank::usual);
-      rig.connections.complete(place, text(std::string(pays ? 2 : kFromItsPlace, 'x')));
+      rig.answers.rank(place, pays ? net::Rank::first : net::Rank::usual);
+      rig.answers.complete(place, text(std::string(pays ? 2 : kFromItsPlace, 'x')));
     };
     FakeClient& payer = rig.client();
     CHECK(responses_in(rig.ask(payer, get("/pay"))).size() == 1);
@@ -510,7 +510,7 @@ TEST_SUITE("shard/connections") {
     FakeClient& idle = rig.client();
     client.send(get("/first"));
     rig.rest();
-    rig.connections.may_linger(rig.handler.places[0]);
+    rig.answers.may_linger(rig.handler.places[0]);
     rig.client().send(repeated(get("/"), 4));
     rig.rest();
     REQUIRE(rig.handler.places.size() == 4);
@@ -523,7 +523,7 @@ TEST_SUITE("shard/connections") {
     rig.rest();
     const size_t before = rig.handler.places.size();
     CHECK(rig.handler.hurried.size() == (before == 4 ? 1 : 0));
-    for (size_t i = 1; i < 4; ++i) rig.connections.complete(rig.handler.places[i], text("1"));
+    for (size_t i = 1; i < 4; ++i) rig.answers.complete(rig.handler.places[i], text("1"));
     rig.rest();
     CHECK(std::ranges::count(rig.handler.paths, "/second") == 1);
   }
@@ -552,12 +552,12 @@ TEST_SUITE("shard/connections") {
     client.send(get("/a") + get("/b"));
     rig.rest();
     const ReplyTo first = rig.handler.places[0], second = rig.handler.places[1];
-    CHECK(rig.connections.is_first(first));
-    CHECK(!rig.connections.is_first(second));
-    CHECK(!rig.connections.may_linger(first));  // another one waits behind it
-    CHECK(rig.connections.may_linger(second));
+    CHECK(rig.answers.is_first(first));
+    CHECK(!rig.answers.is_first(second));
+    CHECK(!rig.answers.may_linger(first));  // another one waits behind it
+    CHECK(rig.answers.may_linger(second));
     CHECK(rig.handler.turns.empty());
-    rig.connections.complete(first, text("1"));
+    rig.answers.complete(first, text("1"));
     REQUIRE(rig.handler.turns.size() == 1);
     CHECK(rig.handler.turns[0].place == second.place);
     client.send(get("/c"));
@@ -572,8 +572,7 @@ TEST_SUITE("shard/connections") {
   TEST_CASE("an answer that ends the connection takes nothing of what follows") {
     ConnectionsRig rig;
     rig.handler.answer = [&](const http::Request&, ReplyTo place) {
-      rig.connections.complete(place,
-                               {.refusal = Verdict::length_required, .ends_connection = true});
+      rig.answers.complete(place, {.refusal = Verdict::length_required, .ends_connection = true});
     };
     FakeClient& client = rig.client();
     client.send(get("/a") + get("/b"));
@@ -600,7 +599,7 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.handler.places.size() == 16 + 1 + 1);
     CHECK(!rig.connections.has_work());
     for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
-      rig.connections.complete(rig.handler.places[answered], text("1"));
+      rig.answers.complete(rig.handler.places[answered], text("1"));
       rig.rest();
     }
     CHECK(rig.handler.places.size() == 41);
@@ -684,12 +683,10 @@ TEST_SUITE("shard/connections") {
          true},
         {"a long poll",
          [](auto& rig, auto& client) {
-           rig.handler.on_hurry = [&rig](ReplyTo place) {
-             rig.connections.complete(place, text("1"));
-           };
+           rig.handler.on_hurry = [&rig](ReplyTo place) { rig.answers.complete(place, text("1")); };
            client.send(get("/"));
            rig.rest();
-           CHECK(rig.connections.may_linger(rig.handler.places[0]));
+           CHECK(rig.answers.may_linger(rig.handler.places[0]));
          },
          false},
         {"half-closed",
@@ -755,8 +752,8 @@ TEST_SUITE("shard/connections") {
     rig.rest();
     CHECK(rig.handler.places.size() == 2);  // nothing more is taken
     CHECK(!rig.connections.is_drained());
-    rig.connections.complete(owed_place, text("1"));
-    rig.connections.complete(rig.handler.places[1], text("2"));
+    rig.answers.complete(owed_place, text("1"));
+    rig.answers.complete(rig.handler.places[1], text("2"));
     rig.rest();
     CHECK(rig.connections.is_drained());
     std::vector<net::PassedConnection> sockets;
@@ -768,7 +765,7 @@ TEST_SUITE("shard/connections") {
                      rig.clock.now());
     KeepingHandler handler;
     handler.answer = [&](const http::Request& request, ReplyTo place) {
-      next.complete(place, text("\"" + std::string(request.path) + "\""));
+      next.answers().complete(place, text("\"" + std::string(request.path) + "\""));
     };
     for (const net::PassedConnection& socket : sockets) next.adopt(socket, {.handler = &handler});
     half.send("TP/1.1\r\nHost: a\r\n\r\n");
@@ -885,7 +882,7 @@ TEST_SUITE("shard/connections") {
   TEST_CASE("an answer for a place that never was ends the process") {
     const Death death = death_of([] {
       ConnectionsRig rig;
-      rig.connections.complete(ReplyTo{.shard = 0, .place = 5}, text("1"));
+      rig.answers.complete(ReplyTo{.shard = 0, .place = 5}, text("1"));
     });
     CHECK(death.signal == SIGABRT);
     const Death other_shard = death_of([] {
@@ -894,7 +891,7 @@ TEST_SUITE("shard/connections") {
       rig.rest();
       ReplyTo place = rig.handler.places[0];
       place.shard = 1;
-      rig.connections.complete(place, text("1"));
+      rig.answers.complete(place, text("1"));
     });
     CHECK(other_shard.signal == SIGABRT);
   }

@@ -15,7 +15,7 @@ struct FullRig : ConnectionsRig {
   }
   void answer_all() {
     for (const ReplyTo& place : handler.places)
-      connections.refuse(place, {.verdict = Verdict::sold_out});
+      answers.refuse(place, {.verdict = Verdict::sold_out});
     handler.places.clear();
     rest();
   }
@@ -66,7 +66,7 @@ TEST_SUITE("shard/eviction") {
     rig.rest();
     reading.send(get("/"));
     rig.rest();
-    rig.connections.refuse(rig.handler.places.back(), {.verdict = Verdict::sold_out});
+    rig.answers.refuse(rig.handler.places.back(), {.verdict = Verdict::sold_out});
     rig.rest();
     for (uint32_t i = 0; i < kGuestsMax + 1; ++i) rig.client();
     CHECK(waiting.is_open_at_server());
@@ -81,8 +81,8 @@ TEST_SUITE("shard/eviction") {
                                                     {"/read", net::Rank::second}};
     rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
       const auto rank = ranks.find(std::string(request.path));
-      rig.connections.rank(place, rank == ranks.end() ? net::Rank::usual : rank->second);
-      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+      rig.answers.rank(place, rank == ranks.end() ? net::Rank::usual : rank->second);
+      rig.answers.refuse(place, {.verdict = Verdict::sold_out});
     };
     // In the order in which they have been idle for longest.
     std::vector<FakeClient*> clients;
@@ -106,8 +106,8 @@ TEST_SUITE("shard/eviction") {
   TEST_CASE("a connection that pays no more loses its rank for eviction too") {
     FullRig rig(2);
     rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
-      rig.connections.rank(place, request.path == "/pay" ? net::Rank::first : net::Rank::usual);
-      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+      rig.answers.rank(place, request.path == "/pay" ? net::Rank::first : net::Rank::usual);
+      rig.answers.refuse(place, {.verdict = Verdict::sold_out});
     };
     FakeClient& former = rig.client();
     FakeClient& payer = rig.client();
@@ -125,9 +125,9 @@ TEST_SUITE("shard/eviction") {
     rig.rest();
     std::vector<bool> were_guests;
     rig.handler.answer = [&](const http::Request&, ReplyTo place) {
-      were_guests.push_back(rig.connections.is_guest(place));
-      CHECK(!rig.connections.may_linger(place));
-      rig.connections.complete(place, {.body = "{}"});
+      were_guests.push_back(rig.answers.is_guest(place));
+      CHECK(!rig.answers.may_linger(place));
+      rig.answers.complete(place, {.body = "{}"});
     };
     for (int i = 0; i < 50; ++i) {
       FakeClient& guest = rig.client();
@@ -185,7 +185,7 @@ TEST_SUITE("shard/eviction") {
     rig.rest();
     const std::string large(200'000, 'x');
     rig.handler.answer = [&](const http::Request&, ReplyTo place) {
-      rig.connections.complete(place, {.body = large});
+      rig.answers.complete(place, {.body = large});
     };
     std::vector<FakeClient*> slow;
     for (uint32_t i = 0; i < kGuestsMax; ++i) {
@@ -213,8 +213,8 @@ TEST_SUITE("shard/eviction") {
     rig.rest();
     std::vector<bool> were_guests;
     rig.handler.answer = [&](const http::Request&, ReplyTo place) {
-      were_guests.push_back(rig.connections.is_guest(place));
-      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+      were_guests.push_back(rig.answers.is_guest(place));
+      rig.answers.refuse(place, {.verdict = Verdict::sold_out});
     };
     rig.ask(rig.client(), get("/"));
     CHECK(were_guests == std::vector<bool>{false});
@@ -237,7 +237,7 @@ TEST_SUITE("shard/eviction") {
   TEST_CASE("whoever takes the cell of one that was read in the same turn hears each answer once") {
     FullRig rig(1);
     rig.handler.answer = [&](const http::Request&, ReplyTo place) {
-      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+      rig.answers.refuse(place, {.verdict = Verdict::sold_out});
     };
     // All are let in by one turn. The first is read and closed for the second, which is read when the third comes.
     FakeClient& half = rig.net.connect(rig.listener);
@@ -255,8 +255,8 @@ TEST_SUITE("shard/eviction") {
     FullRig rig(24);
     rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
       const bool pays = request.path == "/pay";
-      rig.connections.rank(place, pays ? net::Rank::first : net::Rank::usual);
-      rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+      rig.answers.rank(place, pays ? net::Rank::first : net::Rank::usual);
+      rig.answers.refuse(place, {.verdict = Verdict::sold_out});
     };
     FakeClient& payer = rig.client();
     CHECK(responses_in(rig.ask(payer, get("/pay"))).size() == 1);
@@ -298,7 +298,7 @@ TEST_SUITE("shard/eviction") {
     FakeClient& newcomer = rig.net.connect(rig.listener);
     rig.rest();
     CHECK(newcomer.was_reset());
-    rig.connections.refuse(rig.handler.places[0], {.verdict = Verdict::sold_out});
+    rig.answers.refuse(rig.handler.places[0], {.verdict = Verdict::sold_out});
     rig.rest();
     CHECK(rig.handler.places.size() == 3);
     CHECK(asking.is_open_at_server());

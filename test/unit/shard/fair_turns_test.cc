@@ -11,7 +11,7 @@ using world::World;
 
 void refuse_all(ConnectionsRig& rig) {
   rig.handler.answer = [&rig](const http::Request&, ReplyTo place) {
-    rig.connections.refuse(place, {.verdict = Verdict::sold_out});
+    rig.answers.refuse(place, {.verdict = Verdict::sold_out});
   };
 }
 

@@ -45,7 +45,7 @@ stock::ItemTerms terms_of(ItemId id, std::string_view code) {
 
 struct ApiRig : ConnectionsRig {
   explicit ApiRig(bool by_ticket = false)
-      : api({.by_ticket = by_ticket, .places_max = 4096}, connections, catalog, orders,
+      : api({.by_ticket = by_ticket, .places_max = 4096}, connections.answers(), catalog, orders,
             clock.now()) {
     catalog.upsert(terms_of(0, "ticket"));
     connections.add_listener(public_listener, {.handler = &api});
@@ -339,7 +339,7 @@ TEST_SUITE("shard/public_api") {
       goes_on = rig.turn() || rig.api.has_work() || rig.connections.has_work();
       CHECK(rig.orders.submitted - before <= OrderLists::kQuestionsPerTurn);
       // One finished or growing list a connection.
-      CHECK(rig.connections.text_bytes() <= 16 * 220'000);
+      CHECK(rig.connections.answers().text_bytes() <= 16 * 220'000);
       REQUIRE(++turns < 100'000);
     }
     for (FakeClient* client : clients) {
@@ -475,7 +475,8 @@ TEST_SUITE("shard/public_api") {
       rig.rest_all();
       REQUIRE(rig.orders.requests.size() == 2);
       CHECK(rig.orders.requests[1].kind == RequestKind::read);
-      rig.connections.refuse(rig.orders.requests[1].reply_to, {.verdict = Verdict::unknown_order});
+      rig.connections.answers().refuse(rig.orders.requests[1].reply_to,
+                                       {.verdict = Verdict::unknown_order});
       rig.rest_all();
       CHECK(responses_in(client.read()).size() == (stops ? 1 : 2));
       CHECK(rig.connections.is_drained() == stops);

@@ -37,12 +37,10 @@ void Deadlines::wait_for(uint32_t index, Waiting waiting) {
   if (is_total(waiting) && connection.waiting == waiting) return;
   connection.waiting = waiting;
   if (waiting == Waiting::write) connection.taken = 0;
-  const int64_t deadline_ns = table_.now.boot_ns + ns_of_ms(patience_ms(connection));
-  const bool is_earlier = !wheel_.is_scheduled(index) || deadline_ns < connection.deadline_ns;
-  connection.deadline_ns = deadline_ns;
-  if (!is_earlier) return;
+  connection.deadline_ns = table_.now.boot_ns + ns_of_ms(patience_ms(connection));
+  if (wheel_.is_scheduled_by(index, connection.deadline_ns)) return;
   wheel_.cancel(index);
-  wheel_.schedule(index, deadline_ns);
+  wheel_.schedule(index, connection.deadline_ns);
 }
 
 void Deadlines::count_taken(Connection& connection, size_t bytes) {

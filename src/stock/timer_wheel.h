@@ -31,6 +31,10 @@ class TimerWheel {
   void schedule(uint32_t timer, int64_t deadline_ns);
   void cancel(uint32_t timer);  // nothing happens when it is not scheduled
   bool is_scheduled(uint32_t timer) const { return links_[timer].slot != 0; }
+  // It is scheduled, and not later than one with this deadline would be.
+  bool is_scheduled_by(uint32_t timer, int64_t deadline_ns) const {
+    return is_scheduled(timer) && links_[timer].tick <= tick_of(deadline_ns);
+  }
 
   // Takes out the next timer whose deadline has passed, or kNone; `budget` is lowered by the work done and the call
   // gives up when it reaches 0 (then more may be due).

@@ -68,6 +68,20 @@ TEST_SUITE("shard/deadlines") {
     CHECK(rig.is_late_after(bounds::head_deadline_ms));
   }
 
+  TEST_CASE("a request after another leaves the wheel alone and has its time") {
+    DeadlinesRig rig;
+    const auto peer = rig.open();
+    rig.deadlines.wait_for(peer.index, Waiting::idle);
+    const int64_t first_ns = rig.at(peer).deadline_ns;
+    rig.pass_ms(5'000);
+    Deadlines::wait_for_answer(rig.at(peer));
+    rig.deadlines.wait_for(peer.index, Waiting::idle);
+    rig.table.now.boot_ns = first_ns - kMillisecond;
+    CHECK(rig.next() == kNone);
+    CHECK(rig.deadlines.quiet_until_ns() == stock::TimerWheel::expires_boot_ns(first_ns));
+    CHECK(rig.is_late_after(5'001));
+  }
+
   TEST_CASE("a client has ten seconds for its answer and a guest one") {
     for (const bool is_guest : {false, true}) {
       DeadlinesRig rig;

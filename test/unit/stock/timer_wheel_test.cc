@@ -35,6 +35,19 @@ TEST_SUITE("stock/timer_wheel") {
     }
   }
 
+  TEST_CASE("a timer says whether it fires by a deadline") {
+    TimerWheel wheel(4, 0);
+    CHECK(!wheel.is_scheduled_by(2, INT64_MAX));
+    for (const int64_t deadline : {3 * kTickNs, 4096 * kTickNs}) {
+      wheel.schedule(2, deadline);
+      CHECK(!wheel.is_scheduled_by(2, deadline - kTickNs));
+      CHECK(wheel.is_scheduled_by(2, deadline));
+      CHECK(wheel.is_scheduled_by(2, deadline + kTickNs));
+      wheel.cancel(2);
+      CHECK(!wheel.is_scheduled_by(2, deadline));
+    }
+  }
+
   TEST_CASE("random timers fire exactly once in the right tick also when some are cancelled") {
     const unsigned seed = std::random_device{}();
     INFO("seed ", seed);

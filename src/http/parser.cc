@@ -95,7 +95,9 @@ class Parser {
     return false;
   }
   bool refuse(Verdict refusal, const char* reason) {
+    const Method method = parsed_.request.method;
     parsed_ = Parsed{};
+    parsed_.request.method = method;
     parsed_.status = ParseStatus::bad;
     parsed_.refusal = refusal;
     parsed_.reason = reason;

@@ -71,7 +71,7 @@ struct Parsed {
   Verdict refusal = Verdict::ok;  // bad
   const char* reason = nullptr;   // bad: what is wrong, a sentence for the client; static text
   size_t consumed = 0;            // complete: with the empty line that may precede a request
-  Request request;                // complete
+  Request request;                // complete; else only its method, other while that is not known
 };
 
 // `body_scratch` takes the data of a chunked body and must hold bounds::body_bytes_max. An input of

@@ -82,12 +82,13 @@ ReplyTo Answers::begin(uint32_t index, Connection& connection, const http::Reque
   return to;
 }
 
-void Answers::refuse_connection(uint32_t index, const http::Refusal& refusal) {
+void Answers::refuse_connection(uint32_t index, const http::Request& request,
+                                const http::Refusal& refusal) {
   Connection& connection = table_.connections[index];
   connection.is_closing = true;
   connection.must_linger = true;
   if (table_.places.is_full()) return sender_.add(index);
-  const uint32_t place = table_.places.add(connection.line, index, http::Request{});
+  const uint32_t place = table_.places.add(connection.line, index, request);
   table_.places[place].closes = true;
   refuse(table_.places.reply_to(place), refusal);
 }

@@ -85,7 +85,8 @@ class Answers {
   // A request that has come; a place must be free.
   [[nodiscard]] ReplyTo begin(uint32_t index, Connection& connection, const http::Request& request);
   // It can be read no further: it is told why, and ends behind that. Without a place it ends without a word.
-  void refuse_connection(uint32_t connection, const http::Refusal& refusal);
+  void refuse_connection(uint32_t connection, const http::Request& request,
+                         const http::Refusal& refusal);
   // The last request of a line, when it waits on purpose: there is a reason now not to.
   void hurry_last(const Connection& connection);
   // Every answer at the front of the line that is there, up to a large body, which is written from its place.

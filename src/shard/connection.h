@@ -51,6 +51,7 @@ struct Connection {
   bool is_refused = false;     // its address has enough: it is only told so
   bool is_guest = false;       // beyond all places
   bool continue_sent = false;  // "100 Continue" for the request at the front of the input
+  bool is_half_head = false;   // that request is HEAD, as far as it has come
 
   // The cell has a new owner, whose events those of the last one are not.
   void begin(net::Socket of, const Service& for_service, bool as_guest) {

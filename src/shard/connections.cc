@@ -117,7 +117,9 @@ void Connections::on_late(uint32_t index) {
   metrics_.connections_timed_out.add();
   if (!connection.has_half_a_request()) return roster_.close(index);
   connection.input.clear(table_.buffers());
-  roster_.refuse(index, {.verdict = Verdict::request_timeout});
+  const http::Request half = {.method = connection.is_half_head ? http::Method::head
+                                                                : http::Method::other};
+  roster_.refuse(index, half, {.verdict = Verdict::request_timeout});
 }
 
 // After a flood the memory of its buffers goes back to the machine.

@@ -162,9 +162,6 @@ void RequestReader::end_input(uint32_t index) {
   connection.input_ended = true;
   connection.is_closing = true;
   connection.input.clear(table_.buffers());
-  // Half a request had a deadline; the answers that are owed have none, but for one that the client does not take.
-  if (connection.line.count > 0 && connection.waiting != Waiting::write)
-    Deadlines::wait_for_answer(connection);
   sender_.add(index);
 }
 
@@ -212,7 +209,7 @@ size_t RequestReader::parse_some(uint32_t index, std::span<const char> bytes) {
     }
     const http::Parsed parsed = http::parse(bytes.subspan(used), body_scratch_);
     if (parsed.status == http::ParseStatus::bad) {
-      roster_.refuse(index, {.verdict = parsed.refusal, .reason = parsed.reason});
+      roster_.refuse(index, parsed.request, {.verdict = parsed.refusal, .reason = parsed.reason});
       return bytes.size();
     }
     if (parsed.status == http::ParseStatus::need_more) {
@@ -230,8 +227,11 @@ size_t RequestReader::parse_some(uint32_t index, std::span<const char> bytes) {
 
 void RequestReader::need_more(uint32_t index, const http::Parsed& parsed) {
   Connection& connection = table_.connections[index];
-  // "100 Continue" stands in the order of the answers too: it waits for those that are owed.
-  if (parsed.wants_continue && !connection.continue_sent && connection.line.count == 0)
+  connection.is_half_head = parsed.request.method == http::Method::head;
+  // What is owed comes first: "100 Continue" stands in the order of the answers, and only behind them the client is waited for. It is
+  // looked at again when the last has left.
+  if (connection.line.count > 0) return;
+  if (parsed.wants_continue && !connection.continue_sent)
     connection.continue_sent = connection.output.append(table_.book, http::kContinue);
   deadlines_.wait_for(index, parsed.is_head_complete ? Waiting::body : Waiting::head);
 }

@@ -53,7 +53,7 @@ void Roster::count_address(uint32_t index) {
   if (refused_open_ == kRefusedMax) return reset(index);
   connection.is_refused = true;
   ++refused_open_;
-  refuse(index, {.verdict = Verdict::rate_limited, .limit = Limit::address});
+  refuse(index, {}, {.verdict = Verdict::rate_limited, .limit = Limit::address});
 }
 
 uint32_t Roster::find(uint64_t token) const {
@@ -80,8 +80,8 @@ void Roster::renew_idle(uint32_t index) {
   update_idle(index);
 }
 
-void Roster::refuse(uint32_t index, const http::Refusal& refusal) {
-  answers_.refuse_connection(index, refusal);
+void Roster::refuse(uint32_t index, const http::Request& request, const http::Refusal& refusal) {
+  answers_.refuse_connection(index, request, refusal);
   update_idle(index);
 }
 

@@ -59,7 +59,7 @@ class Roster {
   void renew_idle(uint32_t index);
   uint32_t first_idle(IdleKind kind) const { return idle_.first(kind); }
   // It can be read no further: see Answers::refuse_connection().
-  void refuse(uint32_t index, const http::Refusal& refusal);
+  void refuse(uint32_t index, const http::Request& request, const http::Refusal& refusal);
 
   // ---- out ----
 

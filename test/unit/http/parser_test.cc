@@ -101,6 +101,17 @@ TEST_CASE("a CR is no hyphen of a known name") {
   }
 }
 
+// Its refusal has no content (RFC 9110 9.3.2).
+TEST_CASE("a HEAD that is no good is known for one") {
+  for (const std::string line : {"Expect: x", "Content-Length: 5000", "No Name", "Host: b"}) {
+    CAPTURE(line);
+    const Parsed parsed = parse_text("HEAD / HTTP/1.1\r\nHost: a\r\n" + line + "\r\n\r\n");
+    CHECK(parsed.status == ParseStatus::bad);
+    CHECK(parsed.request.method == Method::head);
+  }
+  CHECK(parse_text("BREW / HTTP/1.1\r\nHost: a\r\n\r\n").request.method == Method::other);
+}
+
 TEST_CASE("a client that waits for 100 continue is heard until its body arrives") {
   const std::string head =
       "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";

@@ -103,7 +103,7 @@ TEST_SUITE("shard/answers") {
     AnswersRig rig;
     const auto peer = rig.open();
     const ReplyTo first = rig.begin(peer);
-    rig.answers.refuse_connection(peer.index, {.verdict = Verdict::request_timeout});
+    rig.answers.refuse_connection(peer.index, {}, {.verdict = Verdict::request_timeout});
     CHECK(rig.at(peer).is_closing);
     CHECK(rig.at(peer).must_linger);
     CHECK(rig.at(peer).output.empty());
@@ -120,7 +120,7 @@ TEST_SUITE("shard/answers") {
     const auto asks = rig.open();
     (void)rig.begin(asks);
     const auto peer = rig.open();
-    rig.answers.refuse_connection(peer.index, {.verdict = Verdict::request_timeout});
+    rig.answers.refuse_connection(peer.index, {}, {.verdict = Verdict::request_timeout});
     CHECK(rig.at(peer).is_closing);
     CHECK(rig.at(peer).output.empty());
     CHECK(rig.sender.is_dirty());

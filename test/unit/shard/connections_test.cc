@@ -233,6 +233,44 @@ TEST_SUITE("shard/connections") {
     CHECK(responses_in(client.read()).at(0).status == 408);
   }
 
+  TEST_CASE("the rest of a request is waited for behind the answers that are owed") {
+    const std::string head =
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+    for (const std::string& half : {head, std::string("GET / HTT")}) {
+      CAPTURE(half);
+      ConnectionsRig rig;
+      FakeClient& client = rig.client();
+      client.send(get("/slow") + half);
+      // Longer than a body or a head may take.
+      for (int second = 0; second < 20; ++second) rig.pass(kSecond);
+      CHECK(client.read().empty());
+      rig.answers.complete(rig.handler.places.at(0), text("late"));
+      rig.rest();
+      const std::string said = client.read();
+      CHECK(responses_in(said).at(0).body == "late");
+      CHECK(said.ends_with(http::kContinue) == (half == head));
+      for (int second = 0; second < 20; ++second) rig.pass(kSecond);
+      CHECK(responses_in(client.read()).at(0).status == 408);
+    }
+  }
+
+  TEST_CASE("a HEAD that is refused has no content") {
+    ConnectionsRig rig;
+    for (const std::string line : {"Expect: x", "Content-Length: 5000", "No Name"}) {
+      CAPTURE(line);
+      const std::string said =
+          rig.ask(rig.client(), "HEAD / HTTP/1.1\r\nHost: a\r\n" + line + "\r\n\r\n");
+      CHECK(said.starts_with("HTTP/1.1 4"));
+      CHECK(said.ends_with("\r\n\r\n"));
+    }
+    FakeClient& client = rig.client();
+    client.send("HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12");
+    for (int second = 0; second < 20; ++second) rig.pass(kSecond);
+    const std::string said = client.read();
+    CHECK(said.starts_with("HTTP/1.1 408"));
+    CHECK(said.ends_with("\r\n\r\n"));
+  }
+
   TEST_CASE("an idle client is closed when its time is over and an owed answer waits longer") {
     ConnectionsRig rig;
     FakeClient& idle = rig.client();

@@ -29,7 +29,6 @@ TEST_SUITE("shard/request_reader") {
     rig.read(peer);
     CHECK(rig.handler.paths == Paths{"/a", "/b"});
     CHECK(rig.at(peer).input.kept().size() == 9);
-    CHECK(rig.at(peer).has_half_a_request());
     peer.client->send("TP/1.1\r\nHost: a\r\n\r\n");
     rig.read(peer);
     CHECK(rig.handler.paths == Paths{"/a", "/b", "/c"});

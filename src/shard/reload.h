@@ -5,7 +5,6 @@
 //   operator ── POST ──▶ shard 0 ── asked + 1, wake() ──▶ reader: files ── deliver() ──▶ shard 0 ── rules ──▶ all shards
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -42,6 +41,9 @@ struct Reload {
       needs_restart;  // flags of the configuration that have changed and are not taken up
 };
 
+// Who asked, in the order of the alphabet and each once, in as much room as the order log has for it: `alice, bob and 3 others`.
+[[nodiscard]] std::string names_of(std::vector<std::string> askers);
+
 class ReloadSlot {
  public:
   // ---- shard 0 ----
@@ -77,17 +79,14 @@ class ReloadSlot {
 
   // To be read before the files: who asked by then gets what they say.
   uint64_t asked() const { return asked_.load(); }
-  // The names of those who asked since the last call, each once, with commas between; empty: nobody, it was the signal.
+  // The names of those who asked since the last call; empty: nobody, it was the signal.
   std::string take_askers() {
-    const std::lock_guard lock(askers_mutex_);
-    std::ranges::sort(askers_);
-    std::string names;
-    for (size_t i = 0; i < askers_.size(); ++i) {
-      if (i > 0 && askers_[i] == askers_[i - 1]) continue;
-      names.append(names.empty() ? "" : ", ").append(askers_[i]);
+    std::vector<std::string> askers;
+    {
+      const std::lock_guard lock(askers_mutex_);
+      askers.swap(askers_);
     }
-    askers_.clear();
-    return names;
+    return names_of(std::move(askers));
   }
   // False: shard 0 has not taken the last one yet.
   [[nodiscard]] bool deliver(std::shared_ptr<const Reload> reload) {

@@ -182,13 +182,15 @@ void RulesChanges::reload(const Operator& by) {
 void RulesChanges::take_reload() {
   const std::shared_ptr<const Reload> taken = process_.reload.take();
   if (!taken) return;
-  Change change{.who = "SIGHUP", .what = "reload " + taken->what};
+  Change change{.what = "reload " + taken->what};
+  std::vector<std::string> askers;
   std::erase_if(reloads_, [&](const AskedReload& asked) {
     if (asked.number > taken->asked) return false;
-    change.who = asked.who;
+    askers.push_back(asked.who);
     change.places.push_back(asked.place);
     return true;
   });
+  change.who = askers.empty() ? "SIGHUP" : names_of(std::move(askers));
   if (process_.is_stopping.load(std::memory_order_acquire)) {
     for (const ReplyTo place : change.places)
       host_.complete(place, {.refusal = Verdict::shutting_down});

@@ -44,8 +44,10 @@ class OperatorsRig : public ChangeHost {
     REQUIRE(orderlog::encode(record, std::span(bytes).first(orderlog::encoded_bytes(record))) > 0);
     ++appended;
     REQUIRE(bool(state.apply(record, appended, now)));
-    if (const auto* admin = std::get_if<orderlog::Admin>(&record))
+    if (const auto* admin = std::get_if<orderlog::Admin>(&record)) {
       acts.push_back(std::string(admin->what));
+      actors.push_back(std::string(admin->who));
+    }
     return appended;
   }
   bool has_room() const override { return has_log_room; }
@@ -62,8 +64,8 @@ class OperatorsRig : public ChangeHost {
   bool is_taking_catalog() const override { return changes->is_taking_catalog(); }
   std::vector<std::string> left_of_catalog() const override { return changes->left_of_catalog(); }
 
-  Operator by(uint32_t place) const {
-    return {.place = {.place = place}, .who = "127.0.0.1:40000"};
+  static Operator by(uint32_t place, std::string_view who = "127.0.0.1:40000") {
+    return {.place = {.place = place}, .who = who};
   }
   void sync() { durable_lsn = appended; }
   void turn() {
@@ -135,7 +137,7 @@ class OperatorsRig : public ChangeHost {
   Lsn appended = 0, durable_lsn = 0;
   std::map<uint32_t, TextAnswer> answers;  // by place
   std::function<void()> on_answer;         // what other shards do in the middle of a turn
-  std::vector<std::string> acts;           // of the Admin records
+  std::vector<std::string> acts, actors;   // what and who of the Admin records
   uint32_t next_place = 1'000'000;
 };
 

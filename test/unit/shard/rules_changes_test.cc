@@ -255,6 +255,24 @@ TEST_SUITE("shard/rules_changes") {
     CHECK(rig.is_answered(kOther));
   }
 
+  TEST_CASE("the record of a reload names everybody who asked for it and each once") {
+    OperatorsRig rig;
+    const std::vector<std::string_view> askers{"deploy", "alice", "deploy", "bob"};
+    for (uint32_t place = 0; place < askers.size(); ++place)
+      rig.rules->reload(rig.by(place, askers[place]));
+    REQUIRE(rig.process.reload.deliver(reload_of(rig)));
+    rig.settle();
+    CHECK(rig.actors == std::vector<std::string>{"alice, bob, deploy"});
+    for (uint32_t place = 0; place < askers.size(); ++place) CHECK(rig.is_answered(place));
+  }
+
+  TEST_CASE("the record of a reload that nobody asked for names the signal") {
+    OperatorsRig rig;
+    REQUIRE(rig.process.reload.deliver(reload_of(rig)));
+    rig.settle();
+    CHECK(rig.actors == std::vector<std::string>{"SIGHUP"});
+  }
+
   TEST_CASE("levers that were read again change those of an operator that are on their way too") {
     OperatorsRig rig;
     rig.rules->set_limits(rig.by(1), R"({"open_per_user":3,"lease_max":9})", rig.now);

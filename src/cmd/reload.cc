@@ -13,6 +13,7 @@
 namespace stampede::cmd {
 namespace {
 
+using shard::Delivery;
 using shard::Levers;
 
 template <auto kMember>
@@ -89,8 +90,6 @@ Status Reloader::read_inputs_again(shard::Reload& made) const {
   if (!inputs) return inputs.error();
   const auto enrolments = node_.read_enrolments();
   if (!enrolments) return Error{"enrolled: " + enrolments.error().message};
-  if (inputs->keys && !node_.lack_in(*inputs->keys).empty())
-    return Error{"--key-file: " + std::string(node_.lack_in(*inputs->keys))};
   made.what = inputs->what + what_of(**enrolments);
   made.keys = inputs->keys;
   made.operators = inputs->operators;
@@ -161,14 +160,17 @@ Status Reloader::read(shard::Reload& made, ServeFlags& fresh) const {
 }
 
 // A shard 0 that does not take it for a second is on its way out or waits for a disk; the operator may send the signal again.
-bool Reloader::deliver(const shard::Reload& made) {
+bool Reloader::deliver(shard::Reload& made) {
   const auto delivered = std::make_shared<const shard::Reload>(made);
-  bool is_delivered = node_.deliver(delivered);
-  for (int tries = 0; tries < 1000 && !is_delivered; ++tries) {
+  Delivery outcome = node_.deliver(delivered);
+  for (int tries = 0; tries < 1000 && outcome == Delivery::full; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    is_delivered = node_.deliver(delivered);
+    outcome = node_.deliver(delivered);
   }
-  return is_delivered;
+  if (outcome != Delivery::lacks_keys) return outcome == Delivery::done;
+  made = {.asked = made.asked,
+          .problem = "--key-file: " + std::string(node_.lack_in(*delivered->keys))};
+  return deliver(made);
 }
 
 void Reloader::reload() {

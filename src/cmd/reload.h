@@ -23,7 +23,8 @@ class Reloader {
   [[nodiscard]] Status read_inputs_again(shard::Reload& made) const;
   [[nodiscard]] Status read_catalog_again(shard::Reload& made) const;
   [[nodiscard]] Status read_config(shard::Reload& made, ServeFlags& fresh) const;
-  [[nodiscard]] bool deliver(const shard::Reload& made);
+  // Of keys that lack what an item needs, `made` becomes the problem.
+  [[nodiscard]] bool deliver(shard::Reload& made);
 
   node::Node& node_;
   ServeFlags

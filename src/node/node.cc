@@ -174,10 +174,10 @@ void Node::replace_keys(shard::SharedKeys keys) {
   process_->keys_number.fetch_add(1, std::memory_order_release);
 }
 
-bool Node::deliver(std::shared_ptr<const shard::Reload> reload) {
-  const bool is_delivered = process_->reload.deliver(std::move(reload));
+shard::Delivery Node::deliver(std::shared_ptr<const shard::Reload> reload) {
+  const shard::Delivery outcome = process_->reload.deliver(std::move(reload));
   process_->ring(1);
-  return is_delivered;
+  return outcome;
 }
 
 uint64_t Node::reloads_asked() const {

@@ -76,8 +76,8 @@ class Node {
   void reopen_access_log() {
     if (process_->access_log) process_->access_log->reopen();
   }
-  // What was read again, for shard 0 to put in force; false: it has not taken the last one yet.
-  [[nodiscard]] bool deliver(std::shared_ptr<const shard::Reload> reload);
+  // What was read again, for shard 0 to put in force.
+  [[nodiscard]] shard::Delivery deliver(std::shared_ptr<const shard::Reload> reload);
   // How often operators have asked for it.
   [[nodiscard]] uint64_t reloads_asked() const;
   // The operators who asked since the last call; empty: none.
@@ -88,9 +88,9 @@ class Node {
   }
   // That descriptors permit.
   [[nodiscard]] uint32_t connections_max() const { return settings_.connections_max; }
-  // Why these keys cannot take the place of the present ones: an item on sale needs a kind that they lack. Empty: they can.
+  // Why keys were not taken (Delivery::lacks_keys).
   [[nodiscard]] std::string_view lack_in(const door::Keys& keys) const {
-    return shard::lack_of(&keys, process_->keys_needed.load());
+    return shard::lack_of(&keys, process_->reload.keys_needed());
   }
   void begin_stop();
   // A stop that keeps listeners and connections open for a process that takes this one's place; an Error: nothing has begun.

@@ -421,7 +421,7 @@ MayEnd Node::make_helpers() {
   process_->drain_lag_max = settings_.drain_lag_max;
   process_->lease_max = settings_.lease_max;
   process_->connections_max = settings_.connections_max;
-  process_->keys_needed = keys_needed_;
+  CHECK(process_->reload.need(keys_needed_));
   if (settings_.keys) replace_keys(settings_.keys);
   process_->operators.store(settings_.operators);
   door::Rules rules = settings_.rules;

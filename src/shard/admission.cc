@@ -69,6 +69,7 @@ std::string Admission::link_json(std::string_view user, ItemId item) const {
 }
 
 KeyKinds kinds_needed(const stock::SaleTerms& terms) {
+  if (terms.is_ended) return 0;
   return (terms.has_hidden_link ? kLinkKeys : 0) | (terms.has_proof ? kProofKeys : 0);
 }
 

@@ -5,7 +5,6 @@
 #include "base/diag.h"
 #include "door/opaque_code.h"
 #include "shard/admin_json.h"
-#include "shard/admission.h"
 
 namespace stampede::shard {
 namespace {
@@ -33,11 +32,16 @@ ItemChanges::ItemChanges(ChangeHost& host, const stock::StreamState& state,
 // ---- what operators ask for ----
 
 // False: the answer is that nothing can be changed now.
-bool ItemChanges::admit(ReplyTo place) {
+bool ItemChanges::admit(ReplyTo place, KeyKinds keys_needed) {
   const bool is_stopping = process_.is_stopping.load(std::memory_order_acquire);
   const bool has_room = changes_.size() < bounds::changes_under_way_max && host_.has_room();
-  if (!is_stopping && has_room) return true;
-  host_.complete(place, {.refusal = is_stopping ? Verdict::shutting_down : Verdict::overloaded});
+  if (is_stopping || !has_room) {
+    host_.complete(place, {.refusal = is_stopping ? Verdict::shutting_down : Verdict::overloaded});
+    return false;
+  }
+  // Now, and not when the item is hidden: the keys that have been looked at must be there then.
+  if (process_.reload.need(keys_needed)) return true;
+  host_.complete(place, {.refusal = Verdict::try_again});
   return false;
 }
 
@@ -117,7 +121,7 @@ void ItemChanges::put_new(const Operator& by, const stock::ItemChange& change, M
   if (item == bounds::item_count_max)
     return host_.complete(
         by.place, conflict("too_many_items", "there is no room for another item", "items", item));
-  if (!admit(by.place)) return;
+  if (!admit(by.place, kinds_needed(change.terms))) return;
   Change& begun = begin(by, item);
   begun.is_new = true;
   begun.terms = change.terms;
@@ -185,7 +189,7 @@ void ItemChanges::set_sale(const Operator& by, AdminKind action, ItemId item, Mo
 
 void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms,
                                std::string_view what, Moment now) {
-  if (admit(by.place)) record_terms(begin(by, terms.id), terms, what, now);
+  if (admit(by.place, kinds_needed(terms))) record_terms(begin(by, terms.id), terms, what, now);
 }
 
 void ItemChanges::record_terms(Change& change, const stock::ItemTerms& terms, std::string_view what,
@@ -218,7 +222,7 @@ void ItemChanges::restock(const Operator& by, ItemId item, std::string_view body
       asked->delta > 0 && !after)
     return host_.complete(
         by.place, conflict("too_many_units", after.error().message, "total", known.total()));
-  if (!admit(by.place)) return;
+  if (!admit(by.place, 0)) return;
   Change& change = begin(by, item);
   change.restock = *asked;
   if (ledger_.is_shared()) {
@@ -314,6 +318,8 @@ bool ItemChanges::take_entry(const stock::CatalogEntry& entry, Moment now) {
   stock::ItemTerms terms = entry.terms;
   if (!terms.product.empty()) find_product(terms);
   if (terms.code.empty()) return leave(entry.terms, "only a start sells a new product"), true;
+  // Keys that lack some come with a catalog of their own, which takes this one's place.
+  if (!process_.reload.need(kinds_needed(terms))) return false;
   terms.catalog_sum = stock::catalog_sum_of(terms);
   if (is_under_way(terms.code)) return false;
   if (const ItemId item = catalog_.find(terms.code); item != kNoItem)
@@ -456,7 +462,6 @@ bool ItemChanges::send_withdrawal(Change& change) {
 }
 
 void ItemChanges::after_sync(Change& change) {
-  if (change.terms) process_.keys_needed.fetch_or(kinds_needed(*change.terms));
   if (change.terms) change.untold = ~uint64_t{0} >> (64 - process_.shard_count);
   // An end is each node's own, and comes at another moment on each.
   if (change.terms && !change.terms->is_ended && ledger_.is_shared())

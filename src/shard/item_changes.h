@@ -32,6 +32,7 @@
 #include "ledger/operators.h"
 #include "orderlog/record.h"
 #include "shard/admin_routes.h"
+#include "shard/admission.h"
 #include "shard/change_host.h"
 #include "shard/reload.h"
 #include "shard/shard.h"
@@ -94,7 +95,7 @@ class ItemChanges {
     std::vector<ReplyTo> places;  // the operator's and those of repeats
   };
 
-  bool admit(ReplyTo place);
+  bool admit(ReplyTo place, KeyKinds keys_needed);
   Change& begin(const Operator& by, ItemId item);
   Change& begin_of_catalog(ItemId item);
   void record(Change& change, std::string_view what, Moment now);

@@ -66,8 +66,6 @@ struct Process {
   // Replaced by the key reader on SIGHUP; the number is raised after the keys.
   std::atomic<SharedKeys> keys;
   std::atomic<uint64_t> keys_number{0};
-  // Kinds of keys that an item on sale needs; only grows. New keys without one of them are refused.
-  std::atomic<KeyKinds> keys_needed{0};
   // Every shard counts in it. With `order_rates` all that shards share on the path of a request (door/address_table.h).
   door::AddressTable addresses;
   // Who may operate; null: whoever reaches the listener. Looked at by shard 0.

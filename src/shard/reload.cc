@@ -21,4 +21,27 @@ std::string names_of(std::vector<std::string> askers) {
   return longest;
 }
 
+bool ReloadSlot::need(KeyKinds kinds) {
+  const std::lock_guard lock(mutex_);
+  if (delivered_ && delivered_->keys && !lack_of(delivered_->keys.get(), kinds).empty())
+    return false;
+  keys_needed_ |= kinds;
+  return true;
+}
+
+Delivery ReloadSlot::deliver(std::shared_ptr<const Reload> reload) {
+  const std::lock_guard lock(mutex_);
+  if (delivered_) return Delivery::full;
+  if (reload->keys && !lack_of(reload->keys.get(), keys_needed_).empty())
+    return Delivery::lacks_keys;
+  delivered_ = std::move(reload);
+  is_full_.store(true, std::memory_order_relaxed);
+  return Delivery::done;
+}
+
+KeyKinds ReloadSlot::keys_needed() const {
+  const std::lock_guard lock(mutex_);
+  return keys_needed_;
+}
+
 }  // namespace stampede::shard

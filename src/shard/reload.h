@@ -3,6 +3,9 @@
 // turn, or nothing.
 //
 //   operator ── POST ──▶ shard 0 ── asked + 1, wake() ──▶ reader: files ── deliver() ──▶ shard 0 ── rules ──▶ all shards
+//
+// Keys without a kind that an item needs must not come in force, and shard 0 may be changing an item while the files are read.
+// So the slot decides between the two: whichever comes second, the keys or the item's need of them, is refused.
 #pragma once
 
 #include <atomic>
@@ -16,6 +19,7 @@
 #include "door/keys.h"
 #include "door/operators.h"
 #include "door/rules.h"
+#include "shard/admission.h"
 #include "shard/levers.h"
 #include "stock/catalog_json.h"
 
@@ -44,6 +48,12 @@ struct Reload {
 // Who asked, in the order of the alphabet and each once, in as much room as the order log has for it: `alice, bob and 3 others`.
 [[nodiscard]] std::string names_of(std::vector<std::string> askers);
 
+enum class Delivery : uint8_t {
+  done,
+  full,        // shard 0 has not taken the last one yet
+  lacks_keys,  // of a kind that an item needs
+};
+
 class ReloadSlot {
  public:
   // ---- shard 0 ----
@@ -52,7 +62,7 @@ class ReloadSlot {
   uint64_t ask(std::string_view who) {
     uint64_t number = 0;
     {
-      const std::lock_guard lock(askers_mutex_);
+      const std::lock_guard lock(mutex_);
       number = asked_.fetch_add(1) + 1;
       askers_.emplace_back(who);
     }
@@ -61,11 +71,13 @@ class ReloadSlot {
   }
   // What was delivered and not taken; null: nothing.
   std::shared_ptr<const Reload> take() {
-    if (!is_full_.load(std::memory_order_acquire)) return nullptr;
-    std::shared_ptr<const Reload> taken = std::move(delivered_);
-    is_full_.store(false, std::memory_order_release);
-    return taken;
+    if (!is_full_.load(std::memory_order_relaxed)) return nullptr;
+    const std::lock_guard lock(mutex_);
+    is_full_.store(false, std::memory_order_relaxed);
+    return std::move(delivered_);
   }
+  // From now on an item needs keys of these kinds, which are in force. False: keys that lack one are on their way here.
+  [[nodiscard]] bool need(KeyKinds kinds);
 
   // What came of them, since the start.
   std::atomic<uint64_t> succeeded{0}, failed{0};
@@ -83,29 +95,25 @@ class ReloadSlot {
   std::string take_askers() {
     std::vector<std::string> askers;
     {
-      const std::lock_guard lock(askers_mutex_);
+      const std::lock_guard lock(mutex_);
       askers.swap(askers_);
     }
     return names_of(std::move(askers));
   }
-  // False: shard 0 has not taken the last one yet.
-  [[nodiscard]] bool deliver(std::shared_ptr<const Reload> reload) {
-    if (is_full_.load(std::memory_order_acquire)) return false;
-    delivered_ = std::move(reload);
-    is_full_.store(true, std::memory_order_release);
-    return true;
-  }
+  [[nodiscard]] Delivery deliver(std::shared_ptr<const Reload> reload);
+  // Kinds of keys that items need. Only grows: an item that needs them no more, or did not come to be sold, may again.
+  KeyKinds keys_needed() const;
 
   // Tells the reader that it was asked; set before the shards run.
   std::function<void()> wake;
 
  private:
-  std::mutex askers_mutex_;  // for lines alone, and not on the path of a request
-  std::vector<std::string> askers_;
   std::atomic<uint64_t> asked_{0};
-  std::atomic<bool> is_full_{false};
-  std::shared_ptr<const Reload>
-      delivered_;  // the reader's while the slot is empty, shard 0's while it is full
+  std::atomic<bool> is_full_{false};  // so that a turn without a reload takes no lock
+  mutable std::mutex mutex_;          // not on the path of a buyer's request
+  std::vector<std::string> askers_;
+  std::shared_ptr<const Reload> delivered_;
+  KeyKinds keys_needed_ = 0;
 };
 
 }  // namespace stampede::shard

@@ -100,6 +100,19 @@ TEST_SUITE("e2e/hidden_sales") {
     CHECK(server.start_and_fail() == 2);
   }
 
+  TEST_CASE("an item that an operator has hidden keeps the keys that it needs") {
+    Hidden server(item_with(kTicket, ""), key_file_json());
+    server.start();
+    REQUIRE(server.admin().put("/admin/items/ticket", R"({"hidden_link":true})").status == 200);
+    server.set_keys("{\"tickets\":{\"k1\":\"" + std::string(64, '1') + "\"}}");
+    const Response refused = server.admin().post("/admin/reload", "{}");
+    CHECK(refused.code() == "not_reloaded");
+    CHECK(refused.body.find("--key-file: an item with hidden_link needs a key under links") !=
+          std::string::npos);
+    CHECK(server.says("--key-file: an item with hidden_link needs a key under links"));
+    CHECK(server.ask_link("u1").status == 200);
+  }
+
   TEST_CASE("a proof by the shop's key opens the link") {
     Hidden server(item_with(kTicket, ",\"hidden_link\":true,\"proof\":true"));
     server.start();

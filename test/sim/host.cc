@@ -149,8 +149,10 @@ void Host::read_again() {
   if (!wants_reload_) return;
   const uint64_t asked = node_->reloads_asked();
   const Inputs& inputs = around_.servers.inputs;
-  wants_reload_ =
-      !node_->deliver(std::make_shared<const shard::Reload>(sim::read_again(plan_, inputs, asked)));
+  const shard::Delivery outcome =
+      node_->deliver(std::make_shared<const shard::Reload>(sim::read_again(plan_, inputs, asked)));
+  CHECK(outcome != shard::Delivery::lacks_keys);  // no file of theirs lacks any
+  wants_reload_ = outcome == shard::Delivery::full;
 }
 
 // A step of the threads beside the shards.

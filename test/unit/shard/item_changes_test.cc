@@ -157,11 +157,11 @@ TEST_SUITE("shard/item_changes") {
     rig.process.keys.store(std::make_shared<const door::Keys>(keys));
     rig.changes->put(rig.by(1), "a", R"({"stock":1,"hidden_link":true,"proof":true})", rig.now);
     CHECK(rig.says(1, "a key under proofs"));
-    CHECK(rig.process.keys_needed == 0);
+    CHECK(rig.process.reload.keys_needed() == 0);
     rig.changes->put(rig.by(2), "a", R"({"stock":1,"hidden_link":true})", rig.now);
     rig.settle();
     CHECK(rig.answers.at(2).status == http::StatusCode::created);
-    CHECK(rig.process.keys_needed == kLinkKeys);
+    CHECK(rig.process.reload.keys_needed() == kLinkKeys);
   }
 
   TEST_CASE("no request names a file and a known item keeps its list") {

@@ -29,12 +29,16 @@ struct IdleStream final : ledger::EmbeddedClient {
 
 class OperatorsRig : public ChangeHost {
  public:
-  explicit OperatorsRig(uint32_t shards = 3) : process(shards), streams(shards) {
+  // `shared`: a supply that other nodes share, in place of the node's own.
+  explicit OperatorsRig(uint32_t shards = 3, ledger::SharedSupply* shared = nullptr)
+      : process(shards), streams(shards) {
     process.shards_running = shards;
     for (uint32_t shard = 0; shard < shards; ++shard)
       ledgers.push_back(
           std::make_unique<ledger::EmbeddedLedger>(shard, process.ledger, ledger::Book(shards)));
-    changes = std::make_unique<ItemChanges>(*this, state, catalog, *ledgers[0], process);
+    const ledger::OperatorsLink supply =
+        shared != nullptr ? ledger::OperatorsLink(*shared) : ledger::OperatorsLink(*ledgers[0]);
+    changes = std::make_unique<ItemChanges>(*this, state, catalog, supply, process);
     rules = std::make_unique<RulesChanges>(*this, state, process);
   }
 

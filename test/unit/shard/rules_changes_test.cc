@@ -223,8 +223,8 @@ TEST_SUITE("shard/rules_changes") {
     OperatorsRig rig;
     rig.has_log_room = false;
     const std::shared_ptr<Reload> made = reload_of(rig);
-    REQUIRE(rig.process.reload.deliver(made));
-    CHECK(!rig.process.reload.deliver(made));
+    REQUIRE(rig.process.reload.deliver(made) == Delivery::done);
+    CHECK(rig.process.reload.deliver(made) == Delivery::full);
     rig.turn();
     CHECK(rig.process.keys.load() == made->keys);
     CHECK(rig.process.operators.load() == made->operators);
@@ -235,7 +235,7 @@ TEST_SUITE("shard/rules_changes") {
     rig.settle();
     CHECK(rig.acts.back() == "reload keys from k.json");
     CHECK(!rig.rules->has_some());
-    CHECK(rig.process.reload.deliver(made));
+    CHECK(rig.process.reload.deliver(made) == Delivery::done);
   }
 
   TEST_CASE("an operator who asks for a reload hears of one that began behind his question") {
@@ -246,11 +246,11 @@ TEST_SUITE("shard/rules_changes") {
     const std::shared_ptr<Reload> first = reload_of(rig);
     rig.rules->reload(rig.by(kOther));
     CHECK(woken == 2);
-    REQUIRE(rig.process.reload.deliver(first));
+    REQUIRE(rig.process.reload.deliver(first) == Delivery::done);
     rig.settle();
     CHECK(rig.says(kPlace, R"({"reloaded":"keys from k.json","needs_restart":[]})"));
     CHECK(!rig.is_answered(kOther));
-    REQUIRE(rig.process.reload.deliver(reload_of(rig)));
+    REQUIRE(rig.process.reload.deliver(reload_of(rig)) == Delivery::done);
     rig.settle();
     CHECK(rig.is_answered(kOther));
   }
@@ -260,7 +260,7 @@ TEST_SUITE("shard/rules_changes") {
     const std::vector<std::string_view> askers{"deploy", "alice", "deploy", "bob"};
     for (uint32_t place = 0; place < askers.size(); ++place)
       rig.rules->reload(rig.by(place, askers[place]));
-    REQUIRE(rig.process.reload.deliver(reload_of(rig)));
+    REQUIRE(rig.process.reload.deliver(reload_of(rig)) == Delivery::done);
     rig.settle();
     CHECK(rig.actors == std::vector<std::string>{"alice, bob, deploy"});
     for (uint32_t place = 0; place < askers.size(); ++place) CHECK(rig.is_answered(place));
@@ -268,7 +268,7 @@ TEST_SUITE("shard/rules_changes") {
 
   TEST_CASE("the record of a reload that nobody asked for names the signal") {
     OperatorsRig rig;
-    REQUIRE(rig.process.reload.deliver(reload_of(rig)));
+    REQUIRE(rig.process.reload.deliver(reload_of(rig)) == Delivery::done);
     rig.settle();
     CHECK(rig.actors == std::vector<std::string>{"SIGHUP"});
   }
@@ -279,7 +279,7 @@ TEST_SUITE("shard/rules_changes") {
     const auto made = std::make_shared<Reload>();
     made->what = "configuration";
     made->change_levers = [](Levers& levers) { levers.lease_max = 5; };
-    REQUIRE(rig.process.reload.deliver(made));
+    REQUIRE(rig.process.reload.deliver(made) == Delivery::done);
     rig.turn();
     CHECK(rig.rules->levers().lease_max == 5);
     rig.settle();
@@ -293,7 +293,7 @@ TEST_SUITE("shard/rules_changes") {
     rig.rules->reload(rig.by(kPlace));
     const std::shared_ptr<Reload> made = reload_of(rig);
     made->problem = "blocked:7: expected";
-    REQUIRE(rig.process.reload.deliver(made));
+    REQUIRE(rig.process.reload.deliver(made) == Delivery::done);
     rig.settle();
     CHECK(rig.answers.at(kPlace).status == http::StatusCode::conflict);
     CHECK(rig.says(kPlace, "blocked:7: expected; everything stays as it was"));

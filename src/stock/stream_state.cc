@@ -400,8 +400,8 @@ void StreamState::set_active(uint32_t order_index, OrderState state) {
   Holding& holding = holdings_[order.holding];
   set_state(order_index, state);
   holding.units += order.quantity;
-  if (holding.active_from == kNone || orders_[holding.active_from].id < order.id)
-    holding.active_from = order_index;
+  // Of two orders only the list knows which is the newer: the numbers in a log that is not ours may stand in any order.
+  holding.active_from = holding.newest;
 }
 
 void StreamState::set_inactive(uint32_t order_index, OrderState state) {

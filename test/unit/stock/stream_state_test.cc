@@ -205,6 +205,18 @@ TEST_SUITE("stock/stream_state") {
     CHECK(newest_active() == state.find_order(kOrder));
   }
 
+  TEST_CASE("an order that holds units is found whatever the numbers of later ones are") {
+    StreamState state = with_units(3);
+    const OrderId high = OrderId::make(0, 9, 3), low = OrderId::make(0, 2, 3);
+    REQUIRE(bool(state.apply(reserve(high), 2, kNow)));
+    REQUIRE(bool(state.apply(reserve(low, 1), 3, kNow)));
+    const uint32_t holding = state.find_holding(state.user_hash("u1"), "u1", 0);
+    CHECK(state.newest_active(holding) == state.find_order(low));
+    REQUIRE(bool(state.apply(Cancel{.order = high}, 4, kNow)));
+    CHECK(state.newest_active(holding) == state.find_order(low));
+    CHECK(state.holding(holding).units == 1);
+  }
+
   TEST_CASE("a cancel walks past no orders that were cancelled before") {
     StreamState state = with_units(2);
     REQUIRE(bool(state.apply(reserve(kOrder), 2, kNow)));

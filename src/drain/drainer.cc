@@ -75,13 +75,6 @@ Drainer::Finding Drainer::resync() {
   for (Tail& tail : tails_) {
     const Finding finding = place(tail);
     if (finding.agreement != Agreement::agrees) return finding;
-    // Another process has written rows of this stream that this log does not have (yet): a copy of the directory runs.
-    if (drained_lsn(tail.position) > tail.stream.marks->durable.get())
-      return {Agreement::contradicts, words_of(tail.stream.key) + ": the database has record " +
-                                          std::to_string(drained_lsn(tail.position)) +
-                                          ", and this log ends with " +
-                                          std::to_string(tail.stream.marks->durable.get()) +
-                                          ": another process writes rows of this stream"};
     // The database may have been put back to an earlier state.
     tail.stream.marks->drained.place(drained_lsn(tail.position));
     // Only here: this position was read in a transaction of its own, so it is durable without

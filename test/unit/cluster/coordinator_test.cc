@@ -189,6 +189,7 @@ struct ClusterFixture {
     for (size_t i = 0; i < masters.size(); ++i) {
       masters.node(i).resume();
       masters.node(i).command({"CONFIG", "SET", "maxmemory", "0"});
+      masters.node(i).command({"CONFIG", "SET", "min-replicas-to-write", "0"});
     }
   }
 
@@ -1122,6 +1123,28 @@ TEST_CASE_FIXTURE(
   CHECK(contains(node.status().problem, "OOM command not allowed"));
   masters.node(1).command({"CONFIG", "SET", "maxmemory", "0"});
   CHECK(open({&node}));
+}
+
+TEST_CASE_FIXTURE(ClusterFixture,
+                  "a node whose promise did not begin goes on in no group of the epoch before") {
+  FakeNode node(0, registry, url(), 200);
+  REQUIRE(open({&node}));
+  const uint64_t epoch = node.status().epoch;
+  masters.node(2).command({"FLUSHALL"});
+  for (size_t master = 0; master < masters.size(); ++master)
+    masters.node(master).command({"CONFIG", "SET", "min-replicas-to-write", "1"});
+  REQUIRE(step_until({&node}, [&] { return node.assignment().promise > epoch; }));
+  // The groups of two masters are as open in that epoch as they were.
+  const std::vector<uint32_t> others = both(groups_of(0), groups_of(1));
+  for (int i = 0; i < 60; ++i) {
+    CHECK(open_epochs(node, others) == std::set<uint64_t>{0});
+    node.step();
+    node.clock.pass(kSecond / 20);
+  }
+  for (size_t master = 0; master < masters.size(); ++master)
+    masters.node(master).command({"CONFIG", "SET", "min-replicas-to-write", "0"});
+  CHECK(open({&node}));
+  CHECK(node.status().epoch > epoch);
 }
 
 TEST_CASE_FIXTURE(ClusterFixture,

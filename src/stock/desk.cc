@@ -103,7 +103,7 @@ void Desk::create(const OrderRequest& request, Moment now, bool has_waited) {
   const SaleTerms& terms = catalog_.sale(request.item);
   const OrderHashes hashes = hashes_of(request);
   if (answer_known_key(request, hashes)) return;
-  if (answer_purchase_limit(request, terms)) return;
+  if (answer_limits_of_holding(request, terms)) return;
   if (request.objection == Verdict::rate_limited) return refuse(request, Verdict::rate_limited);
   if (Verdict verdict = sale_verdict(terms, now); verdict != Verdict::ok)
     return refuse(request, verdict);
@@ -152,23 +152,29 @@ bool Desk::answer_known_key(const OrderRequest& request, OrderHashes hashes) {
   return true;
 }
 
-// And the thousand orders that one holding may have.
-bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms) {
+// Of an item with a purchase limit a user may hold so many units, and have ordered so often.
+bool Desk::answer_limits_of_holding(const OrderRequest& request, const SaleTerms& terms) {
   if (terms.per_user_limit == 0) return false;
   if (request.quantity > terms.per_user_limit) {
     if (request.objection == Verdict::rate_limited) return false;
     refuse(request, Verdict::bad_request);
     return true;
   }
-  const uint32_t index = state_.find_holding(request.user_hash, request.user, request.item);
-  if (index == kNone) return false;
-  const Holding& holding = state_.holding(index);
-  if (holding.units + request.quantity > terms.per_user_limit) {
-    answer_with_order(request, Verdict::limit_reached, state_.newest_active(index));
-    return true;
-  }
-  // Whoever reserves and cancels a thousand times is not buying.
-  if (holding.orders < bounds::orders_per_holding_max) return false;
+  const uint32_t holding = state_.find_holding(request.user_hash, request.user, request.item);
+  if (holding == kNone) return false;
+  return answer_purchase_limit(request, terms, holding) || answer_order_count(request, holding);
+}
+
+bool Desk::answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms,
+                                 uint32_t holding) {
+  if (state_.holding(holding).units + request.quantity <= terms.per_user_limit) return false;
+  answer_with_order(request, Verdict::limit_reached, state_.newest_active(holding));
+  return true;
+}
+
+// Whoever reserves and cancels a thousand times is not buying.
+bool Desk::answer_order_count(const OrderRequest& request, uint32_t holding) {
+  if (state_.holding(holding).orders < bounds::orders_per_holding_max) return false;
   refuse(request, Reached{.limit = Limit::user, .wait_ns = kTooOftenNs});
   return true;
 }

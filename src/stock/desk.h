@@ -150,7 +150,9 @@ class Desk final {
 
   void create(const OrderRequest& request, Moment now, bool has_waited);
   bool answer_known_key(const OrderRequest& request, OrderHashes hashes);
-  bool answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms);
+  bool answer_limits_of_holding(const OrderRequest& request, const SaleTerms& terms);
+  bool answer_purchase_limit(const OrderRequest& request, const SaleTerms& terms, uint32_t holding);
+  bool answer_order_count(const OrderRequest& request, uint32_t holding);
   Verdict sale_verdict(const SaleTerms& terms, Moment now) const;
   bool takes_orders_of(const OrderRequest& request) const;
   void count_link(const OrderRequest& request, Moment now);

@@ -512,6 +512,32 @@ TEST_SUITE("shard/connections") {
     CHECK(rig.handler.places.size() == kRequestsPerTurn + kRequestsPerRead + kMore);
   }
 
+  TEST_CASE("who was read when the turn was used up and finds no place costs nothing either") {
+    constexpr uint32_t kPlaces = 32, kQuick = (kRequestsPerTurn - kPlaces) / kRequestsPerRead;
+    ConnectionsRig rig({.connections_max = 512, .places_max = kPlaces});
+    rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
+      if (request.path == "/quick") rig.connections.complete(place, text("1"));
+    };
+    std::vector<FakeClient*> quick, slow;
+    for (uint32_t i = 0; i < kQuick; ++i) quick.push_back(&rig.client());
+    for (uint32_t i = 0; i < kPlaces + 10; ++i) slow.push_back(&rig.client());
+    for (FakeClient* client : quick) client->send(repeated(get("/quick"), kRequestsPerRead));
+    for (FakeClient* client : slow) client->send(get("/"));
+    rig.turn();
+    REQUIRE(rig.net.counters().reads == quick.size() + slow.size());
+    REQUIRE(rig.handler.places.size() == kRequestsPerTurn);
+    rig.rest();
+    // What they send meanwhile is told of by no poll.
+    for (FakeClient* client : slow) client->send(get("/"));
+    rig.rest(1'000);
+    CHECK(!rig.connections.has_work());
+    for (size_t at = 0; at < rig.handler.places.size(); ++at) {
+      if (rig.handler.paths[at] == "/") rig.connections.complete(rig.handler.places[at], text("1"));
+      rig.rest();
+    }
+    for (FakeClient* client : slow) CHECK(responses_in(client->read()).size() == 2);
+  }
+
   TEST_CASE("who asks for much and reads nothing leaves everybody else a place") {
     constexpr size_t kFromItsPlace = 9'000;
     ConnectionsRig rig({.connections_max = 256, .places_max = 256});

@@ -347,6 +347,29 @@ TEST_SUITE("shard/eviction") {
     CHECK(rig.connections.open() == 2);
   }
 
+  TEST_CASE("whoever is looked at when the turn is used up has asked once all the same") {
+    constexpr uint32_t kClients = 40;
+    ConnectionsRig rig;
+    rig.net.set_places_max(kClients);
+    const std::string request = get("/");
+    std::vector<FakeClient*> clients;
+    for (uint32_t i = 0; i < kClients; ++i) {
+      clients.push_back(&rig.client());
+      rig.ask(*clients.back(), request.substr(0, 10));
+    }
+    // More than a turn decides, and newcomers for whom all of it is read.
+    for (FakeClient* client : clients)
+      client->send(request.substr(10) + repeated(request, kRequestsPerRead - 1));
+    for (uint32_t i = 0; i < kClients / 2; ++i) rig.net.connect(rig.listener);
+    rig.rest();
+    for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
+      rig.connections.refuse(rig.handler.places[answered], {.verdict = Verdict::sold_out});
+      rig.rest();
+    }
+    for (FakeClient* client : clients)
+      CHECK(responses_in(client->read()).size() == kRequestsPerRead);
+  }
+
   TEST_CASE("a thousand newcomers one after the other leave as many open as may be") {
     FullRig rig(8);
     for (int i = 0; i < 1'000; ++i) {

@@ -1,6 +1,8 @@
 #include "drain/postgres_tables.h"
 
+#include "base/hash.h"
 #include "drain/row_text.h"
+#include "postgres/schema.h"
 
 namespace stampede::drain {
 namespace {
@@ -65,6 +67,13 @@ std::string statement(std::string_view insert, std::string_view or_replace, bool
   std::string sql(insert);
   if (is_rebuild) sql += or_replace;
   return sql;
+}
+
+// A stream without a position has no row that a second drainer could wait for. Both would find none, and the one that comes late
+// would write its images over what the other has made of the log meanwhile.
+Status take_lock(Connection& connection, const StreamKey& stream) {
+  const uint64_t key = mix(mix(mix(stream.node) + stream.generation) + stream.shard);
+  return postgres::take_stream_lock(connection, static_cast<int>(static_cast<uint32_t>(key)));
 }
 
 Parameters key_of(const StreamKey& stream) {
@@ -145,6 +154,8 @@ Status delete_rejects(Connection& connection, std::span<const int64_t> ids) {
 
 Result<bool> move_position(Connection& connection, const Batch& batch, int64_t now_ms) {
   Parameters values = key_of(batch.stream());
+  if (!batch.before())
+    if (Status status = take_lock(connection, batch.stream()); !status) return status.error();
   if (!batch.after()) {
     const Result<Rows> found = connection.execute(kFindPosition, values);
     if (!found) return found.error();

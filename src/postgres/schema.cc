@@ -100,6 +100,15 @@ Result<int64_t> read_version(Connection& connection) {
   return int64_t{0};
 }
 
+Status take_advisory_lock(Connection& connection, int of_class, int number) {
+  Parameters key;
+  key.add(of_class).add(number);
+  const Result<Rows> taken =
+      connection.execute("SELECT pg_advisory_xact_lock($1::int, $2::int)", key);
+  if (!taken) return taken.error();
+  return Ok{};
+}
+
 Status judge(const Connection& connection, int64_t version) {
   if (version == kSchemaVersion) return Ok{};
   if (version == 0)
@@ -114,12 +123,11 @@ Status judge(const Connection& connection, int64_t version) {
 }  // namespace
 
 Status take_lock(Connection& connection, Lock lock) {
-  Parameters key;
-  key.add(kLockClass).add(static_cast<int>(lock));
-  const Result<Rows> taken =
-      connection.execute("SELECT pg_advisory_xact_lock($1::int, $2::int)", key);
-  if (!taken) return taken.error();
-  return Ok{};
+  return take_advisory_lock(connection, kLockClass, static_cast<int>(lock));
+}
+
+Status take_stream_lock(Connection& connection, int key) {
+  return take_advisory_lock(connection, kStreamLockClass, key);
 }
 
 Status ensure_schema(Connection& connection) {

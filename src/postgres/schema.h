@@ -45,6 +45,9 @@ enum class Lock : int { schema = 1, registry = 2 };
 
 // Within a transaction: until its end nobody else has this lock of this database.
 Status take_lock(Connection& connection, Lock lock);
+// The same for one stream of a drainer; the class spells "strm". Two streams of one key only wait for each other.
+constexpr int kStreamLockClass = 0x7374726d;
+Status take_stream_lock(Connection& connection, int key);
 
 // Makes what is missing and brings older tables up to date, in one transaction, one node at a time. An
 // error when a newer stampede made the tables.

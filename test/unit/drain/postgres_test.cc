@@ -31,6 +31,29 @@ struct Fixture : SinkFixture<PostgresDatabase> {
     database.execute("INSERT INTO members(node, uuid, state) VALUES(3, 'x', '" + state +
                      "') ON CONFLICT (node) DO UPDATE SET state=excluded.state");
   }
+  // Of sessions of this database.
+  bool waits(const std::string& lock) {
+    return database.client().number(
+               "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE "
+               "a.datname='" +
+               database.name() + "' AND NOT l.granted AND " + lock) > 0;
+  }
+};
+
+// Another process that builds the rows of the stream, on a connection of its own.
+struct Builder {
+  explicit Builder(Fixture& fixture) : batch(fixture.names), sink(fixture.database.sink()) {
+    REQUIRE(sink->positions());
+    batch.start_rebuild(kStream, std::nullopt);
+  }
+  void add_image(uint64_t number, const char* user) {
+    batch.add(
+        0, orderlog::OrderImage{.reserve = reserve(number, user), .state = OrderState::reserved});
+  }
+  Outcome write() { return sink->write(batch, kNowMs).outcome; }
+
+  Batch batch;
+  std::unique_ptr<Sink> sink;
 };
 
 }  // namespace
@@ -246,6 +269,43 @@ TEST_SUITE("drain/postgres") {
     const auto positions = database.sink()->positions();
     CHECK_MESSAGE(positions, (positions ? "" : positions.error().message));
     CHECK(database.client().number("SELECT version FROM schema_version") == 3);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "who builds a stream beside another process turns no order back") {
+    connect();
+    database.execute(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN new; END $$; "
+        "CREATE TRIGGER wait BEFORE INSERT ON orders FOR EACH ROW WHEN (new.user_id='slow') "
+        "EXECUTE FUNCTION wait()");
+    servers::PostgresClient gate = database.client();
+    REQUIRE(gate.execute("SELECT pg_advisory_lock(77)"));
+    // One has seen that there is no position, and comes to the rows late.
+    Builder slow(*this), quick(*this);
+    slow.add_image(2, "slow");
+    slow.add_image(1, "alice");
+    std::thread first([&] { CHECK(slow.write() == Outcome::done); });
+    REQUIRE(servers::await([&] { return waits("l.objid=77"); }));
+    // The other builds all of it, and goes on with the log.
+    quick.add_image(1, "alice");
+    quick.batch.advance({.batch_seq = 9, .next_lsn = 90, .prev_chain = 5}, 0);
+    std::atomic<bool> has_ended{false};
+    std::thread second([&] {
+      CHECK(quick.write() == Outcome::done);
+      quick.batch.start(kStream, quick.batch.after());
+      quick.batch.add(90, paid(1));
+      quick.batch.advance({.batch_seq = 10, .next_lsn = 91, .prev_chain = 6}, 0);
+      CHECK(quick.write() == Outcome::done);
+      has_ended = true;
+    });
+    CHECK(servers::await(
+        [&] { return has_ended || waits("l.locktype='advisory' AND l.objid<>77"); }));
+    REQUIRE(gate.execute("SELECT pg_advisory_unlock(77)"));
+    first.join();
+    second.join();
+    CHECK(contents().orders.size() == 2);
+    CHECK(database.client().text("SELECT state FROM orders WHERE user_id='alice'") == "paid");
+    CHECK(slow.write() == Outcome::conflict);
   }
 
   TEST_CASE_FIXTURE(Fixture, "a reader of a database without tables says so and makes none") {

@@ -516,7 +516,7 @@ TEST_SUITE("shard/connections") {
     constexpr uint32_t kPlaces = 32, kQuick = (kRequestsPerTurn - kPlaces) / kRequestsPerRead;
     ConnectionsRig rig({.connections_max = 512, .places_max = kPlaces});
     rig.handler.answer = [&](const http::Request& request, ReplyTo place) {
-      if (request.path == "/quick") rig.connections.complete(place, text("1"));
+      if (request.path == "/quick") rig.answers.complete(place, text("1"));
     };
     std::vector<FakeClient*> quick, slow;
     for (uint32_t i = 0; i < kQuick; ++i) quick.push_back(&rig.client());
@@ -532,7 +532,7 @@ TEST_SUITE("shard/connections") {
     rig.rest(1'000);
     CHECK(!rig.connections.has_work());
     for (size_t at = 0; at < rig.handler.places.size(); ++at) {
-      if (rig.handler.paths[at] == "/") rig.connections.complete(rig.handler.places[at], text("1"));
+      if (rig.handler.paths[at] == "/") rig.answers.complete(rig.handler.places[at], text("1"));
       rig.rest();
     }
     for (FakeClient* client : slow) CHECK(responses_in(client->read()).size() == 2);

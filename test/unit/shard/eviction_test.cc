@@ -363,7 +363,7 @@ TEST_SUITE("shard/eviction") {
     for (uint32_t i = 0; i < kClients / 2; ++i) rig.net.connect(rig.listener);
     rig.rest();
     for (size_t answered = 0; answered < rig.handler.places.size(); ++answered) {
-      rig.connections.refuse(rig.handler.places[answered], {.verdict = Verdict::sold_out});
+      rig.answers.refuse(rig.handler.places[answered], {.verdict = Verdict::sold_out});
       rig.rest();
     }
     for (FakeClient* client : clients)

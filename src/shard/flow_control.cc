@@ -14,6 +14,11 @@ FlowControl::FlowControl(ConnectionTable& table, net::Net& net, Metrics& metrics
       crowded_out_(table.settings.connections_max),
       starving_(table.settings.connections_max) {}
 
+bool FlowControl::may_decide(const Connection& connection) const {
+  return turn_budget_ > 0 || connection.rank != net::Rank::usual || !connection.service.is_public ||
+         table_.is_stopping;
+}
+
 void FlowControl::stall(uint32_t index) {
   Connection& connection = table_.connections[index];
   if (is_crowded()) crowded_out_.add(index);
@@ -48,6 +53,10 @@ void FlowControl::call_back() {
   }
 }
 
+bool FlowControl::may_go_on() const {
+  return !table_.places.is_full() && turn_budget_ > kRequestsPerTurn / 2;
+}
+
 uint32_t FlowControl::next_resumed() {
   const uint32_t index = resumed_.take();
   Connection& connection = table_.connections[index];
@@ -59,6 +68,10 @@ uint32_t FlowControl::next_resumed() {
 void FlowControl::starve(uint32_t index) {
   table_.connections[index].is_starving = true;
   starving_.add(index);
+}
+
+bool FlowControl::can_feed() const {
+  return !starving_.empty() && returns_seen_ != table_.buffers().returns();
 }
 
 uint32_t FlowControl::next_starving() {

@@ -37,10 +37,7 @@ class FlowControl {
            connection.output.bytes() < bounds::output_bytes_max;
   }
   // A share of this turn is left for it. Those of better rank take nothing of it and need none.
-  bool may_decide(const Connection& connection) const {
-    return turn_budget_ > 0 || connection.rank != net::Rank::usual ||
-           !connection.service.is_public || table_.is_stopping;
-  }
+  bool may_decide(const Connection& connection) const;
   // Requests that one read of a connection may decide.
   uint32_t read_budget() const { return table_.is_stopping ? UINT32_MAX : kRequestsPerRead; }
 
@@ -95,10 +92,8 @@ class FlowControl {
  private:
   bool is_crowded() const;
   uint32_t line_max() const { return is_crowded() ? 1 : bounds::pipelined_max; }
-  bool may_go_on() const { return !table_.places.is_full() && turn_budget_ > kRequestsPerTurn / 2; }
-  bool can_feed() const {
-    return !starving_.empty() && returns_seen_ != table_.buffers().returns();
-  }
+  bool may_go_on() const;
+  bool can_feed() const;
   void set_rank(uint32_t index, net::Rank rank);
   uint32_t next_resumed();
   uint32_t next_starving();

@@ -36,6 +36,10 @@ uint32_t Roster::open(net::Socket socket, const Service& service, bool is_guest)
   return connection.is_open ? index : kNone;
 }
 
+bool Roster::has_room_for_guest() const {
+  return guests_open_ < kGuestsMax && !is_full();
+}
+
 void Roster::shed(net::Socket socket) {
   metrics_.connections_shed.add();
   net_.reset(socket);

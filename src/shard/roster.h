@@ -43,7 +43,7 @@ class Roster {
   // ---- in ----
 
   bool is_full() const { return table_.connections.is_full(); }
-  bool has_room_for_guest() const { return guests_open_ < kGuestsMax && !is_full(); }
+  bool has_room_for_guest() const;
   // There must be a cell; owns the socket. kNone: it is gone already.
   [[nodiscard]] uint32_t open(net::Socket socket, const Service& service, bool is_guest);
   // Nobody has made room for it.

@@ -189,7 +189,8 @@ void Coordinator::send_supplies() {
     return (is_beat || group.needs_supplies) && group.open != 0 && group.check.is_in(group.open);
   };
   if (std::none_of(groups_.begin(), groups_.end(), can_take)) return;
-  const Result<std::vector<Supply>> supplies = registry_.supplies();
+  // Every group that is open is so in this epoch.
+  const Result<std::vector<Supply>> supplies = registry_.supplies_in(promised_);
   if (is_beat) compare_supplies_ns_ = now_ns + (supplies ? kCompareNs : kCompareAgainNs);
   if (!supplies) return;
   std::vector<std::vector<Supply>> of_groups(groups_.size());

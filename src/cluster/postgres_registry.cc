@@ -14,6 +14,7 @@ using postgres::Rows;
 using postgres::Transaction;
 
 constexpr uint64_t kEpochMax = uint64_t{1} << 62;
+constexpr int64_t kNobody = -1;
 
 std::string_view name_of(MemberState state) {
   constexpr std::string_view names[] = {"active", "inactive", "retired"};
@@ -45,7 +46,9 @@ Member member_of(const Rows& rows, size_t row) {
   return {.node = static_cast<uint32_t>(rows.integer(row, 0)),
           .uuid = std::string(rows.text(row, 1)),
           .state = state_of(rows.text(row, 2)),
-          .epoch = static_cast<uint64_t>(rows.integer(row, 3))};
+          .epoch = static_cast<uint64_t>(rows.integer(row, 3)),
+          .counted_from =
+              rows.is_null(row, 4) ? Member::kNotYet : static_cast<uint64_t>(rows.integer(row, 4))};
 }
 
 FrozenCount frozen_of(const Rows& rows, size_t row) {
@@ -136,7 +139,7 @@ Status PostgresRegistry::change(const char* sql, const Parameters& parameters) {
 
 Result<std::optional<Member>> PostgresRegistry::find_member(uint32_t node) {
   const Result<Rows> rows =
-      query("SELECT node, uuid, state, epoch FROM members WHERE node=$1", with(node));
+      query("SELECT node, uuid, state, epoch, counted_from FROM members WHERE node=$1", with(node));
   if (!rows) return rows.error();
   return rows->size() == 0 ? std::optional<Member>() : member_of(*rows, 0);
 }
@@ -149,22 +152,23 @@ Result<Member> PostgresRegistry::require_member(uint32_t node) {
 }
 
 Status PostgresRegistry::enroll(uint32_t node, const std::string& uuid) {
-  return run<Ok>(Access::write, [&]() -> Status {
-    const Result<std::optional<Member>> member = find_member(node);
-    if (!member) return member.error();
-    if (!*member)
-      return change("INSERT INTO members(node, uuid, state) VALUES($1, $2, 'inactive')",
-                    with(node, uuid));
-    if ((*member)->uuid != uuid)
-      return Error{text_of(node) + " of this cluster is another data directory (" +
-                   (*member)->uuid + ", this one is " + uuid +
-                   "): start with a --node that no other has"};
-    if ((*member)->state == MemberState::retired)
-      return Error{text_of(node) +
-                   " was retired, its data directory cannot come back: start with an empty --data "
-                   "and a --node that no other had"};
-    return Ok{};
-  });
+  return run<Ok>(Access::write, [&] { return make_member(node, uuid); });
+}
+
+Status PostgresRegistry::make_member(uint32_t node, const std::string& uuid) {
+  const Result<std::optional<Member>> member = find_member(node);
+  if (!member) return member.error();
+  if (!*member)
+    return change("INSERT INTO members(node, uuid, state) VALUES($1, $2, 'inactive')",
+                  with(node, uuid));
+  if ((*member)->uuid != uuid)
+    return Error{text_of(node) + " of this cluster is another data directory (" + (*member)->uuid +
+                 ", this one is " + uuid + "): start with a --node that no other has"};
+  if ((*member)->state == MemberState::retired)
+    return Error{text_of(node) +
+                 " was retired, its data directory cannot come back: start with an empty --data "
+                 "and a --node that no other had"};
+  return Ok{};
 }
 
 Result<std::vector<Member>> PostgresRegistry::members() {
@@ -172,7 +176,8 @@ Result<std::vector<Member>> PostgresRegistry::members() {
 }
 
 Result<std::vector<Member>> PostgresRegistry::read_members() {
-  return all(query("SELECT node, uuid, state, epoch FROM members ORDER BY node"), member_of);
+  return all(query("SELECT node, uuid, state, epoch, counted_from FROM members ORDER BY node"),
+             member_of);
 }
 
 Status PostgresRegistry::set_state(uint32_t node, MemberState state) {
@@ -217,7 +222,9 @@ Result<EpochPlan> PostgresRegistry::begin_epoch(uint32_t node, uint64_t above) {
     Result<std::vector<FrozenCount>> frozen = read_frozen();
     if (!frozen) return frozen.error();
     plan.frozen = std::move(*frozen);
-    Result<std::vector<Supply>> supplies = read_supplies();
+    // With what a member brings: the epoch does not open before it has the member's counters.
+    Result<std::vector<Supply>> supplies =
+        read_supplies("counted_from IS NOT NULL OR state='active'");
     if (!supplies) return supplies.error();
     plan.supplies = std::move(*supplies);
     return plan;
@@ -251,6 +258,7 @@ Status PostgresRegistry::enter_epoch(uint32_t node, uint64_t epoch) {
     const Result<std::string> refusal = refusal_of(node, epoch);
     if (!refusal) return refusal.error();
     if (!refusal->empty()) return Error{*refusal};
+    if (Status status = count_from(node, epoch); !status) return status;
     return change("UPDATE members SET epoch=greatest(epoch, $2), updated_at=now() WHERE node=$1",
                   with(node, number(epoch)));
   });
@@ -269,8 +277,15 @@ Status PostgresRegistry::presume(uint32_t node, uint64_t epoch,
     if (*outdated)
       return Error{"what epoch " + std::to_string(epoch) +
                    " began with has changed since: stampede ledger rebuild, then this again"};
+    // The plan had what the node brought, so what it is presumed to hold has that too.
+    if (Status status = count_from(node, epoch); !status) return status;
     return make_inactive(node, epoch, counts);
   });
+}
+
+Status PostgresRegistry::count_from(uint32_t node, uint64_t epoch) {
+  return change("UPDATE members SET counted_from=least(counted_from, $2) WHERE node=$1",
+                with(node, number(epoch)));
 }
 
 Status PostgresRegistry::make_inactive(uint32_t node, uint64_t epoch,
@@ -282,6 +297,12 @@ Status PostgresRegistry::make_inactive(uint32_t node, uint64_t epoch,
   if (member->epoch > epoch)
     return Error{text_of(node) + " has entered epoch " + std::to_string(member->epoch) +
                  ", its counters were read in " + std::to_string(epoch) + ": read them again"};
+  if (member->counted_from > epoch && epoch != kCountsOfLog) return Error{not_counted(node)};
+  // The next epoch is the first that begins with them.
+  const Result<Rows> next = query("SELECT coalesce(max(epoch), 0) + 1 FROM epochs");
+  if (!next) return next.error();
+  if (Status status = count_from(node, static_cast<uint64_t>(next->integer(0, 0))); !status)
+    return status;
   if (Status status = set_state(node, MemberState::inactive); !status) return status;
   return replace_frozen(node, counts);
 }
@@ -332,35 +353,70 @@ Result<std::vector<FrozenCount>> PostgresRegistry::read_frozen() {
 // ---- Supply
 
 Result<std::vector<Supply>> PostgresRegistry::add_items(std::span<const Supply> items) {
+  return run<std::vector<Supply>>(Access::write, [&] { return insert_items(items, std::nullopt); });
+}
+
+// Of members that no epoch has counted none is inactive: what they brought would wait for nobody.
+Result<std::vector<Supply>> PostgresRegistry::bring_items(uint32_t node, const std::string& uuid,
+                                                          std::span<const Supply> items) {
   return run<std::vector<Supply>>(Access::write, [&]() -> Result<std::vector<Supply>> {
-    Parameters columns;
-    columns.add_column(items, [](const Supply& item) { return std::string_view(item.item); })
-        .add_column(items, [](const Supply& item) { return number(item.supplied); })
-        .add_column(items, [](const Supply& item) { return number(item.withdrawn); });
-    const Result<Rows> added = query(
-        "INSERT INTO supply(item, supplied, withdrawn) "
-        "SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[]) ON CONFLICT DO NOTHING",
-        columns);
-    if (!added) return added.error();
-    // An epoch that has begun lacks them, so what a member is presumed to hold there lacks them too.
-    if (added->affected() > 0)
+    if (Status status = make_member(node, uuid); !status) return status.error();
+    const Result<Rows> joining = query(
+        "UPDATE members SET state='active', counted_from=NULL, updated_at=now() "
+        "WHERE node=$1 AND epoch=0 AND counted_from=0",
+        with(node));
+    if (!joining) return joining.error();
+    if (joining->affected() > 0) {
+      // An epoch that has begun lacks its counters.
       if (Status status = outdate_plans(); !status) return status.error();
-    Parameters codes;
-    codes.add_column(items, [](const Supply& item) { return std::string_view(item.item); });
-    return all(query("SELECT item, supplied, withdrawn "
-                     "FROM unnest($1::text[]) WITH ORDINALITY AS asked(item, place) "
-                     "JOIN supply USING (item) ORDER BY place",
-                     codes),
-               supply_of);
+      if (Status status = replace_frozen(node, {}); !status) return status.error();
+    }
+    return insert_items(items, node);
   });
 }
 
-Result<std::vector<Supply>> PostgresRegistry::supplies() {
-  return run<std::vector<Supply>>(Access::read, [&] { return read_supplies(); });
+Result<std::vector<Supply>> PostgresRegistry::insert_items(std::span<const Supply> items,
+                                                           std::optional<uint32_t> brought_by) {
+  Parameters columns;
+  columns.add_column(items, [](const Supply& item) { return std::string_view(item.item); })
+      .add_column(items, [](const Supply& item) { return number(item.supplied); })
+      .add_column(items, [](const Supply& item) { return number(item.withdrawn); })
+      .add(brought_by ? number(*brought_by) : kNobody);
+  const Result<Rows> added = query(
+      "INSERT INTO supply(item, supplied, withdrawn, brought_by) "
+      "SELECT *, nullif($4, -1) FROM unnest($1::text[], $2::bigint[], $3::bigint[]) "
+      "ON CONFLICT DO NOTHING",
+      columns);
+  if (!added) return added.error();
+  // An epoch that has begun lacks them, so what a member is presumed to hold there lacks them too.
+  if (added->affected() > 0)
+    if (Status status = outdate_plans(); !status) return status.error();
+  Parameters codes;
+  codes.add_column(items, [](const Supply& item) { return std::string_view(item.item); });
+  return all(query("SELECT item, supplied, withdrawn "
+                   "FROM unnest($1::text[]) WITH ORDINALITY AS asked(item, place) "
+                   "JOIN supply USING (item) ORDER BY place",
+                   codes),
+             supply_of);
 }
 
-Result<std::vector<Supply>> PostgresRegistry::read_supplies() {
-  return all(query("SELECT item, supplied, withdrawn FROM supply ORDER BY item"), supply_of);
+Result<std::vector<Supply>> PostgresRegistry::supplies() {
+  return run<std::vector<Supply>>(Access::read, [&] { return read_supplies("true"); });
+}
+
+Result<std::vector<Supply>> PostgresRegistry::supplies_in(uint64_t epoch) {
+  return run<std::vector<Supply>>(
+      Access::read, [&] { return read_supplies("counted_from <= $1", with(number(epoch))); });
+}
+
+// `condition`: of the node that brought an item.
+Result<std::vector<Supply>> PostgresRegistry::read_supplies(const std::string& condition,
+                                                            const Parameters& parameters) {
+  const std::string sql =
+      "SELECT item, supplied, withdrawn FROM supply LEFT JOIN members ON node=brought_by "
+      "WHERE brought_by IS NULL OR " +
+      condition + " ORDER BY item";
+  return all(query(sql.c_str(), parameters), supply_of);
 }
 
 Result<std::unordered_map<std::string, std::string>> PostgresRegistry::terms(
@@ -422,6 +478,16 @@ Result<std::optional<Supply>> PostgresRegistry::find_supply(const std::string& i
   return rows->size() == 0 ? std::optional<Supply>() : supply_of(*rows, 0);
 }
 
+// As supplies_in().
+Result<bool> PostgresRegistry::may_tell(uint64_t epoch, const std::string& item) {
+  const Result<Rows> withheld = query(
+      "SELECT FROM supply JOIN members ON node=brought_by "
+      "WHERE item=$1 AND coalesce(counted_from > $2, true)",
+      with(item, number(epoch)));
+  if (!withheld) return withheld.error();
+  return withheld->size() == 0;
+}
+
 Result<std::optional<Restocked>> PostgresRegistry::find_restock(const std::string& op_id) {
   using Answer = std::optional<Restocked>;
   return run<Answer>(Access::read, [&]() -> Result<Answer> {
@@ -445,8 +511,11 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
     const Result<Rows> done = query("SELECT item, delta FROM restocks WHERE op_id=$1", with(op_id));
     if (!done) return done.error();
     if (done->size() == 1) {
+      const Result<bool> is_in_force = may_tell(epoch, item);
+      if (!is_in_force) return is_in_force.error();
       if (done->text(0, 0) == item && done->integer(0, 1) == delta)
-        return Restocked{.is_applied = false, .delta = delta, .supply = **before};
+        return Restocked{
+            .is_applied = false, .delta = delta, .supply = **before, .is_in_force = *is_in_force};
       return Error{"op_id " + op_id + " was used before, for " + std::string(done->text(0, 0)) +
                    " and " + std::string(done->text(0, 1)) + " units"};
     }
@@ -477,7 +546,10 @@ Result<Restocked> PostgresRegistry::restock(const std::string& op_id, const std:
         !status)
       return status.error();
     if (Status status = outdate_plans(); !status) return status.error();
-    return Restocked{.is_applied = true, .delta = delta, .supply = after};
+    const Result<bool> is_in_force = may_tell(epoch, item);
+    if (!is_in_force) return is_in_force.error();
+    return Restocked{
+        .is_applied = true, .delta = delta, .supply = after, .is_in_force = *is_in_force};
   });
 }
 

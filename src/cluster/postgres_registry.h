@@ -25,7 +25,10 @@ class PostgresRegistry final : public Registry {
 
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override;
+  Result<std::vector<Supply>> bring_items(uint32_t node, const std::string& uuid,
+                                          std::span<const Supply> items) override;
   Result<std::vector<Supply>> supplies() override;
+  Result<std::vector<Supply>> supplies_in(uint64_t epoch) override;
   Result<std::unordered_map<std::string, std::string>> terms(
       std::span<const std::string> items) override;
   Result<SoldCodes> codes_of(std::span<const std::string> products) override;
@@ -58,7 +61,14 @@ class PostgresRegistry final : public Registry {
   Result<std::optional<Member>> find_member(uint32_t node);
   Result<Member> require_member(uint32_t node);
   Result<std::optional<Supply>> find_supply(const std::string& item);
-  Result<std::vector<Supply>> read_supplies();
+  Status make_member(uint32_t node, const std::string& uuid);
+  Result<std::vector<Supply>> insert_items(std::span<const Supply> items,
+                                           std::optional<uint32_t> brought_by);
+  Result<std::vector<Supply>> read_supplies(const std::string& condition,
+                                            const postgres::Parameters& parameters = {});
+  Result<bool> may_tell(uint64_t epoch, const std::string& item);
+  // This epoch counts the node, unless an earlier one does.
+  Status count_from(uint32_t node, uint64_t epoch);
   Result<std::vector<Member>> read_members();
   Result<std::vector<FrozenCount>> read_frozen();
   // This transaction changes the facts that plans are made from: no member may enter an epoch with an older plan any more.

@@ -30,10 +30,12 @@ enum class MemberState : uint8_t {
 };
 
 struct Member {
+  static constexpr uint64_t kNotYet = UINT64_MAX;
   uint32_t node = 0;
   std::string uuid;  // of its data directory
   MemberState state = MemberState::inactive;
-  uint64_t epoch = 0;  // the last it entered; 0: none
+  uint64_t epoch = 0;         // the last it entered; 0: none
+  uint64_t counted_from = 0;  // the first epoch that has its counters; kNotYet: it has sold alone
   friend bool operator==(const Member&, const Member&) = default;
 };
 
@@ -53,6 +55,9 @@ struct FrozenCount {
   friend bool operator==(const FrozenCount&, const FrozenCount&) = default;
 };
 
+// In place of the epoch that counters were read in: they are those of the node's own log.
+constexpr uint64_t kCountsOfLog = uint64_t{1} << 61;
+
 // The plan of a new epoch: the members that must join, and the counters of all others.
 struct EpochPlan {
   uint64_t epoch = 0;
@@ -71,9 +76,13 @@ struct Restocked {
   bool is_applied = false;  // false: this op_id was applied before
   int64_t delta = 0;        // of the change that was applied under the op_id
   Supply supply;            // as it is now
-  bool is_in_force =
-      true;  // false: its units may be sold only after note_recorded() was called for them
+  // False: the epoch must not be told of it. Of a node alone, until note_recorded() was called for it; of nodes that share, until
+  // an epoch counts the node that brought the item.
+  bool is_in_force = true;
 };
+
+// Why a node is not taken out by what is known in an epoch that does not count it.
+[[nodiscard]] std::string not_counted(uint32_t node);
 
 class Registry {
  public:
@@ -86,8 +95,15 @@ class Registry {
   // Items that are unknown so far get this supply, and every plan is out of date; a known one keeps its own. The answer holds
   // the supply of each of `items` as it is now, in the same order.
   virtual Result<std::vector<Supply>> add_items(std::span<const Supply> items) = 0;
+  // The node has sold these items alone, and is to share them. In one transaction it is enrolled, the items are added, and unless
+  // an epoch has counted it before it is active and not counted. So every epoch that is begun from now on waits for its counters,
+  // wherever the node ends; and an epoch that was begun before is never told of what it brought.
+  virtual Result<std::vector<Supply>> bring_items(uint32_t node, const std::string& uuid,
+                                                  std::span<const Supply> items) = 0;
   // Of all items, by code.
   virtual Result<std::vector<Supply>> supplies() = 0;
+  // Of those that the epoch may be told of: not what a node brought whose counters it does not have.
+  virtual Result<std::vector<Supply>> supplies_in(uint64_t epoch) = 0;
 
   // The terms of those items that are known, by code; empty: no node has written any. See terms.h.
   virtual Result<std::unordered_map<std::string, std::string>> terms(
@@ -104,7 +120,7 @@ class Registry {
   // transaction. An Error if the node is unknown or retired.
   virtual Result<EpochPlan> begin_epoch(uint32_t node, uint64_t above) = 0;
 
-  // Before the node joins an epoch: remembers it, and never a lower one. An Error unless the node is
+  // Before the node joins an epoch: remembers it, and never a lower one; from there on the node is counted. An Error unless it is
   // active; and unless it has entered this very epoch before, when the plan of that epoch is out of
   // date, because since then an item or units were added, withdrawn or given back by a retirement: an
   // epoch that begins with the old plan would count them twice. A node that is refused begins another.
@@ -126,8 +142,8 @@ class Registry {
   virtual bool note_recorded(const std::string& item, Units supplied) = 0;
 
   // The node becomes inactive, with these counters, in one transaction. An Error unless it is active
-  // and has entered no epoch above `epoch`, the one that the counters were read in. Counts that name
-  // another node are an Error too, here and below.
+  // and has entered no epoch above `epoch`, the one that the counters were read in, which must count it; or kCountsOfLog. Counts
+  // that name another node are an Error too, here and below.
   virtual Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) = 0;
   // The same with the most that the node may hold, presumed in an epoch that waits for it. An Error also when the plan of that
   // epoch is out of date, as for enter_epoch(): by then it may hold more.

@@ -12,6 +12,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -88,7 +89,7 @@ Status in_slices(std::span<const Item> items, Progress& progress, Part&& part) {
 }
 
 Status supply_open_epoch(cluster::ScriptCaller& redis, cluster::Registry& registry,
-                         const std::vector<cluster::Supply>& supplies, Progress& progress) {
+                         std::vector<cluster::Supply> supplies, Progress& progress) {
   if (Status status = redis.connect(); !status) return status;
   Result<EpochView> view = cluster::look_at_epoch(redis);
   if (!view) return view.error();
@@ -102,10 +103,19 @@ Status supply_open_epoch(cluster::ScriptCaller& redis, cluster::Registry& regist
     std::printf("no node is in the epoch of this Redis: the next begins with these items\n");
     return Ok{};
   }
-  return in_slices(std::span(supplies), progress, [&](std::span<const cluster::Supply> slice) {
-    const Status sent = cluster::supply(redis, view->epoch, {slice.begin(), slice.end()});
-    return sent ? sent : Status(Error{sent.error().message + ": run preheat again"});
+  const Result<std::vector<cluster::Supply>> known = registry.supplies_in(view->epoch);
+  if (!known) return known.error();
+  std::set<std::string_view> codes;
+  for (const cluster::Supply& supply : *known) codes.insert(supply.item);
+  std::erase_if(supplies, [&](const cluster::Supply& supply) {
+    return !codes.contains(supply.item);  // its units wait for the node that has sold it alone
   });
+  return in_slices(
+      std::span<const cluster::Supply>(supplies), progress,
+      [&](std::span<const cluster::Supply> slice) {
+        const Status sent = cluster::supply(redis, view->epoch, {slice.begin(), slice.end()});
+        return sent ? sent : Status(Error{sent.error().message + ": run preheat again"});
+      });
 }
 
 // Items without any get the catalog's, with which the nodes compare theirs; others only when it was asked for.

@@ -20,12 +20,12 @@ std::vector<cluster::Supply> supplies_of(const Data& data) {
 }
 
 // What this log supplied before its stock was shared is news to the registry once.
-std::vector<cluster::Supply> news_of(const Data& data, const ItemPlan& plan) {
-  std::vector<cluster::Supply> news = plan.new_supplies;
-  if (has_shared_before(data)) return news;
-  const std::vector<cluster::Supply> known = supplies_of(data);
-  news.insert(news.end(), known.begin(), known.end());
-  return news;
+std::vector<cluster::Supply> brought_by(const Data& data) {
+  return has_shared_before(data) ? std::vector<cluster::Supply>() : supplies_of(data);
+}
+
+bool has_news(const Data& data, const ItemPlan& plan) {
+  return !plan.new_supplies.empty() || !brought_by(data).empty();
 }
 
 Ending without_registry(const Error& error) {
@@ -108,7 +108,7 @@ void Join::refuse_stranger(const Data& data, uint32_t node, Findings& findings) 
 // A registry that does not answer in time is asked again when the terms are offered.
 MayEnd Join::look_ahead(const Data& data, const ItemPlan& plan) {
   if (is_solo_) return std::nullopt;
-  if (!news_of(data, plan).empty())
+  if (has_news(data, plan))
     if (const auto standing = registry_->supplies(); !standing)
       return without_registry(standing.error());
   if (!problem_.empty()) return std::nullopt;
@@ -120,9 +120,14 @@ MayEnd Join::look_ahead(const Data& data, const ItemPlan& plan) {
 
 MayEnd Join::agree_on_supply(const Data& data, ItemPlan& plan, Notices& notices) {
   if (is_solo_) registry_ = std::make_unique<cluster::SoloRegistry>(supplies_of(data));
-  const std::vector<cluster::Supply> news = news_of(data, plan);
-  if (news.empty()) return std::nullopt;
-  const Result<std::vector<cluster::Supply>> standing = registry_->add_items(news);
+  if (const std::vector<cluster::Supply> brought = brought_by(data); !brought.empty()) {
+    const orderlog::Manifest& manifest = data.manifest();
+    const auto standing =
+        registry_->bring_items(manifest.node, orderlog::text_of(manifest.log_uuid), brought);
+    if (!standing) return without_registry(standing.error());
+  }
+  if (plan.new_supplies.empty()) return std::nullopt;
+  const Result<std::vector<cluster::Supply>> standing = registry_->add_items(plan.new_supplies);
   if (!standing) return without_registry(standing.error());
   for (size_t i = 0; i < plan.new_supplies.size(); ++i) {
     note_stock((*standing)[i], plan.new_supplies[i].supplied, notices);
@@ -138,7 +143,7 @@ MayEnd Join::agree_on_terms(const Data& data, const ItemPlan& plan, Notices& not
 
 MayEnd Join::look_at_others(const Data& data, const ItemPlan& plan, Notices& notices) {
   if (is_solo_) return std::nullopt;
-  if (!news_of(data, plan).empty()) {
+  if (has_news(data, plan)) {
     const Result<std::vector<cluster::Supply>> standing = registry_->supplies();
     if (!standing) return without_registry(standing.error());
     std::unordered_map<std::string_view, Units> wanted;

@@ -18,7 +18,6 @@ namespace {
 
 using cluster::FrozenCount;
 
-constexpr uint64_t kAnyEpoch = uint64_t{1} << 61;
 constexpr int64_t kReclaimPatienceNs = 10 * kSecond;
 constexpr std::chrono::milliseconds kReclaimPause{10};
 
@@ -214,7 +213,8 @@ MayEnd reclaim(const Reclaiming& what, Machine& machine, cluster::ScriptCaller& 
   using cluster::Waiting;
   if (Status out = cluster::take_out(redis, registry, what.node, Waiting::refuse); !out) {
     // The ledger cannot be read, perhaps because it waits for this very node; the log knows what it accepted.
-    if (Status frozen = registry.deactivate(what.node, kAnyEpoch, reclaimed.counts); !frozen)
+    if (Status frozen = registry.deactivate(what.node, cluster::kCountsOfLog, reclaimed.counts);
+        !frozen)
       return ending(frozen.error());
   }
   Result<std::string> note = cluster::retire(redis, registry, what.node, reclaimed.counts);

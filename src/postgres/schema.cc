@@ -54,6 +54,7 @@ constexpr const char* kTables[] = {
       uuid       text NOT NULL UNIQUE,
       state      text NOT NULL CHECK (state IN ('active', 'inactive', 'retired')),
       epoch      bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+      counted_from bigint DEFAULT 0,
       updated_at timestamptz NOT NULL DEFAULT now()))sql",
     R"sql(CREATE TABLE IF NOT EXISTS epochs(
       epoch    bigint PRIMARY KEY,
@@ -64,6 +65,7 @@ constexpr const char* kTables[] = {
       item      text COLLATE "C" PRIMARY KEY,
       supplied  bigint NOT NULL CHECK (supplied >= 0),
       withdrawn bigint NOT NULL CHECK (withdrawn BETWEEN 0 AND supplied),
+      brought_by integer,
       terms     text))sql",
     R"sql(CREATE TABLE IF NOT EXISTS restocks(
       op_id      text COLLATE "C" PRIMARY KEY,
@@ -79,14 +81,16 @@ constexpr const char* kTables[] = {
       PRIMARY KEY (node, stream, item)))sql",
     // With a key, because a publication FOR ALL TABLES refuses the update of a table without one.
     "CREATE TABLE IF NOT EXISTS schema_version(version integer PRIMARY KEY)",
-    "INSERT INTO schema_version SELECT 3 WHERE NOT EXISTS (SELECT FROM schema_version)",
+    "INSERT INTO schema_version SELECT 4 WHERE NOT EXISTS (SELECT FROM schema_version)",
 };
-static_assert(kSchemaVersion == 3, "the last line above inserts the version");
+static_assert(kSchemaVersion == 4, "the last line above inserts the version");
 
 // The statements that turn tables of version n, the first of which is 1, into those of the next.
 constexpr const char* kSteps[] = {
     "ALTER TABLE supply ADD COLUMN terms text",
     "ALTER TABLE schema_version ADD PRIMARY KEY (version)",
+    "DO $$ BEGIN ALTER TABLE members ADD COLUMN counted_from bigint DEFAULT 0; "
+    "ALTER TABLE supply ADD COLUMN brought_by integer; END $$",
 };
 static_assert(std::size(kSteps) == kSchemaVersion - 1);
 

@@ -12,12 +12,14 @@
 //       the log batch that held it; segment and byte_offset say where the next one begins
 //
 // Facts that the nodes of a Redis ledger agree on (written through cluster/registry.h):
-//   members(node, uuid, state, epoch, updated_at)
-//       active, inactive or retired; epoch is the last that it entered; a drainer's transaction holds
+//   members(node, uuid, state, epoch, counted_from, updated_at)
+//       active, inactive or retired; epoch is the last that it entered; counted_from the first that has its counters, 0 for one
+//       that had none before, NULL: it has sold alone, and none has them yet; a drainer's transaction holds
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
 //   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by which node; outdated:
 //       what it would begin with has changed since, so no member may enter it any more
-//   supply(item, supplied, withdrawn, terms)         total = supplied − withdrawn; both only grow;
+//   supply(item, supplied, withdrawn, brought_by, terms)   total = supplied − withdrawn; both only grow; brought_by: the node that
+//       had sold it alone before, whose counters an epoch must have to be told of it; NULL: none;
 //       terms: a JSON object that the nodes compare theirs with (cluster/terms.h); NULL: no node has
 //       written any
 //   restocks(op_id, item, delta, applied_at)         each applied once
@@ -35,9 +37,9 @@
 
 namespace stampede::postgres {
 
-// 2: supply.terms. 3: a primary key of schema_version. Only additions, so that a node of an older version may finish its sale
-// on the connections that it has.
-constexpr int kSchemaVersion = 3;
+// 2: supply.terms. 3: a primary key of schema_version. 4: members.counted_from, supply.brought_by. Only additions, so that a node of
+// an older version may finish its sale on the connections that it has.
+constexpr int kSchemaVersion = 4;
 
 // Of pg_advisory_xact_lock(class, purpose); the class spells "stam".
 constexpr int kLockClass = 0x7374616d;

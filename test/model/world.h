@@ -17,7 +17,8 @@
 // With three nodes, or with all forces at once, the worlds are too many to be seen wholly.
 //
 // Not modelled: several items and shards of a node, chunks of a JOIN, withdrawals, the pools of streams that are not
-// members (their units are out of reach until they come back or are reclaimed, and count as sold until then).
+// members (their units are out of reach until they come back or are reclaimed, and count as sold until then), members that have sold
+// alone before (test/sim has those).
 //
 // Counters have the letters of the protocol: a stream's order log knows A accepted, R returned, H held (unpaid), P
 // paid; Redis knows a granted, r returned, p unsold in its pool.

@@ -52,7 +52,7 @@ node::NodeSettings Host::settings() const {
   if (plan_.has_database)
     settings.database = {.kind = drain::DatabaseUrl::Kind::sqlite, .path = "simulated", .url = ""};
   settings.node = number_;
-  if (plan_.is_shared) settings.redis = world_redis(plan_);
+  if (plan_.is_shared && !is_alone_) settings.redis = world_redis(plan_);
   // The registry of several nodes lies in the database that they share.
   if (plan_.nodes > 1) settings.database.kind = drain::DatabaseUrl::Kind::postgres;
   settings.retain_ms = 60'000;

@@ -64,6 +64,9 @@ class Host {
   void set_shards(uint32_t shards) { next_shards_ = shards; }
   [[nodiscard]] MachineFiles& files() { return files_; }
 
+  // Whether its next start has a ledger of its own, though the plan has one that is shared.
+  void set_alone(bool is_alone) { is_alone_ = is_alone; }
+
   // False: it refuses, or died on the way.
   bool start() { return start(false); }
   // Although its log has lost records.
@@ -132,7 +135,7 @@ class Host {
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
   int64_t absence_ns_ = 0, held_up_ns_ = 0;
-  bool is_leaving_ = false, has_lost_ = false;
+  bool is_leaving_ = false, has_lost_ = false, is_alone_ = false;
   std::optional<std::map<uint64_t, KnownState>> left_orders_;
   std::string refusal_;
   int exit_code_ = 0;

@@ -155,6 +155,8 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   const door::Limits limits = draw_limits(random);
   if (plan.has(Mishap::limits)) plan.limits = limits;
   plan.places = static_cast<uint32_t>(random.chance(0.3) ? random.between(1, 6) : 0);
+  if (plan.nodes > 1 && random.chance(0.3))
+    plan.alone_s = static_cast<int64_t>(random.between(1, 20));
   return plan;
 }
 
@@ -168,6 +170,7 @@ std::string text_of(const Plan& plan) {
          " s, segments of " + std::to_string(plan.segment_bytes / 1024) + " KiB, lease " +
          std::to_string(plan.lease_max) + (plan.has_database ? "" : ", no database") +
          (plan.places == 0 ? "" : ", " + std::to_string(plan.places) + " places") + ", " +
+         (plan.alone_s == 0 ? "" : std::to_string(plan.alone_s) + " s of one alone, ") +
          std::to_string(plan.safety_s) + " s with " + text_of_mishaps(plan.faults) +
          (plan.has(Mishap::limits) ? " (" + text_of(plan.limits) + ")" : "") + ", " +
          std::to_string(plan.quiet_s) + " s of quiet" + (plan.forgets ? ", forgets" : "");

@@ -83,6 +83,8 @@ struct Plan {
   uint32_t places =
       0;  // for connections of a shard; one more costs an idle one its place; 0: plenty
   bool forgets = false;  // at the end the sale is over for long, and nodes forget its orders
+  // Of nodes that share a ledger: the first has sold alone for so long before, and joins it like the others; 0: it has not.
+  int64_t alone_s = 0;
   int64_t safety_s = 0;  // simulated length of the phase with faults
   int64_t quiet_s = 0;   // and of the hours behind it in which nobody asks for anything
   MishapSet faults = 0;

@@ -75,22 +75,24 @@ Result<Member*> SimulatedRegistry::require_member(uint32_t node) {
 }
 
 Status SimulatedRegistry::enroll(uint32_t node, const std::string& uuid) {
-  return write<Ok>([&]() -> Status {
-    const auto found = rows_.members.find(node);
-    if (found == rows_.members.end()) {
-      for (const auto& [number, member] : rows_.members)
-        if (member.uuid == uuid) return Error{uuid + " is " + text_of(number) + " already"};
-      rows_.members[node] = {.node = node, .uuid = uuid, .state = MemberState::inactive};
-      return Ok{};
-    }
-    const Member& member = found->second;
-    if (member.uuid != uuid)
-      return Error{text_of(node) + " of this cluster is another data directory (" + member.uuid +
-                   ", this one is " + uuid + "): start with a --node that no other has"};
-    if (member.state == MemberState::retired)
-      return Error{text_of(node) + " was retired, its data directory cannot come back"};
+  return write<Ok>([&] { return make_member(node, uuid); });
+}
+
+Status SimulatedRegistry::make_member(uint32_t node, const std::string& uuid) {
+  const auto found = rows_.members.find(node);
+  if (found == rows_.members.end()) {
+    for (const auto& [number, member] : rows_.members)
+      if (member.uuid == uuid) return Error{uuid + " is " + text_of(number) + " already"};
+    rows_.members[node] = {.node = node, .uuid = uuid, .state = MemberState::inactive};
     return Ok{};
-  });
+  }
+  const Member& member = found->second;
+  if (member.uuid != uuid)
+    return Error{text_of(node) + " of this cluster is another data directory (" + member.uuid +
+                 ", this one is " + uuid + "): start with a --node that no other has"};
+  if (member.state == MemberState::retired)
+    return Error{text_of(node) + " was retired, its data directory cannot come back"};
+  return Ok{};
 }
 
 Result<std::vector<Member>> SimulatedRegistry::members() {
@@ -127,7 +129,9 @@ Result<EpochPlan> SimulatedRegistry::begin_epoch(uint32_t node, uint64_t above) 
     for (const auto& [number, other] : rows_.members)
       if (other.state == MemberState::active) plan.members.push_back(number);
     plan.frozen = all_frozen();
-    plan.supplies = all_supplies();
+    plan.supplies = supplies_of([](const Member& bringer) {
+      return bringer.counted_from != Member::kNotYet || bringer.state == MemberState::active;
+    });
     return plan;
   });
 }
@@ -160,6 +164,7 @@ Status SimulatedRegistry::enter_epoch(uint32_t node, uint64_t epoch) {
     if (!is_bigint(epoch)) return Error{"epoch: out of range"};
     Member& member = rows_.members.at(node);
     member.epoch = std::max(member.epoch, epoch);
+    member.counted_from = std::min(member.counted_from, epoch);
     return Ok{};
   });
 }
@@ -173,6 +178,9 @@ Status SimulatedRegistry::presume(uint32_t node, uint64_t epoch, Counts counts) 
     if (is_outdated(epoch))
       return Error{"what epoch " + std::to_string(epoch) +
                    " began with has changed since: stampede ledger rebuild, then this again"};
+    const Result<Member*> member = require_member(node);
+    if (!member) return member.error();
+    (*member)->counted_from = std::min((*member)->counted_from, epoch);
     return make_inactive(node, epoch, counts);
   });
 }
@@ -186,6 +194,9 @@ Status SimulatedRegistry::make_inactive(uint32_t node, uint64_t epoch, Counts co
   if (member.epoch > epoch)
     return Error{text_of(node) + " has entered epoch " + std::to_string(member.epoch) +
                  ", its counters were read in " + std::to_string(epoch) + ": read them again"};
+  if (member.counted_from > epoch && epoch != kCountsOfLog) return Error{not_counted(node)};
+  const uint64_t newest = rows_.epochs.empty() ? 0 : rows_.epochs.rbegin()->first;
+  member.counted_from = std::min(member.counted_from, newest + 1);
   member.state = MemberState::inactive;
   return replace_frozen(node, counts);
 }
@@ -241,32 +252,64 @@ Supply SimulatedRegistry::supply_of(const std::string& item) const {
   return {.item = item, .supplied = row.supplied, .withdrawn = row.withdrawn};
 }
 
-std::vector<Supply> SimulatedRegistry::all_supplies() const {
+std::vector<Supply> SimulatedRegistry::supplies_of(
+    const std::function<bool(const Member& bringer)>& does) const {
   std::vector<Supply> all;
-  for (const auto& [item, row] : rows_.items) all.push_back(supply_of(item));
+  for (const auto& [item, row] : rows_.items)
+    if (!row.brought_by || does(rows_.members.at(*row.brought_by))) all.push_back(supply_of(item));
   return all;
 }
 
+bool SimulatedRegistry::may_tell(uint64_t epoch, const std::string& item) const {
+  const std::optional<uint32_t> bringer = rows_.items.at(item).brought_by;
+  return !bringer || rows_.members.at(*bringer).counted_from <= epoch;
+}
+
 Result<std::vector<Supply>> SimulatedRegistry::add_items(std::span<const Supply> items) {
+  return write<std::vector<Supply>>([&] { return insert_items(items, std::nullopt); });
+}
+
+Result<std::vector<Supply>> SimulatedRegistry::bring_items(uint32_t node, const std::string& uuid,
+                                                           std::span<const Supply> items) {
   return write<std::vector<Supply>>([&]() -> Result<std::vector<Supply>> {
-    std::vector<Supply> standing;
-    for (const Supply& item : items) {
-      if (!is_bigint(item.supplied) || item.withdrawn > item.supplied)
-        return Error{"supply: numbers that cannot be"};
-      const bool is_new =
-          rows_.items
-              .try_emplace(item.item, RegistryRows::Item{.supplied = item.supplied,
-                                                         .withdrawn = item.withdrawn})
-              .second;
-      if (is_new) outdate_plans();
-      standing.push_back(supply_of(item.item));
+    if (Status status = make_member(node, uuid); !status) return status.error();
+    Member& member = rows_.members.at(node);
+    if (member.epoch == 0 && member.counted_from == 0) {
+      member.state = MemberState::active;
+      member.counted_from = Member::kNotYet;
+      outdate_plans();
+      if (Status status = replace_frozen(node, {}); !status) return status.error();
     }
-    return standing;
+    return insert_items(items, node);
   });
 }
 
+Result<std::vector<Supply>> SimulatedRegistry::insert_items(std::span<const Supply> items,
+                                                            std::optional<uint32_t> brought_by) {
+  std::vector<Supply> standing;
+  for (const Supply& item : items) {
+    if (!is_bigint(item.supplied) || item.withdrawn > item.supplied)
+      return Error{"supply: numbers that cannot be"};
+    const bool is_new = rows_.items
+                            .try_emplace(item.item, RegistryRows::Item{.supplied = item.supplied,
+                                                                       .withdrawn = item.withdrawn,
+                                                                       .terms = "",
+                                                                       .brought_by = brought_by})
+                            .second;
+    if (is_new) outdate_plans();
+    standing.push_back(supply_of(item.item));
+  }
+  return standing;
+}
+
 Result<std::vector<Supply>> SimulatedRegistry::supplies() {
-  return read<std::vector<Supply>>([&] { return all_supplies(); });
+  return read<std::vector<Supply>>([&] { return supplies_of([](const Member&) { return true; }); });
+}
+
+Result<std::vector<Supply>> SimulatedRegistry::supplies_in(uint64_t epoch) {
+  return read<std::vector<Supply>>([&] {
+    return supplies_of([&](const Member& bringer) { return bringer.counted_from <= epoch; });
+  });
 }
 
 Result<SimulatedRegistry::Texts> SimulatedRegistry::terms(std::span<const std::string> items) {
@@ -322,7 +365,10 @@ Result<Restocked> SimulatedRegistry::restock(const std::string& op_id, const std
     if (row == rows_.items.end()) return Error{"there is no item " + item};
     if (const auto done = rows_.restocks.find(op_id); done != rows_.restocks.end()) {
       if (done->second.item == item && done->second.delta == delta)
-        return Restocked{.is_applied = false, .delta = delta, .supply = supply_of(item)};
+        return Restocked{.is_applied = false,
+                         .delta = delta,
+                         .supply = supply_of(item),
+                         .is_in_force = may_tell(epoch, item)};
       return Error{"op_id " + op_id + " was used before, for " + done->second.item + " and " +
                    std::to_string(done->second.delta) + " units"};
     }
@@ -344,7 +390,10 @@ Result<Restocked> SimulatedRegistry::restock(const std::string& op_id, const std
     rows_.restocks[op_id] = {.item = item, .delta = delta};
     row->second = after;
     outdate_plans();
-    return Restocked{.is_applied = true, .delta = delta, .supply = supply_of(item)};
+    return Restocked{.is_applied = true,
+                     .delta = delta,
+                     .supply = supply_of(item),
+                     .is_in_force = may_tell(epoch, item)};
   });
 }
 

@@ -25,6 +25,7 @@ struct RegistryRows {
   struct Item {
     Units supplied = 0, withdrawn = 0;
     std::string terms;
+    std::optional<uint32_t> brought_by;  // the node that sold it alone before
   };
   struct Restock {
     std::string item;
@@ -60,7 +61,10 @@ class SimulatedRegistry final : public cluster::Registry {
 
   Status enroll(uint32_t node, const std::string& uuid) override;
   Result<std::vector<cluster::Supply>> add_items(std::span<const cluster::Supply> items) override;
+  Result<std::vector<cluster::Supply>> bring_items(uint32_t node, const std::string& uuid,
+                                                   std::span<const cluster::Supply> items) override;
   Result<std::vector<cluster::Supply>> supplies() override;
+  Result<std::vector<cluster::Supply>> supplies_in(uint64_t epoch) override;
   Result<Texts> terms(std::span<const std::string> items) override;
   Result<SoldCodes> codes_of(std::span<const std::string> products) override;
   Result<size_t> change_terms(std::span<const cluster::TermsChange> changes) override;
@@ -91,7 +95,13 @@ class SimulatedRegistry final : public cluster::Registry {
   void outdate_plans();
   Status make_inactive(uint32_t node, uint64_t epoch, Counts counts);
   Status replace_frozen(uint32_t node, Counts counts);
-  std::vector<cluster::Supply> all_supplies() const;
+  Status make_member(uint32_t node, const std::string& uuid);
+  Result<std::vector<cluster::Supply>> insert_items(std::span<const cluster::Supply> items,
+                                                    std::optional<uint32_t> brought_by);
+  // Of all items but those whose bringers do not do.
+  std::vector<cluster::Supply> supplies_of(
+      const std::function<bool(const cluster::Member& bringer)>& does) const;
+  bool may_tell(uint64_t epoch, const std::string& item) const;
   std::vector<cluster::FrozenCount> all_frozen() const;
   cluster::Supply supply_of(const std::string& item) const;
 

@@ -15,6 +15,7 @@ constexpr int64_t kForgettingS = 4 * 3'600;  // retention, and an hour more by t
 constexpr int64_t kJumpMaxS = 1'200;
 constexpr int64_t kWriteNs = 100 * kMillisecond;  // that is slow
 constexpr int64_t kRestMaxNs = kSecond;
+constexpr int64_t kLaterNs = INT64_MAX - 1;  // of a start: not before somebody says so
 // A phase that takes more rounds than this spins.
 constexpr uint64_t kRoundsMax = 1'000'000;
 
@@ -76,7 +77,8 @@ bool Simulation::are_all_there() const {
 }
 
 Report Simulation::run() {
-  be_safe();
+  if (plan_.alone_s != 0) sell_alone();
+  if (!is_broken()) be_safe();
   if (!is_broken()) heal();
   if (!is_broken()) be_quiet();
   if (!is_broken()) make_progress();
@@ -98,8 +100,45 @@ Report Simulation::run() {
 
 // ---- phases ----
 
+// One sells with a ledger of its own, and ends in some way.
+void Simulation::sell_alone() {
+  note("one alone");
+  is_one_alone_ = true;
+  std::fill(restart_ns_.begin() + 1, restart_ns_.end(), kLaterNs);
+  Host& host = *hosts_[0];
+  host.set_alone(true);
+  const int64_t end_ns = now_ns() + plan_.alone_s * kSecond;
+  while (now_ns() < end_ns && !is_broken()) step();
+  if (host.is_up()) {
+    if (random_.chance(0.5))
+      host.begin_stop();
+    else
+      host.kill(random_.chance(0.5));
+  }
+  restart_ns_[0] = kLaterNs;
+  if (!run_until([&] { return host.state() == Host::State::down; }, kStoppingNs,
+                 "the node does not stop"))
+    return;
+  host.set_alone(false);
+  begin_to_share();
+}
+
+// Its operator has it say what it brings before the others are told of the items. How far it gets is another matter: they may begin
+// the first epoch.
+void Simulation::begin_to_share() {
+  note("sharing");
+  restart_ns_[0] = now_ns();
+  const auto has_brought = [this] {
+    return servers_.registry.rows.members.contains(0) || hosts_[0]->is_up();
+  };
+  run_until(has_brought, kHealingNs, "the node that has sold alone does not share");
+  for (auto restart_ns = restart_ns_.begin() + 1; restart_ns != restart_ns_.end(); ++restart_ns)
+    *restart_ns = now_ns() + static_cast<int64_t>(random_.between(0, 2'000)) * kMillisecond;
+  is_one_alone_ = false;
+}
+
 void Simulation::be_safe() {
-  const int64_t end_ns = began_ns_ + plan_.safety_s * kSecond;
+  const int64_t end_ns = now_ns() + plan_.safety_s * kSecond;
   while (now_ns() < end_ns && !is_broken()) {
     weather_->pass();
     step();
@@ -236,9 +275,11 @@ void Simulation::step() {
   for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
   if (plan_.is_shared && (!are_all_there() || weather_->is_split())) truth_.note_absence();
   people_->step();
-  strangers_->step();
-  operators_->step();
-  commands_->step();
+  if (!is_one_alone_) {
+    strangers_->step();
+    operators_->step();
+    commands_->step();
+  }
   if (is_still)
     rest();
   else
@@ -290,8 +331,10 @@ void Simulation::restart(Host& host) {
 
 // Nobody has anything to do: on to the next moment at which somebody has.
 void Simulation::rest() {
-  int64_t next_ns = std::min({people_->next_ns(), strangers_->next_ns(), operators_->next_ns(),
-                              commands_->next_ns(), weather_->next_ns(), now_ns() + kRestMaxNs});
+  int64_t next_ns = std::min(people_->next_ns(), now_ns() + kRestMaxNs);
+  if (!is_one_alone_)
+    next_ns = std::min({next_ns, strangers_->next_ns(), operators_->next_ns(), commands_->next_ns(),
+                        weather_->next_ns()});
   if (plan_.is_shared) next_ns = std::min(next_ns, servers_.redis.next_due_ns());
   for (const auto& host : hosts_) {
     if (host->is_leaving()) continue;

@@ -1,5 +1,6 @@
 // One seed from beginning to end: a world with faults, then one without in which everything must come to its end.
 //
+//   alone     in some worlds of several nodes: the first sells before it shares its ledger with the others
 //   safety    faults come and go; at every step no promise may be broken
 //   healing   the nodes are up, disks have room, servers answer, operators finish, sales go on
 //   quiet     hours without orders: what nobody pays expires, what nobody wants goes back to the ledger, every row is in the
@@ -44,6 +45,8 @@ class Simulation {
   Report run();
 
  private:
+  void sell_alone();
+  void begin_to_share();
   void be_safe();
   void heal();
   void be_quiet();
@@ -81,6 +84,7 @@ class Simulation {
   std::vector<int64_t> restart_ns_;  // by node, when it is down; INT64_MAX: not decided yet
   KnownStates sold_;                 // every order at the end of the sale
   bool is_healed_ = false, are_stopping_ = false;
+  bool is_one_alone_ = false;  // nobody but people act then
   uint64_t steps_ = 0;
 };
 

@@ -22,12 +22,12 @@ Truth::Truth(const Plan& plan, Servers& servers, History& history)
   }
 }
 
-// Of nodes that share it: as the registry has it.
+// Of nodes that share it: as the registry has it. Who sells alone first has it in its log.
 uint64_t Truth::supply_of(uint32_t number, Host& host) const {
   if (plan_.nodes > 1) {
     const auto& rows = servers_.registry.rows.items;
     const auto row = rows.find(item_code(number));
-    return row == rows.end() ? 0 : row->second.supplied - row->second.withdrawn;
+    if (row != rows.end()) return row->second.supplied - row->second.withdrawn;
   }
   const auto& registered = host.node().shard(0).state().items();
   return number < registered.size() ? registered[number].total() : 0;

@@ -944,6 +944,45 @@ TEST_CASE_FIXTURE(Fixture, "units that only the log remembers are granted when i
   CHECK(sync(node, 2, "ticket 0 0 0 0") == "OK, 2, 0, 0, 150, 0");
 }
 
+TEST_CASE_FIXTURE(Fixture, "units of a node that has sold alone wait for its counters") {
+  FakeNode first(0, registry), second(1, registry);
+  REQUIRE(open({&first}));
+  // The second says what it brings, and does not get any further.
+  const Supply seat{.item = "seat", .supplied = 100};
+  REQUIRE(registry.bring_items(1, "uuid1", {&seat, 1}));
+  second.logs[0].lines = {{.item = "seat", .accepted = 60, .returned = 0, .pool = 0}};
+  first.coordinator().restock("seat", "more", 10, 7);
+  first.coordinator().add("seat", "", 100, 8);
+  first.clock.pass(10 * kSecond);
+  for (int step = 0; step < 3; ++step) first.step();
+  CHECK(first.coordinator().take_changes().size() == 2);
+  CHECK(sync(first, 1, "seat 0 0 0 10") == "OK, 1, -1, -1, -1, -1");
+  REQUIRE(open({&first, &second}));
+  CHECK(sync(first, 1, "seat 0 0 0 100") == "OK, 1, 50, 0, 0, 0");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node that has sold alone is taken out by what its log says") {
+  FakeNode first(0, registry);
+  REQUIRE(open({&first}));
+  const Supply seat{.item = "seat", .supplied = 100};
+  REQUIRE(registry.bring_items(1, "uuid1", {&seat, 1}));
+  const auto client =
+      real_redis().make_caller(*parse_redis_url("redis://" + rig.server().address()), 1'000);
+  REQUIRE(client->connect());
+  const Status out = take_out(*client, registry, 1, Waiting::presume_sold);
+  REQUIRE_FALSE(out);
+  CHECK(contains(out.error().message, "ledger rebuild"));
+  // An epoch that waits for it can be told what it holds at most: all that nobody else has.
+  REQUIRE(finish_epoch(*client));
+  REQUIRE(await([&] {
+    first.step();
+    return !first.status().missing.empty();
+  }));
+  REQUIRE(take_out(*client, registry, 1, Waiting::presume_sold));
+  REQUIRE(open({&first}));
+  CHECK(sync(first, 1, "seat 0 0 0 10") == "OK, 1, 0, 0, 0, 0");
+}
+
 TEST_CASE_FIXTURE(Fixture, "an operation id of another restock is refused and changes nothing") {
   FakeNode node(0, registry), other(1, registry);
   REQUIRE(open({&node, &other}));

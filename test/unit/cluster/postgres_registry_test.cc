@@ -52,15 +52,17 @@ TEST_CASE_FIXTURE(Fixture, "tables without terms get them and nothing else chang
   const Supply item{"a", 5, 2};
   must(registry.add_items({&item, 1}));
   PostgresClient client(url);
-  REQUIRE(client.execute(
-      "ALTER TABLE supply DROP COLUMN terms; ALTER TABLE schema_version DROP CONSTRAINT "
-      "schema_version_pkey; UPDATE schema_version SET version=1"));
+  REQUIRE(
+      client.execute("ALTER TABLE supply DROP COLUMN terms; ALTER TABLE supply DROP COLUMN "
+                     "brought_by; ALTER TABLE "
+                     "members DROP COLUMN counted_from; ALTER TABLE schema_version DROP CONSTRAINT "
+                     "schema_version_pkey; UPDATE schema_version SET version=1"));
   at_once(4, [&](Registry& own, int) {
     const std::string asked = "a";
     CHECK(must(own.terms({&asked, 1})).at("a") == "");
   });
   CHECK(client.rows("SELECT version FROM schema_version") ==
-        std::vector<std::vector<std::string>>{{"3"}});
+        std::vector<std::vector<std::string>>{{"4"}});
   CHECK(must(registry.supplies()) == std::vector<Supply>{item});
 }
 

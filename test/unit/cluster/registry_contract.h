@@ -201,6 +201,108 @@ TEST_CASE_FIXTURE(Fixture, "only an active member may enter an epoch") {
   CHECK(member(7).epoch == epoch);
 }
 
+// ---- Items of a node that has sold alone
+
+TEST_CASE_FIXTURE(Fixture, "what a node brings is told to epochs that have its counters") {
+  const Supply seat{"seat", 5, 0}, ticket{"ticket", 100, 20};
+  must(registry.add_items({&seat, 1}));
+  const uint64_t before = activate(1);
+  CHECK(must(registry.bring_items(2, "b", {&ticket, 1})) == std::vector<Supply>{ticket});
+  CHECK(member(2) == Member{.node = 2,
+                            .uuid = "b",
+                            .state = MemberState::active,
+                            .epoch = 0,
+                            .counted_from = Member::kNotYet});
+  CHECK(must(registry.supplies()) == std::vector<Supply>{seat, ticket});
+  CHECK(must(registry.supplies_in(before)) == std::vector<Supply>{seat});
+  // The next waits for the node, and has its units.
+  const EpochPlan plan = must(registry.begin_epoch(1, 0));
+  CHECK(plan.members == std::vector<uint32_t>{1, 2});
+  CHECK(plan.supplies == std::vector<Supply>{seat, ticket});
+  CHECK(must(registry.supplies_in(plan.epoch)) == std::vector<Supply>{seat});
+  must(registry.enter_epoch(2, plan.epoch));
+  CHECK(member(2).counted_from == plan.epoch);
+  CHECK(must(registry.supplies_in(plan.epoch)) == std::vector<Supply>{seat, ticket});
+  CHECK(must(registry.supplies_in(before)) == std::vector<Supply>{seat});
+  must(registry.enter_epoch(2, must(registry.begin_epoch(1, 0)).epoch));
+  CHECK(member(2).counted_from == plan.epoch);
+}
+
+TEST_CASE_FIXTURE(Fixture, "an epoch that was begun before a node brought items is not entered") {
+  const Supply ticket{"ticket", 100, 0};
+  must(registry.add_items({&ticket, 1}));  // its own: the counters are what is new
+  activate(1);
+  const uint64_t early = must(registry.begin_epoch(1, 0)).epoch;
+  must(registry.bring_items(2, "b", {&ticket, 1}));
+  CHECK_FALSE(must(registry.may_enter(1, early)));
+  const uint64_t late = must(registry.begin_epoch(1, 0)).epoch;
+  must(registry.bring_items(2, "b", {&ticket, 1}));  // started again: nothing is new
+  CHECK(must(registry.may_enter(1, late)));
+  CHECK(must(registry.supplies_in(early)) == std::vector<Supply>{ticket});
+}
+
+TEST_CASE_FIXTURE(Fixture, "a member that was counted brings items as such") {
+  const uint64_t epoch = activate(2);
+  const Supply ticket{"ticket", 100, 0};
+  must(registry.bring_items(2, "uuid2", {&ticket, 1}));
+  CHECK(member(2).counted_from == 0);
+  CHECK(must(registry.supplies_in(epoch)) == std::vector<Supply>{ticket});
+  // One that has only said its name was not.
+  must(registry.enroll(3, "c"));
+  must(registry.bring_items(3, "c", {}));
+  CHECK(member(3).state == MemberState::active);
+  CHECK(member(3).counted_from == Member::kNotYet);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a node that may not be a member brings nothing") {
+  const Supply ticket{"ticket", 100, 0};
+  must(registry.enroll(2, "b"));
+  CHECK_FALSE(registry.bring_items(2, "another", {&ticket, 1}));
+  must(registry.retire(2, {}));
+  CHECK_FALSE(registry.bring_items(2, "b", {&ticket, 1}));
+  CHECK(must(registry.supplies()).empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a member that no epoch counts is taken out by its log alone") {
+  const Supply ticket{"ticket", 100, 0};
+  const uint64_t before = activate(1);
+  must(registry.bring_items(2, "b", {&ticket, 1}));
+  CHECK(contains(complaint(registry.deactivate(2, before, {})), "sold alone"));
+  const FrozenCount counts[] = {count(2, "2.1.0", 60, 0)};
+  must(registry.deactivate(2, kCountsOfLog, counts));
+  CHECK(must(registry.supplies_in(before)).empty());
+  const EpochPlan plan = must(registry.begin_epoch(1, 0));
+  CHECK(plan.frozen == std::vector<FrozenCount>{counts[0]});
+  CHECK(plan.supplies == std::vector<Supply>{ticket});
+  CHECK(must(registry.supplies_in(plan.epoch)) == std::vector<Supply>{ticket});
+  // It comes back, and the epoch that never had its counters cannot tell them either.
+  must(registry.begin_epoch(2, 0));
+  CHECK_FALSE(registry.deactivate(2, before, {}));
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a member is presumed to hold has what it brought") {
+  const Supply ticket{"ticket", 100, 0};
+  const uint64_t before = activate(1);
+  must(registry.bring_items(2, "b", {&ticket, 1}));
+  const EpochPlan plan = must(registry.begin_epoch(1, 0));
+  const FrozenCount most[] = {count(2, "2.0.0", 100, 0)};
+  must(registry.presume(2, plan.epoch, most));
+  CHECK(must(registry.supplies_in(before)).empty());
+  CHECK(must(registry.begin_epoch(1, 0)).supplies == std::vector<Supply>{ticket});
+}
+
+TEST_CASE_FIXTURE(Fixture, "more units of what a node brings wait like those that it brought") {
+  const Supply ticket{"ticket", 100, 0};
+  const uint64_t before = activate(1);
+  must(registry.bring_items(2, "b", {&ticket, 1}));
+  CHECK_FALSE(must(registry.restock("r1", "ticket", 5, before)).is_in_force);
+  const uint64_t epoch = must(registry.begin_epoch(2, 0)).epoch;
+  must(registry.enter_epoch(2, epoch));
+  CHECK_FALSE(must(registry.restock("r1", "ticket", 5, before)).is_in_force);
+  CHECK(must(registry.restock("r1", "ticket", 5, epoch)).is_in_force);
+  CHECK(must(registry.restock("r2", "ticket", 5, epoch)).is_in_force);
+}
+
 // ---- Restock
 
 TEST_CASE_FIXTURE(Fixture, "an epoch whose plan is out of date is entered by nobody new") {

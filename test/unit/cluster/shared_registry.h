@@ -41,19 +41,32 @@ class SharedRegistry final : public Registry {
   Result<std::vector<Supply>> add_items(std::span<const Supply> items) override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
-    std::vector<Supply> standing;
-    for (const Supply& item : items) {
-      const auto [place, is_new] = supplies_.try_emplace(item.item, item);
-      if (is_new) changed_in_ = highest_;
-      standing.push_back(place->second);
+    return insert(items, std::nullopt);
+  }
+
+  Result<std::vector<Supply>> bring_items(uint32_t node, const std::string& uuid,
+                                          std::span<const Supply> items) override {
+    if (Status enrolled = enroll(node, uuid); !enrolled) return enrolled.error();
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    Member& member = members_.at(node);
+    if (member.epoch == 0 && member.counted_from == 0) {
+      member.state = MemberState::active;
+      member.counted_from = Member::kNotYet;
+      changed_in_ = highest_;
     }
-    return standing;
+    return insert(items, node);
   }
 
   Result<std::vector<Supply>> supplies() override {
     const std::lock_guard lock(mutex_);
     if (is_down_) return down();
-    return all_supplies();
+    return supplies_of([](const Member&) { return true; });
+  }
+  Result<std::vector<Supply>> supplies_in(uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (is_down_) return down();
+    return supplies_of([&](const Member& member) { return member.counted_from <= epoch; });
   }
 
   Result<std::unordered_map<std::string, std::string>> terms(
@@ -99,7 +112,13 @@ class SharedRegistry final : public Registry {
     found->second.state = MemberState::active;
     std::erase_if(frozen_, [&](const FrozenCount& count) { return count.node == node; });
     highest_ = (((std::max(above, highest_) >> 16) + 1) << 16) | node;
-    EpochPlan plan{.epoch = highest_, .members = {}, .frozen = frozen_, .supplies = all_supplies()};
+    EpochPlan plan{.epoch = highest_,
+                   .members = {},
+                   .frozen = frozen_,
+                   .supplies = supplies_of([](const Member& member) {
+                     return member.counted_from != Member::kNotYet ||
+                            member.state == MemberState::active;
+                   })};
     for (const auto& [number, member] : members_)
       if (member.state == MemberState::active) plan.members.push_back(number);
     return plan;
@@ -112,6 +131,7 @@ class SharedRegistry final : public Registry {
     if (member.state != MemberState::active) return Error{"not active"};
     if (member.epoch != epoch && epoch <= changed_in_) return Error{"the plan is out of date"};
     member.epoch = std::max(member.epoch, epoch);
+    member.counted_from = std::min(member.counted_from, epoch);
     return Ok{};
   }
 
@@ -145,7 +165,12 @@ class SharedRegistry final : public Registry {
     if (is_new) changed_in_ = highest_;
     if (is_new && delta > 0) found->second.supplied += static_cast<Units>(delta);
     if (is_new && delta < 0) found->second.withdrawn += static_cast<Units>(-delta);
-    return Restocked{.is_applied = is_new, .delta = delta, .supply = found->second};
+    const auto brought = brought_by_.find(item);
+    return Restocked{.is_applied = is_new,
+                     .delta = delta,
+                     .supply = found->second,
+                     .is_in_force = brought == brought_by_.end() ||
+                                    members_.at(brought->second).counted_from <= epoch};
   }
 
   Status deactivate(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
@@ -153,12 +178,19 @@ class SharedRegistry final : public Registry {
     if (is_down_) return down();
     Member& member = members_.at(node);
     if (member.state != MemberState::active || member.epoch > epoch) return Error{"has gone on"};
+    if (member.counted_from > epoch && epoch != kCountsOfLog) return Error{not_counted(node)};
+    member.counted_from = std::min(member.counted_from, highest_ + 1);
     member.state = MemberState::inactive;
     frozen_.insert(frozen_.end(), counts.begin(), counts.end());
     return Ok{};
   }
 
   Status presume(uint32_t node, uint64_t epoch, std::span<const FrozenCount> counts) override {
+    {
+      const std::lock_guard lock(mutex_);
+      Member& member = members_.at(node);
+      member.counted_from = std::min(member.counted_from, epoch);
+    }
     return deactivate(node, epoch, counts);
   }
 
@@ -187,9 +219,24 @@ class SharedRegistry final : public Registry {
 
  private:
   static Error down() { return Error{"the database does not answer"}; }
-  std::vector<Supply> all_supplies() const {
+  std::vector<Supply> insert(std::span<const Supply> items, std::optional<uint32_t> node) {
+    std::vector<Supply> standing;
+    for (const Supply& item : items) {
+      const auto [place, is_new] = supplies_.try_emplace(item.item, item);
+      if (is_new) changed_in_ = highest_;
+      if (is_new && node) brought_by_[item.item] = *node;
+      standing.push_back(place->second);
+    }
+    return standing;
+  }
+  // Of all items but those whose bringers do not do.
+  template <typename Does>
+  std::vector<Supply> supplies_of(Does does) const {
     std::vector<Supply> all;
-    for (const auto& [item, supply] : supplies_) all.push_back(supply);
+    for (const auto& [item, supply] : supplies_) {
+      const auto brought = brought_by_.find(item);
+      if (brought == brought_by_.end() || does(members_.at(brought->second))) all.push_back(supply);
+    }
     return all;
   }
 
@@ -200,6 +247,7 @@ class SharedRegistry final : public Registry {
   uint64_t changed_in_ = 0;
   std::map<uint32_t, Member> members_;
   std::map<std::string, Supply> supplies_;
+  std::map<std::string, uint32_t> brought_by_;                       // by item
   std::map<std::string, std::string> terms_;                         // by item
   std::map<std::string, std::pair<std::string, int64_t>> restocks_;  // by op_id: item and delta
   std::vector<FrozenCount> frozen_;

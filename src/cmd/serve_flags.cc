@@ -230,7 +230,7 @@ std::vector<Flag> store_flags(ServeFlags& flags) {
        .unit = "HOURS",
        .target = &flags.retain_hours,
        .help = "how long finished orders stay readable after the item's end and pay window, and an "
-               "hour more by the machine's running clock",
+               "hour more by the machine's running clock; then the sale is ended for good",
        .bounds = {{0, 8760}}},
       {.name = "--orders-max",
        .unit = "N",

@@ -125,8 +125,9 @@ Status take_catalog(const ServeFlags& flags, node::NodeSettings& settings) {
   Result<std::vector<stock::CatalogEntry>> entries = read_catalog(flags);
   if (!entries) return entries.error();
   settings.catalog = std::move(*entries);
-  if (flags.demo.empty())
-    settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
+  if (!flags.demo.empty()) return Ok{};
+  settings.catalog_file = flags.catalog;
+  settings.catalog_dir = std::filesystem::path(flags.catalog).parent_path().string();
   return Ok{};
 }
 

@@ -1,11 +1,13 @@
 // What a catalog changes about the items that a data directory knows.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "cluster/registry.h"
+#include "node/data.h"
 #include "node/notices.h"
 #include "stock/catalog_json.h"
 #include "stock/stream_state.h"
@@ -16,13 +18,21 @@ namespace stampede::node {
 struct ItemPlan {
   std::vector<stock::ItemTerms> new_items;    // with the next numbers
   std::vector<cluster::Supply> new_supplies;  // of new_items
-  std::vector<stock::ItemTerms> changed;      // known ones with new terms; after a loss all, paused
+  std::vector<stock::ItemTerms> changed;  // known ones, with new terms; after a loss all, paused
 };
+
+// Items that are over, and of which an order that was paid is forgotten, without having been ended for good before: by a version
+// that did not do so (shard/item_changes.h), or in a log that has lost it. The start does it. What is on sale again is not among
+// them: it is too late.
+using ItemIds = std::set<ItemId>;
+[[nodiscard]] ItemIds forgotten_and_over(const std::vector<RestoredStream>& streams,
+                                         int64_t now_ms);
 
 // Items that are new get the next numbers. Of a known item the stock is the ledger's alone; its terms follow the catalog when
 // the catalog has changed since the last start. Otherwise what an operator has changed meanwhile stays, for a restart must
-// not undo it.
+// not undo it. An entry that would sell again what was ended for good is an error.
 [[nodiscard]] Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
+                                             const ItemIds& to_end,
                                              const std::vector<stock::CatalogEntry>& catalog,
                                              Notices& notices);
 

@@ -51,9 +51,11 @@ Offers offers_of(const Data& data, const ItemPlan& plan) {
   std::unordered_map<ItemId, const stock::ItemTerms*> changed;
   for (const stock::ItemTerms& terms : plan.changed) changed.emplace(terms.id, &terms);
   for (const stock::RegisteredItem& item : data.items()) {
-    if (item.terms.is_ended) continue;
+    const auto now = changed.find(item.terms.id);
+    const bool has_changed = now != changed.end();
+    if (item.terms.is_ended || (has_changed && now->second->is_ended)) continue;
     const std::string code = code_of(item.terms), before = stock::terms_json(item.terms);
-    if (const auto now = changed.find(item.terms.id); now != changed.end())
+    if (has_changed)
       offers.given.push_back({code, before, stock::terms_json(*now->second)});
     else
       offers.kept.push_back({code, before, before});

@@ -188,8 +188,12 @@ void Node::say_what_operators_left() {
 
 MayEnd Node::merge_items() {
   if (MayEnd end = name_products()) return end;
-  Result<ItemPlan> plan = merge_catalog(data_.items(), catalog_, notices_);
-  if (!plan) return ending(plan.error(), kExitUsage);
+  const ItemIds to_end = forgotten_and_over(data_.streams(), clock_.now().wall_ms());
+  Result<ItemPlan> plan = merge_catalog(data_.items(), to_end, catalog_, notices_);
+  if (!plan) {
+    const std::string file = settings_.catalog_file.empty() ? "" : settings_.catalog_file + ": ";
+    return ending(Error{"--catalog: " + file + plan.error().message}, kExitUsage);
+  }
   items_ = std::move(*plan);
   return look_at_terms();
 }

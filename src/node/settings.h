@@ -22,6 +22,7 @@ namespace stampede::node {
 struct NodeSettings {
   std::string data_dir;
   std::vector<stock::CatalogEntry> catalog;
+  std::string catalog_file;       // for messages; empty: it is no file's
   std::string catalog_dir = ".";  // what names of files in it count from
   double bloom_rate = 0;          // of the filter over codes; 0: none
   net::Address listen, admin;

@@ -70,9 +70,12 @@ class Admin final : public RequestHandler, private ChangeHost {
   Lsn durable() const override { return shard_.writer().durable(); }
   void complete(ReplyTo place, TextAnswer answer) override;
   void publish(const stock::ItemTerms& terms) override;
+  [[nodiscard]] bool is_over_retention(const stock::SaleTerms& terms, Moment now) const override {
+    return shard_.desk().is_over_retention(terms, now);
+  }
   void take_catalog(SharedEntries entries, std::string_view who) override;
   [[nodiscard]] bool is_taking_catalog() const override { return changes_.is_taking_catalog(); }
-  [[nodiscard]] std::vector<std::string> left_of_catalog() const override {
+  [[nodiscard]] const LeftOfCatalog& left_of_catalog() const override {
     return changes_.left_of_catalog();
   }
 

@@ -14,6 +14,8 @@ std::string_view shortened(std::string_view utf8, size_t bytes_max) {
   return utf8.substr(0, end);
 }
 
+}  // namespace
+
 void append_list(const std::vector<std::string>& texts, std::string& out) {
   out += '[';
   for (const std::string& text : texts) {
@@ -22,8 +24,6 @@ void append_list(const std::vector<std::string>& texts, std::string& out) {
   }
   out += ']';
 }
-
-}  // namespace
 
 TextAnswer refused(Verdict verdict, std::string_view message) {
   return {.body = std::string(shortened(message, bounds::admin_message_bytes_max)),

@@ -23,6 +23,9 @@ namespace stampede::shard {
 // 409 when files were read again and one of them is wrong.
 [[nodiscard]] TextAnswer not_reloaded(std::string_view problem);
 
+// ["…","…"]
+void append_list(const std::vector<std::string>& texts, std::string& out);
+
 // {"ready":false,"reasons":["…"],"warnings":["…"]}; 503 with reasons, 200 without.
 [[nodiscard]] TextAnswer readiness_answer(const std::vector<std::string>& reasons,
                                           const std::vector<std::string>& warnings);

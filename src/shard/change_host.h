@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "bounds.h"
 #include "orderlog/record.h"
 #include "shard/reload.h"
@@ -13,6 +14,12 @@
 #include "stock/catalog.h"
 
 namespace stampede::shard {
+
+// What was not taken up of a catalog, such as `item c1`: some of it, when it is much.
+struct LeftOfCatalog {
+  std::vector<std::string> needs_start;  // a start takes it up
+  std::vector<std::string> refused;      // nor does a start
+};
 
 class ChangeHost {
  public:
@@ -24,11 +31,13 @@ class ChangeHost {
   virtual void complete(ReplyTo place, TextAnswer answer) = 0;
   // To this shard's own catalog and desk.
   virtual void publish(const stock::ItemTerms& terms) = 0;
+  // An item with these terms is over for so long that its orders may be forgotten.
+  [[nodiscard]] virtual bool is_over_retention(const stock::SaleTerms& terms, Moment now) const = 0;
   // Items as a catalog that was read again has them (ItemChanges::take_catalog()).
   virtual void take_catalog(SharedEntries entries, std::string_view who) = 0;
   [[nodiscard]] virtual bool is_taking_catalog() const = 0;
-  // Items of the last one that only a start can take up, such as `item c1: its list of users`.
-  [[nodiscard]] virtual std::vector<std::string> left_of_catalog() const = 0;
+  // Of the last one.
+  [[nodiscard]] virtual const LeftOfCatalog& left_of_catalog() const = 0;
 };
 
 // Who asks, and where the answer goes.

@@ -5,16 +5,31 @@
 #include "base/diag.h"
 #include "door/opaque_code.h"
 #include "shard/admin_json.h"
+#include "stock/sale_state.h"
 
 namespace stampede::shard {
 namespace {
 
 constexpr size_t kEntriesPerTurn = 256;  // of a catalog, looked at
-constexpr size_t kLeftNamedMax = 20;     // of those that only a start takes up
+constexpr size_t kLeftNamedMax = 20;     // of those that are not taken up
+constexpr const char* kEndedForGood =
+    "This sale was ended for good: sell the item under a new code.";
+constexpr std::string_view kRetention = "--retain";  // in whose name items are ended
+// Whether items are over for long: forty seconds for a million, and then a second's rest.
+constexpr int64_t kLookEveryMs = 10;
+constexpr size_t kItemsPerLook = 256;
+// Ends of items leave room for changes of operators.
+constexpr size_t kEndsUnderWayMax = bounds::changes_under_way_max / 4;
 
 TextAnswer not_enough_free(Units free) {
   return conflict("not_enough", "Fewer units are free than are to be withdrawn.", "available",
                   free);
+}
+
+void note_left(const stock::ItemTerms& terms, const char* why, std::vector<std::string>& left) {
+  const std::string_view name = terms.code.empty() ? terms.product.view() : terms.code.view();
+  diag::warning("item %s of the catalog is not taken up: %s", std::string(name).c_str(), why);
+  if (left.size() < kLeftNamedMax) left.push_back("item " + std::string(name));
 }
 
 // As the record has it.
@@ -148,7 +163,7 @@ void ItemChanges::put_known(const Operator& by, ItemId item, const stock::ItemCh
                             Moment now) {
   const stock::RegisteredItem& known = state_.items()[item];
   if (known.terms.is_ended)
-    return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+    return host_.complete(by.place, refused(Verdict::sale_ended, kEndedForGood));
   if (change.stock && *change.stock != known.total())
     return host_.complete(by.place, conflict("stock_differs",
                                              "The stock of a known item is changed by POST "
@@ -181,10 +196,33 @@ void ItemChanges::set_sale(const Operator& by, AdminKind action, ItemId item, Mo
     if (terms.ends_ms == 0 || terms.ends_ms > now.wall_ms()) terms.ends_ms = now.wall_ms();
     return record_terms(by, terms, "end", now);
   }
-  if (terms.is_ended)
-    return host_.complete(by.place, refused(Verdict::sale_ended, "This sale was ended for good."));
+  if (terms.is_ended) return host_.complete(by.place, refused(Verdict::sale_ended, kEndedForGood));
   terms.is_paused = action == AdminKind::pause;
   record_terms(by, terms, terms.is_paused ? "pause" : "resume", now);
+}
+
+// Orders are forgotten by each shard on its own, and with them keys and purchase limits; so by then the item must not be sold again
+// by anybody. The order of the log decides: behind new terms with a later end it is not over, and behind this no later end is
+// accepted. A shard forgets when it has heard of this, which is when it is durable.
+void ItemChanges::end_what_is_over(Moment now) {
+  if (now.boot_ns < next_look_ns_ || process_.is_stopping.load(std::memory_order_acquire)) return;
+  next_look_ns_ = now.boot_ns + ns_of_ms(kLookEveryMs);
+  for (size_t looked = 0; looked < kItemsPerLook; ++looked) {
+    if (next_looked_at_ >= state_.items().size()) {
+      next_looked_at_ = 0;
+      next_look_ns_ = now.boot_ns + kSecond;
+      return;
+    }
+    if (changes_.size() >= kEndsUnderWayMax || !host_.has_room()) return;
+    const stock::ItemTerms& known = state_.items()[next_looked_at_++].terms;
+    if (known.is_ended || !host_.is_over_retention(known, now)) continue;
+    stock::ItemTerms terms = known;
+    terms.is_ended = true;
+    Change& change = changes_.emplace_back();
+    change.item = terms.id;
+    change.who = kRetention;
+    record_terms(change, terms, "end, its orders may be forgotten", now);
+  }
 }
 
 void ItemChanges::record_terms(const Operator& by, const stock::ItemTerms& terms,
@@ -292,7 +330,7 @@ void ItemChanges::take_catalog(SharedEntries entries, std::string_view who) {
   entries_ = std::move(entries);
   entries_who_ = admin_text(who);
   next_entry_ = 0;
-  left_.clear();
+  left_ = {};
 }
 
 bool ItemChanges::is_taking_catalog() const {
@@ -347,6 +385,7 @@ void ItemChanges::take_known(ItemId item, stock::ItemTerms terms, Moment now) {
   }
   if (terms.enrolled.view() != known.enrolled.view())
     return leave(terms, "only a start reads another list of users");
+  if (stock::would_revive(known, terms)) return refuse(terms, stock::kNoLaterEnd);
   terms.id = item;
   terms.is_paused = known.is_paused;
   terms.is_ended = known.is_ended;
@@ -369,14 +408,17 @@ void ItemChanges::find_product(stock::ItemTerms& terms) const {
 }
 
 void ItemChanges::leave(const stock::ItemTerms& terms, const char* why) {
-  const std::string_view name = terms.code.empty() ? terms.product.view() : terms.code.view();
-  diag::warning("item %s of the catalog is not taken up: %s", std::string(name).c_str(), why);
-  if (left_.size() < kLeftNamedMax) left_.push_back("item " + std::string(name));
+  note_left(terms, why, left_.needs_start);
+}
+
+void ItemChanges::refuse(const stock::ItemTerms& terms, const char* why) {
+  note_left(terms, why, left_.refused);
 }
 
 // ---- the steps ----
 
 void ItemChanges::turn(Moment now) {
+  end_what_is_over(now);
   if (!has_some()) return;
   wants_turn_ = is_supply_blocked_ = is_telling_blocked_ = false;
   take_entries(now);

@@ -56,9 +56,10 @@ class ItemChanges {
   // of known items stays. A bounded part of it a turn; the last one that was given counts.
   void take_catalog(SharedEntries entries, std::string_view who);
   [[nodiscard]] bool is_taking_catalog() const;
-  [[nodiscard]] const std::vector<std::string>& left_of_catalog() const { return left_; }
+  [[nodiscard]] const LeftOfCatalog& left_of_catalog() const { return left_; }
 
-  // Goes on with everything that can go on. Once per turn, behind the write of the log.
+  // Goes on with everything that can go on. Once per turn, behind the write of the log. Before orders of an item may be forgotten
+  // it is ended for good, by a change like an operator's; some items are looked at in each turn.
   void turn(Moment now);
   bool has_some() const { return !changes_.empty() || entries_; }
   // Something waits for room and not for an event that wakes the shard.
@@ -98,6 +99,7 @@ class ItemChanges {
   bool admit(ReplyTo place, KeyKinds keys_needed);
   Change& begin(const Operator& by, ItemId item);
   Change& begin_of_catalog(ItemId item);
+  void end_what_is_over(Moment now);
   void record(Change& change, std::string_view what, Moment now);
   void put_new(const Operator& by, const stock::ItemChange& change, Moment now);
   void put_known(const Operator& by, ItemId item, const stock::ItemChange& change, Moment now);
@@ -116,6 +118,7 @@ class ItemChanges {
   void take_known(ItemId item, stock::ItemTerms terms, Moment now);
   void find_product(stock::ItemTerms& terms) const;
   void leave(const stock::ItemTerms& terms, const char* why);
+  void refuse(const stock::ItemTerms& terms, const char* why);
   void take_answers();
   void take_agreement(Change& change, const ledger::StockChange& answer);
   void record_new_item(Change& change, Units supplied, Units withdrawn, Moment now);
@@ -136,7 +139,9 @@ class ItemChanges {
   SharedEntries entries_;  // null: none is being taken up
   size_t next_entry_ = 0;
   std::string entries_who_;
-  std::vector<std::string> left_;
+  ItemId next_looked_at_ = 0;
+  int64_t next_look_ns_ = 0;  // on the boot clock
+  LeftOfCatalog left_;
   uint32_t last_ticket_ = 0;
   bool wants_turn_ = false;
   // Within one turn: an earlier change could not go on, so a later one may not overtake it.

@@ -218,17 +218,17 @@ void RulesChanges::take_reload() {
 
 // When all of it is in force.
 std::string RulesChanges::reload_json(const Reload& taken) const {
+  static const LeftOfCatalog kNothingLeft;
+  const LeftOfCatalog& left = taken.catalog ? host_.left_of_catalog() : kNothingLeft;
   std::vector<std::string> needs_restart = taken.needs_restart;
-  if (taken.catalog)
-    for (std::string& item : host_.left_of_catalog()) needs_restart.push_back(std::move(item));
+  needs_restart.insert(needs_restart.end(), left.needs_start.begin(), left.needs_start.end());
   std::string json = "{\"reloaded\":";
   append_quoted(taken.what, json);
-  json += ",\"needs_restart\":[";
-  for (const std::string& flag : needs_restart) {
-    if (&flag != needs_restart.data()) json += ',';
-    append_quoted(flag, json);
-  }
-  return json += "]}";
+  json += ",\"needs_restart\":";
+  append_list(needs_restart, json);
+  json += ",\"refused\":";
+  append_list(left.refused, json);
+  return json += '}';
 }
 
 // Levers are changed as one value: those of operators that are on their way to the disk get the same change.

@@ -32,7 +32,8 @@ struct SaleTerms {
   uint32_t order_rate = 0;      // new reservations a second, on each node; 0: no limit
   Currency currency = {'C', 'N', 'Y'};
   bool is_paused = false;
-  bool is_ended = false;  // by an operator; for good
+  bool is_ended =
+      false;  // for good: by an operator, or because orders may be forgotten from then on
   bool has_hidden_link = false;
   bool has_proof = false;  // the link is given to who proves that it may have it
 };

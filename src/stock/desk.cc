@@ -670,13 +670,19 @@ void Desk::drop_watcher(uint32_t watcher) {
   watchers_.release(watcher);
 }
 
+bool Desk::is_over_retention(const SaleTerms& terms, Moment now) const {
+  if (terms.ends_ms == 0) return false;
+  return wall_.has_passed(terms.ends_ms + terms.pay_window_s * 1000 + settings_.retain_ms, now);
+}
+
+// Only of an item that was ended for good, durably and on every shard: whatever else may still be put on sale again, and needs its
+// keys and purchase limits.
 bool Desk::may_forget(uint32_t index, Moment now) const {
   const Order& order = state_.order(index);
   if (!order.is_live || order.state == OrderState::reserved || order.last_lsn > drained_)
     return false;
   const SaleTerms& terms = catalog_.sale(state_.item_of(order));
-  if (terms.ends_ms == 0) return false;
-  return wall_.has_passed(terms.ends_ms + terms.pay_window_s * 1000 + settings_.retain_ms, now);
+  return terms.is_ended && is_over_retention(terms, now);
 }
 
 // Memory has an end: some cells a sweep, round and round.

@@ -123,6 +123,8 @@ class Desk final {
   bool is_idle() const { return held_.empty() && lines_.size() == 0; }
   const DeskStats& stats() const { return stats_; }
   [[nodiscard]] ItemFigures figures(ItemId item) const;
+  // An item with these terms: its end, the pay window and the retention have passed.
+  [[nodiscard]] bool is_over_retention(const SaleTerms& terms, Moment now) const;
   const StreamState& state() const { return state_; }
   uint32_t waiting() const { return lines_.size(); }
   uint32_t held() const { return held_.size(); }

@@ -18,6 +18,15 @@ enum class SaleState : uint8_t { open, not_started, paused, ended };
   return terms.is_paused ? SaleState::paused : SaleState::open;
 }
 
+// Would terms put on sale again what was ended for good: with a later end, or without one? They are refused, because orders of such an
+// item may be forgotten, and with them keys and purchase limits.
+[[nodiscard]] inline bool would_revive(const SaleTerms& known, const SaleTerms& asked) {
+  const bool is_later = asked.ends_ms == 0 || asked.ends_ms > known.ends_ms;
+  return known.is_ended && known.ends_ms != 0 && is_later;
+}
+constexpr const char* kNoLaterEnd =
+    "its sale was ended for good and can have no later end: sell it under a new code";
+
 [[nodiscard]] constexpr std::string_view name_of(SaleState state) {
   constexpr std::string_view names[] = {"open", "not_started", "paused", "ended"};
   return names[static_cast<unsigned>(state)];

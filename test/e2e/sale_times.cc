@@ -76,6 +76,29 @@ TEST_SUITE("e2e/sale_times") {
     CHECK(server.order({.user = "u1", .item = "paused"}).code() == "sale_paused");
     CHECK(server.order({.user = "u1", .item = "ended"}).code() == "sale_ended");
   }
+
+  TEST_CASE("what was ended for good is not sold again by an operator a reload or a start") {
+    Server server({.catalog = catalog({{.ends_in_s = 3600}})});
+    REQUIRE(server.admin().post("/admin/items/ticket/end").status == 200);
+    const Response put = server.admin().put("/admin/items/ticket", R"({"price":1})");
+    CHECK(put.status == 410);
+    CHECK(put.code() == "sale_ended");
+    CHECK(put.body.find("under a new code") != std::string::npos);
+    server.options().catalog = catalog({{.price = 1}, {.code = "other"}});
+    write_file(server.scratch().path("catalog.json"), server.options().catalog);
+    const Response read = server.admin().post("/admin/reload", "{}");
+    CHECK(read.status == 200);
+    CHECK(read.body.find(R"("needs_restart":[],"refused":["item ticket"])") != std::string::npos);
+    CHECK(server.order({.user = "u1"}).code() == "sale_ended");
+    server.buy({.user = "u1", .item = "other"});
+    CHECK(server.terminate() == 0);
+    CHECK(server.start_and_fail() == 2);
+    CHECK(server.complaint().find("catalog.json: item ticket: its sale was ended for good") !=
+          std::string::npos);
+    server.options().catalog = catalog({{.code = "other"}});
+    server.start();
+    CHECK(server.order({.user = "u1"}).code() == "sale_ended");
+  }
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "base/time_text.h"
+#include "stock/sale_state.h"
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -87,15 +89,81 @@ std::optional<Operators::Wish> Operators::paused() const {
   return std::nullopt;
 }
 
-// Whatever a node sells, as it says itself.
-std::optional<Operators::Wish> Operators::not_ended() const {
+// Whatever a node sells, as it says itself. Every second item of the catalog gets an end as a term.
+std::optional<Operators::Wish> Operators::not_over() const {
   for (uint32_t node = 0; node < plan_.nodes; ++node) {
     if (!hosts_[node]->is_up()) continue;
-    for (const stock::RegisteredItem& item : hosts_[node]->node().shard(0).state().items())
-      if (!item.terms.is_ended)
-        return Wish{.node = node, .what = "end", .text = std::string(item.terms.code.view())};
+    for (const stock::RegisteredItem& item : hosts_[node]->node().shard(0).state().items()) {
+      if (state_of(item.terms, clock_.now().wall_ms()) == stock::SaleState::ended) continue;
+      const ItemId number = item.terms.id;
+      const bool is_catalogs = number < plan_.items;
+      const bool is_closed = is_catalogs && (number + plan_.seed) % 2 == 0;
+      return Wish{.node = node,
+                  .item = is_catalogs ? number : 0,
+                  .what = is_closed ? "close" : "end",
+                  .text = std::string(item.terms.code.view())};
+    }
   }
   return std::nullopt;
+}
+
+void Operators::end_sale(int64_t hours_ns) {
+  constexpr int kTries = 6;
+  is_ending_ = true;
+  for (const auto& host : hosts_) {
+    std::vector<std::pair<OrderId, ItemId>>& sold = sold_.emplace_back();
+    if (!host->is_up()) continue;
+    for (uint32_t shard = 0; shard < host->shards(); ++shard) {
+      const stock::StreamState& state = host->node().shard(shard).state();
+      for (uint32_t i = 0; i < state.orders_touched(); ++i)
+        if (state.order(i).is_live)
+          sold.emplace_back(state.order(i).id, state.item_of(state.order(i)));
+    }
+  }
+  for (int i = 0; i < kTries; ++i)
+    tries_.push_back({.at_ns = clock_.now().boot_ns +
+                               static_cast<int64_t>(random_.below(static_cast<uint64_t>(hours_ns))),
+                      .node = draw_node(),
+                      .item = static_cast<uint32_t>(random_.below(plan_.items))});
+}
+
+void Operators::sell_forgotten() {
+  are_forgotten_ = true;
+  tries_.clear();
+  for (uint32_t node = 0; node < plan_.nodes; ++node)
+    for (uint32_t item = 0; item < plan_.items; ++item)
+      if (hosts_[node]->is_up()) tries_.push_back({.node = node, .item = item});
+}
+
+std::optional<Operators::Wish> Operators::due_try() {
+  const auto due = std::ranges::find_if(
+      tries_, [&](const Try& one) { return one.at_ns <= clock_.now().boot_ns; });
+  if (due == tries_.end()) return std::nullopt;
+  const Wish wish{.node = due->node, .item = due->item, .what = "again"};
+  tries_.erase(due);
+  return wish;
+}
+
+// Whoever buys an item that is on sale again gets its order of before for a known key, and is held to the purchase limit.
+void Operators::check_remembered(const Wish& wish) {
+  Host& host = host_of(wish);
+  const auto is_known = [&](OrderId id) {
+    for (uint32_t shard = 0; shard < host.shards(); ++shard)
+      if (host.node().shard(shard).state().find_order(id) != kNone) return true;
+    return false;
+  };
+  for (const auto& [id, item] : sold_[wish.node])
+    if (item == wish.item && !is_known(id))
+      return history_.broken(item_code(item) + " was on sale again, and order " +
+                             std::to_string(id.value) + " of it is forgotten");
+}
+
+// Of the wishes at the end of the sale.
+void Operators::take_sale_answer(const Wish& wish, const world::Answer& answer) {
+  if (!is_ending_ || answer.status != 200) return;
+  if (wish.what != "again" && wish.text == item_code(wish.item)) check_remembered(wish);
+  if (wish.what == "again" && are_forgotten_)
+    history_.broken(item_code(wish.item) + " is on sale again, and its orders are forgotten");
 }
 
 std::optional<Operators::Wish> Operators::too_many() const {
@@ -108,7 +176,8 @@ std::optional<Operators::Wish> Operators::too_many() const {
 
 void Operators::choose() {
   if (is_ending_) {
-    wish_ = not_ended();
+    wish_ = not_over();
+    if (!wish_) wish_ = due_try();
     return;
   }
   if (is_closing_) {
@@ -259,6 +328,13 @@ std::string Operators::terms_of(uint32_t item) {
          "}";
 }
 
+std::string Operators::ended_terms_of(uint32_t item) {
+  std::string terms = terms_of(item);
+  terms.pop_back();
+  const TimeText now(clock_.now().wall_ms());
+  return terms.append(",\"ends_at\":\"").append(now.view()).append("\"}");
+}
+
 Operators::Request Operators::request_of(const Wish& wish) {
   const std::string item = "/admin/items/" + item_code(wish.item);
   const std::string blocked = "/admin/blocked/users/" + wish.user;
@@ -272,7 +348,10 @@ Operators::Request Operators::request_of(const Wish& wish) {
   if (wish.what == "reload") return {.method = "POST", .target = "/admin/reload", .body = "{}"};
   if (wish.what == "end")
     return {.method = "POST", .target = "/admin/items/" + wish.text + "/end", .body = "{}"};
-  if (wish.what == "put") return {.method = "PUT", .target = item, .body = terms_of(wish.item)};
+  if (wish.what == "put" || wish.what == "again")
+    return {.method = "PUT", .target = item, .body = terms_of(wish.item)};
+  if (wish.what == "close")
+    return {.method = "PUT", .target = item, .body = ended_terms_of(wish.item)};
   if (wish.what == "make")
     return {.method = "PUT",
             .target = "/admin/items/" + wish.text,
@@ -350,6 +429,7 @@ void Operators::take_answer() {
     history_.broken("a sound change was answered " + std::to_string(answer.status) + ": " +
                     answer.body);
   take_item_answer(*wish_, answer);
+  take_sale_answer(*wish_, answer);
   if (answer.status == 200) note_done(*wish_);
   truth_.set_in_doubt(wish_->item, 0);
   wish_.reset();
@@ -363,7 +443,7 @@ int64_t Operators::next_ns() const {
 }
 
 bool Operators::has_ended() const {
-  return !wish_ && !line_ && !not_ended();
+  return !wish_ && !line_ && !not_over();
 }
 
 bool Operators::has_closed() const {

@@ -30,9 +30,13 @@ class Operators {
   // They finish what they have begun, resume what is paused, and take off sale what nobody would live to buy.
   void close_sale() { is_closing_ = true; }
   [[nodiscard]] bool has_closed() const;
-  // Then every item's sale is over.
-  void end_sale() { is_ending_ = true; }
+  // Then every item's sale is over: ended for good, or by new terms. For some hours they put an item on sale again now and then,
+  // and end it once more; as long as a node agrees to that it has forgotten none of the item's orders.
+  void end_sale(int64_t hours_ns);
   [[nodiscard]] bool has_ended() const;
+  // Nodes have forgotten all orders: each item is put on sale once more, and every node must refuse.
+  void sell_forgotten();
+  [[nodiscard]] bool has_tried_all() const { return has_ended() && tries_.empty(); }
   // Of an item: what the catalog said and every restock that was applied.
   [[nodiscard]] int64_t supplied(uint32_t item) const { return supplied_[item]; }
   // A loss may have taken restocks with it, so that it does not add up.
@@ -42,7 +46,7 @@ class Operators {
   struct Wish {
     uint32_t node = 0;
     uint32_t item = 0;
-    // restock, pause, resume, end, block, unblock, bar, let_in, look, levers, put, make, try, reload
+    // restock, pause, resume, end, close, again, block, unblock, bar, let_in, look, levers, put, make, try, reload
     std::string what;
     std::string
         text;  // what is looked at; the levers; the code of an item that is made, tried or ended
@@ -71,13 +75,17 @@ class Operators {
   };
   [[nodiscard]] Request request_of(const Wish& wish);
   [[nodiscard]] std::string terms_of(uint32_t item);
+  [[nodiscard]] std::string ended_terms_of(uint32_t item);
   void note_meant(const Wish& wish);
   // Whoever was to be asked does not come back.
   [[nodiscard]] bool is_for_nobody(const Wish& wish) const;
   [[nodiscard]] uint32_t draw_node();
   [[nodiscard]] std::optional<Wish> paused() const;
   [[nodiscard]] std::optional<Wish> too_many() const;
-  [[nodiscard]] std::optional<Wish> not_ended() const;
+  [[nodiscard]] std::optional<Wish> not_over() const;
+  [[nodiscard]] std::optional<Wish> due_try();
+  void take_sale_answer(const Wish& wish, const world::Answer& answer);
+  void check_remembered(const Wish& wish);
   [[nodiscard]] Host& host_of(const Wish& wish) const { return *hosts_[wish.node]; }
 
   const Plan& plan_;
@@ -102,6 +110,15 @@ class Operators {
   std::vector<uint64_t>
       degraded_life_;  // by node: of the process that gives something up; the next one does not
   std::vector<int64_t> supplied_;
+  // An item of a node that is put on sale again, and when.
+  struct Try {
+    int64_t at_ns = 0;
+    uint32_t node = 0, item = 0;
+  };
+  std::vector<Try> tries_;
+  // By node: the orders that were in memory when the sale ended.
+  std::vector<std::vector<std::pair<OrderId, ItemId>>> sold_;
+  bool are_forgotten_ = false;
   bool is_closing_ = false, is_ending_ = false, has_lost_ = false;
 };
 

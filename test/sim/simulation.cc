@@ -183,17 +183,23 @@ void Simulation::be_quiet() {
 }
 
 void Simulation::pass_hours(int64_t seconds) {
+  // A jump would make of it a disk that does not write for minutes, and nodes do not live through that.
+  const auto is_writing = [this] {
+    return std::ranges::any_of(hosts_,
+                               [](const auto& host) { return host->files().due_ns().has_value(); });
+  };
   const int64_t end_ns = now_ns() + seconds * kSecond;
   while (now_ns() < end_ns && !is_broken()) {
     const int64_t awake_ns = now_ns() + kAwakeNs;
-    while (now_ns() < awake_ns && !is_broken()) step();
+    while ((now_ns() < awake_ns || is_writing()) && !is_broken()) step();
     servers_.clock.advance(static_cast<int64_t>(random_.between(1, kJumpMaxS)) * kSecond);
   }
 }
 
-// Long behind the sale memory has no orders any more; the database has each that is gone, and none is gone while it is away.
+// Long behind the sale memory has no orders any more; the database has each that is gone, and none is gone while it is away. What
+// is forgotten is not sold again.
 void Simulation::forget() {
-  operators_->end_sale();
+  operators_->end_sale(kForgettingS * kSecond);
   if (!run_until([this] { return operators_->has_ended(); }, kHealingNs, "the sale is not ended"))
     return;
   note("forgetting, without the database");
@@ -208,8 +214,12 @@ void Simulation::forget() {
     if (!host->has_left()) add_orders(*host, known);
     return known.empty();
   };
-  run_until([&] { return std::ranges::all_of(hosts_, remembers_nothing); }, kHealingNs,
-            "orders are not forgotten");
+  if (!run_until([&] { return std::ranges::all_of(hosts_, remembers_nothing); }, kHealingNs,
+                 "orders are not forgotten"))
+    return;
+  operators_->sell_forgotten();
+  run_until([this] { return operators_->has_tried_all(); }, kHealingNs,
+            "nodes do not say whether they sell again what they have forgotten");
 }
 
 void Simulation::make_progress() {

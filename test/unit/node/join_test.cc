@@ -38,7 +38,7 @@ struct Fixture {
     return findings.evidence.ledger;
   }
   void merge(Units stock, Money price = 100) {
-    Result<ItemPlan> merged = merge_catalog(data.items(), {ticket(stock, price)}, notices);
+    Result<ItemPlan> merged = merge_catalog(data.items(), {}, {ticket(stock, price)}, notices);
     REQUIRE(bool(merged));
     plan = *merged;
   }
@@ -95,6 +95,19 @@ TEST_SUITE("node/join") {
     const MayEnd end = join.agree_on_terms(data, plan, notices);
     REQUIRE(end);
     CHECK(end->exit_code == kExitUsage);
+  }
+  // Another node may have put it on sale again before it had forgotten its orders.
+  TEST_CASE_FIXTURE(Fixture, "an item that the start ends for good is offered to nobody") {
+    merge(10, 100);
+    REQUIRE_FALSE(join.agree_on_supply(data, plan, notices));
+    REQUIRE_FALSE(join.agree_on_terms(data, plan, notices));
+    stock::ItemTerms terms = plan.new_items[0];
+    terms.price = 250;
+    REQUIRE(bool(data.streams()[0].state->apply(stock::record_of(terms), 1, {})));
+    plan = {.new_items = {}, .new_supplies = {}, .changed = {terms}};
+    CHECK(join.agree_on_terms(data, plan, notices));
+    plan.changed[0].is_ended = true;
+    CHECK_FALSE(join.agree_on_terms(data, plan, notices));
   }
 }
 

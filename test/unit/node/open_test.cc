@@ -132,6 +132,16 @@ struct SellingNode : SoldDirectory {
   uint64_t newest_row() const {
     return drain::look_at_newest_order(settings().database, 3)->sequence();
   }
+  // An order that was paid is forgotten; the item has this end.
+  void sell_and_forget(int64_t ends_ms) {
+    sell(1);
+    OrderId order;
+    with_data([&](Data& data, Findings&) { order = data.streams()[0].state->order(0).id; });
+    orderlog::Payment payment = orderlog::sample_payment(orderlog::RecordType::paid);
+    payment.order = order;
+    append({orderlog::Item{.item = 0, .code = "ticket", .ends_ms = ends_ms}, payment,
+            orderlog::Forget{.order = order}});
+  }
   // The last order is in the database, and the log has lost it.
   void lose_the_last_order() {
     make();
@@ -249,6 +259,35 @@ TEST_SUITE("node/open") {
             orderlog::Grant{.item = 0, .accepted = 8}});
     CHECK(says(open(settings()), kExitLogDamaged,
                "item ticket: the logs in " + dir + " hold more units than were ever supplied"));
+  }
+
+  TEST_CASE_FIXTURE(
+      SellingNode,
+      "a catalog that sells again what was ended for good is refused before any write") {
+    make();
+    bool is_over = true;
+    SUBCASE("by an operator or by the retention") {
+      append({orderlog::Item{.item = 0, .code = "ticket", .ends_ms = 1'000, .is_ended = true}});
+    }
+    // By a version that put no end to it.
+    SUBCASE("because an order is forgotten") {
+      sell_and_forget(1'000);
+    }
+    SUBCASE("but not what is on sale again already") {
+      is_over = false;
+      sell_and_forget(clock.now().wall_ms() + 3'600'000);
+    }
+    const auto before = contents();
+    NodeSettings given = settings();
+    given.catalog = {item("ticket", 7)};
+    given.catalog_file = "catalog.json";
+    const MayEnd end = open(given);
+    if (!is_over) return require_open(end);
+    CHECK(
+        says(end, kExitUsage, "--catalog: catalog.json: item ticket: its sale was ended for good"));
+    CHECK(contents() == before);
+    given.catalog.clear();
+    require_open(open(given));
   }
 
   TEST_CASE_FIXTURE(SellingNode, "a directory that shared its stock does not sell alone") {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "base/time_text.h"
 #include "door/opaque_code.h"
 #include "operators_rig.h"
 
@@ -13,6 +14,13 @@ namespace stampede::shard {
 namespace {
 
 constexpr uint32_t kPlace = 1, kOther = 2;
+constexpr int64_t kLooksAgainNs = 2 * kSecond;  // whether an item is over for long
+
+// As the body of a PUT.
+std::string json_of(const stock::ItemTerms& terms) {
+  const TimeText end(terms.ends_ms);
+  return std::string("{\"ends_at\":\"").append(end.view()) + "\"}";
+}
 
 TEST_SUITE("shard/item_changes") {
   TEST_CASE("a new item is told to nobody before its record is durable") {
@@ -261,6 +269,114 @@ TEST_SUITE("shard/item_changes") {
     rig.settle();
     CHECK(rig.answers.at(3).refusal == Verdict::ok);
     CHECK(rig.catalog.sale(item).ends_ms == ended_ms);
+  }
+
+  ItemId add_with_end(OperatorsRig & rig, const std::string& code) {
+    const ItemId item = rig.add_item(code, 10);
+    stock::ItemTerms terms = rig.catalog.terms(item);
+    terms.ends_ms = rig.now.wall_ms();
+    rig.changes->put(rig.by(rig.next_place++), code, json_of(terms), rig.now);
+    rig.settle();
+    return item;
+  }
+  void pass_retention(OperatorsRig & rig) {
+    rig.over_below_ms = rig.now.wall_ms() + 1;
+    rig.now.boot_ns += kLooksAgainNs;
+  }
+
+  TEST_CASE("an item is ended for good before any shard may forget its orders") {
+    OperatorsRig rig;
+    const ItemId item = add_with_end(rig, "ticket");
+    pass_retention(rig);
+    rig.turn();
+    CHECK(rig.acts.back() == "end, its orders may be forgotten");
+    CHECK_FALSE(rig.catalog.sale(item).is_ended);  // its record is not durable
+    CHECK(rig.take_terms(1).empty());
+    rig.changes->put(rig.by(0), "ticket", R"({"price":1})", rig.now);
+    rig.changes->set_sale(rig.by(1), AdminKind::resume, item, rig.now);
+    CHECK(rig.answers.at(0).refusal == Verdict::sale_ended);
+    CHECK(rig.says(0, "under a new code"));
+    CHECK(rig.answers.at(1).refusal == Verdict::sale_ended);
+    rig.sync();
+    rig.turn();
+    CHECK(rig.catalog.sale(item).is_ended);
+    const std::vector<stock::ItemTerms> heard = rig.take_terms(1);
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].is_ended);
+    rig.settle();
+    CHECK(!rig.changes->has_some());
+    const Lsn before = rig.appended;
+    rig.now.boot_ns += kLooksAgainNs;
+    rig.settle();
+    CHECK(rig.appended == before);
+  }
+
+  TEST_CASE("an item that is sold again in time is not ended although that is not durable yet") {
+    OperatorsRig rig;
+    const ItemId item = add_with_end(rig, "ticket");
+    pass_retention(rig);
+    rig.changes->put(rig.by(0), "ticket", R"({"price":1})", rig.now);
+    rig.turn();
+    rig.settle();
+    CHECK(rig.answers.at(0).refusal == Verdict::ok);
+    rig.now.boot_ns += kLooksAgainNs;
+    rig.settle();
+    CHECK_FALSE(rig.catalog.sale(item).is_ended);
+  }
+
+  TEST_CASE("while stopping or without room no item is ended") {
+    OperatorsRig rig;
+    const ItemId item = add_with_end(rig, "ticket");
+    pass_retention(rig);
+    const Lsn before = rig.appended;
+    rig.process.is_stopping = true;
+    rig.turn();
+    rig.process.is_stopping = false;
+    rig.has_log_room = false;
+    rig.turn();
+    CHECK(rig.appended == before);
+    rig.has_log_room = true;
+    rig.now.boot_ns += kLooksAgainNs;
+    rig.settle();
+    CHECK(rig.catalog.sale(item).is_ended);
+  }
+
+  TEST_CASE("ends of items leave room for changes of operators") {
+    OperatorsRig rig;
+    for (int i = 0; i < 100; ++i) add_with_end(rig, "i" + std::to_string(i));
+    pass_retention(rig);
+    const size_t acts = rig.acts.size();
+    rig.turn();
+    CHECK(rig.acts.size() - acts == bounds::changes_under_way_max / 4);
+    for (int looks = 0; looks < 3; ++looks) {
+      rig.now.boot_ns += kLooksAgainNs;
+      rig.settle();
+    }
+    for (ItemId item = 0; item < 100; ++item) CHECK(rig.catalog.sale(item).is_ended);
+  }
+
+  TEST_CASE("a catalog that was read again sells nothing that was ended for good") {
+    OperatorsRig rig;
+    const ItemId item = add_with_end(rig, "ticket");
+    pass_retention(rig);
+    rig.settle();
+    REQUIRE(rig.catalog.sale(item).is_ended);
+    const int64_t ended_ms = rig.catalog.sale(item).ends_ms;
+    stock::CatalogEntry entry;
+    entry.terms.code = std::string_view("ticket");
+    entry.terms.price = 5;
+    for (const int64_t ends_ms : {int64_t{0}, ended_ms + 1, ended_ms}) {
+      CAPTURE(ends_ms);
+      entry.terms.ends_ms = ends_ms;
+      rig.changes->take_catalog(std::make_shared<const std::vector<stock::CatalogEntry>>(1, entry),
+                                "SIGHUP");
+      rig.settle();
+      const bool is_taken = ends_ms == ended_ms;
+      CHECK(rig.catalog.sale(item).price == (is_taken ? 5 : 0));
+      CHECK(rig.changes->left_of_catalog().refused.empty() == is_taken);
+      CHECK(rig.catalog.sale(item).ends_ms == ended_ms);
+      CHECK(rig.catalog.sale(item).is_ended);
+    }
   }
 
   TEST_CASE("shards hear of a pause before its operator does and in the order of the records") {

@@ -62,11 +62,14 @@ class OperatorsRig : public ChangeHost {
     if (on_answer) on_answer();
   }
   void publish(const stock::ItemTerms& terms) override { catalog.upsert(terms); }
+  bool is_over_retention(const stock::SaleTerms& terms, Moment) const override {
+    return terms.ends_ms != 0 && terms.ends_ms < over_below_ms;
+  }
   void take_catalog(SharedEntries entries, std::string_view who) override {
     changes->take_catalog(std::move(entries), who);
   }
   bool is_taking_catalog() const override { return changes->is_taking_catalog(); }
-  std::vector<std::string> left_of_catalog() const override { return changes->left_of_catalog(); }
+  const LeftOfCatalog& left_of_catalog() const override { return changes->left_of_catalog(); }
 
   static Operator by(uint32_t place, std::string_view who = "127.0.0.1:40000") {
     return {.place = {.place = place}, .who = who};
@@ -137,6 +140,8 @@ class OperatorsRig : public ChangeHost {
   std::unique_ptr<RulesChanges> rules;
   Moment now{.wall_ns = 1'795'000'000 * kSecond, .boot_ns = 1000 * kSecond};
 
+  int64_t over_below_ms =
+      0;  // an item that ended before is over for so long that it may be forgotten
   bool has_log_room = true;
   Lsn appended = 0, durable_lsn = 0;
   std::map<uint32_t, TextAnswer> answers;  // by place

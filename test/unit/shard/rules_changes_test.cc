@@ -248,7 +248,7 @@ TEST_SUITE("shard/rules_changes") {
     CHECK(woken == 2);
     REQUIRE(rig.process.reload.deliver(first) == Delivery::done);
     rig.settle();
-    CHECK(rig.says(kPlace, R"({"reloaded":"keys from k.json","needs_restart":[]})"));
+    CHECK(rig.says(kPlace, R"({"reloaded":"keys from k.json","needs_restart":[],"refused":[]})"));
     CHECK(!rig.is_answered(kOther));
     REQUIRE(rig.process.reload.deliver(reload_of(rig)) == Delivery::done);
     rig.settle();

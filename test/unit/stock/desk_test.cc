@@ -263,6 +263,7 @@ TEST_SUITE("stock/desk") {
     ItemTerms terms = f.catalog.terms(0);
     terms.pay_window_s = 10;
     terms.ends_ms = f.now.wall_ms();
+    terms.is_ended = true;
     f.catalog.upsert(terms);
     for (int hour = 0; hour < 60; ++hour) f.pass(kHourMs);
     CHECK(f.ask(f.about(RequestKind::read, order, "u1")).order.state == OrderState::reserved);
@@ -622,6 +623,7 @@ TEST_SUITE("stock/desk") {
     const OrderId order = f.buy("u1").order.id;
     ItemTerms terms = f.catalog.terms(0);
     terms.ends_ms = f.now.wall_ms();
+    terms.is_ended = true;
     f.catalog.upsert(terms);
     f.pass(24LL * 3600 * 1000 + 10'000);
     f.pass(2'000);
@@ -756,6 +758,7 @@ TEST_SUITE("stock/desk") {
     f.ask(f.payment(order, "p1"));
     ItemTerms terms = f.catalog.terms(0);
     terms.ends_ms = f.now.wall_ms();
+    terms.is_ended = true;
     f.catalog.upsert(terms);
     f.pass(24LL * 3600 * 1000 + 10'000);
     CHECK(f.state.orders_live() == 1);
@@ -766,6 +769,25 @@ TEST_SUITE("stock/desk") {
     CHECK(f.state.orders_live() == 0);
     CHECK(f.desk->leases().count(0).paid == 1);  // its unit stays sold
     CHECK(f.adds_up(10));
+  }
+
+  TEST_CASE("orders of an item that may be sold again are not forgotten") {
+    constexpr int64_t kDayMs = 24LL * 3'600'000;
+    Fixture f(10, 0, 10);
+    const OrderId order = f.buy("u1", 1, "k").order.id;
+    f.ask(f.payment(order, "p1"));
+    f.desk->set_drained(f.journal.last);
+    ItemTerms terms = f.catalog.terms(0);
+    terms.ends_ms = f.now.wall_ms();
+    f.catalog.upsert(terms);
+    CHECK_FALSE(f.desk->is_over_retention(terms, f.now));
+    for (int day = 0; day < 3; ++day) f.pass(kDayMs);
+    CHECK(f.desk->is_over_retention(terms, f.now));
+    CHECK(f.state.orders_live() == 1);
+    terms.ends_ms = 0;
+    f.catalog.upsert(terms);
+    CHECK_FALSE(f.desk->is_over_retention(terms, f.now));
+    CHECK(f.buy("u1", 1, "k").order.id == order);
   }
 
   TEST_CASE("stopping gives every unsold unit back and tells those who wait") {

@@ -20,4 +20,13 @@ TEST_SUITE("stock/sale_state") {
     terms.is_ended = true;
     CHECK(name_of(state_of(terms, 100)) == "ended");
   }
+
+  TEST_CASE("what was ended for good has no later end") {
+    const SaleTerms ended{.ends_ms = 200, .is_ended = true}, over{.ends_ms = 200};
+    for (const int64_t ends_ms : {int64_t{0}, int64_t{201}}) {
+      CHECK(would_revive(ended, {.ends_ms = ends_ms}));
+      CHECK_FALSE(would_revive(over, {.ends_ms = ends_ms}));
+    }
+    for (const int64_t ends_ms : {199, 200}) CHECK_FALSE(would_revive(ended, {.ends_ms = ends_ms}));
+  }
 }

@@ -244,7 +244,12 @@ Status Data::begin(const Beginning& beginning) {
   if (beginning.has_lost) {
     manifest_.format_version = orderlog::kManifestVersion;
     manifest_.is_loss_pending = true;
-    for (orderlog::KnownStream& known : manifest_.streams) known.last_lsn = known.chain = 0;
+    for (uint32_t i = 0; i < stream_count(); ++i) {
+      orderlog::KnownStream& known = manifest_.streams[i];
+      known.last_lsn = known.chain = 0;
+      known.cut_lsn = streams_[i].report.last_lsn;
+      known.cut_floor = beginning.sequence_floor;
+    }
   }
   is_fresh_ = false;
   return orderlog::write_manifest(dir_, manifest_);

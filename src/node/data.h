@@ -67,9 +67,11 @@ class Data {
   // The first write of a start: the manifest, if anything in it is new. A loss is noted before anything is cut: a start that
   // ends between the cut and the records that follow from it (items paused, a gap in the numbers of orders) leaves a log in
   // which nothing is wrong, and the next start would sell on.
+  // `sequence_floor`: of a loss; the highest number that no order gets any more.
   struct Beginning {
     bool raises_boot = false;
     bool has_lost = false;
+    uint64_t sequence_floor = 0;
   };
   [[nodiscard]] Status begin(const Beginning& beginning);
   // Cuts off what was found torn, keeps it beside, and makes the rest durable.
@@ -88,8 +90,11 @@ class Data {
   [[nodiscard]] const orderlog::Manifest& manifest() const { return manifest_; }
   [[nodiscard]] BootId boot_id() const { return boot_id_; }
   [[nodiscard]] uint32_t stream_count() const { return manifest_.shard_count; }
+  // For reading, a server may begin beside this process, so no log is known to stay at rest.
   [[nodiscard]] orderlog::StreamFiles files(uint32_t stream) const {
-    return orderlog::stream_files(dir_, manifest_, stream);
+    orderlog::StreamFiles files = orderlog::stream_files(dir_, manifest_, stream);
+    files.known.is_at_rest = files.known.is_at_rest && use_ != Use::reading;
+    return files;
   }
   [[nodiscard]] StreamKey key(uint32_t stream) const {
     return {.node = manifest_.node, .generation = manifest_.generation, .shard = stream};

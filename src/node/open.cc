@@ -318,8 +318,9 @@ MayEnd Node::write_verdict() {
   disk_plan_ = *plan;
   notices_.note("%s", disk_plan_.description.c_str());
   // A shared ledger must tell this process from those before it.
-  if (Status begun =
-          data_.begin({.raises_boot = settings_.redis.has_value(), .has_lost = has_lost_});
+  if (Status begun = data_.begin({.raises_boot = settings_.redis.has_value(),
+                                  .has_lost = has_lost_,
+                                  .sequence_floor = sequence_floor_});
       !begun)
     return ending(begun.error());
   if (Status repaired = data_.repair(); !repaired) return ending(repaired.error());

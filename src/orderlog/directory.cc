@@ -21,7 +21,7 @@
 namespace stampede::orderlog {
 namespace {
 
-constexpr size_t kManifestBytesMax = 8192;
+constexpr size_t kManifestBytesMax = 16'384;
 constexpr std::string_view kMachineKey = "machine_id = ";
 constexpr std::string_view kSumKey = "checksum = ";
 
@@ -247,6 +247,25 @@ std::string stream_key(size_t stream) {
   return "stream_" + std::to_string(stream);
 }
 
+// The key and the value of what an accepted loss has cut off.
+std::string cut_key(size_t stream) {
+  return "cut_" + std::to_string(stream);
+}
+
+std::string cut_text(const KnownStream& known) {
+  return std::to_string(known.cut_lsn) + " " + std::to_string(known.cut_floor);
+}
+
+// An empty text: nothing was. False: it is no such.
+bool take_cut(const std::string& text, KnownStream& known) {
+  if (text.empty()) return true;
+  unsigned long lsn = 0, floor = 0;
+  if (std::sscanf(text.c_str(), "%lu %lu", &lsn, &floor) != 2) return false;
+  known.cut_lsn = lsn;
+  known.cut_floor = floor;
+  return floor != 0 && cut_text(known) == text;
+}
+
 std::string to_text(const Manifest& manifest) {
   std::string key(2 * manifest.hash_key.size(), '\0');
   render_hex(manifest.hash_key, key);
@@ -272,6 +291,9 @@ std::string to_text(const Manifest& manifest) {
     if (manifest.is_at_rest) line("is_at_rest", "1");
     for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
       line(stream_key(stream), known_text(manifest.streams[stream]));
+    for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
+      if (manifest.streams[stream].cut_floor != 0)
+        line(cut_key(stream), cut_text(manifest.streams[stream]));
   }
   if (!manifest.machine_id.empty())
     text += std::string(kMachineKey) +
@@ -307,7 +329,9 @@ void take_streams(Lines& lines, Manifest& manifest) {
     const std::string key = stream_key(stream);
     const std::optional<KnownStream> known = known_stream_of(lines.optional_text(key));
     if (!known) lines.complain(key, "expected the facts of the stream");
-    manifest.streams.push_back(known.value_or(KnownStream{}));
+    KnownStream& stream_known = manifest.streams.emplace_back(known.value_or(KnownStream{}));
+    if (!take_cut(lines.optional_text(cut_key(stream)), stream_known))
+      lines.complain(cut_key(stream), "expected where a loss has ended the log");
   }
 }
 

@@ -31,6 +31,10 @@ struct KnownStream {
   Lsn last_lsn = 0;                 // its log has held this record
   uint64_t chain = 0;  // and this was the chain value of the batch that ended with it; 0: not known
   bool is_at_rest = false;  // nothing was ever written behind it
+  // An accepted loss has ended the log behind record cut_lsn, and no order has got a number up to cut_floor since. So a snapshot
+  // that ends later and knows no higher number is of the history that was lost. 0: there was no loss.
+  Lsn cut_lsn = 0;
+  uint64_t cut_floor = 0;
   friend bool operator==(const KnownStream&, const KnownStream&) = default;
 };
 

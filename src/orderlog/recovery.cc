@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "orderlog/preview.h"
+#include "orderlog/snapshot.h"
 #include "orderlog/tail.h"
 
 namespace stampede::orderlog {
@@ -141,7 +142,8 @@ class Run {
     const Evidence evidence{.at_end = classify(found_, reader_, end, *tail),
                             .has_later = tail->later.has_value(),
                             .has_witness = witness != nullptr,
-                            .has_foreign = tail->foreign || is_foreign(found_.flaw)};
+                            .has_foreign = tail->foreign || is_foreign(found_.flaw),
+                            .has_moved = has_moved()};
     switch (judge(evidence)) {
       case RecoveryOutcome::clean:
         return Ok{};
@@ -154,6 +156,7 @@ class Run {
     const std::string reason = explain(*tail, witness);
     if (!input_.accepts_loss || evidence.has_foreign) return damaged(reason);
     report_.segments_aside = later;
+    if (Status listed = list_passed_over(); !listed) return listed.error();
     cut(*tail, reason);
     return Ok{};
   }
@@ -169,6 +172,12 @@ class Run {
              " was written after it at " + place_of(files_, *tail.later) +
              ", so acknowledged orders are gone";
     if (witness != nullptr) return reason + "; but " + rolled_back(*witness);
+    if (has_moved())
+      return reason + "; but the " + files_.known_from + " says that the log of stream " +
+             std::to_string(files_.stream) + " was at rest behind record " +
+             std::to_string(files_.known.last_lsn) + ", and here it ends with record " +
+             std::to_string(report_.last_lsn) +
+             ": the manifest or a snapshot is not of one history with it";
     return reason;
   }
 
@@ -183,11 +192,26 @@ class Run {
     return known.chain != 0 && batch.last_lsn() == known.last_lsn && batch.chain() != known.chain;
   }
 
+  bool was_at_rest() const { return files_.known.is_at_rest && files_.known.chain != 0; }
+
+  bool is_where_it_rested() const {
+    return report_.end.prev_chain == files_.known.chain &&
+           report_.last_lsn == files_.known.last_lsn;
+  }
+
+  bool has_moved() const { return was_at_rest() && !is_where_it_rested(); }
+
   // A former use of the file, unless it was all read, looks like remains: it is looked at more closely.
   bool is_known_end() const {
-    const KnownStream& known = files_.known;
-    return known.is_at_rest && known.chain != 0 && found_.flaw == Flaw::blank &&
-           report_.end.prev_chain == known.chain && report_.last_lsn == known.last_lsn;
+    return was_at_rest() && is_where_it_rested() && found_.flaw == Flaw::blank;
+  }
+
+  Status list_passed_over() {
+    const Result<std::vector<uint32_t>> snapshots = list_snapshots(files_);
+    if (!snapshots) return snapshots.error();
+    for (const uint32_t segment : *snapshots)
+      if (segment > input_.start.segment) report_.snapshots_aside.push_back(segment);
+    return Ok{};
   }
 
   const Witness* find_witness() const {
@@ -239,6 +263,8 @@ Status repair(const RecoveryInput& input, RecoveryReport& report) {
   const StreamFiles& files = input.files;
   // Names that a crash left in doubt are durable before anything is built on them.
   if (Status synced = sync_directory(files.dir); !synced) return synced;
+  for (const uint32_t segment : report.snapshots_aside)
+    if (Status aside = set_snapshot_aside(files, segment, input.wall_ns); !aside) return aside;
   // The last first: a power cut in between leaves a log without a hole, so that the loss can be accepted again.
   for (const uint32_t segment : report.segments_aside | std::views::reverse)
     if (Status aside = set_aside(files, segment, input.wall_ns); !aside) return aside;

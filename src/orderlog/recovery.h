@@ -16,10 +16,14 @@
 //     of a header
 //   n sound in every sum, but it      damaged             damaged              damaged
 //     cannot follow n − 1
+//   any of these, and the log was     damaged             damaged              damaged
+//     at rest at another end
 //
-// Whether something later is there takes reading all that was ever made ready for the log, hundreds of megabytes. When the last
-// process stopped in order and the log ends exactly at the end in the manifest (is_at_rest), nothing was ever written
-// behind that place; then only the first block of each later segment is read, for a file of another log.
+// At rest: the last process stopped in order, and the manifest says where the log ends. A snapshot of a history that was lost may
+// have led past that place.
+//
+// Whether something later is there takes reading all that was ever made ready for the log, hundreds of megabytes. Behind
+// the end of a log at rest nothing was ever written; there only the first block of each later segment is read, for a file of another log.
 //
 // Other logs treat the first bad byte as the end, and drop acknowledged data silently when a byte
 // in the middle rots (SQLite, PostgreSQL, Kafka, Redis with aof-load-truncated); a ledger must
@@ -73,11 +77,13 @@ struct RecoveryReport {
   Lsn last_lsn = 0;      // 0: the log is empty
   uint64_t batches = 0;  // read from the start position on
   uint64_t records = 0;
-  int64_t last_wall_ns = 0;              // of the last batch; 0: none was read
-  uint64_t epoch = 0;                    // of the last batch
-  uint64_t torn_bytes = 0;               // from the end to the last byte that is not zero
-  std::string torn_file;                 // where they are kept, after the repair
-  std::vector<uint32_t> segments_aside;  // behind an accepted loss: the repair renames them
+  int64_t last_wall_ns = 0;  // of the last batch; 0: none was read
+  uint64_t epoch = 0;        // of the last batch
+  uint64_t torn_bytes = 0;   // from the end to the last byte that is not zero
+  std::string torn_file;     // where they are kept, after the repair
+  // Behind an accepted loss: the repair renames them. The snapshots are those that were passed over: one that is readable
+  // again would be taken for the newest, and hide all that was written since.
+  std::vector<uint32_t> segments_aside, snapshots_aside;
   std::string message;  // torn, damaged: one line with segment, offset, sequence and reason
 };
 
@@ -102,9 +108,10 @@ struct Evidence {
   bool has_later = false;    // a batch of this stream with a higher sequence number
   bool has_witness = false;  // of batch n or later
   bool has_foreign = false;  // a batch of another log, stream or version
+  bool has_moved = false;    // it was at rest, and ended elsewhere
 };
 [[nodiscard]] constexpr RecoveryOutcome judge(const Evidence& evidence) {
-  if (evidence.has_later || evidence.has_witness || evidence.has_foreign)
+  if (evidence.has_later || evidence.has_witness || evidence.has_foreign || evidence.has_moved)
     return RecoveryOutcome::damaged;
   switch (evidence.at_end) {
     case AtEnd::unused:

@@ -80,6 +80,9 @@ class Scan {
                     " of the format; this binary reads " + std::to_string(kFormatVersion));
     if (header_.log_uuid != files_.log_uuid || header_.stream != files_.stream)
       return damage("it belongs to another log or stream");
+    if (header_.next_lsn > files_.known.cut_lsn + 1 &&
+        header_.sequence_max < files_.known.cut_floor)
+      return damage("it is of the history that an accepted loss has ended");
     if (header_.segment != next_.segment)
       return damage("it belongs to segment " + std::to_string(header_.segment));
     if (!is_blank(

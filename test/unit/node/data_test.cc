@@ -142,7 +142,9 @@ TEST_SUITE("node/data") {
       Data data(dir, Data::Use::serving);
       Findings findings;
       REQUIRE_FALSE(data.open_to_serve(kFresh, findings));
-      REQUIRE(bool(data.begin({.has_lost = true})));
+      REQUIRE_FALSE(data.restore({.order_cells = 100}, findings));
+      REQUIRE(bool(data.begin({.has_lost = true, .sequence_floor = 700})));
+      CHECK(data.manifest().streams[1].cut_floor == 700);
     }
     CHECK(judge(look().evidence).course == Course::go_on_after_loss);
     {
@@ -164,6 +166,12 @@ TEST_SUITE("node/data") {
     REQUIRE(bool(orderlog::write_manifest(dir, at_rest)));
     look();
     CHECK(is_at_rest());
+    // A server may begin beside whoever reads, but not beside whoever has the lock.
+    for (const Data::Use use : {Data::Use::reading, Data::Use::offline}) {
+      Data data(dir, use);
+      REQUIRE_FALSE(data.open());
+      CHECK(data.files(0).known.is_at_rest == (use == Data::Use::offline));
+    }
     make();  // a start, up to what it repairs
     CHECK_FALSE(is_at_rest());
     for (const bool is_stopped : {true, false}) {

@@ -3,6 +3,8 @@
 #include "node/node.h"
 #include "sold_directory.h"
 
+#include <algorithm>
+#include <fstream>
 #include <map>
 
 namespace stampede::node {
@@ -142,6 +144,14 @@ struct SellingNode : SoldDirectory {
     append({orderlog::Item{.item = 0, .code = "ticket", .ends_ms = ends_ms}, payment,
             orderlog::Forget{.order = order}});
   }
+  std::string snapshot(uint32_t segment) const {
+    return orderlog::snapshot_path({.dir = dir + "/log/g1/s0"}, segment);
+  }
+  bool has_damaged_snapshot() const {
+    return std::ranges::any_of(fs::directory_iterator(dir + "/log/g1/s0"), [](const auto& entry) {
+      return entry.path().string().find(".damaged-") != std::string::npos;
+    });
+  }
   // The last order is in the database, and the log has lost it.
   void lose_the_last_order() {
     make();
@@ -236,6 +246,56 @@ TEST_SUITE("node/open") {
       CHECK(data.sequence_max() >= 6 + bounds::sequence_gap_after_loss);
       REQUIRE(data.items().size() == 2);
       for (const stock::RegisteredItem& item : data.items()) CHECK(item.terms.is_paused);
+    });
+  }
+
+  // It is put back, or the disk reads it again: it would lead past all that was sold since, and give its numbers again.
+  TEST_CASE_FIXTURE(SellingNode,
+                    "a snapshot of a history that was lost hides nothing that was sold since") {
+    make();
+    sell(40);
+    snapshot_of_segments_below(2);
+    snapshot_of_segments_below(3);
+    const std::string newest = snapshot(3), away = scratch.path() + "/away";
+    fs::rename(newest, away);
+    bool is_missing = false, is_at_rest = false;
+    SUBCASE("it was unreadable at the loss") {
+      std::ofstream(newest) << "not readable";
+    }
+    SUBCASE("it was missing at the loss") {
+      is_missing = true;
+    }
+    SUBCASE("it was missing at the loss and the last process stopped in order") {
+      is_missing = is_at_rest = true;
+    }
+    orderlog::Damage(dir + "/log/g1/s0/0000000002.log").flip(3 * 4096 + 40, 3);
+    NodeSettings given = settings();
+    given.database = {.kind = drain::DatabaseUrl::Kind::none};
+    CHECK(open(given)->exit_code == kExitLogDamaged);
+    given.accepts_loss = true;
+    {
+      Node node(given);
+      require_open(node.open());
+      node.start_by_hand();
+    }
+    CHECK(fs::exists(newest) == false);
+    if (is_missing) CHECK_FALSE(has_damaged_snapshot());
+    given.accepts_loss = false;
+    sell(10);
+    uint64_t sequence_max = 0;
+    size_t orders = 0;
+    with_data([&](Data& data, Findings&) {
+      sequence_max = data.sequence_max();
+      orders = data.streams()[0].state->orders_live();
+      if (!is_at_rest) return;
+      const auto& streams = data.streams();
+      REQUIRE(bool(data.note_log_ends({streams[0].report.end, streams[1].report.end}, true)));
+    });
+    fs::copy_file(away, newest);
+    require_open(open(given));
+    with_data([&](Data& data, Findings&) {
+      CHECK(data.sequence_max() == sequence_max);
+      CHECK(data.streams()[0].state->orders_live() == orders);
     });
   }
 

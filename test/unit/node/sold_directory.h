@@ -104,6 +104,14 @@ struct SoldDirectory {
       std::filesystem::remove(data.files(0).segment_path(below - 1));
     });
   }
+  // The log keeps them.
+  void snapshot_of_segments_below(uint32_t segment) {
+    with_data([&](Data& data, Findings&) {
+      Snapshotter({data.files(0)}, data.manifest().hash_key, kCells, data.boot_id(), [](uint32_t) {
+        return 0;
+      }).on_segment_closed(0, segment - 1);
+    });
+  }
   void set_position(const StreamKey& stream, const orderlog::Position& position) {
     drain::SqliteSink sink(path);
     REQUIRE(bool(sink.positions()));

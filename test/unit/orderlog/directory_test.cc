@@ -38,6 +38,8 @@ Manifest known_manifest() {
   manifest.is_at_rest = true;
   manifest.machine_id = this_machine_id();
   manifest.streams[0].first_snapshot_sum = 0x0123456789abcdef;
+  manifest.streams[1].cut_lsn = 44;
+  manifest.streams[1].cut_floor = 1'000'000;
   note_log_end(manifest.streams[0], {.next_lsn = 900, .prev_chain = 0xfedcba9876543210});
   return manifest;
 }
@@ -138,7 +140,7 @@ TEST_SUITE("orderlog/directory") {
       if (!is_damage()) FAIL("cut to ", size);
     }
     for (const std::string& more : {std::string("\n"), std::string("node = 1\n"),
-                                    std::string(1, '\0'), std::string(9000, 'x')}) {
+                                    std::string(1, '\0'), std::string(17'000, 'x')}) {
       std::ofstream(path) << sound + more;
       CHECK(is_damage());
     }

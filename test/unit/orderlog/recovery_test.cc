@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -58,8 +59,9 @@ TEST_SUITE("orderlog/recovery") {
   TEST_CASE("the table decides every combination") {
     for (const AtEnd at_end :
          {AtEnd::unused, AtEnd::former_life, AtEnd::remains, AtEnd::impossible})
-      for (int bits = 0; bits < 8; ++bits) {
-        const Evidence evidence{at_end, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
+      for (int bits = 0; bits < 16; ++bits) {
+        const Evidence evidence{at_end, (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0,
+                                (bits & 8) != 0};
         const bool is_acknowledged_gone = bits != 0 || at_end == AtEnd::impossible;
         const RecoveryOutcome expected = is_acknowledged_gone       ? RecoveryOutcome::damaged
                                          : at_end == AtEnd::remains ? RecoveryOutcome::torn
@@ -457,6 +459,77 @@ TEST_SUITE("orderlog/recovery") {
                                  std::filesystem::copy_options::overwrite_existing);
       CHECK(fixture.recover().outcome == RecoveryOutcome::damaged);
     }
+  }
+
+  TEST_CASE("a log that was at rest ends nowhere else") {
+    Fixture fixture(3);
+    const Position& second = fixture.log.batches[1];
+    const auto known_at = [&](const Position& end) {
+      fixture.files.known = {.is_at_rest = true};
+      note_log_end(fixture.files.known, end);
+    };
+    known_at(fixture.log.end);
+    CHECK(fixture.recover().outcome == RecoveryOutcome::clean);
+    SUBCASE("it has gone on") {
+      known_at(second);
+    }
+    SUBCASE("it ends with another batch, of which none is read") {
+      fixture.files.known.chain ^= 1;
+      const RecoveryInput input{
+          .files = fixture.files, .start = fixture.log.end, .is_read_only = true};
+      const auto report =
+          recover(input, [](Lsn, const Record&, const Batch&) -> Status { return Ok{}; });
+      REQUIRE(report);
+      CHECK(report->outcome == RecoveryOutcome::damaged);
+    }
+    const RecoveryReport report = fixture.recover();
+    INFO(report.message);
+    CHECK(report.outcome == RecoveryOutcome::damaged);
+    fixture.files.known.is_at_rest = false;
+    known_at(second);
+    fixture.files.known.is_at_rest = false;
+    CHECK(fixture.recover().outcome == RecoveryOutcome::clean);
+  }
+
+  // Readable again it would lead past all that was written since.
+  TEST_CASE("behind an accepted loss no snapshot of the lost history keeps its name") {
+    Fixture fixture(30, 40);
+    const Position& broken = fixture.log.batches[5];
+    fixture.damage(broken.segment).flip(broken.offset + 300, 0);
+    for (const uint32_t segment : {2u, 3u})
+      std::ofstream(snapshot_path(fixture.files, segment)) << "not readable";
+    RecoveryInput input{.files = fixture.files,
+                        .is_read_only = true,
+                        .accepts_loss = true,
+                        .wall_ns = kNoon.wall_ns};
+    const auto visit = [](Lsn, const Record&, const Batch&) -> Status { return Ok{}; };
+    Result<RecoveryReport> report = recover(input, visit);
+    REQUIRE(report);
+    REQUIRE(report->outcome == RecoveryOutcome::torn);
+    CHECK(list_snapshots(fixture.files)->size() == 2);
+    // They go before anything is cut.
+    const std::string torn = fixture.files.segment_path(broken.segment) + ".torn-" +
+                             std::string(TimeText(input.wall_ns / kMillisecond).view());
+    std::filesystem::create_directory(torn);
+    CHECK_FALSE(repair(input, *report));
+    CHECK(list_snapshots(fixture.files)->empty());
+    std::filesystem::remove(torn);
+    input.is_read_only = false;
+    report = recover(input, visit);
+    REQUIRE(report);
+    CHECK(report->end == broken);
+    int damaged = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(fixture.dir.path()))
+      damaged += contains(entry.path(), ".damaged-");
+    CHECK(damaged == 2);
+  }
+
+  TEST_CASE("a snapshot that is passed over keeps its name while nothing is lost") {
+    Fixture fixture(3);
+    std::ofstream(snapshot_path(fixture.files, 2)) << "not readable";
+    fixture.damage().flip(fixture.log.batches.back().offset + 200, 3);
+    CHECK(fixture.recover(false).outcome == RecoveryOutcome::torn);
+    CHECK(list_snapshots(fixture.files)->size() == 1);
   }
 
   TEST_CASE("every record is shown once before its visit and not too long before") {

@@ -90,6 +90,23 @@ TEST_SUITE("orderlog/snapshot") {
     CHECK(read_all(files, 7));
   }
 
+  TEST_CASE("a snapshot of the history that an accepted loss has ended is refused") {
+    const ScratchDir dir;
+    StreamFiles files = small_files(dir.path());
+    REQUIRE(write_snapshot(files, 7, 20));  // record 899, orders up to 12,345
+    const auto is_sound = [&](Lsn cut_lsn, uint64_t cut_floor) {
+      files.known.cut_lsn = cut_lsn;
+      files.known.cut_floor = cut_floor;
+      CHECK(bool(read_all(files, 7)) == bool(read_snapshot_facts(files, 7)));
+      return bool(read_all(files, 7));
+    };
+    CHECK(is_sound(0, 0));
+    CHECK_FALSE(is_sound(0, 12'346));
+    CHECK_FALSE(is_sound(898, 12'346));
+    CHECK(is_sound(899, 12'346));  // it lies in front of the loss
+    CHECK(is_sound(898, 12'345));  // it was made since
+  }
+
   TEST_CASE("bytes behind a snapshot's last batch are refused") {
     const ScratchDir dir;
     const StreamFiles files = small_files(dir.path());

@@ -65,7 +65,7 @@ int drain_directory(const std::string& dir, const drain::DatabaseUrl& url, drain
   drain::ItemNames names;
   node::name_items(data, names);
   const node::DrainStreams streams(data);
-  Drainer drainer(sink, names, clock, streams.all());
+  Drainer drainer(sink, names, clock, streams.all(), data.manifest().ended);
   const Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == Drainer::Agreement::contradicts)
     return fail(finding.message, kExitLogDamaged);

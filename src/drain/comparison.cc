@@ -1,16 +1,9 @@
 #include "drain/comparison.h"
 
-#include "base/words.h"
-
 #include <algorithm>
 
 namespace stampede::drain {
 namespace {
-
-std::string text_of(const StreamKey& stream) {
-  return "shard " + std::to_string(stream.shard) + " (node " + std::to_string(stream.node) +
-         ", generation " + std::to_string(stream.generation) + ")";
-}
 
 std::string describe_missing(const orderlog::Position& database, const LogExtent& log) {
   const Lsn log_lsn = std::max(log.end.next_lsn - 1, log.durable);
@@ -46,7 +39,7 @@ Result<std::string> read_on(const Stream& stream, const orderlog::Position& posi
 }  // namespace
 
 Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::Position>& position,
-                           Batch& scratch) {
+                           const Ancestry& ancestry, Batch& scratch) {
   const Result<bool> has_beginning = stream.source->has_beginning();
   if (!has_beginning) return has_beginning.error();
   const Result<uint32_t> oldest_segment = stream.source->oldest_segment();
@@ -55,7 +48,7 @@ Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::P
                       .oldest_segment = *oldest_segment,
                       .end = stream.log_end,
                       .durable = stream.marks->durable.get()};
-  Comparison comparison{.start_case = start_case(position, log)};
+  Comparison comparison{.start_case = start_case(position, ancestry.is_whole, log)};
   std::string what;
   switch (comparison.start_case) {
     case StartCase::beginning:
@@ -70,7 +63,7 @@ Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::P
       comparison.start_case = StartCase::foreign;
       break;
     case StartCase::outdated:
-      what = describe_outdated(*position, log);
+      what = position ? describe_outdated(*position, log) : ancestry.lack;
       break;
     case StartCase::ahead:
       what = describe_missing(*position, log);
@@ -79,30 +72,10 @@ Result<Comparison> compare(const Stream& stream, const std::optional<orderlog::P
       what = ", as the order log does, but with another history";
       break;
   }
-  comparison.contradiction = text_of(stream.key) + ": the database ends at record " +
-                             std::to_string(position->next_lsn - 1) + what;
+  comparison.contradiction =
+      words_of(stream.key) + ": the database ends at " +
+      (position ? "record " + std::to_string(position->next_lsn - 1) : ancestry.end) + what;
   return comparison;
-}
-
-std::optional<StreamKey> unexplained_stream(const std::vector<StreamPosition>& positions,
-                                            uint32_t node, uint32_t generation,
-                                            uint32_t shard_count) {
-  for (const StreamPosition& position : positions) {
-    const StreamKey& stream = position.stream;
-    if (stream.node != node) continue;
-    const bool is_newer = stream.generation > generation;
-    const bool is_beyond = stream.generation == generation && stream.shard >= shard_count;
-    if (is_newer || is_beyond) return stream;
-  }
-  return std::nullopt;
-}
-
-std::string describe_unexplained(const StreamKey& stream, uint32_t generation,
-                                 uint32_t shard_count) {
-  return "the database has orders of " + text_of(stream) + ", and this data directory has " +
-         counted(shard_count, "shard") + " of generation " + std::to_string(generation) +
-         ": it is an older copy, or the database belongs to another directory; put back the "
-         "newest directory, or start an empty one with another database";
 }
 
 }  // namespace stampede::drain

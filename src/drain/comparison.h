@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "drain/ancestry.h"
 #include "drain/batch.h"
 #include "drain/source.h"
 #include "drain/start_case.h"
@@ -32,16 +33,6 @@ struct Comparison {
 // `scratch`, because its chain value shows whether it follows the position. An error: the log could not be read.
 [[nodiscard]] Result<Comparison> compare(const Stream& stream,
                                          const std::optional<orderlog::Position>& position,
-                                         Batch& scratch);
-
-// A stream of the node that the database knows and a directory of this generation and number of shards cannot explain. Its
-// orders are in no log here, so the directory is an older copy, or its manifest is not the one that the orders were written
-// under. nullopt: there is none.
-[[nodiscard]] std::optional<StreamKey> unexplained_stream(
-    const std::vector<StreamPosition>& positions, uint32_t node, uint32_t generation,
-    uint32_t shard_count);
-// The same in one line, with the remedy.
-[[nodiscard]] std::string describe_unexplained(const StreamKey& stream, uint32_t generation,
-                                               uint32_t shard_count);
+                                         const Ancestry& ancestry, Batch& scratch);
 
 }  // namespace stampede::drain

@@ -22,9 +22,13 @@ Lsn drained_lsn(const std::optional<orderlog::Position>& position) {
   return position ? position->next_lsn - 1 : 0;
 }
 
-std::string words_of(const StreamKey& stream) {
-  return "shard " + std::to_string(stream.shard) + " (node " + std::to_string(stream.node) +
-         ", generation " + std::to_string(stream.generation) + ")";
+Lineage lineage_of(const std::vector<Stream>& streams, std::vector<orderlog::StreamEnd> ended) {
+  CHECK(!streams.empty());
+  const StreamKey& first = streams.front().key;
+  return {.node = first.node,
+          .generation = first.generation,
+          .shard_count = static_cast<uint32_t>(streams.size()),
+          .ended = std::move(ended)};
 }
 
 // Of a rebuild: the next record of the snapshot belongs into another transaction.
@@ -40,9 +44,9 @@ void add(std::atomic<uint64_t>& counter, uint64_t amount) {
 
 }  // namespace
 
-Drainer::Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams)
-    : sink_(sink), clock_(clock), batch_(names) {
-  CHECK(!streams.empty());
+Drainer::Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams,
+                 std::vector<orderlog::StreamEnd> ended)
+    : sink_(sink), clock_(clock), lineage_(lineage_of(streams, std::move(ended))), batch_(names) {
   for (Stream& stream : streams) tails_.push_back({.stream = stream});
 }
 
@@ -62,16 +66,15 @@ Drainer::Finding Drainer::reconcile(bool accepts_loss) {
 Drainer::Finding Drainer::resync() {
   const Result<std::vector<StreamPosition>> positions = sink_.positions();
   if (!positions) return {Agreement::unavailable, positions.error().message};
-  const StreamKey& first = tails_.front().stream.key;
-  const auto shard_count = static_cast<uint32_t>(tails_.size());
-  if (const auto stream = unexplained_stream(*positions, first.node, first.generation, shard_count))
-    return {Agreement::contradicts, describe_unexplained(*stream, first.generation, shard_count)};
+  if (const auto stream = unexplained_stream(*positions, lineage_))
+    return {Agreement::contradicts, describe_unexplained(*stream, lineage_)};
   for (Tail& tail : tails_) {
     const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
     tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
   }
   count_unknown_commit();
   kinship_.reset();
+  ancestry_ = ancestry_of(*positions, lineage_);
   for (Tail& tail : tails_) {
     const Finding finding = place(tail);
     if (finding.agreement != Agreement::agrees) return finding;
@@ -97,7 +100,7 @@ bool Drainer::is_beyond_loss(const Tail& tail) const {
 
 Drainer::Finding Drainer::place(Tail& tail) {
   if (is_beyond_loss(tail)) return jump_to_end(tail);
-  const Result<Comparison> compared = compare(tail.stream, tail.position, batch_);
+  const Result<Comparison> compared = compare(tail.stream, tail.position, ancestry_, batch_);
   if (!compared) return {Agreement::unavailable, compared.error().message};
   const StartCase found = compared->start_case;
   tail.needs_rebuild = found == StartCase::rebuild;
@@ -118,8 +121,9 @@ Drainer::Finding Drainer::plan_completion(Tail& tail, const std::string& how_far
   if (!found) return {Agreement::unavailable, found.error().message};
   if (found->kin != Kin::own) return {Agreement::contradicts, how_far + ": " + found->why};
   tail.needs_rebuild = true;
-  if (tail.older == tail.position) return {};
-  tail.older = tail.position;
+  if (tail.older && tail.older->position == tail.position) return {};
+  const std::string record = "record " + std::to_string(drained_lsn(tail.position));
+  tail.older = Older{.position = tail.position, .end = tail.position ? record : ancestry_.end};
   const std::string line =
       how_far +
       ": it has come back older, and is completed from the newest snapshot; orders that "
@@ -131,12 +135,13 @@ Drainer::Finding Drainer::plan_completion(Tail& tail, const std::string& how_far
 
 Result<Kinship> Drainer::kinship() {
   if (kinship_) return *kinship_;
-  Result<std::vector<KnownOrder>> known =
-      sink_.outermost_orders(tails_.front().stream.key.node, kKinshipOrders);
+  Result<std::vector<KnownOrder>> known = sink_.outermost_orders(lineage_.node, kKinshipOrders);
   if (!known) return known.error();
   std::vector<Stream> streams;
   for (const Tail& tail : tails_) streams.push_back(tail.stream);
-  const Result<Kinship> found = find_kinship(std::move(*known), streams);
+  const Result<Kinship> found =
+      find_kinship(std::move(*known), streams,
+                   ancestry_.is_whole ? lineage_.shard_count : ancestry_.shard_count);
   if (found) kinship_ = *found;
   return found;
 }
@@ -144,18 +149,15 @@ Result<Kinship> Drainer::kinship() {
 // The position has moved to where the snapshot ends: all that it has is in the database.
 void Drainer::end_completion(Tail& tail) {
   if (!tail.older) return;
-  const std::string from = std::to_string(drained_lsn(tail.older)),
-                    to = std::to_string(drained_lsn(tail.position));
+  const std::string from = tail.older->end, to = std::to_string(drained_lsn(tail.position));
   tail.older.reset();
   add(stats_.completions, 1);
   const std::string stream = words_of(tail.stream.key);
   diag::notice("%s: the database is completed, and goes on from record %s", stream.c_str(),
                to.c_str());
-  note_gap(tail,
-           stream + ": the database had come back older, at record " + from +
-               ", and was completed from the snapshot at record " + to +
-               ": rows of orders that were forgotten in between are missing or as of record " +
-               from);
+  note_gap(tail, stream + ": the database had come back older, at " + from +
+                     ", and was completed from the snapshot at record " + to +
+                     ": rows of orders that were forgotten in between are missing or as of then");
 }
 
 void Drainer::note_gap(Tail& tail, const std::string& line) {

@@ -59,7 +59,9 @@ struct DrainStats {
 
 class Drainer {
  public:
-  Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams);
+  // `ended`: the streams before them (Manifest::ended).
+  Drainer(Sink& sink, const ItemNames& names, Clock& clock, std::vector<Stream> streams,
+          std::vector<orderlog::StreamEnd> ended = {});
   ~Drainer();  // stops at once
   Drainer(const Drainer&) = delete;
   Drainer& operator=(const Drainer&) = delete;
@@ -118,15 +120,19 @@ class Drainer {
   [[nodiscard]] std::vector<std::string> gaps() const;
 
  private:
+  // Where the database had come back.
+  struct Older {
+    std::optional<orderlog::Position> position;
+    std::string end;  // for messages
+  };
   struct Tail {
     Stream stream;
     std::optional<orderlog::Position> position;  // in the database
     bool needs_rebuild = false;
     bool is_unproven = false;  // it was away at the start, and has proved nothing of this log yet
     int64_t written_boot_ns = 0;  // when the last transaction of this stream ended
-    std::optional<orderlog::Position>
-        older;        // where the database had come back; none: it is not being completed
-    std::string gap;  // guarded by mutex_
+    std::optional<Older> older;   // none: it is not being completed
+    std::string gap;              // guarded by mutex_
   };
   // A commit whose answer was lost: if its position turns up in the database, its rows count.
   struct UnknownCommit {
@@ -166,6 +172,7 @@ class Drainer {
 
   Sink& sink_;
   Clock& clock_;
+  const Lineage lineage_;
   std::vector<Tail> tails_;
   size_t next_tail_ = 0;
   Batch batch_;
@@ -175,7 +182,8 @@ class Drainer {
   bool is_hurried_ = false;       // small transactions do not wait
   std::optional<UnknownCommit> unknown_commit_;
   std::optional<Kinship>
-      kinship_;  // of the database as of the last resync; none: it was not asked for
+      kinship_;        // of the database as of the last resync; none: it was not asked for
+  Ancestry ancestry_;  // the same
   int64_t retry_boot_ns_ = 0;
   int64_t retry_ms_ = bounds::drain_retry_ms_min;
 

@@ -23,13 +23,15 @@ class Comparer {
   }
 
   void hold(const orderlog::Reserve& order) {
-    const uint32_t shard = shard_of_slot(order.order.slot(), shard_count_);
+    const auto shard_of = [&](OrderId id) {
+      return shard_count_ == 0 ? id.value : uint64_t{shard_of_slot(id.slot(), shard_count_)};
+    };
     const uint64_t sequence = order.order.sequence();
     const OrderId first = OrderId::make(order.order.node(), sequence, 0);
     std::optional<OrderId> under_its_number;
     for (auto known = std::ranges::lower_bound(known_, first, {}, &KnownOrder::id);
          known != known_.end() && known->id.sequence() == sequence; ++known) {
-      if (shard_of_slot(known->id.slot(), shard_count_) != shard) continue;
+      if (shard_of(known->id) != shard_of(order.order)) continue;
       if (known->id == order.order) {
         is_alike(*known, order) ? void(has_common_ = true) : note(known->id);
         return;
@@ -65,8 +67,9 @@ class Comparer {
 
 }  // namespace
 
-Result<Kinship> find_kinship(std::vector<KnownOrder> known, const std::vector<Stream>& streams) {
-  Comparer comparer(std::move(known), static_cast<uint32_t>(streams.size()));
+Result<Kinship> find_kinship(std::vector<KnownOrder> known, const std::vector<Stream>& streams,
+                             uint32_t shard_count) {
+  Comparer comparer(std::move(known), shard_count);
   for (const Stream& stream : streams) {
     const auto read = stream.source->read_snapshot([&](const orderlog::Record& record) -> Status {
       if (const auto* image = std::get_if<orderlog::OrderImage>(&record))

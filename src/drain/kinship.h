@@ -30,8 +30,10 @@ struct Kinship {
   std::string why;  // unless own: the end of a line about the database, with the remedy
 };
 
-// Reads the newest snapshot of each stream. An error: one could not be read.
+// Reads the newest snapshot of each stream. `shard_count`: of the streams that gave the database's orders their numbers, which may
+// be those of the generation before; 0: not known, and numbers tell nothing. An error: a snapshot could not be read.
 [[nodiscard]] Result<Kinship> find_kinship(std::vector<KnownOrder> known,
-                                           const std::vector<Stream>& streams);
+                                           const std::vector<Stream>& streams,
+                                           uint32_t shard_count);
 
 }  // namespace stampede::drain

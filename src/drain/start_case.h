@@ -3,12 +3,17 @@
 //
 //   position in the database   the log                                   case
 //   none                       whole                                     beginning
-//   none                       its oldest segments are gone              rebuild, from a snapshot
+//   none                       its oldest segments are gone,             rebuild, from a snapshot
+//                                and the database has its ancestors
+//   none                       the same, and it lacks a part of them     outdated
 //   the log's end              ends there with the same chain value      resume
 //   the log's end              ends there with another chain value       foreign
 //   before the end             still has that segment                    resume
 //   before the end             no longer has it                          outdated
 //   behind the end             –                                         ahead
+//
+// Its ancestors are the streams of the generations before, which ended when the number of shards changed (ancestry.h). A
+// database that knows nothing of the node lacks none of them.
 //
 // The end is the one that recovery found: a running server's log has grown since, and even that place may be gone.
 //
@@ -43,8 +48,9 @@ struct LogExtent {
 };
 
 [[nodiscard]] constexpr StartCase start_case(const std::optional<orderlog::Position>& database,
-                                             const LogExtent& log) {
-  if (!database) return log.has_beginning ? StartCase::beginning : StartCase::rebuild;
+                                             bool has_ancestors, const LogExtent& log) {
+  if (!database && log.has_beginning) return StartCase::beginning;
+  if (!database) return has_ancestors ? StartCase::rebuild : StartCase::outdated;
   if (database->next_lsn > std::max(log.end.next_lsn, log.durable + 1)) return StartCase::ahead;
   if (database->next_lsn == log.end.next_lsn && database->prev_chain != log.end.prev_chain)
     return StartCase::foreign;

@@ -334,9 +334,14 @@ MayEnd Node::change_shard_count() {
   notices_.note("the data was written by %s and is now dealt out to %u",
                 counted(data_.stream_count(), "shard").c_str(), settings_.shard_count);
   if (MayEnd end = drain_before_change()) return end;
-  orderlog::Manifest next = orderlog::next_generation(data_.manifest(), settings_.shard_count);
   std::vector<std::unique_ptr<stock::StreamState>> states;
-  for (RestoredStream& stream : data_.streams()) states.push_back(std::move(stream.state));
+  std::vector<orderlog::Position> ends;
+  for (RestoredStream& stream : data_.streams()) {
+    states.push_back(std::move(stream.state));
+    ends.push_back(stream.report.end);
+  }
+  orderlog::Manifest next =
+      orderlog::next_generation(data_.manifest(), settings_.shard_count, ends);
   const uint32_t cells = order_cells(next.shard_count);
   uint64_t orders = 0;
   for (const auto& state : states) orders += state->orders_live();
@@ -353,7 +358,7 @@ MayEnd Node::change_shard_count() {
 MayEnd Node::drain_before_change() {
   if (sink_ == nullptr) return std::nullopt;
   const DrainStreams streams(data_);
-  drain::Drainer drainer(*sink_, item_names_, clock_, streams.all());
+  drain::Drainer drainer(*sink_, item_names_, clock_, streams.all(), data_.manifest().ended);
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);
@@ -387,7 +392,8 @@ MayEnd Node::reconcile_database() {
     marks.back()->start_at(data_.streams()[i].report.last_lsn);
   }
   drain_streams_ = std::make_unique<DrainStreams>(data_, marks);
-  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams_->all());
+  drainer_ = std::make_unique<drain::Drainer>(*sink_, item_names_, clock_, drain_streams_->all(),
+                                              data_.manifest().ended);
   drainer_->set_on_rate(
       [this](uint32_t per_second) { process_->order_rates.set_measured(per_second); });
   drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);

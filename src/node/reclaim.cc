@@ -168,7 +168,7 @@ MayEnd OfflineNode::drain() {
     ends.push_back(log->writer->position());
   }
   const DrainStreams streams(data_, marks, ends);
-  drain::Drainer drainer(*sink, names, machine_.clock(), streams.all());
+  drain::Drainer drainer(*sink, names, machine_.clock(), streams.all(), manifest().ended);
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);

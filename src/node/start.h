@@ -20,8 +20,9 @@
 //                               its number is another directory's; it shared its ledger before       2
 //   what nothing can replace    a log of another directory; units that were never supplied;
 //                               a snapshot that is gone with the log before it;
-//                               a database that has seen a newer generation, one that is too old
-//                               and not known to be this directory's, or one that is no file        78
+//                               a database that has seen a newer generation, or other orders than
+//                               the one before had; one that is too old and not known to be this
+//                               directory's; one that is no file                                    78
 //   is an acknowledged order    a log that is damaged, or shorter than the database has seen;
 //   gone?                       a database of another history        78, or a loss that is accepted
 //                               accepted, and the number of shards is another: one thing at a time   2
@@ -71,16 +72,17 @@ enum class SnapshotState : uint8_t {
 };
 
 enum class DatabaseState : uint8_t {
-  none,              // --db none: there is no witness
-  away,              // it does not answer
-  no_file,           // what has the name of its file, or of one beside it, is none
-  fresh,             // it knows nothing of this node
-  own,               // it is at the end of the log, or follows
-  older,             // it needs a part of the log that is gone, and its orders are this directory's
+  none,     // --db none: there is no witness
+  away,     // it does not answer
+  no_file,  // what has the name of its file, or of one beside it, is none
+  fresh,    // it knows nothing of this node
+  own,      // it is at the end of the log, or follows
+  older,  // it needs a part of the log that is gone, or lacks what was sold before the number of shards changed, and its orders are
+          // this directory's
   outdated,          // the same, and nobody can tell whose it is
   ahead,             // it has more than the log
   foreign,           // as much, of another history
-  newer_generation,  // it has streams that this directory cannot explain
+  newer_generation,  // it has streams that this directory cannot explain, or more of one that it had
 };
 
 enum class LedgerState : uint8_t {

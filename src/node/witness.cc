@@ -31,6 +31,13 @@ Meaning meaning_of(StartCase found) {
   return {DatabaseState::foreign, Reason::database_foreign};
 }
 
+drain::Lineage lineage_of(const orderlog::Manifest& manifest) {
+  return {.node = manifest.node,
+          .generation = manifest.generation,
+          .shard_count = manifest.shard_count,
+          .ended = manifest.ended};
+}
+
 // The streams may differ; what an operator cannot accept decides.
 bool is_worse(DatabaseState state, DatabaseState than) {
   if (than == DatabaseState::own) return true;
@@ -86,11 +93,10 @@ void DatabaseWitness::compare(const Data& data, Findings& findings) const {
     state = DatabaseState::fresh;
     return;
   }
-  if (const auto stream = drain::unexplained_stream(positions_, manifest.node, manifest.generation,
-                                                    manifest.shard_count)) {
+  const drain::Lineage lineage = lineage_of(manifest);
+  if (const auto stream = drain::unexplained_stream(positions_, lineage)) {
     state = DatabaseState::newer_generation;
-    findings.say(Reason::generation_newer,
-                 drain::describe_unexplained(*stream, manifest.generation, manifest.shard_count));
+    findings.say(Reason::generation_newer, drain::describe_unexplained(*stream, lineage));
     return;
   }
   compare_streams(data, findings);
@@ -107,12 +113,13 @@ void DatabaseWitness::compare_streams(const Data& data, Findings& findings) cons
     return;
   }
   const DrainStreams streams(data);
+  const drain::Ancestry ancestry = drain::ancestry_of(positions_, lineage_of(data.manifest()));
   std::vector<std::string> outdated;
   const drain::ItemNames no_names;
   drain::Batch scratch(no_names);
   for (const drain::Stream& stream : streams.all()) {
     const Result<drain::Comparison> compared =
-        drain::compare(stream, position_of(stream.key), scratch);
+        drain::compare(stream, position_of(stream.key), ancestry, scratch);
     if (!compared || compared->contradiction.empty()) continue;  // unreadable: recovery has said so
     if (compared->start_case == StartCase::outdated) {
       outdated.push_back(compared->contradiction);
@@ -122,21 +129,23 @@ void DatabaseWitness::compare_streams(const Data& data, Findings& findings) cons
     findings.say(meaning.reason, compared->contradiction);
     if (is_worse(meaning.state, state)) state = meaning.state;
   }
-  if (!outdated.empty()) compare_orders(streams, outdated.front(), findings);
+  if (!outdated.empty()) compare_orders(streams, ancestry, outdated.front(), findings);
 }
 
 // The database is older than the log keeps: it can be completed if it is of this directory.
-void DatabaseWitness::compare_orders(const DrainStreams& streams, const std::string& how_far,
-                                     Findings& findings) const {
+void DatabaseWitness::compare_orders(const DrainStreams& streams, const drain::Ancestry& ancestry,
+                                     const std::string& how_far, Findings& findings) const {
   const uint32_t node = streams.all().front().key.node;
   Result<std::vector<drain::KnownOrder>> known =
       machine_.look_at_outermost_orders(url_, node, drain::kKinshipOrders);
+  const auto present = static_cast<uint32_t>(streams.all().size());
+  const uint32_t numbering = ancestry.is_whole ? present : ancestry.shard_count;
   DatabaseState found = DatabaseState::outdated;
   std::string why;
   if (!known) {
     why = "its orders cannot be read (" + known.error().message + ")";
   } else if (const Result<drain::Kinship> kinship =
-                 drain::find_kinship(std::move(*known), streams.all());
+                 drain::find_kinship(std::move(*known), streams.all(), numbering);
              !kinship) {
     why = kinship.error().message;
   } else {

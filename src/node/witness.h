@@ -26,8 +26,8 @@ class DatabaseWitness {
 
  private:
   void compare_streams(const Data& data, Findings& findings) const;
-  void compare_orders(const DrainStreams& streams, const std::string& how_far,
-                      Findings& findings) const;
+  void compare_orders(const DrainStreams& streams, const drain::Ancestry& ancestry,
+                      const std::string& how_far, Findings& findings) const;
   [[nodiscard]] std::optional<orderlog::Position> position_of(const StreamKey& stream) const;
 
   Machine& machine_;

@@ -266,6 +266,27 @@ bool take_cut(const std::string& text, KnownStream& known) {
   return floor != 0 && cut_text(known) == text;
 }
 
+std::string ended_key(size_t stream) {
+  return "ended_" + std::to_string(stream);
+}
+
+std::string ended_text(const StreamEnd& end) {
+  return std::to_string(end.lsn) + " " + hex_of(end.chain);
+}
+
+// The streams of the generation before, as far as they are numbered without a hole.
+void take_ended(Lines& lines, Manifest& manifest) {
+  for (uint32_t stream = 0; stream < bounds::shard_count_max; ++stream) {
+    const std::string text = lines.optional_text(ended_key(stream));
+    if (text.empty()) return;
+    unsigned long lsn = 0, chain = 0;
+    const bool is_read = std::sscanf(text.c_str(), "%lu %lx", &lsn, &chain) == 2;
+    const StreamEnd& end = manifest.ended.emplace_back(StreamEnd{.lsn = lsn, .chain = chain});
+    if (!is_read || ended_text(end) != text)
+      lines.complain(ended_key(stream), "expected where the stream ended");
+  }
+}
+
 std::string to_text(const Manifest& manifest) {
   std::string key(2 * manifest.hash_key.size(), '\0');
   render_hex(manifest.hash_key, key);
@@ -294,6 +315,8 @@ std::string to_text(const Manifest& manifest) {
     for (size_t stream = 0; stream < manifest.streams.size(); ++stream)
       if (manifest.streams[stream].cut_floor != 0)
         line(cut_key(stream), cut_text(manifest.streams[stream]));
+    for (size_t stream = 0; stream < manifest.ended.size(); ++stream)
+      line(ended_key(stream), ended_text(manifest.ended[stream]));
   }
   if (!manifest.machine_id.empty())
     text += std::string(kMachineKey) +
@@ -333,6 +356,7 @@ void take_streams(Lines& lines, Manifest& manifest) {
     if (!take_cut(lines.optional_text(cut_key(stream)), stream_known))
       lines.complain(cut_key(stream), "expected where a loss has ended the log");
   }
+  take_ended(lines, manifest);
 }
 
 // Version 1 began with a snapshot in every generation but the first, without a line about it.
@@ -438,7 +462,8 @@ Manifest new_manifest(uint32_t node, uint32_t shard_count, size_t segment_bytes)
   return manifest;
 }
 
-Manifest next_generation(const Manifest& manifest, uint32_t shard_count) {
+Manifest next_generation(const Manifest& manifest, uint32_t shard_count,
+                         const std::vector<Position>& ends) {
   Manifest next = manifest;
   next.format_version = kManifestVersion;
   next.shard_count = shard_count;
@@ -446,6 +471,9 @@ Manifest next_generation(const Manifest& manifest, uint32_t shard_count) {
   next.is_at_rest = false;
   randombytes_buf(next.stream_uuid.data(), next.stream_uuid.size());
   next.streams.assign(shard_count, {.begins_with_snapshot = true});
+  next.ended.clear();
+  for (const Position& end : ends)
+    next.ended.push_back({.lsn = end.next_lsn - 1, .chain = end.prev_chain});
   return next;
 }
 

@@ -78,6 +78,9 @@ struct Manifest {
   // Taken back, durably, before anything is written again.
   bool is_at_rest = false;
   std::vector<KnownStream> streams;  // by stream; version 1: nothing is known
+  // By stream, where those of the generation before ended: a database that knows only these is held against them. Empty: the
+  // number of shards was never another, or a version that did not note the ends has changed it.
+  std::vector<StreamEnd> ended;
 
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
@@ -86,8 +89,9 @@ struct Manifest {
 [[nodiscard]] Manifest new_manifest(uint32_t node, uint32_t shard_count, size_t segment_bytes);
 
 // The manifest for another number of shards: the next generation, whose streams begin with snapshots that are still to be
-// written and noted.
-[[nodiscard]] Manifest next_generation(const Manifest& manifest, uint32_t shard_count);
+// written and noted. `ends`: of the present streams.
+[[nodiscard]] Manifest next_generation(const Manifest& manifest, uint32_t shard_count,
+                                       const std::vector<Position>& ends);
 
 // The manifest of a copy that is made now. How far its streams reach is still to be noted.
 [[nodiscard]] Manifest manifest_of_copy(const Manifest& original, int64_t now_ms);

@@ -20,6 +20,13 @@ struct Position {
   friend bool operator==(const Position&, const Position&) = default;
 };
 
+// Where a log has ended for good.
+struct StreamEnd {
+  Lsn lsn = 0;         // of its last record
+  uint64_t chain = 0;  // of the batch that ends with it
+  friend bool operator==(const StreamEnd&, const StreamEnd&) = default;
+};
+
 // The number of a record up to which something has been done. It only grows, and never beyond the mark in front of it:
 // both are checked where it is raised, on in release, because the promises to a buyer are made of these two rules.
 //

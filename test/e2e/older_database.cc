@@ -193,6 +193,44 @@ TEST_SUITE("e2e/older_database") {
     CHECK(read_file(sale.server.database_path()) == before);
   }
 
+  TEST_CASE(
+      "one from before the number of shards changed is completed and another sale's refused") {
+    Sale sale(Sale::with(2));
+    sale.begin();
+    const std::string copy = sale.server.scratch().path("copy.db");
+    REQUIRE(Database(sale.server.database_path()).execute("VACUUM INTO '" + copy + "'"));
+    sale.sell(100);
+    sale.change(20, 20);
+    sale.server.options().shards = 3;
+    sale.server.restart();
+    sale.sell(50);
+    REQUIRE(sale.server.terminate() == 0);
+    const auto put = [&](const std::string& database) {
+      for (const char* ending : {"-wal", "-shm"}) fs::remove(sale.server.database_path() + ending);
+      fs::copy_file(database, sale.server.database_path(), fs::copy_options::overwrite_existing);
+    };
+    // Shorter than this one, and longer.
+    for (const size_t orders : {50, 400}) {
+      Server other({.catalog = catalog({{.stock = 500'000}}), .shards = 2});
+      rush_until_decided(other.address(), crowd(orders, "other-"));
+      REQUIRE(other.wait_drained());
+      REQUIRE(other.terminate() == 0);
+      put(other.database_path());
+      const std::string before = read_file(sale.server.database_path());
+      CHECK(sale.server.start_and_fail() == 78);
+      const std::string db = "sqlite:" + sale.server.database_path();
+      CHECK(sale.run("drain", db).exit_code == 78);
+      CHECK(read_file(sale.server.database_path()) == before);
+    }
+    put(copy);
+    sale.server.start();
+    sale.check_completed(3);
+    CHECK(Database(sale.server.database_path()).number("select count(*) from orders") ==
+          static_cast<int64_t>(sale.orders.size()));
+    REQUIRE(sale.server.terminate() == 0);
+    sale.check_audit("sqlite:" + sale.server.database_path());
+  }
+
   TEST_CASE("a PostgreSQL standby that had lagged takes over and every node's rows are completed") {
     PostgresServer primary, standby(primary);
     const std::string name = primary.create_database();

@@ -136,6 +136,15 @@ struct Older : Fixture {
     clock.pass_ms(bounds::drain_retry_ms_max);
   }
 
+  // The same log as the next generation's, made of a stream that ended with record 3.
+  Drainer& resharded(Lsn end, uint64_t chain) {
+    Stream present = stream(log, marks, 0);
+    present.key.generation = 2;
+    sink.stored = {{.stream = {.generation = 1}, .position = early[0].position}};
+    return made.emplace(sink, names, clock, std::vector<Stream>{present},
+                        std::vector<orderlog::StreamEnd>{{.lsn = end, .chain = chain}});
+  }
+
   std::vector<StreamPosition> early;
 };
 
@@ -587,6 +596,43 @@ TEST_SUITE("drain/drainer") {
       clock.pass_ms(bounds::drain_retry_ms_max);
       CHECK(drainer().step() == Step::blocked);
     }
+    CHECK(sink.writes == 1);
+  }
+
+  TEST_CASE_FIXTURE(Older,
+                    "a database from before the shards changed is completed and it is told") {
+    REQUIRE(resharded(3, 7).reconcile().agreement == Agreement::agrees);
+    drain();
+    CHECK(sink.orders.size() == 3);
+    CHECK(drainer().stats().completions == 1);
+    REQUIRE(drainer().gaps().size() == 1);
+    CHECK(contains(drainer().gaps()[0], "record 1 of shard 0 (node 0, generation 1)"));
+  }
+
+  TEST_CASE_FIXTURE(Older, "a database with all from before the shards changed is only built on") {
+    REQUIRE(resharded(1, early[0].position.prev_chain).reconcile().agreement == Agreement::agrees);
+    drain();
+    CHECK(sink.orders.size() == 3);
+    CHECK(drainer().stats().completions == 0);
+    CHECK(drainer().gaps().empty());
+  }
+
+  TEST_CASE_FIXTURE(Older, "what a stream never had before the shards changed is another's") {
+    Lsn end = 1;
+    uint64_t chain = early[0].position.prev_chain;
+    SUBCASE("another batch at its end") {
+      chain ^= 1;
+    }
+    SUBCASE("a record behind its end") {
+      end = 0;
+    }
+    SUBCASE("less, and an order that is not this directory's") {
+      end = 3;
+      sink.known = {known_order(1, "somebody else")};
+    }
+    for (const bool accepts_loss : {false, true})
+      CHECK(resharded(end, chain).reconcile(accepts_loss).agreement == Agreement::contradicts);
+    CHECK(drainer().step() == Step::blocked);
     CHECK(sink.writes == 1);
   }
 

@@ -24,10 +24,12 @@ KnownOrder known(const orderlog::Reserve& order) {
 
 // Two streams; slots are dealt out to them in turn.
 struct Fixture {
-  Kinship find(std::vector<KnownOrder> orders) {
+  Kinship find(std::vector<KnownOrder> orders, uint32_t shard_count = 2) {
     const Result<Kinship> found =
-        find_kinship(std::move(orders), {{.key = {.shard = 0}, .source = &even, .marks = &marks},
-                                         {.key = {.shard = 1}, .source = &odd, .marks = &marks}});
+        find_kinship(std::move(orders),
+                     {{.key = {.shard = 0}, .source = &even, .marks = &marks},
+                      {.key = {.shard = 1}, .source = &odd, .marks = &marks}},
+                     shard_count);
     REQUIRE(found);
     return *found;
   }
@@ -89,6 +91,16 @@ TEST_SUITE("drain/kinship") {
     CHECK(find({known(other_stream), known(kOne)}).kin == Kin::own);
     // Dealt out anew, a stream may have a number twice; the database then has both.
     CHECK(find({known(kOne), known(same_stream)}).kin == Kin::own);
+  }
+
+  // Numbers 2 of slots 4 and 6 are one stream's of two shards, and two streams' of four.
+  TEST_CASE_FIXTURE(Fixture, "a number counts for the streams that gave it") {
+    set_snapshot(even, {kOne, with_id(reserve(2), OrderId::make(0, 2, 4))});
+    const std::vector<KnownOrder> orders = {known(kOne),
+                                            known(with_id(reserve(2), OrderId::make(0, 2, 6)))};
+    CHECK(find(orders, 2).kin == Kin::other);
+    CHECK(find(orders, 4).kin == Kin::own);
+    CHECK(find(orders, 0).kin == Kin::own);
   }
 
   TEST_CASE_FIXTURE(Fixture, "without an order in common nobody can tell") {

@@ -152,6 +152,35 @@ struct SellingNode : SoldDirectory {
       return entry.path().string().find(".damaged-") != std::string::npos;
     });
   }
+  NodeSettings resharded() const {
+    NodeSettings given = settings();
+    given.shard_count = 1;
+    return given;
+  }
+  void put_database(const std::string& from) const {
+    for (const char* beside : {"-wal", "-shm"}) fs::remove(path + beside);
+    fs::copy_file(from, path, fs::copy_options::overwrite_existing);
+  }
+  // As a version that did not note where the streams ended has left it.
+  void forget_ends() const {
+    orderlog::Manifest old = manifest();
+    old.ended.clear();
+    REQUIRE(bool(orderlog::write_manifest(dir, old)));
+  }
+  void check_completed(size_t rows) {
+    Node node(resharded());
+    require_open(node.open());
+    REQUIRE(node.drainer()->drain_now(60 * kSecond));
+    CHECK(node.drainer()->stats().completions == 1);
+    REQUIRE(node.drainer()->gaps().size() == 1);
+    CHECK(node.drainer()->gaps()[0].find("of shard 0 (node 3, generation 1)") != std::string::npos);
+    CHECK(rows_of(path) == rows);
+  }
+  static size_t rows_of(const std::string& database) {
+    auto reader = drain::open_database_reader(*drain::parse_database_url("sqlite:" + database));
+    REQUIRE(bool(reader));
+    return (*reader)->orders_after("", 1'000)->size();
+  }
   // The last order is in the database, and the log has lost it.
   void lose_the_last_order() {
     make();
@@ -223,6 +252,72 @@ TEST_SUITE("node/open") {
     CHECK(fs::exists(dir + "/log/g1"));
     require_open(open(given));
     CHECK_FALSE(fs::exists(dir + "/log/g1"));
+  }
+
+  // It knows the same node, and the present generation of neither: its rows would be mixed with these.
+  TEST_CASE_FIXTURE(SellingNode, "another sale's database stays refused when the shards change") {
+    make();
+    sell(5);
+    SoldDirectory other;
+    other.make();
+    SUBCASE("as long as this one") {
+      other.sell(5);
+    }
+    SUBCASE("longer") {
+      other.sell(9);
+    }
+    SUBCASE("shorter") {
+      other.sell(2);
+    }
+    bool has_ends = true;
+    SUBCASE("and nobody noted the ends of this one") {
+      other.sell(5);
+      has_ends = false;
+    }
+    other.drain();
+    require_open(open(resharded()));
+    if (!has_ends) forget_ends();
+    put_database(other.path);
+    NodeSettings given = resharded();
+    for (const bool accepts_loss : {false, true}) {
+      given.accepts_loss = accepts_loss;
+      const MayEnd end = open(given);
+      REQUIRE(end);
+      INFO(end->message);
+      CHECK(end->exit_code == kExitLogDamaged);
+    }
+    CHECK(rows_of(path) == rows_of(other.path));
+  }
+
+  TEST_CASE_FIXTURE(SellingNode, "a database from before the shards changed is completed") {
+    make();
+    sell(5);
+    drain();
+    const std::string copy = scratch.path() + "/copy.db";
+    execute(("VACUUM INTO '" + copy + "'").c_str());
+    sell(5);
+    require_open(open(resharded()));
+    SUBCASE("by a start") {}
+    SUBCASE("by a start that does not know where the streams ended") {
+      forget_ends();
+    }
+    put_database(copy);
+    check_completed(10);
+    require_open(open(resharded()));
+    Node again(resharded());
+    require_open(again.open());
+    CHECK(again.drainer()->gaps().empty());
+  }
+
+  TEST_CASE_FIXTURE(SellingNode, "a database that had everything is built on without a word") {
+    make();
+    sell(5);
+    require_open(open(resharded()));
+    Node node(resharded());
+    require_open(node.open());
+    REQUIRE(node.drainer()->drain_now(60 * kSecond));
+    CHECK(node.drainer()->stats().completions == 0);
+    CHECK(node.drainer()->gaps().empty());
   }
 
   TEST_CASE_FIXTURE(SellingNode,

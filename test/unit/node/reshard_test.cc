@@ -91,7 +91,7 @@ void check_moved(uint32_t from, uint32_t to) {
     add(state->stock(0), before);
     sequence = std::max(sequence, state->sequence_max());
   }
-  Manifest next = next_generation(sold.manifest, to);
+  Manifest next = next_generation(sold.manifest, to, {});
   REQUIRE(bool(reshard(sold.states, sold.dir.path(), next, 1'000, kBoot)));
   REQUIRE(bool(write_manifest(sold.dir.path(), next)));
 

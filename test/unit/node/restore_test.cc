@@ -24,7 +24,7 @@ constexpr BootId kBoot{1, 2};
 // A directory whose generation 2 was dealt out to three streams and has not sold yet.
 struct Resharded {
   ScratchDir dir;
-  Manifest manifest = next_generation(new_manifest(0, 1, kSmallSegment), 3);
+  Manifest manifest = next_generation(new_manifest(0, 1, kSmallSegment), 3, {{}});
   std::vector<OrderId> orders;
 
   Resharded() {

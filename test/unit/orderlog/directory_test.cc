@@ -28,7 +28,8 @@ std::string error_of(const std::string& data_dir) {
 
 // With every line that there can be.
 Manifest known_manifest() {
-  Manifest manifest = next_generation(new_manifest(7, 1, 1 << 20), 2);
+  Manifest manifest = next_generation(new_manifest(7, 1, 1 << 20), 2,
+                                      {{.next_lsn = 61, .prev_chain = 0xfedcba9876543210}, {}});
   manifest.log_uuid.fill(0xab);
   manifest.stream_uuid.fill(0xcd);
   manifest.hash_key.fill(0xef);
@@ -170,7 +171,7 @@ TEST_SUITE("orderlog/directory") {
   }
 
   TEST_CASE("each generation's files carry an id of their own") {
-    const Manifest first = new_manifest(3, 2, 1 << 20), next = next_generation(first, 5);
+    const Manifest first = new_manifest(3, 2, 1 << 20), next = next_generation(first, 5, {{}, {}});
     CHECK_EQ(next.generation, 2);
     CHECK_EQ(next.streams.size(), 5);
     CHECK(next.streams[4].begins_with_snapshot);
@@ -181,8 +182,10 @@ TEST_SUITE("orderlog/directory") {
 
   TEST_CASE("generations before the manifest's are removed, and what is not ours keeps its place") {
     const ScratchDir dir;
-    const Manifest first = new_manifest(0, 2, 1 << 20), second = next_generation(first, 3),
-                   third = next_generation(second, 1), fourth = next_generation(third, 1);
+    const Manifest first = new_manifest(0, 2, 1 << 20),
+                   second = next_generation(first, 3, {{}, {}}),
+                   third = next_generation(second, 1, {{}, {}, {}}),
+                   fourth = next_generation(third, 1, {{}});
     for (const Manifest& manifest : {first, second, fourth, third})
       REQUIRE(write_manifest(dir.path(), manifest));
     const auto has = [&](const std::string& place) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -261,7 +262,7 @@ class DatabaseAudit {
   Status read_positions() {
     Result<std::vector<drain::StreamPosition>> positions = database_.positions();
     if (!positions) return positions.error();
-    drained_.assign(node_.manifest().shard_count, 0);
+    drained_.assign(node_.manifest().shard_count, std::nullopt);
     for (const drain::StreamPosition& position : *positions) {
       const StreamKey& key = position.stream;
       nodes_.insert(key.node);
@@ -277,8 +278,12 @@ class DatabaseAudit {
     return id.node() != node_.manifest().node && nodes_.contains(id.node());
   }
 
+  // Of a stream that the database does not have yet all orders are, also those that another number of shards dealt out to it:
+  // their last records were another stream's.
   bool is_pending(const stock::Order& order) const {
-    return order.last_lsn > drained_[shard_of_slot(order.id.slot(), node_.manifest().shard_count)];
+    const std::optional<Lsn>& drained =
+        drained_[shard_of_slot(order.id.slot(), node_.manifest().shard_count)];
+    return !drained || order.last_lsn > *drained;
   }
 
   Status hold_rows() {
@@ -374,8 +379,8 @@ class DatabaseAudit {
   const node::Data& node_;
   drain::DatabaseReader& database_;
   Findings& findings_;
-  std::vector<Lsn> drained_;
-  std::unordered_set<uint32_t> nodes_;  // that have ever written to the database
+  std::vector<std::optional<Lsn>> drained_;  // by stream; none: the database has nothing of it
+  std::unordered_set<uint32_t> nodes_;       // that have ever written to the database
   std::unordered_set<uint64_t> seen_;
   std::unordered_set<std::string> payments_seen_;  // order and payment id
 };

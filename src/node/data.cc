@@ -112,6 +112,10 @@ MayEnd Data::open() {
   if (!*manifest)
     return ending(kExitUsage, "--data " + dir_ + ": there is no order log, as it has no manifest");
   manifest_ = **manifest;
+  // Beside its server they may be changing; nothing is written there.
+  if (use_ == Use::reading) return std::nullopt;
+  if (const Status named = orderlog::check_streams(dir_, manifest_); !named)
+    return ending(named.error());
   return std::nullopt;
 }
 

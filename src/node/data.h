@@ -44,7 +44,7 @@ class Data {
   // Takes the lock and reads the manifest. For serving, and for looking, what is wrong with them is in `findings` and not an Ending; a
   // fresh directory gets its manifest in memory. An Ending: the directory is in use or cannot be read.
   [[nodiscard]] MayEnd open_to_serve(const FreshData& fresh, Findings& findings);
-  // For commands. An Ending also when there is no order log, or its manifest is damaged.
+  // For commands. An Ending also when there is no order log, its manifest is damaged, or, offline, names other streams than there are.
   [[nodiscard]] MayEnd open();
 
   // Of restore(), and of whatever else the owner does with the directory.

@@ -128,6 +128,17 @@ TEST_SUITE("node/data") {
     }
   }
 
+  TEST_CASE_FIXTURE(Fixture, "no command writes to streams that the manifest does not name") {
+    make();
+    fs::create_directories(dir + "/log/g2/s0");
+    CHECK_FALSE(Data(dir, Data::Use::offline).open());
+    std::ofstream(dir + "/log/g2/s0/0000000001.log") << "orders of a later generation";
+    const MayEnd end = Data(dir, Data::Use::offline).open();
+    REQUIRE(end);
+    CHECK(end->exit_code == kExitLogDamaged);
+    CHECK_FALSE(Data(dir, Data::Use::reading).open());
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a change of shards that did not get to its end is no obstacle") {
     make();
     fs::create_directories(dir + "/log/g2/s0");

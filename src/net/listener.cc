@@ -214,10 +214,14 @@ Result<std::vector<Socket>> keep_listeners(const std::vector<Socket>& listeners)
       kept.push_back(*copy);
       continue;
     }
-    for (const Socket open : kept) ::close(open);
+    drop_listeners(kept);
     return copy.error();
   }
   return kept;
+}
+
+void drop_listeners(const std::vector<Socket>& listeners) {
+  for (const Socket listener : listeners) ::close(listener);
 }
 
 Address address_of(Socket listener) {

@@ -32,6 +32,8 @@ Result<Socket> adopt_listener(Socket socket);
 Result<std::vector<Socket>> share_listeners(std::vector<Socket> listeners, unsigned count);
 // Further descriptors of the same listeners, which keep them open when these are closed.
 Result<std::vector<Socket>> keep_listeners(const std::vector<Socket>& listeners);
+// Closes those that nobody takes over after all.
+void drop_listeners(const std::vector<Socket>& listeners);
 
 // Where a listener is bound, with the port that the kernel chose.
 [[nodiscard]] Address address_of(Socket listener);

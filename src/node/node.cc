@@ -197,7 +197,11 @@ Status Node::begin_hand_over() {
   Result<std::vector<net::Socket>> listen = net::keep_listeners(listeners_);
   if (!listen) return listen.error();
   Result<std::vector<net::Socket>> admin = net::keep_listeners(admin_listeners_);
-  if (!admin) return admin.error();
+  if (!admin) {
+    // Nobody would adopt them, and clients would wait in their queues.
+    net::drop_listeners(*listen);
+    return admin.error();
+  }
   left_ = {.listen = *listen,
            .admin = *admin,
            .owns_listen = owns_listen_file(),

@@ -3,6 +3,9 @@
 #include "node/node.h"
 #include "sold_directory.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <map>
@@ -406,6 +409,26 @@ TEST_SUITE("node/open") {
     REQUIRE_FALSE(beside.restore());
     REQUIRE(beside.items().size() == 1);
     CHECK(beside.items()[0].supplied == 7);
+  }
+
+  TEST_CASE_FIXTURE(SellingNode, "a hand-over without descriptors for all listeners keeps none") {
+    Node node(settings());
+    require_open(node.open());
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit low{.rlim_cur = std::min<rlim_t>(before.rlim_cur, 256),
+                     .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+    std::vector<int> all;
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) all.push_back(fd);
+    REQUIRE(all.size() >= 2);
+    for (int i = 0; i < 2; ++i, all.pop_back()) ::close(all.back());  // for the public ones
+    CHECK_FALSE(node.begin_hand_over());
+    size_t free = 0;
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0), ++free) all.push_back(fd);
+    for (const int fd : all) ::close(fd);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(free == 2);
   }
 
   TEST_CASE_FIXTURE(SellingNode, "logs that hold more units than were supplied are not sold from") {

@@ -86,7 +86,7 @@ Status PostgresRegistry::connect() {
   connection_.reset();
   Result<Connection> connection = Connection::open(url_, options_);
   if (!connection) return connection.error();
-  if (options_.is_writer) {
+  if (options_.server == postgres::Server::writable) {
     if (Status schema = postgres::ensure_schema(*connection); !schema) return schema;
   } else {
     const Result<bool> has_tables = postgres::has_tables(*connection);

@@ -403,7 +403,8 @@ int run(Flags& flags) {
   // The database first: a log read later knows everything that the database knows.
   std::unique_ptr<drain::DatabaseReader> database;
   if (url->kind != drain::DatabaseUrl::Kind::none) {
-    Result<std::unique_ptr<drain::DatabaseReader>> opened = drain::open_database_reader(*url);
+    Result<std::unique_ptr<drain::DatabaseReader>> opened =
+        drain::open_database_reader(*url, drain::ReadFrom::any_server);
     if (!opened) return fail(opened.error());
     database = std::move(*opened);
   }

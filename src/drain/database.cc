@@ -87,14 +87,15 @@ Result<OrderId> look_at_newest_order(const DatabaseUrl& url, uint32_t node) {
   return OrderId{};
 }
 
-Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url) {
+Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url,
+                                                             ReadFrom from) {
   switch (url.kind) {
     case Kind::none:
       break;
     case Kind::sqlite:
       return open_sqlite_reader(url.path);
     case Kind::postgres:
-      return open_postgres_reader(url.url);
+      return open_postgres_reader(url.url, from);
   }
   return Error{"there is no database to read: --db none"};
 }

@@ -32,8 +32,8 @@ struct DatabaseUrl {
 // Null for `none`. Connects to nothing yet.
 [[nodiscard]] std::unique_ptr<Sink> make_sink(const DatabaseUrl& url);
 
-// The positions of all streams as they are, without making or changing anything: for a start that has not decided yet. None
-// when the database or its tables are not there yet. An error: it does not answer now.
+// The positions of all streams as they are, without making or changing anything: for a start that has not decided yet, so
+// never those of a standby. None when the database or its tables are not there yet. An error: it does not answer now.
 [[nodiscard]] Result<std::vector<StreamPosition>> look_at_positions(const DatabaseUrl& url);
 // The same for Sink::outermost_orders(), once there are positions.
 [[nodiscard]] Result<std::vector<KnownOrder>> look_at_outermost_orders(const DatabaseUrl& url,
@@ -93,7 +93,11 @@ class DatabaseReader {
   virtual Result<std::vector<StreamPosition>> positions() = 0;
 };
 
+// A standby may lag: it will do for a checker that also reads how far it is, and for nothing that decides what is written.
+enum class ReadFrom : uint8_t { primary, any_server };
+
 // An error when there is no such database, or for `none`.
-[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_database_reader(const DatabaseUrl& url);
+[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_database_reader(
+    const DatabaseUrl& url, ReadFrom from = ReadFrom::primary);
 
 }  // namespace stampede::drain

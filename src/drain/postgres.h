@@ -46,7 +46,8 @@ class PostgresSink final : public Sink {
   std::optional<postgres::Connection> connection_;  // none: not connected
 };
 
-[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url);
+[[nodiscard]] Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url,
+                                                                           ReadFrom from);
 [[nodiscard]] Result<std::vector<StreamPosition>> look_at_postgres_positions(
     const std::string& url);
 [[nodiscard]] Result<std::vector<KnownOrder>> look_at_postgres_orders(const std::string& url,

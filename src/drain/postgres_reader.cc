@@ -12,9 +12,15 @@ using postgres::Options;
 using postgres::Rows;
 using postgres::Transaction;
 
-// Checkers read a lot, and may do so from a standby; between two reads they take their time.
+// Checkers read a lot, and between two reads they take their time.
 constexpr Options kOptions = {
-    .is_writer = false, .statement_ms = bounds::postgres_read_ms, .idle_ms = 0};
+    .server = postgres::Server::primary, .statement_ms = bounds::postgres_read_ms, .idle_ms = 0};
+
+Options options_of(ReadFrom from) {
+  Options options = kOptions;
+  if (from == ReadFrom::any_server) options.server = postgres::Server::any;
+  return options;
+}
 
 class PostgresReader final : public TableReader<PostgresQueries> {
  public:
@@ -46,8 +52,9 @@ Result<bool> has_table(Connection& connection, std::string_view name) {
 
 }  // namespace
 
-Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url) {
-  Result<Connection> connection = Connection::open(url, kOptions);
+Result<std::unique_ptr<DatabaseReader>> open_postgres_reader(const std::string& url,
+                                                             ReadFrom from) {
+  Result<Connection> connection = Connection::open(url, options_of(from));
   if (!connection) return connection.error();
   if (Status schema = postgres::check_schema(*connection); !schema) return schema.error();
   std::unique_ptr<DatabaseReader> reader = std::make_unique<PostgresReader>(std::move(*connection));

@@ -158,8 +158,8 @@ std::unique_ptr<cluster::Registry> Node::make_registry() const {
   const bool is_shared = settings_.database.kind == drain::DatabaseUrl::Kind::postgres;
   if (!settings_.redis || !is_shared) return nullptr;
   if (is_looking())
-    return std::make_unique<cluster::PostgresRegistry>(settings_.database.url,
-                                                       postgres::Options{.is_writer = false});
+    return std::make_unique<cluster::PostgresRegistry>(
+        settings_.database.url, postgres::Options{.server = postgres::Server::primary});
   return machine_.make_registry(settings_.database);
 }
 

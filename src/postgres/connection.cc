@@ -84,6 +84,14 @@ bool names_several_hosts(const PQconninfoOption* options) {
   return false;
 }
 
+// What libpq is to ask of the session; null: nothing. A host that stands alone is taken by a writer as it is, for the error of
+// its first write says more.
+const char* session_attributes(Server server, const PQconninfoOption* url) {
+  if (is_set(url, "target_session_attrs") || server == Server::any) return nullptr;
+  if (server == Server::primary) return "primary";
+  return names_several_hosts(url) ? "read-write" : nullptr;
+}
+
 size_t authority_of(std::string_view url) {
   const size_t scheme = url.find("://");
   return scheme == std::string_view::npos ? 0 : scheme + 3;
@@ -173,9 +181,8 @@ Result<Connection> Connection::open(const std::string& url, const Options& optio
   for (const Setting& setting : kDefaults)
     if (!is_set(parsed.get(), setting.name)) set(setting.name, setting.value);
   if (!is_set(parsed.get(), "connect_timeout")) set("connect_timeout", connect_s.c_str());
-  if (options.is_writer && names_several_hosts(parsed.get()) &&
-      !is_set(parsed.get(), "target_session_attrs"))
-    set("target_session_attrs", "read-write");
+  if (const char* attributes = session_attributes(options.server, parsed.get()))
+    set("target_session_attrs", attributes);
   set("dbname", url.c_str());
   set("client_encoding", "UTF8");  // behind the URL: this one is ours to say
   set(nullptr, nullptr);

@@ -31,9 +31,15 @@
 
 namespace stampede::postgres {
 
+// Which server will do, unless the URL says otherwise (target_session_attrs).
+enum class Server : uint8_t {
+  writable,  // of several hosts one that takes writes
+  primary,   // none that is a standby, which may lag: for a look by which something is decided
+  any,
+};
+
 struct Options {
-  // True: of several hosts only one that takes writes will do, unless the URL says otherwise.
-  bool is_writer = true;
+  Server server = Server::writable;
   int connect_s = bounds::postgres_connect_s;  // for each host
   int64_t statement_ms = bounds::postgres_statement_ms;
   int64_t silence_ms = bounds::postgres_silence_ms;  // beyond it we give the connection up

@@ -182,40 +182,6 @@ TEST_SUITE("drain/postgres_faults") {
     check_that_it_goes_on({reserve(1)});  // by a new connection: the old one would be refused again
   }
 
-  TEST_CASE_FIXTURE(Fixture, "after a failover the new primary among several hosts is found") {
-    servers::PostgresServer& primary = database.server();
-    servers::PostgresServer standby(primary);
-    const std::string url = "postgres://tester@127.0.0.1:" + std::to_string(standby.port()) +
-                            ",127.0.0.1:" + std::to_string(primary.port()) + "/" + database.name();
-    sink = std::make_unique<PostgresSink>(url, kImpatient);
-    connect();  // not to the standby, although it stands first
-    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
-    standby.await_in_sync(primary);
-    primary.kill();
-    CHECK(write({reserve(2)}).outcome == Outcome::retry);
-    CHECK_FALSE(sink->positions());  // there is none yet that takes writes
-    standby.promote();
-    const auto positions = sink->positions();
-    REQUIRE(positions);
-    CHECK((*positions)[0].position == *position);
-    CHECK(write({reserve(2)}).outcome == Outcome::done);
-    PostgresClient rows(standby.url(database.name()));
-    CHECK(rows.number("SELECT count(*) FROM orders") == 2);
-    primary.restart();
-  }
-
-  TEST_CASE_FIXTURE(Fixture, "a standby alone is told to be one and checkers may read it") {
-    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
-    servers::PostgresServer standby(database.server());
-    standby.await_in_sync(database.server());
-    const DatabaseUrl url = {.kind = DatabaseUrl::Kind::postgres,
-                             .url = standby.url(database.name())};
-    CHECK(read_contents(url).orders.size() == 1);
-    sink = make_sink(url);
-    connect();
-    check_retry({reserve(2)}, "read-only");
-  }
-
   TEST_CASE_FIXTURE(Fixture, "somebody else's lock delays rows and loses none") {
     PostgresClient other = database.client();
     REQUIRE(other.execute("BEGIN; LOCK TABLE orders"));

@@ -308,7 +308,8 @@ TEST_SUITE("postgres/connection") {
     REQUIRE_FALSE(refused);
     CHECK(contains(refused.error().message, "read-only"));
     CHECK_FALSE(contains(refused.error().message, "\n"));
-    CHECK(Connection::open(url, {.is_writer = false}));
+    CHECK(Connection::open(url, {.server = Server::primary}));
+    CHECK(Connection::open(url, {.server = Server::any}));
     CHECK(Connection::open(url + "?target_session_attrs=any"));
   }
 

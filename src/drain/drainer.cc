@@ -68,6 +68,9 @@ Drainer::Finding Drainer::resync() {
   if (!positions) return {Agreement::unavailable, positions.error().message};
   if (const auto stream = unexplained_stream(*positions, lineage_))
     return {Agreement::contradicts, describe_unexplained(*stream, lineage_)};
+  // Before anything is taken from them: what follows counts rows, and lets go of the log in front of them.
+  if (const Status durable = sink_.confirm(lineage_.node); !durable)
+    return {Agreement::unavailable, durable.error().message};
   for (Tail& tail : tails_) {
     const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
     tail.position = stored == (*positions).end() ? std::nullopt : std::optional(stored->position);
@@ -80,8 +83,8 @@ Drainer::Finding Drainer::resync() {
     if (finding.agreement != Agreement::agrees) return finding;
     // The database may have been put back to an earlier state.
     tail.stream.marks->drained.place(drained_lsn(tail.position));
-    // Only here: this position was read in a transaction of its own, so it is durable without
-    // doubt.
+    // Only here: this position was read in a transaction of its own and confirmed, so it is durable
+    // without doubt.
     tail.stream.marks->drained_segment.store(tail.position ? tail.position->segment : 0,
                                              std::memory_order_release);
   }

@@ -5,7 +5,7 @@
 // in turn, up to 8,192 records in a transaction; a smaller transaction waits 100 ms for company,
 // because each costs an fsync (0.4 ms here) however many rows it carries.
 //
-//   resync: read the database's positions ──► where does each stream begin (start_case.h)? seek
+//   resync: read the database's positions, confirm them ──► where does each stream begin (start_case.h)? seek
 //      ▲                                                     │
 //      │ any outcome but done; a new segment                 ▼
 //      └──────────────── step: read a batch, write its rows and position ──► publish drained
@@ -18,7 +18,8 @@
 // Every failure takes the one way back through resync, after a pause: the positions in the database
 // are the only memory of the rows that were written, so an unknown commit, a second drainer, a lost connection
 // and a restart are all the same case. `drained_segment` is published only by resync, so a segment
-// may be used again only when a transaction of its own has seen the position behind it.
+// may be used again only when a transaction of its own has seen the position behind it, and the database has confirmed that
+// what it shows is durable: one that was started anew shows commits that its standby does not have.
 //
 // All methods belong to one thread until start(); afterwards only wake(), stats(), problem(), gaps(), contradiction(),
 // is_fenced() and stop() may be called, by any thread.

@@ -161,6 +161,20 @@ Result<std::vector<StreamPosition>> PostgresSink::positions() {
   return positions;
 }
 
+// A lock is written to the WAL, behind all that was committed before, so its commit waits for the standbys that theirs waited
+// for. It is exclusive: behind one that still waits the next one is refused in time, instead of taking a session of its own.
+Status PostgresSink::confirm(uint32_t node) {
+  if (!connection_) return Error{postgres::without_password(url_) + ": not connected"};
+  postgres::Parameters key;
+  key.add(node);
+  const auto locked = connection_->execute(
+      "SELECT FROM drain_position WHERE node=$1 ORDER BY generation, shard FOR NO KEY UPDATE", key);
+  if (locked) return Ok{};
+  const Error error = locked.error();
+  connection_.reset();
+  return error;
+}
+
 Result<std::vector<KnownOrder>> PostgresSink::outermost_orders(uint32_t node, size_t count_max) {
   if (!connection_) return Error{postgres::without_password(url_) + ": not connected"};
   Result<std::vector<KnownOrder>> orders =

@@ -42,9 +42,12 @@ class Sink {
   virtual ~Sink() = default;
 
   // Connects if it must, makes or checks the schema, and reads the positions of all streams in a
-  // transaction of its own, so that only durable ones are seen. An error may pass: ask again
-  // later.
+  // transaction of its own. An error may pass: ask again later.
   virtual Result<std::vector<StreamPosition>> positions() = 0;
+
+  // Of a node's positions that were read before: they are as durable as a commit whose answer came. A read does not say that: a
+  // server that was started anew shows rows that it had committed while their commit still waited for a standby. An error may pass.
+  virtual Status confirm(uint32_t node) = 0;
 
   // The first and the last orders of a node, so many of each at most: whose database is it (kinship.h)?
   virtual Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) = 0;

@@ -74,13 +74,18 @@ Result<std::vector<StreamPosition>> SqliteSink::positions() {
   if (session_ && read_file_ids(session_->connection) != session_->files) session_.reset();
   if (!session_)
     if (Status status = connect(); !status) return status.error();
-  // The log before a position that was read may be thrown away. So the rows move from the WAL into
-  // the main file first, as far as readers let them: then not even a lost WAL file takes them away.
-  session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
   Result<std::vector<StreamPosition>> positions =
       read_positions(SqliteQueries(session_->connection));
   if (!positions) session_.reset();
   return positions;
+}
+
+// The log before a position that was read may be thrown away. So the rows move from the WAL into the main file, as far as
+// readers let them: then not even a lost WAL file takes them away.
+Status SqliteSink::confirm(uint32_t) {
+  if (!session_) return Error{path_ + ": not connected"};
+  session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
+  return Ok{};
 }
 
 Result<std::vector<KnownOrder>> SqliteSink::outermost_orders(uint32_t node, size_t count_max) {

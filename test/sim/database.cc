@@ -11,6 +11,10 @@ class Database::FailingSink final : public drain::Sink {
     if (database_.is_away_) return database_.away();
     return real_->positions();
   }
+  Status confirm(uint32_t node) override {
+    if (database_.is_away_) return database_.away();
+    return real_->confirm(node);
+  }
   Result<std::vector<drain::KnownOrder>> outermost_orders(uint32_t node,
                                                           size_t count_max) override {
     if (database_.is_away_) return database_.away();

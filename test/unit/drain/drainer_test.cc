@@ -32,6 +32,10 @@ class PlannedSink final : public Sink {
     return stored;
   }
 
+  Status confirm(uint32_t) override {
+    return is_durable ? Status(Ok{}) : Error{"its standby is gone"};
+  }
+
   Result<std::vector<KnownOrder>> outermost_orders(uint32_t, size_t) override {
     if (!knows_orders) return Error{"the orders cannot be read"};
     return known;
@@ -62,7 +66,7 @@ class PlannedSink final : public Sink {
   std::vector<KnownOrder> known;
   std::deque<Plan> plans;
   std::function<void(const Batch&)> check;  // looks at every batch
-  bool is_reachable = true, knows_orders = true;
+  bool is_reachable = true, is_durable = true, knows_orders = true;
   int position_reads = 0, writes = 0;
 };
 
@@ -265,6 +269,35 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.orders.size() == 1);
     CHECK(drainer().stats().rows == 1);
     CHECK(drainer().problem().empty());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "rows that the database may lose yet are not counted as written") {
+    append({reserve(1)});
+    append({reserve(2)}, true);
+    REQUIRE(drainer().reconcile().agreement == Agreement::agrees);
+    begin_at(marks, 1);
+    REQUIRE(drainer().step() == Step::drained);
+    REQUIRE(drainer().step() == Step::idle);
+    marks.start_at(2);
+    clock.pass_ms(bounds::drain_gather_ms);
+    sink.plans = {{Outcome::unknown, true}};
+    sink.is_durable = false;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      CHECK(drainer().step() == Step::blocked);
+      clock.pass_ms(bounds::drain_retry_ms_max);
+    }
+    CHECK(contains(drainer().problem(), "standby is gone"));
+    CHECK_FALSE(drainer().is_drained());
+    CHECK(marks.drained.get() == 1);
+    CHECK(marks.drained_segment == 1);
+    CHECK(drainer().stats().rows == 1);
+    sink.is_durable = true;
+    CHECK(drainer().step() == Step::idle);
+    CHECK(drainer().is_drained());
+    CHECK(marks.drained.get() == 2);
+    CHECK(marks.drained_segment == 2);
+    CHECK(drainer().stats().rows == 2);
+    CHECK(sink.orders.size() == 2);
   }
 
   TEST_CASE_FIXTURE(Fixture, "the loser of a race goes on where the winner is") {

@@ -83,6 +83,7 @@ class LostDatabase final : public Machine {
       if (machine_.is_sink_away) return Error{"no route to the database"};
       return real_->positions();
     }
+    Status confirm(uint32_t node) override { return real_->confirm(node); }
     Result<std::vector<drain::KnownOrder>> outermost_orders(uint32_t node,
                                                             size_t count_max) override {
       return real_->outermost_orders(node, count_max);

@@ -221,8 +221,25 @@ drain::StoredOrder expected_row(const node::Data& node, const stock::StreamState
   expected.state = name_of(order.state);
   expected.created_at = time_text(order.created_ms);
   expected.pay_before = time_text(order.pay_before_ms());
+  expected.payment_id.reset();
+  for (uint32_t at = order.first_payment; at != kNone; at = state.payment(at).next) {
+    const stock::DecidedPayment& payment = state.payment(at);
+    const bool has_paid = payment.outcome == orderlog::RecordType::paid ||
+                          payment.outcome == orderlog::RecordType::late_paid;
+    if (has_paid) expected.payment_id = state.text(payment.id);
+  }
   expected.refund_due = order.refund_due;
   return expected;
+}
+
+drain::StoredPayment expected_row(const stock::StreamState& state,
+                                  const stock::DecidedPayment& payment, OrderId order) {
+  return {.payment_id = std::string(state.text(payment.id)),
+          .order_id = id_text(order),
+          .amount = payment.amount,
+          .currency = std::string(payment.currency.data(), payment.currency.size()),
+          .outcome = std::string(orderlog::name_of(payment.outcome)),
+          .received_at = time_text(payment.received_ms)};
 }
 
 struct Difference {
@@ -242,7 +259,25 @@ Difference first_difference(const drain::StoredOrder& log, const drain::StoredOr
   if (log.pay_before != row.pay_before) return {"pay_before", log.pay_before, row.pay_before};
   if (log.refund_due != row.refund_due)
     return {"refund_due", std::to_string(log.refund_due), std::to_string(row.refund_due)};
+  if (log.payment_id != row.payment_id)
+    return {"payment_id", log.payment_id.value_or("none"), row.payment_id.value_or("none")};
   return {};
+}
+
+Difference first_difference(const drain::StoredPayment& log, const drain::StoredPayment& row) {
+  if (log.amount != row.amount)
+    return {"amount", std::to_string(log.amount), std::to_string(row.amount)};
+  if (log.currency != row.currency) return {"currency", log.currency, row.currency};
+  if (log.outcome != row.outcome) return {"outcome", log.outcome, row.outcome};
+  if (log.received_at != row.received_at) return {"received_at", log.received_at, row.received_at};
+  return {};
+}
+
+// The id that a row stands under; nullopt: no order has this text.
+std::optional<OrderId> id_of(const std::string& text) {
+  const std::optional<uint64_t> value = parse_hex64(text);
+  if (!value || id_text(OrderId{*value}) != text) return std::nullopt;
+  return OrderId{*value};
 }
 
 class DatabaseAudit {
@@ -286,6 +321,25 @@ class DatabaseAudit {
     return !drained || order.last_lsn > *drained;
   }
 
+  // Orders leave memory after their retention; an id that no stream has given yet was never an order.
+  bool may_be_forgotten(OrderId id) const {
+    return id.sequence() <= node_.home_of(id).sequence_max();
+  }
+
+  // Of a row with this order id, if it is this node's to judge.
+  std::optional<OrderId> own_id(const std::string& row, const std::string& text) {
+    const std::optional<OrderId> id = id_of(text);
+    if (id && id->node() == node_.manifest().node) return id;
+    if (id && is_elsewhere(*id)) return std::nullopt;
+    if (id)
+      findings_.differ("%s: in the database, but no node %u has ever written there", row.c_str(),
+                       id->node());
+    else
+      findings_.differ("%s: in the database under '%s', which is no order id", row.c_str(),
+                       text.c_str());
+    return std::nullopt;
+  }
+
   Status hold_rows() {
     for (std::string after;;) {
       Result<std::vector<drain::StoredOrder>> page = database_.orders_after(after, kRowsPerPage);
@@ -297,17 +351,14 @@ class DatabaseAudit {
   }
 
   void hold(const drain::StoredOrder& row) {
-    const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
-    if (is_elsewhere(id)) return;
+    const std::optional<OrderId> own = own_id("order " + row.order_id, row.order_id);
+    if (!own) return;
+    const OrderId id = *own;
     ++findings_.rows;
-    if (id.node() != node_.manifest().node)
-      return findings_.differ("order %s: in the database, but no node %u has ever written there",
-                              row.order_id.c_str(), id.node());
     const stock::StreamState& state = node_.home_of(id);
     const uint32_t index = state.find_order(id);
     if (index == kNone) {
-      // Orders leave memory after their retention; an id that no stream has given yet was never an order.
-      if (id.sequence() <= state.sequence_max() && row.state != "reserved")
+      if (may_be_forgotten(id) && row.state != "reserved")
         ++findings_.rows_beyond_memory;
       else
         findings_.differ("order %s: in the database, not in the order log", row.order_id.c_str());
@@ -331,25 +382,31 @@ class DatabaseAudit {
       auto page = database_.payments_after(after_order, after_payment, kRowsPerPage);
       if (!page) return page.error();
       if (page->empty()) return Ok{};
-      for (const drain::StoredPayment& row : *page) {
-        const OrderId id{std::strtoull(row.order_id.c_str(), nullptr, 16)};
-        if (id.node() != node_.manifest().node) continue;
-        ++findings_.payments;
-        payments_seen_.insert(row.order_id + " " + row.payment_id);
-        const stock::StreamState& state = node_.home_of(id);
-        const uint32_t index = state.find_order(id);
-        if (index == kNone) continue;
-        const uint32_t payment = state.find_payment(index, row.payment_id);
-        if (payment == kNone)
-          findings_.differ("order %s: payment %s in the database, not in the order log",
-                           row.order_id.c_str(), row.payment_id.c_str());
-        else if (state.payment(payment).amount != row.amount)
-          findings_.differ("order %s: amount of payment %s differs", row.order_id.c_str(),
-                           row.payment_id.c_str());
-      }
+      for (const drain::StoredPayment& row : *page) hold(row);
       after_order = page->back().order_id;
       after_payment = page->back().payment_id;
     }
+  }
+
+  // A payment is decided once and for all: what differs is not merely late.
+  void hold(const drain::StoredPayment& row) {
+    const std::optional<OrderId> id = own_id("payment " + row.payment_id, row.order_id);
+    if (!id) return;
+    ++findings_.payments;
+    payments_seen_.insert(row.order_id + " " + row.payment_id);
+    const stock::StreamState& state = node_.home_of(*id);
+    const uint32_t index = state.find_order(*id);
+    if (index == kNone && may_be_forgotten(*id)) return;
+    const uint32_t payment = index == kNone ? kNone : state.find_payment(index, row.payment_id);
+    if (payment == kNone)
+      return findings_.differ("order %s: payment %s in the database, not in the order log",
+                              row.order_id.c_str(), row.payment_id.c_str());
+    const Difference difference =
+        first_difference(expected_row(state, state.payment(payment), *id), row);
+    if (difference.field != nullptr)
+      findings_.differ("order %s: %s of payment %s differs (log: %s, database: %s)",
+                       row.order_id.c_str(), difference.field, row.payment_id.c_str(),
+                       difference.log.c_str(), difference.database.c_str());
   }
 
   void name_missing() {

@@ -100,6 +100,29 @@ TEST_SUITE("e2e/audit_tool") {
                   where},
              {"a missing payment", "delete from payments" + where},
              {"a payment of another amount", "update payments set amount=1" + where},
+             {"a payment in another currency", "update payments set currency='XXX'" + where},
+             {"a payment of another outcome", "update payments set outcome='refund_due'" + where},
+             {"a payment of another time",
+              "update payments set received_at='2020-01-01T00:00:00.000Z'" + where},
+             {"another payment of an order", "update orders set payment_id='other'" + where},
+             {"an order without its payment", "update orders set payment_id=null" + where},
+             {"a payment of an order that never was",
+              "insert into payments select payment_id,'003fffffffffc000',amount,currency,outcome,"
+              "received_at from payments" +
+                  where},
+             {"a payment of a node that never was",
+              "insert into payments select payment_id,'1' || substr(order_id,2),amount,currency,"
+              "outcome,received_at from payments" +
+                  where},
+             {"an order twice",
+              "insert into orders select order_id || ' ',item,user_id,qty,amount,"
+              "currency,state,created_at,pay_before,updated_at,payment_id,refund_due "
+              "from orders" +
+                  where},
+             {"a payment twice",
+              "insert into payments select payment_id,order_id || ' ',amount,currency,outcome,"
+              "received_at from payments" +
+                  where},
          }) {
       CAPTURE(damage.what);
       {
@@ -112,8 +135,9 @@ TEST_SUITE("e2e/audit_tool") {
       }
       Finished finished = audit(server);
       CHECK(finished.exit_code == 1);
-      std::string named =
-          damage.statement.find("003f") != std::string::npos ? "003fffffffffc000" : id;
+      std::string named = id;
+      if (damage.statement.find("003f") != std::string::npos) named = "003fffffffffc000";
+      if (damage.statement.find("'1' ||") != std::string::npos) named = "has ever written there";
       CHECK((finished.out + finished.err).find(named) != std::string::npos);
       for (std::string ending : {"-wal", "-shm"})
         std::remove((server.database_path() + ending).c_str());

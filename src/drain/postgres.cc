@@ -1,6 +1,8 @@
 #include "drain/postgres.h"
 
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "base/printable.h"
 #include "drain/postgres_queries.h"
@@ -20,24 +22,41 @@ using postgres::Transaction;
 constexpr char kPlanByKey[] = "; SET LOCAL enable_hashjoin=off; SET LOCAL enable_mergejoin=off";
 
 // An answer about a row, not about the database's own state: this row will be refused again, the others
-// need not be. By classes of SQLSTATE (PostgreSQL, appendix A): cardinality, data, constraints,
+// need not be. By classes of SQLSTATE (PostgreSQL, appendix A): a CASE without a match, cardinality, data, constraints,
 // triggers and functions, check options, limits of a row, PL/pgSQL's RAISE; and the classes that the
 // SQL standard leaves to a RAISE with a code of its own, behind PostgreSQL's own.
 bool is_refusal(const Failure& failure) {
   if (failure.sqlstate.size() != 5) return false;
   const std::string_view code = std::string_view(failure.sqlstate).substr(0, 2);
-  for (std::string_view refusal : {"21", "22", "23", "27", "38", "39", "44", "54", "P0"})
+  for (std::string_view refusal :
+       {"20", "21", "22", "23", "27", "2F", "38", "39", "44", "54", "P0"})
     if (code == refusal) return true;
   return (code[0] >= '6' && code[0] <= '9') || (code[0] >= 'I' && code != "XX" && code[0] != 'P');
 }
+
+// A policy that lets in some rows only, or a statement of a trigger that fails for some: or for all. When others were taken, it is
+// the row's fault.
+bool is_doubtful(const Failure& failure) {
+  return failure.sqlstate.starts_with("42");
+}
+
+// So many doubtful rows, and none of their kind taken yet: it is not the rows' fault.
+constexpr size_t kDoubtfulMax = 64;
+
+constexpr char kStatementTimeout[] = "57014";
 
 // One attempt to write a batch: at once, or, when a row of it was refused, by halves.
 class Attempt {
  public:
   enum class Manner : uint8_t { at_once, by_halves };
 
-  Attempt(Connection& connection, const Batch& batch, int64_t now_ms, Manner manner)
-      : connection_(connection), batch_(batch), now_ms_(now_ms), manner_(manner) {}
+  Attempt(Connection& connection, const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on,
+          Manner manner)
+      : connection_(connection),
+        batch_(batch),
+        now_ms_(now_ms),
+        may_go_on_(may_go_on),
+        manner_(manner) {}
 
   Written run() {
     Result<Transaction> transaction = Transaction::begin(connection_);
@@ -48,7 +67,7 @@ class Attempt {
       case Transaction::End::committed:
         return {.rejected = rejected_};
       case Transaction::End::rolled_back:  // a deferred constraint
-        is_refused_ = is_refusal(connection_.failure());
+        is_refused_ = may_be_a_rows(connection_.failure());
         return failed();
       case Transaction::End::unknown:
         return {.outcome = Outcome::unknown, .rejected = rejected_, .cause = cause()};
@@ -88,29 +107,68 @@ class Attempt {
   template <typename Row>
   bool write(std::span<const Row> rows) {
     if (rows.empty()) return true;
-    if (manner_ == Manner::by_halves) return write_by_halves(rows);
+    if (manner_ == Manner::by_halves) {
+      Halves<Row> halves;
+      return write_by_halves(rows, halves) && settle(halves);
+    }
     const Result<uint64_t> taken = write_rows(connection_, rows, batch_.is_rebuild());
-    is_refused_ = taken ? *taken != rows.size() : is_refusal(connection_.failure());
+    is_refused_ = taken ? *taken != rows.size() : may_be_a_rows(connection_.failure());
     return taken && !is_refused_;
   }
 
-  template <typename Row>
-  bool write_by_halves(std::span<const Row> rows) {
-    if (!execute("SAVEPOINT part")) return false;
-    const Result<uint64_t> taken = write_rows(connection_, rows, batch_.is_rebuild());
-    if (taken && *taken == rows.size()) return execute("RELEASE SAVEPOINT part");
-    if (!taken && !is_refusal(connection_.failure())) return false;
-    const std::string reason = taken ? not_taken(rows[0]) : connection_.failure().message;
-    if (!execute("ROLLBACK TO SAVEPOINT part") || !execute("RELEASE SAVEPOINT part")) return false;
-    if (rows.size() == 1) return reject(rows[0], reason);
-    const size_t half = rows.size() / 2;
-    return write_by_halves(rows.first(half)) && write_by_halves(rows.subspan(half));
+  static bool may_be_a_rows(const Failure& failure) {
+    return is_refusal(failure) || is_doubtful(failure);
   }
 
-  static const char* not_taken(const OrderChange&) { return "there is no such order in orders"; }
   template <typename Row>
-  static const char* not_taken(const Row&) {
-    return "a trigger skipped the row";
+  struct Halves {
+    bool has_taken = false;
+    std::vector<std::pair<const Row*, std::string>> doubtful;  // each with the reason
+  };
+
+  template <typename Row>
+  bool write_by_halves(std::span<const Row> rows, Halves<Row>& halves) {
+    if (may_go_on_ && !may_go_on_()) return give_up("stopped while refused rows were looked for");
+    if (!execute("SAVEPOINT part")) return false;
+    const Result<uint64_t> taken = write_rows(connection_, rows, batch_.is_rebuild());
+    if (taken && *taken == rows.size()) {
+      halves.has_taken = true;
+      return execute("RELEASE SAVEPOINT part");
+    }
+    const Failure failure = connection_.failure();
+    if (!taken && !may_be_a_rows(failure)) return false;
+    if (!execute("ROLLBACK TO SAVEPOINT part") || !execute("RELEASE SAVEPOINT part")) return false;
+    if (rows.size() == 1) {
+      if (taken) return reject(rows[0], not_taken(rows[0]));
+      if (is_refusal(failure)) return reject(rows[0], failure.message);
+      halves.doubtful.emplace_back(&rows[0], failure.message);
+      return halves.has_taken || halves.doubtful.size() < kDoubtfulMax || give_up(failure.message);
+    }
+    const size_t half = rows.size() / 2;
+    return write_by_halves(rows.first(half), halves) && write_by_halves(rows.subspan(half), halves);
+  }
+
+  template <typename Row>
+  bool settle(const Halves<Row>& halves) {
+    if (halves.doubtful.empty()) return true;
+    if (!halves.has_taken) return give_up(halves.doubtful.front().second);
+    for (const auto& [row, reason] : halves.doubtful)
+      if (!reject(*row, reason)) return false;
+    return true;
+  }
+
+  bool give_up(const std::string& why) {
+    why_given_up_ = why;
+    return false;
+  }
+
+  std::string not_taken(const OrderChange& change) {
+    const Result<bool> found = has_order(connection_, change.order);
+    return found && *found ? kSkipped : "there is no such order in orders";
+  }
+  template <typename Row>
+  static std::string not_taken(const Row&) {
+    return kSkipped;
   }
 
   template <typename Row>
@@ -127,15 +185,26 @@ class Attempt {
   }
 
   bool execute(const char* sql) { return static_cast<bool>(connection_.execute(sql)); }
-  Written failed() const { return {.outcome = Outcome::retry, .cause = cause()}; }
-  std::string cause() const { return connection_.name() + ": " + connection_.failure().message; }
+  Written failed() const {
+    return {.outcome = Outcome::retry,
+            .is_too_long = connection_.failure().sqlstate == kStatementTimeout,
+            .cause = cause()};
+  }
+  std::string cause() const {
+    return connection_.name() + ": " +
+           (why_given_up_.empty() ? connection_.failure().message : why_given_up_);
+  }
+
+  static constexpr char kSkipped[] = "a trigger skipped the row";
 
   Connection& connection_;
   const Batch& batch_;
   int64_t now_ms_;
+  const MayGoOn& may_go_on_;
   Manner manner_;
   uint32_t rejected_ = 0;
   bool is_refused_ = false;
+  std::string why_given_up_;
 };
 
 }  // namespace
@@ -183,14 +252,14 @@ Result<std::vector<KnownOrder>> PostgresSink::outermost_orders(uint32_t node, si
   return orders;
 }
 
-Written PostgresSink::write(const Batch& batch, int64_t now_ms) {
+Written PostgresSink::write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on) {
   if (!connection_)
     return {.outcome = Outcome::retry,
             .cause = postgres::without_password(url_) + ": not connected"};
-  Attempt attempt(*connection_, batch, now_ms, Attempt::Manner::at_once);
+  Attempt attempt(*connection_, batch, now_ms, may_go_on, Attempt::Manner::at_once);
   Written written = attempt.run();
   if (attempt.is_refused() && !connection_->is_broken())
-    written = Attempt(*connection_, batch, now_ms, Attempt::Manner::by_halves).run();
+    written = Attempt(*connection_, batch, now_ms, may_go_on, Attempt::Manner::by_halves).run();
   if (written.outcome == Outcome::retry || written.outcome == Outcome::unknown) connection_.reset();
   return written;
 }

@@ -37,7 +37,7 @@ class PostgresSink final : public Sink {
   Result<std::vector<StreamPosition>> positions() override;
   Status confirm(uint32_t node) override;
   Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
-  Written write(const Batch& batch, int64_t now_ms) override;
+  Written write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on = {}) override;
 
  private:
   Status connect();

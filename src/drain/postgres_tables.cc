@@ -177,6 +177,14 @@ Result<bool> move_position(Connection& connection, const Batch& batch, int64_t n
   return *moved == 1;
 }
 
+Result<bool> has_order(Connection& connection, OrderId order) {
+  Parameters key;
+  key.add(Hex64Text(order.value).view());
+  const Result<Rows> found = connection.execute("SELECT FROM orders WHERE order_id=$1", key);
+  if (!found) return found.error();
+  return found->size() == 1;
+}
+
 Result<bool> is_retired(Connection& connection, uint32_t node) {
   Parameters key;
   key.add(node);

@@ -37,6 +37,8 @@ Result<bool> move_position(postgres::Connection& connection, const Batch& batch,
 
 // The node was retired: nothing of it may be written any more. Otherwise it cannot be until the
 // transaction ends.
+Result<bool> has_order(postgres::Connection& connection, OrderId order);
+
 Result<bool> is_retired(postgres::Connection& connection, uint32_t node);
 
 }  // namespace stampede::drain

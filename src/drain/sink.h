@@ -8,12 +8,14 @@
 //
 // A row that the database refuses (a constraint, a trigger, a value too long) goes into `rejected`
 // with the reason, in the same transaction, and the rest of the batch goes on: one bad row never
-// stops the line.
+// stops the line. Where an answer may be about one row or about the whole table (a trigger whose own statement failed, a right
+// that lacks), it is about the row if others of its kind were taken.
 //
 // One thread at a time. A sink connects when it is asked for positions and drops a broken
 // connection by itself.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,9 +35,14 @@ enum class Outcome : uint8_t {
 
 struct Written {
   Outcome outcome = Outcome::done;
+  bool is_too_long =
+      false;              // retry: it took all the time that a statement may; fewer rows may pass
   uint32_t rejected = 0;  // done, unknown: rows that went into `rejected`
   std::string cause;      // unless done: one line
 };
+
+// Asked between the statements of a write that needs many; false: it ends with `retry`. Empty: always.
+using MayGoOn = std::function<bool()>;
 
 class Sink {
  public:
@@ -53,7 +60,7 @@ class Sink {
   virtual Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) = 0;
 
   // `now_ms`: wall clock, for updated_at of the position and for rejects.
-  virtual Written write(const Batch& batch, int64_t now_ms) = 0;
+  virtual Written write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on = {}) = 0;
 };
 
 }  // namespace stampede::drain

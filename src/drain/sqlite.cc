@@ -2,6 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <utility>
+#include <vector>
+
 #include "drain/sqlite_queries.h"
 #include "drain/sqlite_schema.h"
 #include "drain/sqlite_tables.h"
@@ -45,6 +48,113 @@ bool is_refusal(int code) {
   return primary == SQLITE_CONSTRAINT || primary == SQLITE_TOOBIG || primary == SQLITE_MISMATCH ||
          primary == SQLITE_NOTFOUND;
 }
+
+// A statement of a trigger failed, for this row or for all. When others were taken, it is the row's fault.
+bool is_doubtful(int code) {
+  return (code & 0xff) == SQLITE_ERROR;
+}
+
+// As in SqliteSink: the rows that ended a transaction.
+using EndingRows = std::unordered_map<const void*, std::string>;
+
+// Puts the rows of one batch into their tables or into `rejected`, within the open transaction. A row that ends it makes a rehearsal of
+// the attempt: in a transaction anew it goes on to find all others like it, so that the next attempt need not try them.
+class RowWriter {
+ public:
+  RowWriter(SqliteConnection& connection, SqliteTables& tables, const Batch& batch, int64_t now_ms,
+            EndingRows& ending)
+      : connection_(connection),
+        tables_(tables),
+        batch_(batch),
+        now_ms_(now_ms),
+        ending_(ending),
+        known_(ending.size()) {}
+
+  // SQLITE_DONE, or the code that ended the attempt.
+  int write_all() {
+    const OnConflict on_conflict = batch_.is_rebuild() ? OnConflict::replace : OnConflict::refuse;
+    const auto insert = [&](const auto& row) { return tables_.insert(row, on_conflict); };
+    const auto update = [&](const OrderChange& change) { return tables_.update(change); };
+    if (const int code = write(batch_.orders(), insert); code != SQLITE_DONE) return code;
+    if (const int code = write(batch_.changes(), update); code != SQLITE_DONE) return code;
+    if (const int code = write(batch_.payments(), insert); code != SQLITE_DONE) return code;
+    for (const int64_t id : batch_.settled_rejects())
+      if (const int code = tables_.delete_reject(id); code != SQLITE_DONE) return code;
+    return SQLITE_DONE;
+  }
+
+  [[nodiscard]] bool is_rehearsal() const { return ending_.size() > known_; }
+  [[nodiscard]] uint32_t rejected() const { return rejected_; }
+  // Why the attempt ended.
+  [[nodiscard]] std::string cause() const {
+    return cause_.empty() ? connection_.message() : cause_;
+  }
+
+ private:
+  template <typename Row, typename Put>
+  int write(const std::vector<Row>& rows, Put put) {
+    std::vector<std::pair<const Row*, std::string>> doubtful;
+    bool has_taken = false;
+    for (const Row& row : rows) {
+      int code = ending_.contains(&row) ? kEnding : put(row);
+      if (code == SQLITE_DONE) {
+        has_taken = true;
+      } else if (is_doubtful(code) && connection_.is_in_transaction()) {
+        doubtful.emplace_back(&row, connection_.message());
+      } else if (!is_refusal(code)) {
+        return code;
+      } else if (code = set_aside(row, reason_of(code, row)); code != SQLITE_DONE) {
+        return code;
+      }
+    }
+    if (!doubtful.empty() && !has_taken) {
+      cause_ = doubtful.front().second;
+      return SQLITE_ERROR;
+    }
+    for (const auto& [row, reason] : doubtful)
+      if (const int code = reject(*row, reason); code != SQLITE_DONE) return code;
+    return SQLITE_DONE;
+  }
+
+  template <typename Row>
+  std::string reason_of(int code, const Row& row) {
+    if (const auto known = ending_.find(&row); known != ending_.end()) return known->second;
+    return code == SQLITE_NOTFOUND ? not_taken(row) : connection_.message();
+  }
+  const char* not_taken(const OrderChange& change) {
+    return tables_.has_order(change.order) ? kSkipped : "there is no such order in orders";
+  }
+  template <typename Row>
+  const char* not_taken(const Row&) {
+    return kSkipped;
+  }
+
+  template <typename Row>
+  int set_aside(const Row& row, const std::string& reason) {
+    if (connection_.is_in_transaction()) return reject(row, reason);
+    ending_.emplace(&row, reason);
+    const int code = connection_.execute("BEGIN IMMEDIATE");
+    return code == SQLITE_OK ? SQLITE_DONE : code;
+  }
+
+  template <typename Row>
+  int reject(const Row& row, const std::string& reason) {
+    ++rejected_;
+    return tables_.reject(batch_.stream(), row.lsn, row.order, reason, describe(row), now_ms_);
+  }
+
+  static constexpr int kEnding = SQLITE_CONSTRAINT;  // without asking SQLite again
+  static constexpr char kSkipped[] = "a trigger skipped the row";
+
+  SqliteConnection& connection_;
+  SqliteTables& tables_;
+  const Batch& batch_;
+  int64_t now_ms_;
+  EndingRows& ending_;
+  size_t known_;
+  uint32_t rejected_ = 0;
+  std::string cause_;
+};
 
 }  // namespace
 
@@ -96,33 +206,45 @@ Result<std::vector<KnownOrder>> SqliteSink::outermost_orders(uint32_t node, size
   return orders;
 }
 
-Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
-  if (!session_) return {.outcome = Outcome::retry, .cause = path_ + ": not connected"};
+Written SqliteSink::write(const Batch& batch, int64_t now_ms, const MayGoOn&) {
+  // Each rehearsal finds at least one row more.
+  for (EndingRows ending;;) {
+    if (!session_) return {.outcome = Outcome::retry, .cause = path_ + ": not connected"};
+    if (std::optional<Written> written = attempt(batch, now_ms, ending)) return *written;
+  }
+}
+
+// Nothing: it was a rehearsal.
+std::optional<Written> SqliteSink::attempt(const Batch& batch, int64_t now_ms, EndingRows& ending) {
   SqliteConnection& connection = session_->connection;
   if (read_file_ids(connection) != session_->files) {
     session_.reset();
-    return {.outcome = Outcome::retry,
-            .cause = path_ + ": the database or its -wal file was removed or replaced"};
+    return Written{.outcome = Outcome::retry,
+                   .cause = path_ + ": the database or its -wal file was removed or replaced"};
   }
   if (const int code = connection.execute("BEGIN IMMEDIATE"); code != SQLITE_OK)
-    return fail(Outcome::retry, code);
+    return fail(Outcome::retry, code, connection.message());
 
   bool is_moved = false;
   // The position first: a loser of the race has written nothing yet.
   if (const int code = session_->tables.move_position(batch, now_ms, is_moved); code != SQLITE_DONE)
-    return fail(Outcome::retry, code);
+    return fail(Outcome::retry, code, connection.message());
   if (!is_moved) {
     connection.execute("ROLLBACK");
-    return {.outcome = Outcome::conflict,
-            .cause = path_ + ": another drainer has moved the position"};
+    return Written{.outcome = Outcome::conflict,
+                   .cause = path_ + ": another drainer has moved the position"};
   }
-  Written written;
-  if (const int code = write_rows(batch, now_ms, written.rejected); code != SQLITE_DONE)
-    return fail(Outcome::retry, code);
+  RowWriter rows(connection, session_->tables, batch, now_ms, ending);
+  if (const int code = rows.write_all(); code != SQLITE_DONE)
+    return fail(Outcome::retry, code, rows.cause());
+  if (rows.is_rehearsal()) {
+    connection.execute("ROLLBACK");
+    return std::nullopt;
+  }
+  Written written{.rejected = rows.rejected()};
   if (const int code = connection.execute("COMMIT"); code != SQLITE_OK) {
-    const uint32_t rejected = written.rejected;
-    written = fail(Outcome::unknown, code);
-    written.rejected = rejected;
+    written = fail(Outcome::unknown, code, connection.message());
+    written.rejected = rows.rejected();
   }
   return written;
 }
@@ -130,43 +252,11 @@ Written SqliteSink::write(const Batch& batch, int64_t now_ms) {
 // A lock of another program leaves the connection as it was; after anything else a new one starts clean, and
 // closing the old one undoes its transaction. Busy at COMMIT is the one failure of a commit that
 // certainly wrote nothing.
-Written SqliteSink::fail(Outcome outcome, int code) {
-  const SqliteConnection& connection = session_->connection;
+Written SqliteSink::fail(Outcome outcome, int code, const std::string& cause) {
   const bool is_busy = (code & 0xff) == SQLITE_BUSY;
-  Written written{.outcome = is_busy ? Outcome::retry : outcome,
-                  .cause = path_ + ": " + connection.message()};
-  if (!is_busy || connection.is_in_transaction()) session_.reset();
+  Written written{.outcome = is_busy ? Outcome::retry : outcome, .cause = path_ + ": " + cause};
+  if (!is_busy || session_->connection.is_in_transaction()) session_.reset();
   return written;
-}
-
-// SQLITE_DONE when every row is in its table or in `rejected`, otherwise the code that ended the
-// transaction.
-int SqliteSink::write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejected) {
-  SqliteTables& tables = session_->tables;
-  const SqliteConnection& connection = session_->connection;
-  const auto reject_if_refused = [&](int code, const auto& row) {
-    // A trigger may roll back the whole transaction instead of refusing its row.
-    if (code == SQLITE_DONE || !is_refusal(code) || !connection.is_in_transaction()) return code;
-    ++rejected;
-    const std::string reason =
-        code == SQLITE_NOTFOUND ? "there is no such order in orders" : connection.message();
-    return tables.reject(batch.stream(), row.lsn, row.order, reason, describe(row), now_ms);
-  };
-  const OnConflict on_conflict = batch.is_rebuild() ? OnConflict::replace : OnConflict::refuse;
-  for (const NewOrder& order : batch.orders())
-    if (const int code = reject_if_refused(tables.insert(order, on_conflict), order);
-        code != SQLITE_DONE)
-      return code;
-  for (const OrderChange& change : batch.changes())
-    if (const int code = reject_if_refused(tables.update(change), change); code != SQLITE_DONE)
-      return code;
-  for (const NewPayment& payment : batch.payments())
-    if (const int code = reject_if_refused(tables.insert(payment, on_conflict), payment);
-        code != SQLITE_DONE)
-      return code;
-  for (const int64_t id : batch.settled_rejects())
-    if (const int code = tables.delete_reject(id); code != SQLITE_DONE) return code;
-  return SQLITE_DONE;
 }
 
 }  // namespace stampede::drain

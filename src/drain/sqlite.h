@@ -8,7 +8,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "drain/database.h"
 #include "drain/sink.h"
@@ -23,14 +25,16 @@ class SqliteSink final : public Sink {
   Result<std::vector<StreamPosition>> positions() override;
   Status confirm(uint32_t node) override;
   Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
-  Written write(const Batch& batch, int64_t now_ms) override;
+  Written write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on = {}) override;
 
  private:
   struct Session;
 
   Status connect();
-  Written fail(Outcome outcome, int code);
-  int write_rows(const Batch& batch, int64_t now_ms, uint32_t& rejected);
+  // Rows that ended the whole transaction (RAISE(ROLLBACK)), each with the reason.
+  using EndingRows = std::unordered_map<const void*, std::string>;
+  std::optional<Written> attempt(const Batch& batch, int64_t now_ms, EndingRows& ending);
+  Written fail(Outcome outcome, int code, const std::string& cause);
 
   std::string path_;
   std::unique_ptr<Session> session_;  // null: not connected

@@ -40,6 +40,8 @@ constexpr char kMovePosition[] = R"sql(
 constexpr char kReadPosition[] = R"sql(
   SELECT 1 FROM drain_position WHERE node=?1 AND generation=?2 AND shard=?3)sql";
 
+constexpr char kFindOrder[] = "SELECT 1 FROM orders WHERE order_id=?1";
+
 }  // namespace
 
 Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
@@ -55,6 +57,7 @@ Result<SqliteTables> SqliteTables::prepare(SqliteConnection& connection) {
       {&tables.insert_position_, kAddPosition},
       {&tables.update_position_, kMovePosition},
       {&tables.find_position_, kReadPosition},
+      {&tables.find_order_, kFindOrder},
   };
   for (const auto& [statement, sql] : statements) {
     Result<SqliteStatement> prepared = connection.prepare(sql.c_str());
@@ -69,11 +72,10 @@ int SqliteTables::insert(const NewOrder& order, OnConflict on_conflict) {
   const Hex64Text id(order.order.value);
   const TimeText created(order.created_ms), pay_before(order.pay_before_ms),
       updated(order.updated_ms);
-  return statement
-      .bind(id.view(), order.item, order.user.view(), order.quantity, order.amount,
-            text_of(order.currency), name_of(order.state), created.view(), pay_before.view(),
-            updated.view(), text_of(order.payment), order.refund_due)
-      .run();
+  return run(statement.bind(id.view(), order.item, order.user.view(), order.quantity, order.amount,
+                            text_of(order.currency), name_of(order.state), created.view(),
+                            pay_before.view(), updated.view(), text_of(order.payment),
+                            order.refund_due));
 }
 
 int SqliteTables::insert(const NewPayment& payment, OnConflict on_conflict) {
@@ -81,10 +83,9 @@ int SqliteTables::insert(const NewPayment& payment, OnConflict on_conflict) {
       on_conflict == OnConflict::refuse ? insert_payment_ : replace_payment_;
   const Hex64Text id(payment.order.value);
   const TimeText received(payment.received_ms);
-  return statement
-      .bind(payment.payment.view(), id.view(), payment.amount, text_of(payment.currency),
-            orderlog::name_of(payment.outcome), received.view())
-      .run();
+  return run(statement.bind(payment.payment.view(), id.view(), payment.amount,
+                            text_of(payment.currency), orderlog::name_of(payment.outcome),
+                            received.view()));
 }
 
 int SqliteTables::update(const OrderChange& change) {
@@ -92,11 +93,19 @@ int SqliteTables::update(const OrderChange& change) {
   const TimeText updated(change.updated_ms);
   const std::optional<std::string_view> state =
       change.state ? std::optional(name_of(*change.state)) : std::nullopt;
-  const int code =
-      update_order_
-          .bind(id.view(), state, text_of(change.payment), change.refund_added, updated.view())
-          .run();
+  return run(update_order_.bind(id.view(), state, text_of(change.payment), change.refund_added,
+                                updated.view()));
+}
+
+// A trigger may skip a row without a word.
+int SqliteTables::run(SqliteStatement& row) {
+  const int code = row.run();
   return code == SQLITE_DONE && sqlite3_changes64(handle_) == 0 ? SQLITE_NOTFOUND : code;
+}
+
+bool SqliteTables::has_order(OrderId order) {
+  const Hex64Text id(order.value);
+  return find_order_.bind(id.view()).run() == SQLITE_ROW;
 }
 
 int SqliteTables::reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,

@@ -1,7 +1,7 @@
 // The statements that write our tables in SQLite, prepared once for a connection.
 //
 // Each call is one statement inside the open transaction; it returns SQLITE_DONE or the
-// code of the failure. One thread, the connection's.
+// code of the failure: SQLITE_NOTFOUND when it went well and took no row. One thread, the connection's.
 #pragma once
 
 #include "drain/batch.h"
@@ -17,8 +17,8 @@ class SqliteTables {
 
   int insert(const NewOrder& order, OnConflict on_conflict);
   int insert(const NewPayment& payment, OnConflict on_conflict);
-  // SQLITE_NOTFOUND when there is no such order.
   int update(const OrderChange& change);
+  bool has_order(OrderId order);
   int reject(const StreamKey& stream, Lsn lsn, OrderId order, std::string_view reason,
              std::string_view record, int64_t now_ms);
 
@@ -31,9 +31,12 @@ class SqliteTables {
  private:
   explicit SqliteTables(SqliteConnection& connection) : handle_(connection.handle()) {}
 
+  int run(SqliteStatement& row);
+
   sqlite3* handle_;  // not owned
   SqliteStatement insert_order_, replace_order_, update_order_, insert_payment_, replace_payment_,
-      insert_reject_, delete_reject_, insert_position_, update_position_, find_position_;
+      insert_reject_, delete_reject_, insert_position_, update_position_, find_position_,
+      find_order_;
 };
 
 }  // namespace stampede::drain

@@ -20,13 +20,15 @@ class Database::FailingSink final : public drain::Sink {
     if (database_.is_away_) return database_.away();
     return real_->outermost_orders(node, count_max);
   }
-  drain::Written write(const drain::Batch& batch, int64_t now_ms) override {
+  drain::Written write(const drain::Batch& batch, int64_t now_ms,
+                       const drain::MayGoOn& may_go_on) override {
     if (database_.is_away_)
       return {.outcome = drain::Outcome::retry, .cause = "the database does not answer"};
-    if (!database_.random_.chance(database_.unknown_chance_)) return real_->write(batch, now_ms);
+    if (!database_.random_.chance(database_.unknown_chance_))
+      return real_->write(batch, now_ms, may_go_on);
     // The answer is lost; whether the commit was made is for the next look at the positions to find.
     const bool is_made = database_.random_.chance(0.5);
-    drain::Written written = is_made ? real_->write(batch, now_ms) : drain::Written{};
+    drain::Written written = is_made ? real_->write(batch, now_ms, may_go_on) : drain::Written{};
     written.outcome = drain::Outcome::unknown;
     written.cause = "the answer to the commit was lost";
     return written;

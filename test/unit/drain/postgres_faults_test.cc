@@ -195,7 +195,10 @@ TEST_SUITE("drain/postgres_faults") {
         "CREATE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_sleep(60); RETURN new; END $$; "
         "CREATE TRIGGER doze BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION doze()");
-    check_retry({reserve(1)}, "statement timeout");
+    const Written written = write({reserve(1)});
+    CHECK(written.outcome == Outcome::retry);
+    CHECK(written.is_too_long);
+    CHECK_MESSAGE(contains(written.cause, "statement timeout"), written.cause);
     database.execute("DROP TRIGGER doze ON orders");
     check_that_it_goes_on({reserve(1)});
   }

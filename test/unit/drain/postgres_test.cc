@@ -121,7 +121,8 @@ TEST_SUITE("drain/postgres") {
 
   TEST_CASE_FIXTURE(Fixture, "errors with codes of somebody's own are refusals of a row") {
     connect();
-    for (const std::string code : {"P0001", "U0001", "90001", "ZZZZZ", "23514", "22000"}) {
+    for (const std::string code :
+         {"P0001", "U0001", "90001", "ZZZZZ", "23514", "22000", "20000", "2F005"}) {
       CAPTURE(code);
       const uint64_t number = position ? position->next_lsn : 1;
       database.execute(
@@ -136,6 +137,48 @@ TEST_SUITE("drain/postgres") {
       CHECK(written.outcome == Outcome::done);
       CHECK(written.rejected == 1);
     }
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "rows that a policy keeps out are set aside when others are taken") {
+    connect();
+    database.execute(
+        "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'by a policy' USING ERRCODE='42501'; END $$; "
+        "CREATE TRIGGER keep_out BEFORE INSERT ON orders FOR EACH ROW WHEN (new.user_id='bad') "
+        "EXECUTE FUNCTION keep_out()");
+    CHECK(write({reserve(1, "bad"), reserve(2, "bad"), reserve(3), reserve(4, "bad")}).rejected ==
+          3);
+    CHECK(contents().orders.size() == 1);
+    CHECK(contents().rejects.at(2).reason == "by a policy");
+    std::vector<orderlog::Record> records;
+    for (uint64_t number = 5; number <= 1'000; ++number) records.push_back(reserve(number, "bad"));
+    check_retry(records, "by a policy");  // soon, and not behind all of them
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a change that a trigger skips is told from an order that is missing") {
+    connect();
+    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
+    database.execute(
+        "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; "
+        "CREATE TRIGGER skip BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION skip()");
+    CHECK(write({expire(1), expire(9)}).rejected == 2);
+    CHECK(contents().rejects.at(0).reason == "a trigger skipped the row");
+    CHECK(contents().rejects.at(1).reason == "there is no such order in orders");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a search for refused rows ends when it may not go on") {
+    connect();
+    database.refuse({"orders", "new.user_id = 'bad'", "no"});
+    const Batch& next = next_batch({reserve(1), reserve(2, "bad"), reserve(3, "bad"), reserve(4)});
+    int asked = 0;
+    const Written written = sink->write(next, kNowMs, [&] { return ++asked < 3; });
+    CHECK(written.outcome == Outcome::retry);
+    CHECK(contains(written.cause, "stopped"));
+    CHECK(asked == 3);
+    CHECK(contents().orders.empty());
+    connect();
+    CHECK(sink->write(next, kNowMs, [] { return true; }).rejected == 2);
   }
 
   TEST_CASE_FIXTURE(Fixture, "trouble that is not a row's keeps the whole batch for later") {

@@ -37,6 +37,65 @@ TEST_SUITE("drain/sqlite") {
     CHECK(contents().orders.size() == 1);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a row that a trigger skips is set aside instead of being lost") {
+    connect();
+    REQUIRE(write({reserve(1)}).outcome == Outcome::done);
+    const auto skip = [&](const std::string& what, const std::string& condition) {
+      database.execute("CREATE TRIGGER skip_" + what.substr(what.rfind(' ') + 1) + " BEFORE " +
+                       what + " WHEN " + condition + " BEGIN SELECT RAISE(IGNORE); END");
+    };
+    skip("INSERT ON orders", "NEW.user_id='bad'");
+    skip("INSERT ON payments", "NEW.payment_id='p1'");
+    const Written written = write({reserve(2), reserve(3, "bad"), paid(1, "p1")});
+    CHECK(written.outcome == Outcome::done);
+    CHECK(written.rejected == 2);
+    database.execute(
+        "CREATE TRIGGER skip_changes BEFORE UPDATE ON orders BEGIN SELECT RAISE(IGNORE); END");
+    CHECK(write({expire(2)}).rejected == 1);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 2);
+    CHECK(now.payments.empty());
+    REQUIRE(now.rejects.size() == 3);
+    for (const StoredReject& reject : now.rejects)
+      CHECK(reject.reason == "a trigger skipped the row");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "rows whose trigger fails are set aside when others are taken") {
+    connect();
+    database.execute(
+        "CREATE TRIGGER parse BEFORE INSERT ON orders "
+        "BEGIN SELECT json_extract(NEW.user_id, '$.name'); END");
+    check_retry({reserve(1, "bad")}, "malformed JSON");
+    connect();
+    const Written written =
+        write({reserve(1, "bad"), reserve(2, "{}"), reserve(3, "worse"), reserve(4, "{}")});
+    CHECK(written.outcome == Outcome::done);
+    CHECK(written.rejected == 2);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 2);
+    REQUIRE(now.rejects.size() == 2);
+    CHECK(now.rejects[0].reason == "malformed JSON");
+    CHECK(now.rejects[1].lsn == 3);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "rows that roll the transaction back are set aside") {
+    connect();
+    database.execute(
+        "CREATE TRIGGER roll BEFORE INSERT ON orders WHEN NEW.user_id='bad' "
+        "BEGIN SELECT RAISE(ROLLBACK, 'not this one'); END");
+    const Written written =
+        write({reserve(1), reserve(2, "bad"), reserve(3), reserve(4, "bad"), paid(1)});
+    CHECK(written.outcome == Outcome::done);
+    CHECK(written.rejected == 2);
+    const Contents now = contents();
+    CHECK(now.orders.size() == 2);
+    CHECK(now.payments.size() == 1);
+    CHECK(now.positions.at(0).position == *position);
+    REQUIRE(now.rejects.size() == 2);
+    CHECK(now.rejects[0].reason == "not this one");
+    CHECK(now.rejects[1].lsn == 4);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a full disk is told and when room comes back all rows arrive once") {
     static int page_count_max = 40;
     int (*extension)(sqlite3*, const char**, const sqlite3_api_routines*) =

@@ -88,8 +88,9 @@ class LostDatabase final : public Machine {
                                                             size_t count_max) override {
       return real_->outermost_orders(node, count_max);
     }
-    drain::Written write(const drain::Batch& batch, int64_t now_ms) override {
-      return real_->write(batch, now_ms);
+    drain::Written write(const drain::Batch& batch, int64_t now_ms,
+                         const drain::MayGoOn& may_go_on) override {
+      return real_->write(batch, now_ms, may_go_on);
     }
 
    private:

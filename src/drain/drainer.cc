@@ -32,10 +32,9 @@ Lineage lineage_of(const std::vector<Stream>& streams, std::vector<orderlog::Str
 }
 
 // Of a rebuild: the next record of the snapshot belongs into another transaction.
-bool is_full(const Batch& batch, const orderlog::Record& next) {
-  constexpr size_t kMax = bounds::drain_records_per_transaction;
+bool is_full(const Batch& batch, const orderlog::Record& next, size_t records_max) {
   const bool parts_no_order = std::holds_alternative<orderlog::OrderImage>(next);
-  return batch.records() >= (parts_no_order ? kMax : 2 * kMax);
+  return batch.records() >= (parts_no_order ? records_max : 2 * records_max);
 }
 
 void add(std::atomic<uint64_t>& counter, uint64_t amount) {
@@ -224,15 +223,15 @@ bool Drainer::is_due(const Tail& tail, int64_t boot_ns) const {
   const Lsn durable = tail.stream.marks->durable.get();
   const Lsn drained = drained_lsn(tail.position);
   if (durable <= drained) return false;
-  return durable - drained >= bounds::drain_records_per_transaction || is_hurried_ ||
-         is_stopping() || boot_ns - tail.written_boot_ns >= bounds::drain_gather_ms * kMillisecond;
+  return durable - drained >= records_max_ || is_hurried_ || is_stopping() ||
+         boot_ns - tail.written_boot_ns >= bounds::drain_gather_ms * kMillisecond;
 }
 
 Drainer::Step Drainer::drain(Tail& tail) {
   const int64_t began_boot_ns = clock_.now().boot_ns;
   const Lsn durable = tail.stream.marks->durable.get();
   batch_.start(tail.stream.key, tail.position);
-  while (batch_.records() < bounds::drain_records_per_transaction) {
+  while (batch_.records() < records_max_) {
     const Result<bool> read = tail.stream.source->read(durable, batch_);
     if (!read) return block(words_of(tail.stream.key) + ": " + read.error().message);
     if (!*read) break;
@@ -253,7 +252,7 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
   batch_.start_rebuild(tail.stream.key, tail.position);
   const Result<std::optional<orderlog::Position>> end =
       source.read_snapshot([&](const orderlog::Record& record) -> Status {
-        if (is_full(batch_, record)) {
+        if (is_full(batch_, record, records_max_)) {
           if (is_out_of_time()) return Error{"stopped while the database was being rebuilt"};
           if (Status written = write(tail); !written) return written;
           batch_.start_rebuild(tail.stream.key, tail.position);
@@ -280,10 +279,12 @@ Status Drainer::write(Tail& tail) {
   if (const auto item = batch_.unknown_item())
     return Error{"item " + std::to_string(*item) + " has no code yet"};
   PROBE(drain_write, tail.stream.key.shard, batch_.records(), batch_.rows());
-  const Written written = sink_.write(batch_, clock_.now().wall_ms());
+  const Written written =
+      sink_.write(batch_, clock_.now().wall_ms(), [this] { return !is_out_of_time(); });
   PROBE(drain_written, tail.stream.key.shard, drained_lsn(batch_.after()), batch_.rows(),
         written.outcome);
   const size_t rows = batch_.rows() - written.rejected;
+  fit_records(written);
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
   if (written.outcome == Outcome::unknown && batch_.after() != batch_.before())
     unknown_commit_ = {.tail = &tail,
@@ -308,6 +309,16 @@ Status Drainer::write(Tail& tail) {
   publish(tail, batch_.wall_ns());
   unblock();
   return Ok{};
+}
+
+// A database that needs longer for a full transaction than a statement may take gets smaller ones: repeated as it is, none would ever
+// end. They grow again slowly, for each that is too large costs that time once more.
+void Drainer::fit_records(const Written& written) {
+  if (written.is_too_long)
+    records_max_ = std::max<size_t>(1, std::min(records_max_, batch_.records()) / 2);
+  else if (written.outcome == Outcome::done && batch_.records() >= records_max_)
+    records_max_ =
+        std::min(bounds::drain_records_per_transaction, records_max_ + records_max_ / 8 + 1);
 }
 
 void Drainer::count(const Tail& tail, size_t records, size_t rows, size_t rejected) {

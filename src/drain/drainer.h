@@ -156,6 +156,7 @@ class Drainer {
   Step drain(Tail& tail);
   Step rebuild(Tail& tail);
   Status write(Tail& tail);
+  void fit_records(const Written& written);
   void count(const Tail& tail, size_t records, size_t rows, size_t rejected);
   void publish(const Tail& tail, int64_t wall_ns);
   void measure(int64_t began_boot_ns);
@@ -176,6 +177,7 @@ class Drainer {
   const Lineage lineage_;
   std::vector<Tail> tails_;
   size_t next_tail_ = 0;
+  size_t records_max_ = bounds::drain_records_per_transaction;  // of one transaction, by now
   Batch batch_;
   bool is_synced_ = false;
   bool accepts_loss_ = false;     // until it is synced

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <random>
+#include <thread>
 
 #include "base/time_text.h"
 #include "drain/sqlite.h"
@@ -41,8 +42,14 @@ class PlannedSink final : public Sink {
     return known;
   }
 
-  Written write(const Batch& batch, int64_t) override {
+  Written write(const Batch& batch, int64_t, const MayGoOn& may_go_on) override {
     ++writes;
+    if (batch.records() > records_max)
+      return {.outcome = Outcome::retry, .is_too_long = true, .cause = "it took too long"};
+    if (is_endless) {
+      while (may_go_on()) std::this_thread::yield();
+      return {.outcome = Outcome::retry, .cause = "stopped"};
+    }
     if (check) check(batch);
     Plan plan;
     if (!plans.empty()) plan = plans.front(), plans.pop_front();
@@ -67,6 +74,8 @@ class PlannedSink final : public Sink {
   std::deque<Plan> plans;
   std::function<void(const Batch&)> check;  // looks at every batch
   bool is_reachable = true, is_durable = true, knows_orders = true;
+  size_t records_max = SIZE_MAX;  // a batch of more takes too long
+  bool is_endless = false;
   int position_reads = 0, writes = 0;
 };
 
@@ -269,6 +278,49 @@ TEST_SUITE("drain/drainer") {
     CHECK(sink.orders.size() == 1);
     CHECK(drainer().stats().rows == 1);
     CHECK(drainer().problem().empty());
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a transaction that takes too long is tried with half the records") {
+    for (uint64_t number = 1; number <= 20'000; ++number) log.append({reserve(number)});
+    sink.records_max = 1'500;
+    size_t largest = 0;
+    sink.check = [&](const Batch& batch) { largest = std::max(largest, batch.records()); };
+    drain();
+    CHECK(sink.orders.size() == 20'000);
+    CHECK(largest <= 1'500);
+    CHECK(largest > 1'350);  // they have grown again
+    sink.records_max = SIZE_MAX;
+    for (uint64_t number = 20'001; number <= 200'000; number += 100) {
+      std::vector<orderlog::Record> records;
+      for (uint64_t i = 0; i < 100; ++i) records.push_back(reserve(number + i));
+      append(std::move(records));
+    }
+    drain();
+    CHECK(largest >= bounds::drain_records_per_transaction);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a rebuild that takes too long is tried with half the records") {
+    append({reserve(1)}, true);
+    append({reserve(2)}, true);
+    std::vector<orderlog::Record> images;
+    for (uint64_t number = 1; number <= 9'000; ++number)
+      images.push_back(orderlog::OrderImage{.reserve = reserve(number)});
+    orderlog::Position covered = log.end();
+    log.recycle_below(2);
+    log.set_snapshot(images, covered);
+    sink.records_max = 3'000;
+    drain();
+    CHECK(sink.orders.size() == 9'000);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a write that needs many statements ends with the time of a stop") {
+    sink.is_endless = true;
+    log.append({reserve(1)});
+    SystemClock real;
+    Drainer threaded(sink, names, real, {stream(log, marks, 0)});
+    threaded.start();
+    CHECK_FALSE(threaded.stop(real.now().boot_ns + 30 * kMillisecond));
+    CHECK(sink.orders.empty());
   }
 
   TEST_CASE_FIXTURE(Fixture, "rows that the database may lose yet are not counted as written") {

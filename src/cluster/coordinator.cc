@@ -49,6 +49,7 @@ void Coordinator::start() {
 
 void Coordinator::stop() {
   is_stopping_.store(true, std::memory_order_relaxed);
+  client_->interrupt();
   wake();
   if (thread_.joinable()) thread_.join();
 }
@@ -250,6 +251,7 @@ CoordinatorStatus Coordinator::status() const {
 
 // Publishes the state for status(), and logs once a problem, its end, an epoch, and another Redis.
 void Coordinator::publish(const std::string& problem) {
+  if (is_stopping()) return;  // a call that the stop has interrupted is no problem
   const CoordinatorStatus before = status();
   CoordinatorStatus next = before;
   next.problem = problem;

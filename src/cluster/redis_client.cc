@@ -73,7 +73,8 @@ Result<RedisClient::Servers> RedisClient::ask_hosts(
     const RedisServer asked{.address = host,
                             .user = is_sentinel ? url_.sentinel_user : url_.user,
                             .password = is_sentinel ? url_.sentinel_password : url_.password};
-    Result<std::unique_ptr<RedisConnection>> connection = RedisConnection::open(asked, timeout_ms_);
+    Result<std::unique_ptr<RedisConnection>> connection =
+        RedisConnection::open(asked, timeout_ms_, interruption_);
     if (!connection) {
       problem = connection.error().message;
       continue;
@@ -174,7 +175,7 @@ Status RedisClient::connect() {
 
 Status RedisClient::open(uint32_t group) {
   Result<std::unique_ptr<RedisConnection>> connection =
-      RedisConnection::open(servers_[group], timeout_ms_);
+      RedisConnection::open(servers_[group], timeout_ms_, interruption_);
   if (!connection) return connection.error();
   Status status = (*connection)->greet();
   if (status) status = (*connection)->check(url_.kind == RedisUrl::Kind::cluster);

@@ -29,6 +29,7 @@ class RedisClient final : public ScriptCaller {
   bool has_moved() override;
   Result<RedisValue> call(uint32_t group, Script script,
                           const std::vector<std::string>& arguments) override;
+  void interrupt() override { interruption_.interrupt(); }
 
  private:
   using Servers = std::vector<RedisServer>;  // by group
@@ -45,6 +46,7 @@ class RedisClient final : public ScriptCaller {
 
   RedisUrl url_;
   int64_t timeout_ms_;
+  Interruption interruption_;
   Servers servers_;
   uint32_t unplaced_ = ~uint32_t{0};  // groups whose master must be asked for, a bit each
   std::vector<int64_t> slots_;        // of the groups' keys in a cluster

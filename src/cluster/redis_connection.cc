@@ -1,13 +1,18 @@
 #include "cluster/redis_connection.h"
 
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <system_error>
 
 #include "cluster/reply_bounds.h"
 
@@ -22,8 +27,60 @@ struct FreeReply {
 };
 using Reply = std::unique_ptr<redisReply, FreeReply>;
 
-timeval to_timeval(int64_t ms) {
-  return {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+using Clock = std::chrono::steady_clock;
+
+// False: the time is up, or the wait was interrupted.
+bool await(int socket, short events, Clock::time_point deadline, const Interruption& interruption) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  if (left.count() <= 0) return false;
+  pollfd entries[] = {{.fd = socket, .events = events, .revents = 0},
+                      {.fd = interruption.descriptor(), .events = POLLIN, .revents = 0}};
+  // A signal, or a clock that is coarser than the deadline: the caller looks again.
+  const int ready =
+      ::poll(entries, 2, static_cast<int>(std::min<int64_t>(left.count(), INT32_MAX)));
+  return ready != 0 && (ready < 0 || entries[1].revents == 0);
+}
+
+// An empty text: connected.
+std::string finish_connecting(int socket, Clock::time_point deadline,
+                              const Interruption& interruption) {
+  for (;;) {
+    if (!await(socket, POLLOUT, deadline, interruption)) return "Connection timed out";
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error != 0) return std::system_category().message(error);
+    sockaddr_storage peer;
+    socklen_t peer_size = sizeof peer;
+    if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0) return {};
+  }
+}
+
+// hiredis' own way of connecting cannot be interrupted. The first of the name's addresses that lets us in; a socket that does not block.
+Result<int> connect_to(const HostPort& server, Clock::time_point deadline,
+                       const Interruption& interruption) {
+  const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(server.port);
+  if (const int error = ::getaddrinfo(server.host.c_str(), port.c_str(), &hints, &found);
+      error != 0)
+    return Error{::gai_strerror(error)};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list(found, ::freeaddrinfo);
+  std::string problem = "has no address";
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    const int socket = ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (socket < 0) return Error{std::system_category().message(errno)};
+    if (::connect(socket, at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS)
+      problem = finish_connecting(socket, deadline, interruption);
+    else
+      problem = std::system_category().message(errno);
+    const int is_on = 1;
+    if (problem.empty() &&
+        ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &is_on, sizeof is_on) == 0)
+      return socket;
+    ::close(socket);
+  }
+  return Error{problem};
 }
 
 RedisValue value_of(const redisReply& reply) {
@@ -66,25 +123,26 @@ bool is_about_rights(const std::string& error) {
 }  // namespace
 
 RedisConnection::RedisConnection(const RedisServer& server, redisContext* context,
-                                 int64_t timeout_ms)
-    : server_(server), context_(context), timeout_(timeout_ms) {}
+                                 int64_t timeout_ms, const Interruption& interruption)
+    : server_(server), context_(context), timeout_(timeout_ms), interruption_(interruption) {}
 
 RedisConnection::~RedisConnection() {
   redisFree(context_);
 }
 
 Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisServer& server,
-                                                               int64_t timeout_ms) {
-  redisContext* const context = redisConnectWithTimeout(
-      server.address.host.c_str(), server.address.port, to_timeval(timeout_ms));
+                                                               int64_t timeout_ms,
+                                                               const Interruption& interruption) {
+  const Deadline deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const Result<int> socket = connect_to(server.address, deadline, interruption);
+  redisContext* const context = socket ? redisConnectFd(*socket) : nullptr;
+  std::unique_ptr<RedisConnection> connection(
+      new RedisConnection(server, context, timeout_ms, interruption));
+  if (!socket) return connection->named(socket.error().message);
   if (context == nullptr) return Error{"out of memory"};
-  std::unique_ptr<RedisConnection> connection(new RedisConnection(server, context, timeout_ms));
-  if (context->err != 0) return connection->named(context->errstr);
   bound_replies(*context->reader);
   // hiredis' own timeout is of each read, so a server that drips bytes would be waited for without end.
   context->flags &= ~REDIS_BLOCK;
-  if (::fcntl(context->fd, F_SETFL, O_NONBLOCK) != 0)
-    return connection->named("the socket does not let go");
   return connection;
 }
 
@@ -150,16 +208,6 @@ Error RedisConnection::broken(const std::string& why) {
   return Error{why};
 }
 
-// False: the time is up.
-bool RedisConnection::await(short events, Deadline deadline) const {
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  if (left.count() <= 0) return false;
-  pollfd entry{.fd = context_->fd, .events = events, .revents = 0};
-  // A signal, or a clock that is coarser than the deadline: the caller looks again.
-  return ::poll(&entry, 1, static_cast<int>(std::min<int64_t>(left.count(), INT32_MAX))) != 0;
-}
-
 std::string RedisConnection::send(const std::vector<std::string>& words, Deadline deadline) {
   std::vector<const char*> texts;
   std::vector<size_t> lengths;
@@ -172,7 +220,7 @@ std::string RedisConnection::send(const std::vector<std::string>& words, Deadlin
     return error_text(*context_);
   for (int is_done = 0; is_done == 0;) {
     if (redisBufferWrite(context_, &is_done) != REDIS_OK) return error_text(*context_);
-    if (is_done == 0 && !await(POLLOUT, deadline)) return kLate;
+    if (is_done == 0 && !await(context_->fd, POLLOUT, deadline, interruption_)) return kLate;
   }
   return {};
 }
@@ -183,7 +231,7 @@ std::string RedisConnection::receive(void*& reply, Deadline deadline) {
     if (redisGetReplyFromReader(context_, &reply) != REDIS_OK) return error_text(*context_);
     if (reply != nullptr) return {};
     if (taken > reply_bytes_max) return kReplyTooLarge;
-    if (!await(POLLIN, deadline)) return kLate;
+    if (!await(context_->fd, POLLIN, deadline, interruption_)) return kLate;
     const size_t before = reader.len;
     if (redisBufferRead(context_) != REDIS_OK) return error_text(*context_);
     taken += reader.len - before;
@@ -192,7 +240,7 @@ std::string RedisConnection::receive(void*& reply, Deadline deadline) {
 
 Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
   if (has_surplus()) return broken("the connection brought bytes that no command had asked for");
-  const Deadline deadline = std::chrono::steady_clock::now() + timeout_;
+  const Deadline deadline = Clock::now() + timeout_;
   void* received = nullptr;
   std::string problem = send(words, deadline);
   if (problem.empty()) problem = receive(received, deadline);

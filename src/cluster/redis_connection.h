@@ -1,4 +1,4 @@
-// One blocking connection to a Redis, and its commands. Every call has a deadline.
+// One blocking connection to a Redis, and its commands. Every call has a deadline, and an interruption ends it at once.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/interruption.h"
 #include "cluster/script_caller.h"
 
 struct redisContext;
@@ -25,9 +26,10 @@ constexpr std::string_view kRedisRights =
 
 class RedisConnection {
  public:
-  // The error names the server.
+  // The error names the server. The interruption must outlive the connection.
   static Result<std::unique_ptr<RedisConnection>> open(const RedisServer& server,
-                                                       int64_t timeout_ms);
+                                                       int64_t timeout_ms,
+                                                       const Interruption& interruption);
   ~RedisConnection();
   RedisConnection(const RedisConnection&) = delete;
 
@@ -49,18 +51,19 @@ class RedisConnection {
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
-  RedisConnection(const RedisServer& server, redisContext* context, int64_t timeout_ms);
+  RedisConnection(const RedisServer& server, redisContext* context, int64_t timeout_ms,
+                  const Interruption& interruption);
   bool has_surplus() const;
   // An empty text: done.
   std::string send(const std::vector<std::string>& words, Deadline deadline);
   std::string receive(void*& reply, Deadline deadline);
-  bool await(short events, Deadline deadline) const;
   Error broken(const std::string& why);
   Error is_sentinel() const;
 
   RedisServer server_;
   redisContext* context_;
   const std::chrono::milliseconds timeout_;  // of a whole command
+  const Interruption& interruption_;
   bool is_broken_ = false;
   std::array<std::string, kScriptCount> shas_;
 };

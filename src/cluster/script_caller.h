@@ -41,6 +41,8 @@ class ScriptCaller {
   // not known then.
   virtual Result<RedisValue> call(uint32_t group, Script script,
                                   const std::vector<std::string>& arguments) = 0;
+  // Any thread: the call under way ends soon with an Error, and so does every later one, as if no server answered.
+  virtual void interrupt() = 0;
 
   [[nodiscard]] const RedisServer& server(uint32_t group) const { return servers()[group]; }
 };

@@ -64,6 +64,18 @@ TEST_SUITE("e2e/shared_ledger_outage") {
     for (size_t i = 0; i < 2; ++i) CHECK(cluster.node(i).books().ok);
   }
 
+  TEST_CASE("a stop does not sit out the time that a silent Redis is given") {
+    // More than a test waits for a process to end.
+    Cluster cluster({.nodes = 1, .catalog = catalog({{.stock = 40}}), .ledger_timeout_ms = 60'000});
+    cluster.redis().pause();
+    const RelayCounts before = cluster.relay(0).counts();
+    CHECK(cluster.relay(0).await_counts([&](const RelayCounts& counts) {
+      return counts.bytes_to_server > before.bytes_to_server;
+    }));
+    CHECK(cluster.node(0).terminate() == 0);
+    cluster.redis().resume();
+  }
+
   TEST_CASE("with Redis gone what is leased sells on and sold_out is not said") {
     INFO("seed " << seed());
     Cluster cluster({.catalog = catalog({{.stock = 3'000}})});

@@ -51,6 +51,7 @@ class SimulatedCaller final : public cluster::ScriptCaller {
   bool has_moved() override;
   Result<cluster::RedisValue> call(uint32_t group, cluster::Script script,
                                    const std::vector<std::string>& arguments) override;
+  void interrupt() override {}  // nothing here waits in real time
 
  private:
   bool is_placed(uint32_t group) const { return (unplaced_ >> group & 1) == 0; }

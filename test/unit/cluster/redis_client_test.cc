@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <thread>
+
 #include "../../servers/redis_cluster.h"
 #include "../../servers/redis_sentinel.h"
 #include "../../servers/relay.h"
@@ -244,6 +246,19 @@ TEST_CASE("a server that hangs is an error and not a wait") {
   CHECK(contains(complaint(client.connect()), "no answer in time"));
   server.resume();
   CHECK(await([&] { return bool(client.connect()); }));
+}
+
+TEST_CASE("an interruption ends the wait for a server that hangs and all later ones") {
+  constexpr int64_t kTooLong = 600'000;
+  Server server;
+  Relay relay(server.port());
+  RedisClient client(url_of(relay.port()), kTooLong);
+  REQUIRE(await([&] { return bool(client.connect()); }));
+  relay.pause();
+  std::thread stop([&] { client.interrupt(); });
+  CHECK(contains(complaint(client.call(0, Script::check, {"0"})), "no answer"));
+  CHECK_FALSE(client.connect());
+  stop.join();
 }
 
 TEST_CASE("a sentinel that hangs is passed over") {

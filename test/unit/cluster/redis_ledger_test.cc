@@ -51,7 +51,7 @@ class Rig {
   explicit Rig(servers::RedisServer& server) : Rig(server.port()) {}
   explicit Rig(uint16_t port)
       : server_{.address = {.host = "127.0.0.1", .port = port}},
-        connection_(std::move(*RedisConnection::open(server_, 30'000))) {}
+        connection_(std::move(*RedisConnection::open(server_, 30'000, interruption_))) {}
 
   // A code of the group, supplied there unless told otherwise.
   ItemId item(uint32_t group, bool is_supplied = true) {
@@ -106,6 +106,7 @@ class Rig {
   }
 
   RedisServer server_;
+  Interruption interruption_;
   std::unique_ptr<RedisConnection> connection_;
   net::EpollNet net_;
   LedgerLanes lanes_{1};

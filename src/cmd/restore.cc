@@ -136,7 +136,9 @@ int run(const Flags& flags) {
   if (!std::filesystem::exists(flags.from + "/manifest", absent))
     return usage_error("restore",
                        "--from " + flags.from + ": there is no backup, as it has no manifest");
-  if (lies_in(flags.data, flags.from))
+  const Result<bool> is_nested = lies_in(flags.data, flags.from);
+  if (!is_nested) return usage_error("restore", is_nested.error().message);
+  if (*is_nested)
     return usage_error("restore", "--data " + flags.data + " lies in --from " + flags.from +
                                       ": give a place of its own");
   // What a server has acknowledged meanwhile would be in one of the two, and both would give the same ids.

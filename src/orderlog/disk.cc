@@ -102,8 +102,9 @@ Status refuse_memory(const std::string& directory, Durability durability) {
 }  // namespace
 
 Status check_directory(const std::string& directory, Durability durability) {
-  std::filesystem::path there = std::filesystem::absolute(directory);
-  std::error_code absent;
+  std::error_code gone, absent;  // the working directory, and what is not made yet
+  std::filesystem::path there = std::filesystem::absolute(directory, gone);
+  if (gone) return Error{directory + ": " + gone.message()};
   while (!std::filesystem::exists(there, absent) && there.has_relative_path())
     there = there.parent_path();
   if (::access(there.c_str(), W_OK | X_OK) != 0)

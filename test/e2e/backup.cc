@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <set>
@@ -336,6 +337,73 @@ TEST_SUITE("e2e/backup") {
     REQUIRE(backup(server.data(), good).exit_code == 0);
     CHECK(restore(good, good + "/data").exit_code == 2);
     CHECK_FALSE(fs::exists(good + "/data"));
+  }
+
+  TEST_CASE("the directory that is to be copied is never cleared away for its copy") {
+    Server server({.catalog = catalog({{}}), .shards = 1, .starts = false});
+    const std::string to = server.scratch().path("sale"), link = server.scratch().path("link");
+    server.options().data = to + ".unfinished";
+    server.start();
+    const std::string id = server.buy({.user = "alice"});
+    REQUIRE(server.terminate() == 0);
+    fs::create_directory_symlink(server.data(), link + ".unfinished");
+    for (const std::string& place : {to, link}) {
+      CAPTURE(place);
+      const Finished finished = backup(server.data(), place);
+      CHECK(finished.exit_code == 2);
+      CHECK(finished.err.find("--to " + place) != std::string::npos);
+    }
+    CHECK(backup(server.scratch().path("another"), to).exit_code == 2);
+    server.start();
+    CHECK(server.state_of("alice", id) == "reserved");
+    REQUIRE(server.terminate() == 0);
+  }
+
+  TEST_CASE("a place that cannot get the name is refused before anything is copied") {
+    const Sold sold;
+    const std::string disk = sold.path("disk"), link = sold.path("link");
+    fs::create_directory(disk);
+    fs::create_directory_symlink(disk, link);
+    const auto check_refused = [&](const std::string& to) {
+      CAPTURE(to);
+      const Finished finished = backup(sold.server.data(), to);
+      CHECK(finished.exit_code == 2);
+      CHECK_FALSE(fs::exists(to + ".unfinished"));
+      CHECK(fs::is_empty(disk));
+    };
+    for (const std::string& to : {link, link + "/", disk + "/.", disk + "/.."}) check_refused(to);
+    if (geteuid() != 0 || run({"mount", "-t", "tmpfs", "tmpfs", disk}).exit_code != 0) {
+      MESSAGE("no root: skipped");
+      return;
+    }
+    check_refused(disk);
+    CHECK(backup(sold.server.data(), disk + "/copy").exit_code == 0);
+    CHECK(run({"umount", disk}).exit_code == 0);
+  }
+
+  TEST_CASE("a path that leads nowhere is one line") {
+    const Scratch scratch;
+    const std::string gone = scratch.path("gone"), there = scratch.path("there");
+    fs::create_directory(there);
+    write_file(there + "/manifest", "");
+    const std::vector<std::string> commands{"backup --data here --to there",
+                                            "backup --data '' --to x",
+                                            "backup --data x --to ''",
+                                            "restore --from '' --data x",
+                                            "restore --from " + there + " --data ''",
+                                            "restore --from " + there + " --data here",
+                                            "serve --demo --check",
+                                            "serve --demo --check --data ''"};
+    for (const std::string& command : commands) {
+      CAPTURE(command);
+      fs::create_directory(gone);
+      const Finished finished =
+          run({"sh", "-c",
+               "cd " + gone + " && rmdir " + gone + " && exec " + stampede_path() + " " + command});
+      CAPTURE(finished.err);
+      CHECK((finished.exit_code == 1 || finished.exit_code == 2));
+      CHECK(std::count(finished.err.begin(), finished.err.end(), '\n') == 1);
+    }
   }
 
   TEST_CASE("a directory whose server runs is no backup") {

@@ -64,11 +64,15 @@ struct Setter {
     *target = is_true;
     return Ok{};
   }
+  // A flag that is left out is the way to say nothing: what is empty is a variable that nobody has set, and was to be a secret's
+  // file or the database to ask.
   Status operator()(std::string* target) const {
+    if (value.empty()) return Error{"expected a value"};
     *target = value;
     return Ok{};
   }
   Status operator()(std::vector<std::string>* target) const {
+    if (value.empty()) return Error{"expected a value"};
     target->push_back(value);
     return Ok{};
   }

@@ -29,12 +29,13 @@ class Parser {
       return Ok{};
     } catch (const CLI::ArgumentMismatch& problem) {
       const std::string name = problem.what();
-      return Error{name.substr(0, name.find(':')) + ": expected one value"};
+      return Error{name.substr(0, name.find(':')) + ": expected a value"};
     } catch (const CLI::ParseError& problem) {
       std::string line = problem.what();
       std::replace(line.begin(), line.end(), '\n', ' ');
       return Error{line};
     }
+    if (Status valued = refuse_missing_values(arguments); !valued) return valued;
     return take();
   }
 
@@ -77,6 +78,29 @@ class Parser {
     return app;
   }
 
+  const Flag* find(std::string_view name) {
+    for (const Section& section : chosen().sections)
+      for (const Flag& flag : section.flags)
+        if (flag.name == name) return &flag;
+    return nullptr;
+  }
+
+  // CLI11 takes what stands behind a name for its value, be it the next flag, and behind `--name=` too. A value that begins with
+  // dashes is written with the equals sign.
+  Status refuse_missing_values(const std::vector<std::string>& arguments) {
+    for (size_t at = 0; at < arguments.size() && arguments[at] != "--"; ++at) {
+      const std::string name = arguments[at].substr(0, arguments[at].find('='));
+      const Flag* const flag = find(name);
+      if (flag == nullptr || flag->is_positional()) continue;
+      if (arguments[at] == name + '=') return Error{name + ": expected a value"};
+      const bool is_next = arguments[at] == name && flag->takes_value() && flag->alone.empty();
+      if (!is_next || ++at == arguments.size()) continue;
+      if (arguments[at].starts_with("--"))
+        return Error{name + ": expected a value, not '" + arguments[at] + "'"};
+    }
+    return Ok{};
+  }
+
   // The values into the targets: first those of the file, then those of the command line, which win.
   Status take() {
     Command& command = chosen();
@@ -117,21 +141,23 @@ class Parser {
 
   Status take(const ConfigLine& line, bool is_first, Command& command) {
     const std::string name = "--" + line.key;
-    std::vector<std::string> keys;
-    const Flag* found = nullptr;
-    for (const Section& section : command.sections) {
-      for (const Flag& flag : section.flags) {
-        if (!flag.is_line_only) keys.push_back(flag.name.substr(2));
-        if (flag.name == name) found = &flag;
-      }
-    }
+    const Flag* const found = find(name);
     if (found == nullptr)
-      return Error{"expected the name of a flag" + did_you_mean(line.key, keys)};
+      return Error{"expected the name of a flag" + did_you_mean(line.key, keys_of(command))};
     if (found->is_line_only) return Error{"expected on the command line alone"};
     if (!is_first && !found->is_repeatable()) return Error{"expected once"};
     if (innermost()->count(name) == 0)
       command.config->places.try_emplace(name, line.place + ": " + line.key);
     return set(*found, line.value);
+  }
+
+  // The names that a configuration file may have.
+  static std::vector<std::string> keys_of(const Command& command) {
+    std::vector<std::string> keys;
+    for (const Section& section : command.sections)
+      for (const Flag& flag : section.flags)
+        if (!flag.is_line_only) keys.push_back(flag.name.substr(2));
+    return keys;
   }
 
   Status refuse_extras(const Command& command) {

@@ -89,6 +89,24 @@ TEST_SUITE("e2e/flag_errors") {
         "--demo");
   }
 
+  TEST_CASE("an empty value switches no check and no secret off") {
+    const Scratch scratch;
+    const std::string data = scratch.path("data"), config = scratch.path("stampede.conf");
+    check_refused({"restore", "--from", data, "--data", data, "--db", ""}, "--db: expected");
+    check_refused({"audit", "--data", data, "--ledger", ""}, "--ledger: expected");
+    check_refused({"audit", "--data", ""}, "--data: expected");
+    check_refused({"ledger", "reclaim", "--ledger", "redis://127.0.0.1:1", "--db", "postgres://x",
+                   "--node", "3", "--data", ""},
+                  "--data: expected");
+    for (const std::string key : {"key-file", "admin-token-file", "blocked", "db", "access-log"}) {
+      write_file(config, key + " =\n");
+      check_refused({"serve", "--demo", "--check", "--data", data, "--config", config},
+                    ":1: " + key + ": expected");
+    }
+    check_refused({"serve", "--demo", "--check", "--data", data, "--access-log=", "--sandbox"},
+                  "--access-log: expected");
+  }
+
   TEST_CASE("a value may follow an equals sign") {
     Server server(
         {.catalog = catalog({{}}), .flags = {{"--shards=2", ""}}, .without = {"--shards"}});

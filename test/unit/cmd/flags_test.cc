@@ -1,6 +1,10 @@
 #include "cmd/flags.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
 
 #include "cmd/config_file.h"
 #include "cmd/manual.h"
@@ -9,7 +13,75 @@
 namespace stampede::cmd {
 namespace {
 
+// A command with a flag of each kind.
+struct Kinds {
+  std::string text, demo, config_path;
+  std::vector<std::string> list;
+  uint32_t number = 7;
+  bool is_on = false;
+  ConfigFile config;
+  Command command{.name = "stampede x", .summary = "", .config = &config};
+
+  Kinds() {
+    command.add("", {{.name = "--text", .unit = "T", .target = &text, .help = ""},
+                     {.name = "--list", .unit = "T", .target = &list, .help = ""},
+                     {.name = "--n", .unit = "N", .target = &number, .help = ""},
+                     {.name = "--on", .target = &is_on, .help = ""},
+                     {.name = "--demo",
+                      .unit = "[T]",
+                      .target = &demo,
+                      .help = "",
+                      .choices = {"sale"},
+                      .alone = "sale"},
+                     {.name = "--config",
+                      .unit = "FILE",
+                      .target = &config_path,
+                      .help = "",
+                      .is_line_only = true}});
+  }
+  std::string read(const std::vector<std::string>& arguments) {
+    const Status done = read_flags(command, arguments);
+    return done ? "" : done.error().message;
+  }
+};
+
 TEST_SUITE("cmd/flags") {
+  TEST_CASE("an empty value is refused wherever it comes from") {
+    const auto refused = [](const std::vector<std::string>& arguments) {
+      return Kinds().read(arguments);
+    };
+    CHECK(refused({"--text", ""}) == "--text: expected a value");
+    CHECK(refused({"--list", "a", "--list", ""}) == "--list: expected a value");
+    CHECK(refused({"--n", ""}) == "--n: expected a whole number from 0 on, not ''");
+    for (const char* name : {"--text", "--list", "--n", "--on", "--demo"})
+      CHECK(refused({std::string(name) + "="}) == std::string(name) + ": expected a value");
+    char path[] = "/tmp/stampede-flags-XXXXXX";
+    const int file = mkstemp(path);
+    REQUIRE(file >= 0);
+    for (const std::string key : {"text", "list", "n", "on", "demo"}) {
+      std::ofstream(path) << key << " =\n";
+      CHECK(refused({"--config", path})
+                .starts_with(std::string(path) + ":1: " + key + ": expected "));
+    }
+    close(file);
+    unlink(path);
+  }
+
+  TEST_CASE("the next flag is never taken for the value of the one before") {
+    Kinds kinds;
+    CHECK(kinds.read({"--text=", "--on"}) == "--text: expected a value");
+    CHECK(kinds.read({"--text", "--on"}) == "--text: expected a value, not '--on'");
+    CHECK(kinds.read({"--on", "--list", "--help"}) == "--list: expected a value, not '--help'");
+    CHECK(kinds.read({"--text", "--"}) == "--text: expected a value, not '--'");
+    CHECK(kinds.read({"--text"}) == "--text: expected a value");
+    CHECK_FALSE(kinds.is_on);
+    CHECK(kinds.read({"--text=--on", "--demo", "--n", "3", "--list", "-1"}).empty());
+    CHECK(kinds.text == "--on");
+    CHECK(kinds.demo == "sale");
+    CHECK(kinds.number == 3);
+    CHECK(kinds.list == std::vector<std::string>{"-1"});
+  }
+
   TEST_CASE("a value is taken whole or named with what was expected") {
     uint32_t number = 7;
     const Flag flag{.name = "--n", .unit = "N", .target = &number, .help = "", .bounds = {{1, 64}}};

@@ -1,7 +1,6 @@
 #include "cmd/config_file.h"
 
 #include "base/input_file.h"
-#include "base/printable.h"
 #include "base/trimmed.h"
 
 namespace stampede::cmd {
@@ -14,6 +13,11 @@ std::string_view without_spaces(std::string_view text) {
   const size_t first = text.find_first_not_of(kSpaces);
   if (first == text.npos) return {};
   return text.substr(first, text.find_last_not_of(kSpaces) + 1 - first);
+}
+
+// What else is in front of an `=` may be a secret, such as that of `ledger: redis://:password@host/?db=1`.
+bool is_name(std::string_view key) {
+  return !key.empty() && key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == key.npos;
 }
 
 }  // namespace
@@ -29,9 +33,13 @@ Result<std::vector<ConfigLine>> parse_config(std::string_view text, const std::s
     const std::string place = path + ':' + std::to_string(number);
     const size_t equals = line.find('=');
     const std::string_view key = without_spaces(line.substr(0, equals));
-    if (equals == line.npos || key.empty())
+    if (equals == line.npos || !is_name(key))
       return Error{place + ": expected `name = value`"};  // the line may hold a password
-    lines.push_back({printable(key), std::string(without_spaces(line.substr(equals + 1))), place});
+    const std::string_view value = without_spaces(line.substr(equals + 1));
+    // It would end a path for the system, and not for us.
+    if (value.find('\0') != value.npos)
+      return Error{place + ": " + std::string(key) + ": expected text, not a NUL"};
+    lines.push_back({std::string(key), std::string(value), place});
   }
   return lines;
 }

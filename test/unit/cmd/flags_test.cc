@@ -130,6 +130,22 @@ TEST_SUITE("cmd/flags") {
       CHECK_FALSE(bool(parse_config(wrong, "f")));
   }
 
+  TEST_CASE("a line of a configuration file that is none is refused without its text") {
+    for (const std::string wrong :
+         {"ledger: redis://:topsecret@host/0?x=1", "topsecret", "db postgres://u:topsecret@h/?a=1",
+          "- topsecret = 1", "Topsecret = 1", "--topsecret_1 = 1", "topsecret. = 1"}) {
+      const auto lines = parse_config("a = b\n" + wrong, "f");
+      REQUIRE_FALSE(bool(lines));
+      CHECK(lines.error().message == "f:2: expected `name = value`");
+    }
+  }
+
+  TEST_CASE("a value of a configuration file with a NUL is refused") {
+    const auto lines = parse_config(std::string_view("data = /a\0/b", 11), "f");
+    REQUIRE_FALSE(bool(lines));
+    CHECK(lines.error().message == "f:1: data: expected text, not a NUL");
+  }
+
   TEST_CASE("a slip of the hand finds the name that was meant") {
     const std::vector<std::string> names{"--shards", "--data", "--db", "--rate-user", "--retain"};
     CHECK(nearest("--shard", names) == "--shards");

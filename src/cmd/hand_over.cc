@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/input_file.h"
+#include "cmd/process.h"
 
 namespace stampede::cmd {
 namespace {
@@ -147,12 +148,11 @@ Status HandOver::begin_check() {
 
 Result<HandOver::Answer> HandOver::look() {
   CHECK(is_checking());
-  int status = 0;
-  if (::waitpid(child_, &status, WNOHANG) == child_) {
+  if (const std::optional<int> status = end_of(child_)) {
     child_ = 0;
     const std::string said = complaint();
     end_check();
-    if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOk) return Answer::go_on;
+    if (WIFEXITED(*status) && WEXITSTATUS(*status) == kExitOk) return Answer::go_on;
     return Error{said};
   }
   if (SystemClock().now().boot_ns < give_up_ns_) return Answer::none;

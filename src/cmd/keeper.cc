@@ -45,8 +45,7 @@ class Keeping {
       while (::read(arrivals_, &arrival, sizeof arrival) == sizeof arrival)
         take(static_cast<int>(arrival.ssi_signo));
       if (hand_over_.is_checking()) look_at_check();
-      int status = 0;
-      if (::waitpid(server_, &status, WNOHANG) == server_) return status;
+      if (const std::optional<int> status = end_of(server_)) return *status;
     }
   }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,11 +76,19 @@ Result<uint32_t> connections_within(uint64_t descriptors, uint32_t shards, bool 
 sigset_t take_signals() {
   for (const int number : {SIGPIPE, SIGXFSZ}) handle(number, SIG_IGN);
   handle(SIGBUS, end_by_bus_error);
+  handle(SIGCHLD, SIG_DFL);
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, number);
   CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
   return signals;
+}
+
+std::optional<int> end_of(pid_t child) {
+  int status = 0;
+  const pid_t ended = ::waitpid(child, &status, WNOHANG);
+  if (ended == 0) return std::nullopt;
+  return ended == child ? status : W_EXITCODE(kExitFailure, 0);
 }
 
 }  // namespace stampede::cmd

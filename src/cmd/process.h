@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 
@@ -23,7 +24,11 @@ void fill_standard_descriptors();
 
 // Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 for this thread and all that it will start, and returns them, to be waited
 // for. SIGPIPE and SIGXFSZ (a file as long as ulimit -f allows) are ignored: the call that fails reports the same. SIGBUS, an I/O
-// error or a full disk under a file that SQLite has mapped, ends the process with a line and exit 1.
+// error or a full disk under a file that SQLite has mapped, ends the process with a line and exit 1. SIGCHLD means what it means by
+// default: a parent may have ignored it, and then no child's end could be waited for.
 [[nodiscard]] sigset_t take_signals();
+
+// The wait status of a child that has ended; nullopt while it runs. A failure's, if the kernel has kept none.
+[[nodiscard]] std::optional<int> end_of(pid_t child);
 
 }  // namespace stampede::cmd

@@ -145,6 +145,18 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("a server whose parent ignored the ends of its children hands over and stops") {
+    Server server({.catalog = catalog({{}}), .starts = false});
+    const std::string script = server.scratch().path("ignoring");
+    write_file(script, "#!/bin/sh\nexec env --ignore-signal=CHLD " + stampede_path() + " \"$@\"\n");
+    std::filesystem::permissions(script, std::filesystem::perms::owner_all);
+    server.options().binary = script;
+    server.options().flags = in_both_ways();
+    server.start();
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    CHECK(server.terminate() == 0);
+  }
+
   TEST_CASE("whatever a connection is in the middle of it goes on") {
     const Scratch scratch;
     const std::string access_log = scratch.path("access.log");

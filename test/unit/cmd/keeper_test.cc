@@ -18,12 +18,14 @@ namespace stampede::cmd {
 namespace {
 
 constexpr uid_t kNobody = 65534;
+constexpr int kPatienceS = 60;  // a keeper that has not ended by then never would
 
 // Its server does this and ends with the result.
 pid_t start_keeper(const std::function<int(const Keeper&, const sigset_t&)>& act) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child > 0) return child;
+  alarm(kPatienceS);
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   // Of root's processes /proc does not show whether others may look into them.
@@ -82,6 +84,15 @@ TEST_SUITE("cmd/keeper") {
       CHECK(WIFSIGNALED(status));
       CHECK(WTERMSIG(status) == signal);
     }
+  }
+
+  TEST_CASE("a keeper whose parent ignores the ends of its children ends with its server") {
+    ::signal(SIGCHLD, SIG_IGN);
+    const pid_t keeper = start_keeper([](auto&, auto&) { return kExitDirInUse; });
+    ::signal(SIGCHLD, SIG_DFL);
+    const int status = status_of(keeper);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == kExitDirInUse);
   }
 
   TEST_CASE("signals to the keeper are the server's and it knows whose they are") {

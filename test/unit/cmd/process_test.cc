@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -84,6 +85,25 @@ TEST_SUITE("cmd/process") {
             while (::sigtimedwait(&taken, nullptr, &now) > 0) ++waited;
             return waited == 5;
           }) == kFine);
+  }
+
+  TEST_CASE("the end of a child is known also when the parent before ignored such ends") {
+    CHECK(exit_code_of([] {
+            ::signal(SIGCHLD, SIG_IGN);
+            (void)take_signals();
+            const pid_t child = ::fork();
+            if (child == 0) _exit(kExitDirInUse);
+            std::optional<int> status;
+            while (!(status = end_of(child))) ::usleep(1'000);
+            return WIFEXITED(*status) && WEXITSTATUS(*status) == kExitDirInUse;
+          }) == kFine);
+  }
+
+  TEST_CASE("a child of whose end nothing is known has failed") {
+    const std::optional<int> status = end_of(::getppid());
+    REQUIRE(status);
+    CHECK(WIFEXITED(*status));
+    CHECK(WEXITSTATUS(*status) == kExitFailure);
   }
 
   TEST_CASE("a file that is as long as it may be is a failed write and no signal") {

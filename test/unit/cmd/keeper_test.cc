@@ -18,7 +18,7 @@ namespace stampede::cmd {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr int kPatienceS = 60;  // a keeper that has not ended by then never would
+constexpr int kPatienceS = 20;  // a keeper or a server that has not ended by then never would
 
 // Its server does this and ends with the result.
 pid_t start_keeper(const std::function<int(const Keeper&, const sigset_t&)>& act) {
@@ -33,6 +33,7 @@ pid_t start_keeper(const std::function<int(const Keeper&, const sigset_t&)>& act
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   const sigset_t signals = take_signals();
   const Keeper keeper = Keeper::split_off(signals);
+  alarm(kPatienceS);  // of the server
   _exit(act(keeper, signals));
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -82,6 +83,16 @@ Result<pid_t> start(const std::string& binary, const std::vector<std::string>& a
   return child;
 }
 
+// The name by which this process was started: a link in it leads to another binary by now, where a deployment has turned it. Empty
+// when it was a descriptor's (fexecve(3)), behind which nothing is ever replaced.
+std::string name_of_start() {
+  const auto* const name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+  if (name == nullptr) return "";
+  std::error_code gone;  // the working directory
+  const std::string path = std::filesystem::absolute(name, gone).string();
+  return path.starts_with("/proc/") || path.starts_with("/dev/fd/") ? "" : path;
+}
+
 // Where this process' binary was when it began. A package may have put another there since, and then Linux marks the name.
 std::string path_of_own_binary() {
   constexpr std::string_view kReplaced = " (deleted)";
@@ -119,7 +130,8 @@ void log_refusal(const Error& why) {
   diag::warning("not handed over, selling goes on: %s", why.message.c_str());
 }
 
-HandOver::HandOver() : binary_(path_of_own_binary()) {
+HandOver::HandOver() : binary_(name_of_start()) {
+  if (binary_.empty()) binary_ = path_of_own_binary();
   if (const Result<std::string> text = read_file("/proc/self/cmdline", kArgumentBytesMax); text)
     arguments_ = arguments_of(*text);
 }

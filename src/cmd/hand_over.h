@@ -35,7 +35,7 @@ void log_refusal(const Error& why);
 
 class HandOver {
  public:
-  // Remembers the path of the binary and the arguments of this start: later a new binary lies at the path.
+  // Remembers the name and the arguments of this start: later a new binary lies there, or behind a link in it.
   HandOver();
   ~HandOver();
   HandOver(const HandOver&) = delete;

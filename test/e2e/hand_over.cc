@@ -206,6 +206,28 @@ TEST_SUITE("e2e/hand_over") {
     CHECK(server.terminate() == 0);
   }
 
+  TEST_CASE("it is the binary that a link in the path leads to now") {
+    Server server({.catalog = catalog({{}}), .starts = false});
+    namespace fs = std::filesystem;
+    const std::string first = server.scratch().path("v1"), second = server.scratch().path("v2");
+    const std::string current = server.scratch().path("current"), turned = current + ".new";
+    for (const std::string& version : {first, second}) {
+      fs::create_directory(version);
+      fs::copy_file(stampede_path(), version + "/stampede");
+    }
+    fs::create_directory_symlink("v1", current);
+    server.options().binary = current + "/stampede";
+    server.options().flags = in_both_ways();
+    server.start();
+    fs::create_directory_symlink("v2", turned);
+    fs::rename(turned, current);
+    fs::remove_all(first);
+    CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
+    const std::string link = "/proc/" + std::to_string(server.process().pid()) + "/exe";
+    CHECK(fs::read_symlink(link) == second + "/stampede");
+    CHECK(server.terminate() == 0);
+  }
+
   TEST_CASE("it is the binary that lies at the path now with another number of shards") {
     Server server({.catalog = catalog({{.stock = 100}}), .shards = 1, .starts = false});
     const std::string path = server.scratch().path("stampede"), fresh = path + ".new";

@@ -210,11 +210,18 @@ int execute(Command& command, Arguments arguments) {
   }
   if (parser.asks_for_help()) {
     std::fputs(help_text(chosen).c_str(), stdout);
-    return kExitOk;
+    return with_output(chosen.name, kExitOk);
   }
   if (chosen.config != nullptr)
     chosen.config->arguments.assign(texts.begin() + parser.depth(), texts.end());
-  return chosen.run();
+  const int exit_code = chosen.run();
+  return chosen.is_server ? exit_code : with_output(chosen.name, exit_code);
+}
+
+int with_output(const std::string& command, int exit_code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  std::fprintf(stderr, "%s: its output could not be written\n", command.c_str());
+  return exit_code == kExitOk ? kExitFailure : exit_code;
 }
 
 Status read_flags(Command& command, const std::vector<std::string>& arguments) {

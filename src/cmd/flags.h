@@ -97,6 +97,7 @@ struct Command {
   std::vector<Example> examples = {};
   std::vector<ExitMeaning> exits = {};  // without 0 and 2, when nothing is special about them
   ConfigFile* config = nullptr;
+  bool is_server = false;         // its lines are for whoever looks on: it runs on without them
   std::function<int()> run = {};  // with all targets set; returns the exit code
 
   void add(std::string title, std::vector<Flag> flags) {
@@ -114,6 +115,9 @@ int execute(Command& command, Arguments arguments);
 
 // The same without running it, for looking at the flags again. The error names the wrong one.
 [[nodiscard]] Status read_flags(Command& command, const std::vector<std::string>& arguments);
+
+// The exit code of a command whose output is what it is for: a failure, with a line, when not all of it could be written.
+int with_output(const std::string& command, int exit_code);
 
 // Puts a value into the flag's target, of a repeatable one behind the values that are there. The error has the expected values,
 // not the flag's name.

@@ -70,7 +70,7 @@ int run() {
   print("SQLite", sqlite3_libversion());
   print("libsystemd", file_of("sd_notify"));
   print("CLI11", flag_library_version());
-  return std::fflush(stdout) == 0 ? kExitOk : kExitFailure;
+  return kExitOk;
 }
 
 }  // namespace

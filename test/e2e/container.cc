@@ -1,6 +1,8 @@
 // The topology of scripts/container/compose.yaml without containers: its files are what they should be, and two nodes with its
 // configuration sell one stock and let Prometheus in.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -12,6 +14,15 @@ namespace stampede::e2e {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A secret, which its container's user alone may read.
+void check_private(const std::string& path, uid_t user) {
+  CAPTURE(path);
+  struct stat facts {};
+  REQUIRE(stat(path.c_str(), &facts) == 0);
+  CHECK((facts.st_mode & 077) == 0);
+  if (geteuid() == 0) CHECK(facts.st_uid == user);
+}
 
 TEST_SUITE("e2e/container") {
   TEST_CASE("compose.yaml and prometheus.yml are YAML, and what compose.yaml mounts is there") {
@@ -29,6 +40,9 @@ TEST_SUITE("e2e/container") {
     REQUIRE(run({folder + "/prepare", stampede_path()}).exit_code == 0);
     CHECK(read_file(folder + "/made/etc/keys.json") == keys);
     CHECK(read_file(folder + "/made/etc/tokens") == tokens);
+    check_private(folder + "/made/prometheus-token", 65534);
+    for (const char* const secret : {"keys.json", "tokens"})
+      check_private(folder + "/made/etc/" + secret, 999);
     const std::string look =
         "import os, sys, yaml\n"
         "services = yaml.safe_load(open('compose.yaml'))['services']\n"

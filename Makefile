@@ -293,7 +293,7 @@ install:  ## put the binary, units and examples below PREFIX (/usr/local); OPERA
 	@scripts/install install $(BUILD)/stampede
 
 uninstall:  ## remove exactly what `make install` put there
-	@scripts/install uninstall $(BUILD)/stampede
+	@scripts/install uninstall
 
 deb:  ## a Debian package in build/deb
 	@scripts/deps deb

@@ -12,9 +12,9 @@ namespace {
 namespace fs = std::filesystem;
 
 Finished install(const std::string& action, const std::string& destination,
-                 const std::string& prefix) {
+                 const std::string& prefix, const std::string& binary = stampede_path()) {
   return run({"env", "DESTDIR=" + destination, "PREFIX=" + prefix, source_path("scripts/install"),
-              action, stampede_path()});
+              action, binary});
 }
 
 TEST_SUITE("e2e/installation") {
@@ -31,9 +31,23 @@ TEST_SUITE("e2e/installation") {
     CHECK(fs::exists(scratch.path("usr/share/stampede/monitoring/alerts.yml")));
     CHECK(fs::exists(scratch.path("usr/share/doc/stampede/OPERATE.md")));
     write_file(mine, "");
-    REQUIRE(install("uninstall", scratch.path(), "/usr").exit_code == 0);
+    // A tree that was built anew, or not at all, tells nothing of what was installed.
+    const std::string none = scratch.path("usr/none");
+    REQUIRE(install("uninstall", scratch.path(), "/usr", none).exit_code == 0);
     CHECK(files_below(scratch.path(), "") == std::vector<std::string>{mine});
+    CHECK(install("uninstall", scratch.path(), "/usr").exit_code == 1);
     CHECK(install("mend", scratch.path(), "/usr").exit_code == 2);
+  }
+
+  TEST_CASE("what an earlier version installed is removed with the rest") {
+    const Scratch scratch;
+    const std::string share = scratch.path("usr/share"), list = share + "/stampede/installed";
+    REQUIRE(install("install", scratch.path(), "/usr").exit_code == 0);
+    write_file(share + "/man/man1/stampede-earlier.1", "");
+    write_file(list, read_file(list) + "share/man/man1/stampede-earlier.1\n");
+    REQUIRE(install("install", scratch.path(), "/usr").exit_code == 0);
+    REQUIRE(install("uninstall", scratch.path(), "/usr").exit_code == 0);
+    CHECK(files_below(scratch.path(), "").empty());
   }
 
   TEST_CASE("systemd accepts the units") {

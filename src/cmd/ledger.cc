@@ -39,6 +39,7 @@ using cluster::EpochView;
 
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 constexpr int64_t kTimeoutMs = 5'000;
+constexpr int64_t kWaitMaxS = 24 * 3600;
 constexpr std::chrono::milliseconds kLookEvery{50};
 constexpr const char* kNobody = "no node has begun an epoch: does one run?";
 
@@ -142,20 +143,21 @@ Status leave_terms(cluster::Registry& registry, std::span<const stock::CatalogEn
 }
 
 // As the nodes do it.
-Status name_products(const Flags& flags, cluster::Registry& registry,
-                     std::vector<stock::CatalogEntry>& entries) {
+node::MayEnd name_products(const Flags& flags, cluster::Registry& registry,
+                           std::vector<stock::CatalogEntry>& entries) {
   door::Keys keys;
   if (!flags.key_file.empty()) {
     forbid_core_dumps();
     Result<door::Keys> read = read_key_file(flags.key_file);
-    if (!read) return Error{"--key-file: " + read.error().message};
+    if (!read) return node::ending(kExitUsage, "--key-file: " + read.error().message);
     keys = std::move(*read);
   }
   node::ProductCodes codes;
   const auto of_other_keys = node::add_shared_codes(entries, keys.codes, registry, codes);
-  if (!of_other_keys) return of_other_keys.error();
+  if (!of_other_keys) return node::ending(of_other_keys.error());
   node::warn_of_other_keys(*of_other_keys);
-  return node::give_codes(entries, std::move(codes), keys.codes);
+  const Status given = node::give_codes(entries, std::move(codes), keys.codes);
+  return given ? std::nullopt : node::MayEnd(node::ending(given.error(), kExitUsage));
 }
 
 // `standing`: the registry's supply of the items that were wanted, in their order.
@@ -186,8 +188,7 @@ int preheat(const Flags& flags) {
   if (!text) return usage_error("ledger preheat", "--catalog: " + text.error().message);
   Result<std::vector<stock::CatalogEntry>> entries = stock::parse_catalog(*text, flags.catalog);
   if (!entries) return usage_error("ledger preheat", "--catalog: " + entries.error().message);
-  if (Status named = name_products(flags, *tools.registry, *entries); !named)
-    return fail(named.error());
+  if (const node::MayEnd end = name_products(flags, *tools.registry, *entries)) return fail(*end);
   Result<std::vector<cluster::Supply>> before = tools.registry->supplies();
   if (!before) return fail(before.error());
   std::map<std::string, cluster::Supply> known;
@@ -442,7 +443,8 @@ Command rebuild_command(const std::shared_ptr<Flags>& flags) {
       {{.name = "--wait",
         .unit = "SECONDS",
         .target = &flags->wait_s,
-        .help = "how long to wait for it"}});
+        .help = "how long to wait for it",
+        .bounds = {{0, kWaitMaxS}}}});
   command.examples = {{"stampede ledger rebuild --ledger $LEDGER", "behind the loss of a Redis"}};
   command.exits = {{kExitFailure, "it was not open in time, or does not answer"}};
   return command;
@@ -481,7 +483,9 @@ Command reclaim_command(const std::shared_ptr<Flags>& flags) {
         .unit = "SECONDS",
         .target = &flags->pay_window_s,
         .help = "longest pay window of its items, when no order in the database tells (without "
-                "--data)"}});
+                "--data)",
+        .bounds = {{1, bounds::pay_window_s_max}},
+        .absent = "what the orders tell"}});
   command.examples = {
       {"stampede ledger reclaim --ledger $LEDGER --db $DB --node 3 --data /mnt/node-3",
        "its disk is here"},

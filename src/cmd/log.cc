@@ -49,11 +49,8 @@ std::vector<StreamFiles> streams_of(const node::Data& data, const Flags& flags) 
 using Drained = std::map<uint32_t, Lsn>;  // by stream
 
 // The database's positions; none when there is no database.
-Drained drained_of(const node::Data& data, const Flags& flags) {
-  const auto url = drain::parse_database_url(
-      flags.database.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.database);
-  if (!url) return {};
-  const auto positions = drain::look_at_positions(*url);
+Drained drained_of(const node::Data& data, const drain::DatabaseUrl& url) {
+  const auto positions = drain::look_at_positions(url);
   if (!positions) return {};
   Drained drained;
   for (const drain::StreamPosition& position : *positions)
@@ -149,7 +146,10 @@ class Inspection {
 };
 
 int inspect(const node::Data& data, const Flags& flags) {
-  const Drained drained = drained_of(data, flags);
+  const Result<drain::DatabaseUrl> url = drain::parse_database_url(
+      flags.database.empty() ? "sqlite:" + flags.data + "/orders.db" : flags.database);
+  if (!url) return usage_error("log", "--db: " + url.error().message);
+  const Drained drained = drained_of(data, *url);
   for (const StreamFiles& files : streams_of(data, flags))
     if (Status done = Inspection(flags, files).run(drained); !done)
       return fail(done.error(), exit_code_of(done.error()));

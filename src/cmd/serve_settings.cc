@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <charconv>
 #include <filesystem>
 
 #include "cmd/hand_over.h"
@@ -21,6 +21,33 @@ namespace {
 
 constexpr size_t kCatalogBytesMax = size_t{1} << 30;
 
+// The number at the front of the text, which loses it.
+std::optional<int> take_cpu(std::string_view& text) {
+  uint16_t cpu = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), cpu);
+  if (code != std::errc{}) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return cpu;
+}
+
+bool take(char expected, std::string_view& text) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+// Of a list such as `0,2-5`, in its order; nullopt when it is none.
+std::optional<std::vector<int>> cpus_of(std::string_view list) {
+  std::vector<int> cpus;
+  do {
+    const std::optional<int> first = take_cpu(list);
+    const std::optional<int> last = take('-', list) ? take_cpu(list) : first;
+    if (!first || !last || *last < *first) return std::nullopt;
+    for (int cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
+  } while (take(',', list));
+  return list.empty() ? std::optional(cpus) : std::nullopt;
+}
+
 Result<std::vector<int>> allowed_cpus(const std::string& list) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -29,31 +56,12 @@ Result<std::vector<int>> allowed_cpus(const std::string& list) {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &set)) allowed.push_back(cpu);
   if (list.empty()) return allowed;
-  std::vector<int> cpus;
-  const char* at = list.c_str();
-  const auto wrong = [&] {
-    return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"};
-  };
-  while (*at != '\0') {
-    int first, last, used = 0;
-    if (std::sscanf(at, "%d%n", &first, &used) != 1 || first < 0) return wrong();
-    at += used;
-    last = first;
-    if (*at == '-') {
-      if (std::sscanf(at + 1, "%d%n", &last, &used) != 1 || last < first) return wrong();
-      at += used + 1;
-    }
-    for (int cpu = first; cpu <= last; ++cpu) {
-      if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
-        return Error{"--cpus: this process may not run on CPU " + std::to_string(cpu)};
-      cpus.push_back(cpu);
-    }
-    if (*at == ',')
-      ++at;
-    else if (*at != '\0')
-      return wrong();
-  }
-  return cpus;
+  const std::optional<std::vector<int>> cpus = cpus_of(list);
+  if (!cpus) return Error{"--cpus: expected CPU numbers such as 0,2-5, not '" + list + "'"};
+  for (const int cpu : *cpus)
+    if (std::find(allowed.begin(), allowed.end(), cpu) == allowed.end())
+      return Error{"--cpus: this process may not run on CPU " + std::to_string(cpu)};
+  return *cpus;
 }
 
 std::string to_lower(std::string_view text) {
@@ -159,6 +167,9 @@ Status take_listeners(const ServeFlags& flags, node::NodeSettings& settings) {
   if (!admin) return Error{"--admin: " + admin.error().message};
   settings.listen = passed->listen.empty() ? *listen : net::address_of(passed->listen[0]);
   settings.admin = passed->admin.empty() ? *admin : net::address_of(passed->admin[0]);
+  if (net::collide(settings.listen, settings.admin))
+    return Error{"--admin " + net::text_of(settings.admin) + ": is taken by --listen " +
+                 net::text_of(settings.listen)};
   settings.passed = std::move(*passed);
   settings.will_be_passed = is_check_of_heir();
   return Ok{};

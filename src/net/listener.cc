@@ -149,6 +149,17 @@ Status check_unix(const Address& address) {
 
 }  // namespace
 
+bool collide(const Address& one, const Address& other) {
+  constexpr Address::Family kUnix = Address::Family::unix_path;
+  if (one.family == kUnix || other.family == kUnix) return one == other;
+  if (one.port == 0 || one.port != other.port) return false;
+  const auto takes = [](const Address& all, const Address& another) {
+    const bool is_any = all.ip == decltype(all.ip){};
+    return is_any && (all.family == Address::Family::ipv6 || another.family == all.family);
+  };
+  return one == other || takes(one, other) || takes(other, one);
+}
+
 Status check_address(const Address& address) {
   return address.family == Address::Family::unix_path ? check_unix(address) : check_tcp(address);
 }

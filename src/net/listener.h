@@ -27,6 +27,10 @@ Result<std::vector<Socket>> open_listeners(const Address& address, unsigned coun
 // listens for a stream.
 Result<Socket> adopt_listener(Socket socket);
 
+// Whether two listeners cannot have these addresses side by side: the same, or one of them takes all clients of its port. [::] takes
+// those of IPv4 too; port 0 is another each time.
+[[nodiscard]] bool collide(const Address& one, const Address& other);
+
 // Descriptors of listeners that somebody else has opened, at least `count`, themselves the first: whoever accepts takes from the
 // queue of one of them. Such a listener is its opener's, and so is the file of a Unix socket.
 Result<std::vector<Socket>> share_listeners(std::vector<Socket> listeners, unsigned count);

@@ -47,6 +47,14 @@ TEST_SUITE("e2e/flag_errors") {
         {"--ledger", "oracle://x"},
         {"--db", "oracle://x"},
         {"--cpus", "a-b"},
+        {"--cpus", "4294967296"},
+        {"--cpus", "0,"},
+        {"--cpus", ",0"},
+        {"--cpus", "0-"},
+        {"--cpus", " 0"},
+        {"--cpus", "0-0-0"},
+        {"--cpus", "1-0"},
+        {"--cpus", "1023"},
         {"--segment-bytes", "1"},
         {"--orders-max", "x"},
         {"--drain-lag-max", "x"},
@@ -87,6 +95,42 @@ TEST_SUITE("e2e/flag_errors") {
     check_refused(
         {"serve", "--demo", "--catalog", scratch.path("c.json"), "--data", scratch.path("data")},
         "--demo");
+  }
+
+  TEST_CASE("what a start would refuse is refused by its check") {
+    const Scratch scratch;
+    const Arguments check{"serve", "--demo", "--check", "--data", scratch.path("data"), "--listen"};
+    const auto check_pair = [&](const std::string& listen, const std::string& admin) {
+      Arguments arguments = check;
+      arguments.insert(arguments.end(), {listen, "--admin", admin, "--trust-gateway"});
+      check_refused(arguments, "--admin " + admin + ": is taken by --listen " + listen);
+    };
+    check_pair("127.0.0.1:8080", "127.0.0.1:8080");
+    check_pair("0.0.0.0:8080", "127.0.0.1:8080");
+    check_pair("unix:" + scratch.path("socket"), "unix:" + scratch.path("socket"));
+  }
+
+  TEST_CASE("a wrong flag of the ledger's commands is named before anybody is asked") {
+    const Scratch scratch;
+    const std::string catalog_path = scratch.path("catalog.json"), none = scratch.path("none");
+    write_file(catalog_path, catalog({{}}));
+    const auto check_wrong = [](const std::string& command, const Arguments& more,
+                                const std::string& names) {
+      Arguments arguments{"ledger", command, "--ledger", "redis://127.0.0.1:1"};
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      check_refused(arguments, names);
+    };
+    check_wrong("rebuild", {"--wait", "9300000000"}, "--wait: expected");
+    check_wrong("rebuild", {"--wait", "-1"}, "--wait: expected");
+    const Arguments node{"--db", "postgres://127.0.0.1:1/x", "--node", "3", "--pay-window"};
+    for (const char* wrong : {"-5", "0", "9300000000"}) {
+      Arguments arguments = node;
+      arguments.emplace_back(wrong);
+      check_wrong("reclaim", arguments, "--pay-window: expected");
+    }
+    check_wrong("preheat",
+                {"--db", "postgres://127.0.0.1:1/x", "--catalog", catalog_path, "--key-file", none},
+                "--key-file: " + none);
   }
 
   TEST_CASE("an empty value switches no check and no secret off") {

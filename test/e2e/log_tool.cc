@@ -48,6 +48,11 @@ TEST_SUITE("e2e/log_tool") {
     CHECK(finished.exit_code == 0);
     CHECK(finished.out.find("durable") != std::string::npos);
     CHECK(finished.out.find("drained") != std::string::npos);
+    const Finished wrong =
+        run_stampede({"log", "inspect", "--data", server.data(), "--db", "oracle://x"});
+    CHECK(wrong.exit_code == 2);
+    CHECK(wrong.err.find("--db: ") != std::string::npos);
+    CHECK(wrong.out.empty());
   }
 
   TEST_CASE("inspect says that a snapshot is damaged and ends as verify does") {

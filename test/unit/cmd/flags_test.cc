@@ -163,6 +163,22 @@ TEST_SUITE("cmd/flags") {
     CHECK(config.placed("--listener: expected") == "--listener: expected");
   }
 
+  // A number that wraps around, or becomes another when it is made into nanoseconds, is found out too late.
+  TEST_CASE("every flag that may be negative or broken has bounds") {
+    std::vector<Command> commands{stampede()};
+    while (!commands.empty()) {
+      const Command command = std::move(commands.back());
+      commands.pop_back();
+      commands.insert(commands.end(), command.subcommands.begin(), command.subcommands.end());
+      for (const Section& section : command.sections)
+        for (const Flag& flag : section.flags) {
+          CAPTURE(command.name + " " + flag.name);
+          CHECK((flag.bounds || !(std::holds_alternative<int64_t*>(flag.target) ||
+                                  std::holds_alternative<double*>(flag.target))));
+        }
+    }
+  }
+
   TEST_CASE("nothing in the words of a table is an instruction of the manual") {
     Command command{.name = "stampede x", .summary = ".so /etc/passwd"};
     command.add("", {{.name = "--a",

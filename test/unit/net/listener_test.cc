@@ -54,6 +54,29 @@ TEST_SUITE("net/listener") {
     for (const OwnedSocket& listener : listeners) CHECK(address_of(listener.get()) == address);
   }
 
+  TEST_CASE("addresses collide when no two listeners can have them") {
+    const std::vector<std::string> hosts{"127.0.0.1", "127.0.0.2", "0.0.0.0", "[::1]", "[::]"};
+    for (const std::string& first : hosts) {
+      const Result<std::vector<Socket>> opened = open_listeners(*parse_address(first + ":0"), 1);
+      if (!opened) continue;  // a machine without IPv6
+      const std::vector<OwnedSocket> listeners = own(*opened);
+      const Address taken = address_of(listeners[0].get());
+      for (const std::string& second : hosts) {
+        CAPTURE(first + " " + second);
+        const Address wanted = *parse_address(second + ":" + std::to_string(taken.port));
+        const Result<std::vector<Socket>> beside = open_listeners(wanted, 1);
+        if (beside) (void)own(*beside);
+        CHECK(collide(taken, wanted) == !bool(beside));
+        CHECK(collide(wanted, taken) == !bool(beside));
+      }
+    }
+    const Address free = any_loopback_port(), file = *parse_address("unix:/a");
+    CHECK_FALSE(collide(free, free));
+    CHECK_FALSE(collide(free, file));
+    CHECK(collide(file, file));
+    CHECK_FALSE(collide(file, *parse_address("unix:/b")));
+  }
+
   TEST_CASE("the kernel deals connections out to every listener and loses none") {
     EpollNet net;
     const std::vector<OwnedSocket> listeners = own(*open_listeners(any_loopback_port(), 3));

@@ -42,9 +42,9 @@ void Verification::note_users() {
     UserEnd end = answers_.end_of(number);
     if (end == UserEnd::sold) orders.push_back(answers_.order_of(number));
     ended_ += answers_.order_end_of(number) != OrderEnd::none;
-    // With a duration some users are cut off in the middle of their retries: they were not refused
-    // for good.
-    if (end != UserEnd::sold_out && (end != UserEnd::gave_up || plan_.duration_ns > 0)) continue;
+    gave_up_ += end == UserEnd::gave_up;
+    // Only they were told that nothing is left: an order rate, a limit or the end of the run turn users away from a full shelf.
+    if (end != UserEnd::sold_out) continue;
     const Wish& wish = wishes_.of(number);
     Books& books = *books_of(wish.item);
     ++books.unserved;
@@ -188,6 +188,7 @@ Check Verification::check_unsold() {
   return {.name = "unsold",
           .numbers = format("%s free + %s leased left, %s users without", grouped(free).c_str(),
                             grouped(leased).c_str(), grouped(unserved).c_str()) +
+                     (gave_up_ > 0 ? format(", %s gave up", grouped(gave_up_).c_str()) : "") +
                      (came_back > 0 ? format(", %s came back", grouped(came_back).c_str()) : ""),
           .is_kept = unsold_ == 0};
 }

@@ -4,8 +4,8 @@
 //
 // These must hold: an order that was acknowledged is in the database exactly once, with the
 // right user, item and quantity, paid or cancelled if that was answered; no user of this run has an
-// order that no answer has named; no unit was sold twice; and no user was refused while a unit was
-// left. Users whose answers were lost for good prove nothing, neither way.
+// order that no answer has named; no unit was sold twice; and no user was told that nothing is left
+// while a unit was. Users who gave up, or whose answers were lost for good, prove nothing, neither way.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,7 @@ class Verification {
   [[nodiscard]] std::vector<Check> finish(const std::vector<ItemAudit>& after);
 
   uint64_t rows() const { return rows_; }  // of this run
-  // After finish(), in units: held above the stock, and left although a user was refused.
+  // After finish(), in units: held above the stock, and left although a user was told that nothing is.
   uint64_t oversold() const { return oversold_; }
   uint64_t unsold() const { return unsold_; }
 
@@ -69,7 +69,7 @@ class Verification {
   struct Books {
     std::string item;
     ItemAudit before, after;
-    uint64_t unserved = 0;  // users that asked and certainly got no order
+    uint64_t unserved = 0;  // users that were told that nothing is left for them
     Quantity least_wanted =
         bounds::quantity_max;  // of them: fewer units than that are of no use to any of them
     Units held = 0;            // in the database, by any user, in a state that holds units
@@ -99,6 +99,7 @@ class Verification {
   UserNames names_;
   std::vector<bool> is_in_database_;  // by user: the acknowledged order was seen
   uint64_t acknowledged_ = 0, distinct_ = 0;
+  uint64_t gave_up_ = 0;
   uint64_t rows_ = 0;
   uint64_t matched_ = 0;         // acknowledged orders found, right in every column
   uint64_t wrong_ = 0;           // found with another item or quantity

@@ -12,7 +12,7 @@ namespace stampede::load {
 namespace {
 
 constexpr int kDeadlineSeconds = 10;
-constexpr size_t kResponseBytesMax = 256 * 1024 * 1024;  // an audit of a million items
+constexpr size_t kResponseBytesMax = 4 * 1024 * 1024;  // far above a status of all shards
 
 using simdjson::dom::element;
 
@@ -76,7 +76,8 @@ Result<std::string> OperatorClient::get(std::string_view path) const {
 }
 
 Result<ItemAudit> OperatorClient::audit(std::string_view item) const {
-  Result<std::string> body = get("/admin/audit");
+  // Without the code it is a page of the first thousand items.
+  Result<std::string> body = get("/admin/audit?item=" + std::string(item));
   if (!body) return body.error();
   return parse_audit(*body, item);
 }

@@ -59,12 +59,14 @@ Status Proof::prepare() {
 
 Result<Report::Verified> Proof::gather(const Run& run,
                                        const std::function<bool()>& is_interrupted) {
+  // In front of the rows: what expires in between is then free in neither, and has come back in one of them. The other
+  // way round it would be a unit that was left although nothing came back.
+  Result<std::vector<ItemAudit>> after = audits();
+  if (!after) return after.error();
   if (Status status = wait_until_drained(is_interrupted); !status) return status.error();
   RunAnswers answers(run);
   Verification verification(plan_, answers, before_);
   if (Status status = read_rows(verification); !status) return status.error();
-  Result<std::vector<ItemAudit>> after = audits();
-  if (!after) return after.error();
   Report::Verified verified{.checks = verification.finish(*after)};
   verified.rows = verification.rows();
   verified.oversold = verification.oversold();

@@ -1,5 +1,5 @@
-// Gathers the evidence for verification: the audit from before a run; and when the run is over it waits
-// until the database has everything, reads all its orders and asks the server for its audit again.
+// Gathers the evidence for verification: the audit from before a run; and when the run is over it asks the
+// server for its audit again, waits until the database has everything of that moment, and reads all its orders.
 // Blocking; shows how far it is.
 #pragma once
 

@@ -58,8 +58,8 @@ TEST_SUITE("load/operator_client") {
 
   TEST_CASE("an answer is read to its end however it arrives") {
     FakeServer server([](const FakeRequest& request) {
-      std::string answer =
-          http_answer("200 OK", request.line.starts_with("GET /admin/audit ") ? kAudit : "{}");
+      std::string answer = http_answer(
+          "200 OK", request.line.starts_with("GET /admin/audit?item=ticket ") ? kAudit : "{}");
       return FakeReply{{answer.substr(0, 9), answer.substr(9, 60), answer.substr(69)}, true};
     });
     OperatorClient client(server.address());

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "load/backlog.h"
+#include "load/pace.h"
 #include "load/plan.h"
 
 namespace stampede::load {
@@ -12,15 +13,12 @@ namespace stampede::load {
 class Looks {
  public:
   Looks(const Plan& plan, Step step, double rate, uint32_t thread)
-      : step_(step),
-        thread_(thread),
-        threads_(plan.threads),
-        interval_ns_(rate > 0 ? 1e9 / rate : 0) {}
+      : step_(step), thread_(thread), threads_(plan.threads), rate_(rate) {}
 
   // The moment of the next one, after the first moment of the schedule.
   int64_t due_ns() const {
-    if (interval_ns_ == 0) return INT64_MAX;
-    return static_cast<int64_t>(static_cast<double>(number()) * interval_ns_);
+    if (rate_ <= 0) return INT64_MAX;
+    return moment_of(static_cast<double>(number()) * 1e9 / rate_);
   }
   uint64_t number() const { return next_ * threads_ + thread_; }  // among all threads'
   Step step() const { return step_; }
@@ -30,7 +28,7 @@ class Looks {
   Step step_;
   uint64_t next_ = 0;
   uint64_t thread_, threads_;
-  double interval_ns_;
+  double rate_;  // a second, of all threads
 };
 
 }  // namespace stampede::load

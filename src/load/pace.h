@@ -18,6 +18,13 @@
 
 namespace stampede::load {
 
+// Seventy years, which nobody waits for: a tiny rate's moments are beyond what the type holds, also behind another moment.
+constexpr double kNeverNs = 0x1p61;
+
+inline int64_t moment_of(double ns) {
+  return ns < kNeverNs ? static_cast<int64_t>(ns) : static_cast<int64_t>(kNeverNs);
+}
+
 class Pace {
  public:
   explicit Pace(const Plan& plan) : plan_(plan) {}
@@ -30,12 +37,12 @@ class Pace {
     for (const Ramp& ramp : plan_.ramps) {
       const double seconds = static_cast<double>(ramp.ns) / 1e9;
       const double orders = (rate + ramp.rate) / 2 * seconds;
-      if (left < orders) return static_cast<int64_t>(begin_ns + into_ns(rate, ramp, left));
+      if (left < orders) return moment_of(begin_ns + into_ns(rate, ramp, left));
       left -= orders;
       begin_ns += static_cast<double>(ramp.ns);
       rate = ramp.rate;
     }
-    return static_cast<int64_t>(begin_ns + left * (1e9 / rate));
+    return moment_of(begin_ns + left * 1e9 / rate);
   }
 
  private:

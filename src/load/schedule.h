@@ -9,6 +9,7 @@
 // already used.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "load/pace.h"
@@ -36,6 +37,18 @@ class Schedule {
     return pace_.due_ns((request / copies_ * threads_ + thread_) * copies_ + request % copies_);
   }
 
+  // How many of this thread's are due before that moment, which is after the start.
+  uint64_t requests_before(int64_t ns) const {
+    uint64_t first = 0, last = std::min(requests_, kRequestsMax);
+    while (first < last) {
+      const uint64_t middle = first + (last - first) / 2;
+      if (due_ns(middle) < ns)
+        first = middle + 1;
+      else
+        last = middle;
+    }
+    return first;
+  }
   // Of all threads' last request, when there is a last one.
   int64_t last_due_ns() const { return pace_.due_ns(all_users_ * copies_ - 1); }
 
@@ -43,6 +56,8 @@ class Schedule {
   uint64_t number_of(uint64_t user) const { return user * threads_ + thread_; }
 
  private:
+  static constexpr uint64_t kRequestsMax = uint64_t{1} << 50;  // more than anybody sends
+
   uint64_t copies_, threads_, thread_;
   uint64_t all_users_, users_;
   uint64_t requests_;

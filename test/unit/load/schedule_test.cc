@@ -7,12 +7,15 @@
 #include <map>
 #include <vector>
 
+#include "load/looks.h"
 #include "load/user_name.h"
 
 using stampede::kSecond;
+using stampede::load::Looks;
 using stampede::load::Pace;
 using stampede::load::Plan;
 using stampede::load::Schedule;
+using stampede::load::Step;
 using stampede::load::UserNames;
 
 TEST_SUITE("load/schedule") {
@@ -61,6 +64,38 @@ TEST_SUITE("load/schedule") {
     CHECK(pace.due_ns(999) == 0);
     CHECK(pace.due_ns(1'000) == 0);
     CHECK(pace.due_ns(1'250) == kSecond);
+  }
+
+  TEST_CASE("at a tiny rate all but the first order are due later than anybody waits") {
+    for (const double rate : {1e-10, 1e-300, 5e-324}) {
+      CAPTURE(rate);
+      Plan plan{.users = 1'000, .rate = rate, .ramps = {{rate, kSecond}}};
+      const Pace pace(plan);
+      CHECK(pace.due_ns(0) == 0);
+      for (const uint64_t order : {1, 500, 999}) CHECK(pace.due_ns(order) > 1'000'000 * kSecond);
+      CHECK(Schedule(plan, 0).last_due_ns() > 1'000'000 * kSecond);
+      Looks looks(plan, Step::page, rate, 0);
+      CHECK(looks.due_ns() == 0);
+      looks.advance();
+      CHECK(looks.due_ns() > 1'000'000 * kSecond);
+    }
+  }
+
+  TEST_CASE("the requests that are due before a moment are counted") {
+    for (const uint32_t thread : {0u, 1u}) {
+      for (const int64_t duration_ns : {int64_t{0}, 10 * kSecond}) {
+        Plan plan{.users = 100, .rate = 100, .burst = 6, .duration_ns = duration_ns, .threads = 2};
+        const Schedule schedule(plan, thread);
+        CHECK(schedule.requests_before(-5) == 0);
+        CHECK(schedule.requests_before(0) == 0);
+        for (int64_t ns = 1; ns < kSecond / 2; ns += 7'654'321) {
+          uint64_t due = 0;
+          while (schedule.due_ns(due) < ns) ++due;
+          CHECK(schedule.requests_before(ns) == due);
+        }
+        CHECK(schedule.requests_before(5 * kSecond) == (duration_ns > 0 ? 253 : 50));
+      }
+    }
   }
 
   TEST_CASE("without a duration every user has his turn once") {

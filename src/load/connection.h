@@ -31,8 +31,10 @@ struct Connection {
   net::Socket socket = net::kNoSocket;
   uint32_t generation = 0;  // rises with every close, so that stale events are known
   uint64_t last_user = UINT64_MAX;
-  int64_t reopen_at_ns = 0;  // closed: not before
-  int64_t reopen_wait_ns = 0;
+  int64_t reopen_at_ns = 0;    // closed: not before
+  int64_t reopen_wait_ns = 0;  // doubled each time that it comes to nothing
+  int64_t opened_at_ns = 0;
+  bool is_answered = false;    // since it was opened
   int64_t answered_at_ns = 0;  // the last answer, or the first order after all were answered
   Ring<Attempt> sent;
   std::string output;

@@ -24,8 +24,7 @@ Connections::Connections(const Plan& plan, uint32_t count, Clock& clock, AnswerH
       handler_(handler),
       connections_(make_connections(count, plan.pipeline)),
       with_room_(count),
-      read_buffer_(new char[kReadBytes]),
-      none_open_since_ns_(clock.now().boot_ns) {
+      read_buffer_(new char[kReadBytes]) {
   to_flush_.reserve(count);
 }
 
@@ -37,11 +36,14 @@ Connections::~Connections() {
 void Connections::tend(int64_t now_ns) {
   if (now_ns < next_tend_ns_) return;
   next_tend_ns_ = now_ns + kTendInterval;
+  wanted_ = 0;
   for (Connection& connection : connections_) {
     bool is_closed = connection.state == Connection::State::closed;
     if (is_closed && now_ns >= connection.reopen_at_ns && connecting_ < kConnectingMax)
       open(connection, now_ns);
-    bool is_owed = connection.state == Connection::State::open && !connection.sent.empty();
+    const bool is_open = connection.state == Connection::State::open;
+    wanted_ += is_open && is_wanted(connection, now_ns);
+    const bool is_owed = is_open && !connection.sent.empty();
     if (is_owed && now_ns - connection.answered_at_ns > plan_.answer_timeout_ns)
       lose(connection, Failure::answer_timeout, now_ns);
   }
@@ -59,7 +61,8 @@ void Connections::open(Connection& connection, int64_t now_ns) {
 void Connections::finish_connect(Connection& connection, int64_t now_ns) {
   if (int cause = connect_result(connection.socket)) return fail_connect(connection, cause, now_ns);
   connection.state = Connection::State::open;
-  connection.reopen_wait_ns = 0;
+  connection.opened_at_ns = opened_at_ns_ = now_ns;
+  connection.is_answered = false;
   connection.last_user = UINT64_MAX;
   --connecting_;
   ++open_;
@@ -72,6 +75,10 @@ void Connections::fail_connect(Connection& connection, int cause, int64_t now_ns
   connect_errno_ = cause;
   handler_.on_failure(Failure::connect_failed);
   close(connection, now_ns);
+  back_off(connection, now_ns);
+}
+
+void Connections::back_off(Connection& connection, int64_t now_ns) {
   connection.reopen_wait_ns =
       std::clamp(2 * connection.reopen_wait_ns, kReopenWaitMin, kReopenWaitMax);
   connection.reopen_at_ns = now_ns + connection.reopen_wait_ns;
@@ -80,7 +87,7 @@ void Connections::fail_connect(Connection& connection, int cause, int64_t now_ns
 void Connections::close(Connection& connection, int64_t now_ns) {
   if (connection.socket != net::kNoSocket) net_.close(connection.socket);
   if (connection.state == Connection::State::connecting) --connecting_;
-  if (connection.state == Connection::State::open && --open_ == 0) none_open_since_ns_ = now_ns;
+  if (connection.state == Connection::State::open) --open_;
   connection.state = Connection::State::closed;
   connection.socket = net::kNoSocket;
   ++connection.generation;
@@ -92,10 +99,22 @@ void Connections::close(Connection& connection, int64_t now_ns) {
 }
 
 void Connections::lose(Connection& connection, Failure failure, int64_t now_ns) {
-  // A server may close a connection on which no answer is due; that is no failure.
-  if (!connection.sent.empty()) handler_.on_failure(failure);
+  // What was given up here was not turned away there.
+  const bool was_wanted = failure == Failure::answer_timeout || is_wanted(connection, now_ns);
+  if (!connection.sent.empty())
+    handler_.on_failure(failure);
+  else if (!was_wanted)
+    handler_.on_failure(Failure::connect_failed);
+  // Otherwise no answer was due, and a server may close such a connection; that is no failure.
   close(connection, now_ns);
-  next_tend_ns_ = 0;  // open it again at once
+  if (was_wanted) {
+    connection.reopen_wait_ns = 0;
+    none_open_since_ns_ = now_ns;
+    next_tend_ns_ = 0;  // open it again at once
+  } else {
+    connect_errno_ = ECONNRESET;
+    back_off(connection, now_ns);
+  }
   for (; !connection.sent.empty(); connection.sent.pop()) {
     --in_flight_;
     handler_.on_lost(connection.sent.front(), now_ns);
@@ -149,6 +168,7 @@ size_t Connections::take_answers(Connection& connection, std::string_view bytes,
     connection.sent.pop();
     --in_flight_;
     connection.answered_at_ns = now_ns;
+    connection.is_answered = true;
     taken += scan.bytes;
     handler_.on_answer(attempt, scan.reply, now_ns);
     if (!scan.reply.closes) continue;

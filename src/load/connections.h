@@ -2,6 +2,10 @@
 // scanned. The outcome goes to the AnswerHandler. An order whose connection broke has an
 // unknown end: it is neither sold nor failed until the server has been asked again.
 //
+// A handshake proves nothing: the kernel makes it, and a server at a bound of its own closes what it has accepted. A
+// connection is wanted when it has brought an answer, or has stayed open for half a second. One that was not is opened
+// again after a wait that doubles, and the server counts as out of reach until there is one that is wanted.
+//
 // Owned by one thread. The handler is called from poll() and tend() and may not call back into this
 // object.
 #pragma once
@@ -32,6 +36,9 @@ class Connections {
   Connections(const Plan& plan, uint32_t count, Clock& clock, AnswerHandler& handler);
   ~Connections();
 
+  // Before all else: from now on the server may be out of reach.
+  void begin(int64_t now_ns) { none_open_since_ns_ = now_ns; }
+
   // Opens closed connections whose time has come, gives up those that were silent for too long. Cheap
   // to call every turn.
   void tend(int64_t now_ns);
@@ -46,7 +53,11 @@ class Connections {
   void add_sent(Connection& connection, const Attempt& attempt, int64_t now_ns);
   void flush();
 
-  bool all_open() const { return open_ == connections_.size(); }
+  // And none of them only just.
+  bool all_open(int64_t now_ns) const {
+    return open_ == connections_.size() && now_ns - opened_at_ns_ >= kSettledAfter;
+  }
+  uint32_t wanted() const { return wanted_; }  // open and wanted, when tend() last looked
   uint64_t in_flight() const { return in_flight_; }
   int64_t none_open_since_ns() const { return open_ > 0 ? INT64_MAX : none_open_since_ns_; }
   int connect_errno() const { return connect_errno_; }  // why the last attempt to connect failed
@@ -64,10 +75,16 @@ class Connections {
   static constexpr int64_t kTendInterval = 10 * kMillisecond;
   static constexpr int64_t kReopenWaitMin = 10 * kMillisecond;
   static constexpr int64_t kReopenWaitMax = 500 * kMillisecond;
+  static constexpr int64_t kSettledAfter = 20 * kMillisecond;
+  static constexpr int64_t kWantedAfter = 500 * kMillisecond;
 
+  static bool is_wanted(const Connection& connection, int64_t now_ns) {
+    return connection.is_answered || now_ns - connection.opened_at_ns >= kWantedAfter;
+  }
   void open(Connection& connection, int64_t now_ns);
   void finish_connect(Connection& connection, int64_t now_ns);
   void fail_connect(Connection& connection, int cause, int64_t now_ns);
+  void back_off(Connection& connection, int64_t now_ns);
   void close(Connection& connection, int64_t now_ns);
   void lose(Connection& connection, Failure failure, int64_t now_ns);
   void receive(Connection& connection);
@@ -88,11 +105,12 @@ class Connections {
   Ring<uint32_t> with_room_;        // indices; may hold some that closed meanwhile
   std::vector<uint32_t> to_flush_;  // indices
   std::unique_ptr<char[]> read_buffer_;
-  uint32_t open_ = 0;
+  uint32_t open_ = 0, wanted_ = 0;
   uint32_t connecting_ = 0;
   uint64_t in_flight_ = 0;
   int64_t next_tend_ns_ = 0;
-  int64_t none_open_since_ns_;
+  int64_t opened_at_ns_ = 0;  // the last of them
+  int64_t none_open_since_ns_ = 0;
   int connect_errno_ = 0;
 };
 

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "base/hash.h"
+#include "base/words.h"
 
 namespace stampede::load {
 namespace {
@@ -77,18 +79,43 @@ Status Generator::run() {
 // sale.
 Status Generator::wait_for_start() {
   bool is_ready = false;
+  uint32_t wanted = 0, most = 0;
+  int64_t grown_at_ns = clock_.now().boot_ns;
+  connections_.begin(grown_at_ns);
   while ((start_ns_ = start_.at_ns) == 0 && !start_.is_stopping) {
     int64_t now_ns = clock_.now().boot_ns;
     connections_.tend(now_ns);
-    if (Status status = check_reachable(now_ns); !status) return status;
-    if (!is_ready && connections_.all_open()) {
+    start_.connections_open += connections_.wanted() - std::exchange(wanted, connections_.wanted());
+    if (!is_ready && connections_.all_open(now_ns)) {
       is_ready = true;
       if (++start_.threads_ready == plan_.threads) start_.at_ns = begin_ns();
     }
+    if (Status status = check_reachable(now_ns); !status) return status;
+    if (is_ready) grown_at_ns = now_ns;
+    if (Status status = check_opening(most, grown_at_ns, now_ns); !status) return status;
     connections_.poll(is_ready ? kMillisecond : kTurnWaitMax);
   }
   tally_.first_ns = tally_.last_ns = start_ns_ + plan_.warmup_ns;
   return Ok{};
+}
+
+// A server at a bound of its own takes some connections and closes the others, for ever.
+Status Generator::check_opening(uint32_t& most, int64_t& grown_at_ns, int64_t now_ns) {
+  if (connections_.wanted() > most) {
+    most = connections_.wanted();
+    grown_at_ns = now_ns;
+  }
+  if (now_ns - grown_at_ns <= std::max(plan_.patience_ns, kSecond)) return Ok{};
+  return Error{"only " + grouped(start_.connections_open.load()) + " of " +
+               counted(plan_.connections, "connection") + " are open, and " +
+               net::text_of(plan_.server) + " takes no more (" + cause_text() +
+               "): fewer --connections, or a server with a higher --connections and "
+               "--connections-address"};
+}
+
+std::string Generator::cause_text() const {
+  const int cause = connections_.connect_errno();
+  return cause != 0 ? std::strerror(cause) : "no answer";
 }
 
 int64_t Generator::begin_ns() const {
@@ -110,15 +137,16 @@ Status Generator::turn() {
 }
 
 Status Generator::check_reachable(int64_t now_ns) const {
-  int cause = connections_.connect_errno();
   int64_t patience_ns = plan_.patience_ns;
   // At the start there is no reason for patience: a server that refuses is not there. One that does
   // not answer may be slow.
-  if (start_ns_ == 0)
-    patience_ns = cause == 0 ? plan_.answer_timeout_ns : std::min(patience_ns, kSecond);
+  if (start_ns_ == 0) {
+    if (start_.connections_open > 0) return Ok{};  // another thread has reached it
+    patience_ns = connections_.connect_errno() == 0 ? plan_.answer_timeout_ns
+                                                    : std::min(patience_ns, kSecond);
+  }
   if (connections_.none_open_since_ns() > now_ns - patience_ns) return Ok{};
-  return Error{"cannot connect to " + net::text_of(plan_.server) + ": " +
-               (cause != 0 ? std::strerror(cause) : "no answer") +
+  return Error{"cannot connect to " + net::text_of(plan_.server) + ": " + cause_text() +
                "; is the server running? (`stampede serve --demo` starts one)"};
 }
 

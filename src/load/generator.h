@@ -19,6 +19,8 @@ namespace stampede::load {
 
 // The state that the generators of one run share.
 struct Start {
+  std::atomic<uint32_t> connections_open{
+      0};  // of all threads, and to stay so; until the first moment
   std::atomic<uint32_t> threads_ready{0};
   std::atomic<int64_t> at_ns{0};  // set by the last thread that is ready; 0: not yet
   std::atomic<bool> is_stopping{
@@ -47,9 +49,11 @@ class Generator final : private AnswerHandler {
   int64_t begin_ns() const;
   Status turn();
   Status check_reachable(int64_t now_ns) const;
+  Status check_opening(uint32_t& most, int64_t& grown_at_ns, int64_t now_ns);
   void send_due(int64_t now_ns);
   void note_lateness();
   void note_work(int64_t cpu_ns);
+  std::string cause_text() const;  // of the last connection that could not be opened
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
   bool send_look(int64_t now_ns);

@@ -42,7 +42,7 @@ class NamedAnswers {
 };
 
 enum class Failure : uint8_t {
-  connect_failed,    // a connection could not be opened
+  connect_failed,    // a connection could not be opened, or was closed as soon as it was
   connection_lost,   // closed or reset while answers were owed
   answer_timeout,    // no answer in time
   malformed_answer,  // not HTTP as the server writes it

@@ -68,9 +68,14 @@ void FakeServer::serve() {
 void FakeServer::accept_client() {
   int socket = accept(listener_, nullptr, nullptr);
   if (socket < 0) return;
+  const unsigned number = accepted_++;
+  if (clients_.size() >= clients_max_) {
+    close(socket);
+    return;
+  }
   int on = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  clients_[socket].number = accepted_++;
+  clients_[socket].number = number;
 }
 
 bool FakeServer::read_from(int socket, Client& client) {

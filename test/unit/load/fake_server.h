@@ -3,6 +3,8 @@
 // servers do on bad days: answer in pieces, hang up in the middle of an answer, say nothing at all.
 #pragma once
 
+#include <atomic>
+#include <climits>
 #include <functional>
 #include <map>
 #include <string>
@@ -38,6 +40,10 @@ class FakeServer {
 
   const net::Address& address() const { return address_; }
 
+  // Any thread: further connections are accepted and closed at once, as at a bound.
+  void take_at_most(unsigned clients) { clients_max_ = clients; }
+  unsigned accepted() const { return accepted_; }
+
  private:
   struct Client {
     unsigned number = 0;
@@ -57,7 +63,7 @@ class FakeServer {
   int stop_[2];  // a pipe
   net::Address address_;
   std::map<int, Client> clients_;  // by socket
-  unsigned accepted_ = 0;
+  std::atomic<unsigned> accepted_{0}, clients_max_{UINT_MAX};
   std::thread thread_;
 };
 

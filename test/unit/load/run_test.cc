@@ -42,6 +42,22 @@ struct Finished {
   Status status = Ok{};
 };
 
+// Of a run that may not end: it is stopped when it has not done so within a time that is enough for any machine.
+struct Bounded {
+  explicit Bounded(const Plan& plan) : run(plan, clock) {
+    run.begin();
+    has_ended = run.wait(std::chrono::seconds(10));
+    run.stop();
+    status = run.finish();
+  }
+  std::string error() const { return status ? "" : status.error().message; }
+
+  SystemClock clock;
+  Run run;
+  bool has_ended = false;
+  Status status = Ok{};
+};
+
 // Every order that the sale took is known to its user, and nobody knows another.
 void check_books_agree(const Run& run, const Plan& plan, const FakeSale& sale) {
   std::set<uint64_t> known;
@@ -492,6 +508,72 @@ TEST_SUITE("load/run") {
     CHECK(bool(run.finish()));
     CHECK(run.users()[static_cast<size_t>(UserEnd::not_asked)] > 0);
     CHECK(run.users()[static_cast<size_t>(UserEnd::gave_up)] > 0);
+  }
+
+  TEST_CASE("a server that takes fewer connections is named with how many are open") {
+    for (const uint32_t threads : {1u, 2u}) {
+      FakeServer server([](const FakeRequest&) { return FakeReply{}; });
+      server.take_at_most(4);
+      Plan plan = small_plan(server);
+      plan.connections = 8;
+      plan.threads = threads;
+      plan.patience_ns = kSecond;
+      Bounded bounded(plan);
+      CHECK(bounded.has_ended);
+      INFO(threads, " threads: ", bounded.error());
+      CHECK(bounded.error().find("4 of 8 connections are open") != std::string::npos);
+      CHECK(bounded.run.tally().failures[static_cast<size_t>(Failure::connect_failed)] >= 4);
+      CHECK(server.accepted() < 200);
+    }
+  }
+
+  TEST_CASE("a server that closes every connection is not hammered") {
+    FakeServer server([](const FakeRequest&) { return FakeReply{}; });
+    server.take_at_most(0);
+    Plan plan = small_plan(server);
+    plan.patience_ns = kMillisecond;
+    Bounded bounded(plan);
+    CHECK(bounded.has_ended);
+    CHECK_FALSE(bool(bounded.status));
+    CHECK(server.accepted() < 200);
+  }
+
+  TEST_CASE("a server that takes no connection any more ends the run when patience does") {
+    FakeSale sale(200);
+    FakeServer* that = nullptr;
+    FakeServer server([&](const FakeRequest& request) {
+      if (sale.sold() == 100) that->take_at_most(0);
+      return FakeReply{{sale.answer(request)}, sale.sold() >= 100};
+    });
+    that = &server;
+    Plan plan = small_plan(server);
+    plan.patience_ns = 300 * kMillisecond;
+    Bounded bounded(plan);
+    CHECK(bounded.has_ended);
+    CHECK(bounded.error().starts_with("cannot connect to "));
+    CHECK(server.accepted() < 300);
+  }
+
+  TEST_CASE("the time in which a run is made ready is not the server's") {
+    class JumpingClock final : public Clock {
+     public:
+      Moment now() override {
+        Moment moment = clock.now();
+        moment.boot_ns += jumped_ns;
+        return moment;
+      }
+      SystemClock clock;
+      int64_t jumped_ns = 0;
+    } clock;
+    FakeSale sale(10);
+    FakeServer server(
+        [&](const FakeRequest& request) { return FakeReply{{sale.answer(request)}}; });
+    const Plan plan = small_plan(server);
+    Run run(plan, clock);
+    clock.jumped_ns = 3600 * kSecond;
+    run.begin();
+    CHECK(bool(run.finish()));
+    CHECK(run.users()[static_cast<size_t>(UserEnd::sold)] == 10);
   }
 
   TEST_CASE("a server that is not there is named with what to do") {

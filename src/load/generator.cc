@@ -128,6 +128,8 @@ Status Generator::turn() {
   bool is_over =
       start_.is_stopping || (plan_.duration_ns > 0 && now_ns - start_ns_ >= plan_.duration_ns);
   if (is_over && end_by_ns_ == INT64_MAX) begin_to_end(now_ns);
+  // A stop may come behind the end of the duration too.
+  if (start_.is_stopping) end_by_ns_ = std::min(end_by_ns_, now_ns + kStopGrace);
   connections_.tend(now_ns);
   send_due(now_ns);
   connections_.flush();
@@ -153,13 +155,43 @@ Status Generator::check_reachable(int64_t now_ns) const {
 void Generator::send_due(int64_t now_ns) {
   if (is_blocked_) was_blocked_at_ns_ = now_ns;
   is_blocked_ = false;
-  while (send_again(now_ns) || send_look(now_ns) || send_next(now_ns)) continue;
+  while (send_first_due(now_ns)) continue;
   tally_.live.waiting.store(backlog_.size(), std::memory_order_relaxed);
+}
+
+// What was due first goes first, whatever it is: behind a kind of which more is due than the connections carry, the
+// others would wait for ever. False when nothing is due, or may go.
+bool Generator::send_first_due(int64_t now_ns) {
+  std::array<std::pair<int64_t, Source>, 4> turns;
+  for (Source source : {Source::backlog, Source::orders, Source::pages, Source::stocks})
+    turns[static_cast<size_t>(source)] = {turn_ns(source, now_ns), source};
+  std::sort(turns.begin(), turns.end());
+  for (const auto& [turn_ns, source] : turns) {
+    if (turn_ns > now_ns) return false;
+    if (send_from(source, now_ns)) return true;
+  }
+  return false;
+}
+
+// When the first request of a source has its turn. Without a rate an order is always due: it goes behind every look.
+int64_t Generator::turn_ns(Source source, int64_t now_ns) const {
+  if (source == Source::backlog) return backlog_.earliest_ns();
+  if (source == Source::orders) {
+    if (are_orders_sent()) return INT64_MAX;
+    return plan_.rate <= 0 && has_looked_ ? start_ns_ : next_due_ns(now_ns);
+  }
+  const Looks& looks = looks_[source == Source::stocks];
+  return is_wanted(looks) ? start_ns_ + looks.due_ns() : INT64_MAX;
+}
+
+bool Generator::send_from(Source source, int64_t now_ns) {
+  if (source == Source::backlog) return send_again(now_ns);
+  if (source == Source::orders) return send_next(now_ns);
+  return send_look(looks_[source == Source::stocks], now_ns);
 }
 
 bool Generator::send_again(int64_t now_ns) {
   int64_t not_before_ns = backlog_.earliest_ns();
-  if (not_before_ns > now_ns) return false;
   Attempt attempt = backlog_.take();
   if (end_by_ns_ != INT64_MAX && !attempt.is_unknown) {
     give_up(attempt);
@@ -171,9 +203,7 @@ bool Generator::send_again(int64_t now_ns) {
 }
 
 bool Generator::send_next(int64_t now_ns) {
-  if (are_orders_sent()) return false;
   int64_t due_ns = next_due_ns(now_ns);
-  if (due_ns > now_ns) return false;
   Attempt attempt{.user = schedule_.user_of(next_request_),
                   .due_ns = due_ns,
                   .is_measured = due_ns - start_ns_ >= plan_.warmup_ns};
@@ -218,19 +248,15 @@ bool Generator::is_wanted(const Looks& looks) const {
   return has_last ? looks.due_ns() <= schedule_.last_due_ns() : !are_orders_sent();
 }
 
-bool Generator::send_look(int64_t now_ns) {
-  for (Looks& looks : looks_) {
-    const int64_t due_ns = looks.due_ns();
-    if (due_ns > now_ns - start_ns_ || !is_wanted(looks)) continue;
-    const Attempt attempt{.user = looks.number(),
-                          .due_ns = start_ns_ + due_ns,
-                          .step = looks.step(),
-                          .is_measured = due_ns >= plan_.warmup_ns};
-    if (!send(attempt, now_ns)) return false;
-    looks.advance();
-    return true;
-  }
-  return false;
+bool Generator::send_look(Looks& looks, int64_t now_ns) {
+  const int64_t due_ns = looks.due_ns();
+  const Attempt attempt{.user = looks.number(),
+                        .due_ns = start_ns_ + due_ns,
+                        .step = looks.step(),
+                        .is_measured = due_ns >= plan_.warmup_ns};
+  if (!send(attempt, now_ns)) return false;
+  looks.advance();
+  return true;
 }
 
 bool Generator::send(const Attempt& attempt, int64_t now_ns) {
@@ -239,6 +265,7 @@ bool Generator::send(const Attempt& attempt, int64_t now_ns) {
   if (is_blocked_) return false;
   append_request(attempt, connection->output);
   connections_.add_sent(*connection, attempt, now_ns);
+  has_looked_ = only_looks(attempt.step);
   bump(tally_.live.sent);
   return true;
 }
@@ -354,12 +381,15 @@ void Generator::on_failure(Failure failure) {
   bump(tally_.live.failures);
 }
 
+// Orders that fell due since the last turn are still sent; only what finds no connection stays unsent.
 void Generator::begin_to_end(int64_t now_ns) {
+  int64_t over_ns = now_ns - start_ns_ + 1;
+  if (plan_.duration_ns > 0) over_ns = std::min(over_ns, plan_.duration_ns);
+  if (plan_.rate > 0) {
+    send_due(start_ns_ + over_ns - 1);
+    unsent_ = std::max(schedule_.requests_before(over_ns), next_request_) - next_request_;
+  }
   end_by_ns_ = now_ns + (start_.is_stopping ? kStopGrace : plan_.answer_timeout_ns);
-  if (plan_.rate <= 0 || start_.is_stopping) return;
-  while (schedule_.has_request(next_request_ + unsent_) &&
-         schedule_.due_ns(next_request_ + unsent_) < plan_.duration_ns)
-    ++unsent_;
 }
 
 bool Generator::is_finished(int64_t now_ns) const {

@@ -41,22 +41,28 @@ class Generator final : private AnswerHandler {
   uint64_t unsent() const { return unsent_; }  // due before the end of the duration, but never sent
 
  private:
+  // What requests come from; in the order in which they go when they were due at once.
+  enum class Source : uint8_t { backlog, orders, pages, stocks };
+
   void on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) override;
   void on_lost(const Attempt& attempt, int64_t now_ns) override;
   void on_failure(Failure failure) override;
 
   Status wait_for_start();
+  Status check_opening(uint32_t& most, int64_t& grown_at_ns, int64_t now_ns);
   int64_t begin_ns() const;
   Status turn();
   Status check_reachable(int64_t now_ns) const;
-  Status check_opening(uint32_t& most, int64_t& grown_at_ns, int64_t now_ns);
+  std::string cause_text() const;  // of the last connection that could not be opened
   void send_due(int64_t now_ns);
   void note_lateness();
   void note_work(int64_t cpu_ns);
-  std::string cause_text() const;  // of the last connection that could not be opened
+  bool send_first_due(int64_t now_ns);
+  int64_t turn_ns(Source source, int64_t now_ns) const;
+  bool send_from(Source source, int64_t now_ns);
   bool send_again(int64_t now_ns);
   bool send_next(int64_t now_ns);
-  bool send_look(int64_t now_ns);
+  bool send_look(Looks& looks, int64_t now_ns);
   bool is_wanted(const Looks& looks) const;
   bool are_orders_sent() const;
   bool send(const Attempt& attempt, int64_t now_ns);
@@ -84,7 +90,8 @@ class Generator final : private AnswerHandler {
   Wishes wishes_;
   std::vector<Price> prices_;  // of an order, by wish, from the answers
   uint64_t next_request_ = 0;
-  std::array<Looks, 2> looks_;
+  std::array<Looks, 2> looks_;  // pages, stocks
+  bool has_looked_ = false;     // the last request that was sent
   bool is_blocked_ = false;  // an order is due and no connection may take it: only an answer helps
   int64_t was_blocked_at_ns_ = 0;   // orders that were due by then have waited for a connection
   std::vector<int64_t> sent_dues_;  // of this turn's orders that have not

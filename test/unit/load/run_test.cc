@@ -510,6 +510,71 @@ TEST_SUITE("load/run") {
     CHECK(run.users()[static_cast<size_t>(UserEnd::gave_up)] > 0);
   }
 
+  TEST_CASE("a stop ends the wait for the last answers too") {
+    FakeServer server([&](const FakeRequest&) { return FakeReply{}; });
+    Plan plan = small_plan(server);
+    plan.rate = 1000;
+    plan.duration_ns = 20 * kMillisecond;
+    plan.answer_timeout_ns = 30 * kSecond;
+    SystemClock clock;
+    Run run(plan, clock);
+    run.begin();
+    CHECK_FALSE(run.wait(std::chrono::milliseconds(200)));
+    run.stop();
+    CHECK(run.wait(std::chrono::seconds(15)));
+  }
+
+  TEST_CASE("what was due before the end is sent when there is room for it") {
+    for (int round = 0; round < 4; ++round) {
+      FakeSale sale(10);
+      FakeServer server(
+          [&](const FakeRequest& request) { return FakeReply{{sale.answer(request)}}; });
+      Plan plan = small_plan(server);
+      plan.rate = 3'000;
+      plan.pipeline = 64;
+      plan.duration_ns = 50 * kMillisecond;
+      Finished finished(plan);
+      CHECK(finished.run.unsent() == 0);
+      CHECK(finished.run.tally().live.sent == 150);
+    }
+  }
+
+  TEST_CASE("orders have their turn beside more looks than the connections carry") {
+    FakeSale sale(30);
+    FakeServer server([&](const FakeRequest& request) {
+      if (request.line.starts_with("POST")) return FakeReply{{sale.answer(request)}};
+      return FakeReply{{http_answer("200 OK", "{}")}};
+    });
+    Plan plan = small_plan(server);
+    plan.page_views = plan.stock_polls = 1e8;
+    Bounded bounded(plan);
+    CHECK(bounded.has_ended);
+    CHECK(bounded.run.users()[static_cast<size_t>(UserEnd::sold)] == 30);
+  }
+
+  TEST_CASE("orders and looks go in the order in which they were due") {
+    uint64_t looks = 0, orders = 0, looks_in_front = 0;
+    FakeSale sale(30);
+    FakeServer server([&](const FakeRequest& request) {
+      if (!request.line.starts_with("POST")) {
+        ++looks;
+        return FakeReply{{http_answer("200 OK", "{}")}};
+      }
+      // A thousand looks are due between two orders.
+      looks_in_front += looks > ++orders * 1'000;
+      return FakeReply{{sale.answer(request)}};
+    });
+    Plan plan = small_plan(server);
+    plan.users = 20;
+    plan.connections = 1;
+    plan.rate = 1'000;
+    plan.page_views = 1e6;
+    Bounded bounded(plan);
+    CHECK(bounded.has_ended);
+    CHECK(orders == 20);
+    CHECK(looks_in_front == 0);
+  }
+
   TEST_CASE("a server that takes fewer connections is named with how many are open") {
     for (const uint32_t threads : {1u, 2u}) {
       FakeServer server([](const FakeRequest&) { return FakeReply{}; });

@@ -34,8 +34,9 @@ constexpr struct {
                 {"refused", FigureKind::number, false},    {"failed", FigureKind::number, false},
                 {"unsent", FigureKind::number, false},     {"busiest", FigureKind::percent, false}};
 
-// A number; `text` keeps the rest behind it.
+// A number without a sign; `text` keeps the rest behind it.
 std::optional<double> read_number(std::string_view& text) {
+  if (text.starts_with('-')) return std::nullopt;  // of 0, too
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem != std::errc() || !(number >= 0 && number <= 1e18)) return std::nullopt;
@@ -53,12 +54,15 @@ std::optional<double> percent_of(std::string_view figure) {
 
 Status take_figure(std::string_view name, Expectation& made) {
   const size_t colon = name.find(':');
-  if (colon != name.npos) made.answer = name.substr(0, colon);
-  made.figure = colon == name.npos ? name : name.substr(colon + 1);
+  const bool has_answer = colon != name.npos && colon > 0;
+  if (has_answer) made.answer = name.substr(0, colon);
+  made.figure = has_answer ? name.substr(colon + 1) : name;
   made.kind = FigureKind::duration;
   if (percent_of(made.figure)) return Ok{};
   for (const auto& [figure, kind, is_of_answers] : kFigures) {
-    if (figure != made.figure || (colon != name.npos && !is_of_answers)) continue;
+    if (figure != made.figure || (has_answer && !is_of_answers)) continue;
+    // `late` is no answer: it has no number and no share.
+    if (made.answer == "late" && kind != FigureKind::duration) continue;
     made.kind = kind;
     return Ok{};
   }

@@ -90,10 +90,34 @@ TEST_SUITE("load/expectation") {
   }
 
   TEST_CASE("what is no expectation is named") {
-    for (const char* text :
-         {"", "p99", "p99<", "p99<5", "p99<5m", "p99<ms", "p101<5ms", "p<5ms", "<5ms", "p99!5ms",
-          "sold<5ms", "sold<5%", "busiest<1", "late:sold>1", "created:throughput>1", "speed>1",
-          "p99<-1ms", "p99<nanms", "p99==1ms"}) {
+    for (const char* text : {"",
+                             "p99",
+                             "p99<",
+                             "p99<5",
+                             "p99<5m",
+                             "p99<ms",
+                             "p101<5ms",
+                             "p<5ms",
+                             "<5ms",
+                             "p99!5ms",
+                             "sold<5ms",
+                             "sold<5%",
+                             "busiest<1",
+                             "late:sold>1",
+                             "created:throughput>1",
+                             "speed>1",
+                             "p99<-1ms",
+                             "p99<nanms",
+                             "p99==1ms",
+                             "late:count=0",
+                             "late:share<1%",
+                             ":p99<1s",
+                             ":count>1",
+                             "p-0<1s",
+                             "p-1<1s",
+                             "created:p-0<1s",
+                             "p99<-0ms",
+                             "failed=-0"}) {
       CAPTURE(text);
       const Result<Expectation> expectation = parse_expectation(text);
       REQUIRE_FALSE(bool(expectation));

@@ -223,7 +223,8 @@ std::vector<Flag> pace_flags(LoadFlags& flags) {
       {.name = "--warmup",
        .unit = "SECONDS",
        .target = &flags.warmup_s,
-       .help = "time in front that counts in no figure",
+       .help = "time in front whose answers and latencies count in no figure; users and requests "
+               "do",
        .bounds = {{0, 1e6}}},
       {.name = "--connections",
        .unit = "C",
@@ -264,7 +265,8 @@ std::vector<Flag> server_flags(LoadFlags& flags) {
           {.name = "--patience",
            .unit = "SECONDS",
            .target = &flags.patience_s,
-           .help = "how long to go on while the server cannot be reached",
+           .help = "how long to go on while the server cannot be reached, or takes no more "
+                   "connections before the start",
            .bounds = {{0, 1e6}}}};
 }
 
@@ -330,6 +332,8 @@ Status complete(LoadFlags& flags) {
         "--retry-storm: expected at most --connections, for copies go over different ones"};
   if (plan.threads > plan.connections || plan.copies > plan.connections / plan.threads)
     return Error{"--threads: expected connections enough for each thread"};
+  if (plan.threads > plan.users)
+    return Error{"--threads: expected at most --users, for each user belongs to one"};
   if (plan.pay + plan.cancel > 1) return Error{"--cancel: expected at most 1 together with --pay"};
   if (Status status = read_keys(flags); !status) return status;
   if (Status status = read_expectations(flags); !status) return status;

@@ -67,10 +67,9 @@ Generator::Generator(const Plan& plan, uint32_t thread, Clock& clock, Start& sta
 
 Status Generator::run() {
   Status status = wait_for_start();
-  const int64_t cpu_ns = thread_cpu_ns();
   while (status && !is_finished(clock_.now().boot_ns)) status = turn();
   if (!status) start_.is_stopping = true;
-  note_work(thread_cpu_ns() - cpu_ns);
+  note_work();
   close_book();
   return status;
 }
@@ -125,6 +124,7 @@ int64_t Generator::begin_ns() const {
 
 Status Generator::turn() {
   int64_t now_ns = clock_.now().boot_ns;
+  begin_work(now_ns);
   bool is_over =
       start_.is_stopping || (plan_.duration_ns > 0 && now_ns - start_ns_ >= plan_.duration_ns);
   if (is_over && end_by_ns_ == INT64_MAX) begin_to_end(now_ns);
@@ -231,10 +231,18 @@ void Generator::note_lateness() {
   sent_dues_.clear();
 }
 
-void Generator::note_work(int64_t cpu_ns) {
-  const int64_t elapsed_ns = std::max<int64_t>(1, clock_.now().boot_ns - start_ns_);
-  tally_.own.cpu_ns = cpu_ns;
-  tally_.own.busiest = static_cast<double>(cpu_ns) / static_cast<double>(elapsed_ns);
+// From the end of the warmup on.
+void Generator::begin_work(int64_t now_ns) {
+  if (work_begin_ns_ != 0 || now_ns < start_ns_ + plan_.warmup_ns) return;
+  work_begin_ns_ = now_ns;
+  cpu_before_ns_ = thread_cpu_ns();
+}
+
+void Generator::note_work() {
+  if (work_begin_ns_ == 0) return;  // it ended before
+  const int64_t elapsed_ns = std::max<int64_t>(1, clock_.now().boot_ns - work_begin_ns_);
+  tally_.own.cpu_ns = thread_cpu_ns() - cpu_before_ns_;
+  tally_.own.busiest = static_cast<double>(tally_.own.cpu_ns) / static_cast<double>(elapsed_ns);
 }
 
 bool Generator::are_orders_sent() const {
@@ -291,10 +299,9 @@ void Generator::append_request(const Attempt& attempt, std::string& out) const {
 
 void Generator::on_answer(const Attempt& attempt, const Reply& reply, int64_t now_ns) {
   bump(tally_.live.answered);
-  NamedAnswers::Entry& answers = tally_.answers.add(outcome_name(attempt.step, reply));
   if (attempt.is_measured) {
     const auto latency_ns = static_cast<uint64_t>(std::max<int64_t>(0, now_ns - attempt.due_ns));
-    answers.record(latency_ns);
+    tally_.answers.add(outcome_name(attempt.step, reply)).record(latency_ns);
     if (attempt.step == Step::order) {
       tally_.latency_ns.record(latency_ns);
       tally_.last_ns = now_ns;

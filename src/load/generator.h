@@ -56,7 +56,8 @@ class Generator final : private AnswerHandler {
   std::string cause_text() const;  // of the last connection that could not be opened
   void send_due(int64_t now_ns);
   void note_lateness();
-  void note_work(int64_t cpu_ns);
+  void begin_work(int64_t now_ns);
+  void note_work();
   bool send_first_due(int64_t now_ns);
   int64_t turn_ns(Source source, int64_t now_ns) const;
   bool send_from(Source source, int64_t now_ns);
@@ -97,6 +98,7 @@ class Generator final : private AnswerHandler {
   std::vector<int64_t> sent_dues_;  // of this turn's orders that have not
   uint64_t unsent_ = 0;
   int64_t start_ns_ = 0;
+  int64_t work_begin_ns_ = 0, cpu_before_ns_ = 0;  // behind the warmup
   int64_t end_by_ns_ =
       INT64_MAX;  // set when the end has begun: nothing new is sent, unknown outcomes are cleared up
 };

@@ -56,7 +56,9 @@ struct Plan {
   uint64_t burst = 0;         // orders that are due at the first moment; 0 without a rate
   int64_t begin_wall_ns = 0;  // when the first order is due; 0: when all connections are open
   int64_t duration_ns = 0;    // 0: until every user has an answer
-  int64_t warmup_ns = 0;      // at the beginning, counted in no figure but verified like the rest
+  // At the beginning: no figure has its answers, their latencies, and the generator's work. Users, requests and broken
+  // connections are those of the whole run, which is verified as a whole.
+  int64_t warmup_ns = 0;
 
   uint32_t connections = 64;
   uint32_t pipeline = 1;  // requests that may be unanswered on one connection

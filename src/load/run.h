@@ -28,6 +28,7 @@ class Run {
 
   // The first moment of the schedule; 0 while connections are opened.
   int64_t begin_ns() const { return start_.at_ns; }
+  uint32_t connections_open() const { return start_.connections_open; }  // until then
   // At any time: adds the counts so far.
   void add_live(Live& live, Histogram& latency_ns) const;
 

@@ -71,7 +71,7 @@ struct Live {
 // late they sent due requests. A request that had to wait for a connection is not late by its
 // thread's fault.
 struct OwnWork {
-  int64_t cpu_ns = 0;   // since the schedule began, of all threads
+  int64_t cpu_ns = 0;   // since the warmup ended, of all threads
   double busiest = 0;   // of the busiest thread: the part of its time for which it had a CPU's work
   Histogram late_ns;    // at a rate: from the moment an order was due until it was written
   uint64_t queued = 0;  // orders that were due while every connection was full
@@ -82,7 +82,7 @@ struct OwnWork {
 struct Tally {
   Live live;
   Histogram latency_ns;  // of measured answers to orders
-  NamedAnswers answers;  // all of them
+  NamedAnswers answers;  // to all measured requests
   OwnWork own;
   std::array<uint64_t, kFailureNames.size()> failures{};
   uint64_t resent = 0;    // orders sent again because their connection broke

@@ -488,6 +488,46 @@ TEST_SUITE("load/run") {
     CHECK(finished.run.second_orders() == 0);
   }
 
+  TEST_CASE("the answers to what was due in the warmup are in no figure") {
+    FakeSale sale(200);
+    FakeServer server([&](const FakeRequest& request) {
+      if (request.line.starts_with("POST")) return FakeReply{{sale.answer(request)}};
+      return FakeReply{{http_answer("200 OK", "{}")}};
+    });
+    Plan plan = small_plan(server);
+    plan.pipeline = 64;
+    plan.rate = 1'000;
+    plan.page_views = 500;
+    plan.duration_ns = 200 * kMillisecond;
+    plan.warmup_ns = 120 * kMillisecond;
+    Finished finished(plan);
+    const Tally& tally = finished.run.tally();
+    CHECK(tally.latency_ns.count() == 80);
+    CHECK(tally.answers.total() == 80 + 40);
+    CHECK(tally.answers["page"] == 40);
+    CHECK(finished.users(UserEnd::sold) == 200);  // the warmup is verified like the rest
+    CHECK(tally.live.sent == 300);
+  }
+
+  TEST_CASE("a run that is stopped in its warmup has done no work") {
+    FakeSale sale(200);
+    FakeServer server(
+        [&](const FakeRequest& request) { return FakeReply{{sale.answer(request)}}; });
+    SystemClock clock;
+    for (const bool is_before_the_first_moment : {false, true}) {
+      Plan plan = small_plan(server);
+      plan.warmup_ns = 3600 * kSecond;
+      if (is_before_the_first_moment) plan.begin_wall_ns = clock.now().wall_ns + 3600 * kSecond;
+      Run run(plan, clock);
+      run.begin();
+      while (run.begin_ns() == 0) run.wait(std::chrono::milliseconds(1));
+      run.wait(std::chrono::milliseconds(20));
+      run.stop();
+      CHECK(bool(run.finish()));
+      CHECK(run.tally().own.busiest == 0);
+    }
+  }
+
   TEST_CASE("a stopped run ends and says which users had no turn") {
     FakeServer server([&](const FakeRequest&) { return FakeReply{{kTryAgain}}; });
     Plan plan = small_plan(server);

@@ -73,14 +73,14 @@ class Watch {
   void follow() {
     while (!run_.wait(std::chrono::milliseconds(100))) {
       if (g_interrupts > 0) run_.stop();
-      const int64_t since_begin_ns = clock_.now().boot_ns - run_.begin_ns();
-      if (run_.begin_ns() == 0) continue;
-      if (since_begin_ns < 0)
-        progress_.show("begins in " + seconds_text(static_cast<double>(-since_begin_ns) / 1e9));
-      else if (since_begin_ns - series_.end_ns() >= kSecond)
-        close_second(since_begin_ns);
+      const int64_t now_ns = clock_.now().boot_ns;
+      if (!has_begun(now_ns))
+        show_wait(now_ns);
+      else if (now_ns - run_.begin_ns() - series_.end_ns() >= kSecond)
+        close_second(now_ns - run_.begin_ns());
     }
-    if (run_.begin_ns() != 0) close_second(clock_.now().boot_ns - run_.begin_ns());
+    const int64_t now_ns = clock_.now().boot_ns;
+    if (has_begun(now_ns)) close_second(now_ns - run_.begin_ns());
   }
 
   // Adds each kind of answer behind the seconds: these are complete only when the run has ended.
@@ -96,6 +96,20 @@ class Watch {
   std::span<const load::Second> seconds() const { return series_.seconds(); }
 
  private:
+  // A run that is stopped before its first moment has no seconds.
+  bool has_begun(int64_t now_ns) const { return run_.begin_ns() != 0 && now_ns > run_.begin_ns(); }
+
+  void show_wait(int64_t now_ns) {
+    if (now_ns - wait_shown_ns_ < kSecond) return;
+    wait_shown_ns_ = now_ns;
+    if (run_.begin_ns() == 0)
+      progress_.show(grouped(run_.connections_open()) + " of " +
+                     counted(plan_.connections, "connection") + " are open");
+    else
+      progress_.show("begins in " +
+                     seconds_text(static_cast<double>(run_.begin_ns() - now_ns) / 1e9));
+  }
+
   void close_second(int64_t since_begin_ns) {
     const load::Second& second = series_.close_second(since_begin_ns);
     progress_.show(load::progress_line(plan_, series_));
@@ -111,6 +125,7 @@ class Watch {
   Clock& clock_;
   Progress& progress_;
   load::Series series_;
+  int64_t wait_shown_ns_ = clock_.now().boot_ns;
   OutputFile csv_{"--series"}, hdr_{"--hdr"};
 };
 
@@ -138,21 +153,46 @@ Status write_acknowledged(const load::Run& run, const Plan& plan, const std::str
   return file.close();
 }
 
+// What became of a run beside its figures. A file that could not be written hides no broken promise.
+struct Outcome {
+  Status run = Ok{};      // and its verification
+  Status written = Ok{};  // the files: the first that failed
+
+  void note_written(Status status) {
+    if (written) written = std::move(status);
+  }
+};
+
 // Prints the figures even when something went wrong on the way: figures of an aborted run are still
 // figures.
-int conclude(const load::Report& report, const LoadFlags& flags, const Status& status) {
-  if (!status && report.tally.live.sent == 0) return fail(status.error());
+int conclude(const load::Report& report, const LoadFlags& flags, Outcome outcome) {
+  if (!outcome.run && report.tally.live.sent == 0) return fail(outcome.run.error());
   print_table(report, stdout);
-  if (!flags.json.empty())
-    if (Status written = write_json_file(report, flags.json); !written)
-      return fail(written.error());
-  if (!status) return fail(status.error());
+  if (!flags.json.empty()) outcome.note_written(write_json_file(report, flags.json));
+  if (!outcome.run) return fail(outcome.run.error());
   if (report.is_broken()) return fail("a promise was broken: see the lines with ✗");
+  if (!outcome.written) return fail(outcome.written.error());
   if (report.verified && !report.is_proven())
     return fail("nothing was sold, so nothing is verified");
   if (!report.is_as_expected())
     return fail("an expectation was not met: see the lines with ✗", kExitMissed);
   return kExitOk;
+}
+
+// Holds the run against what was expected of it, and its answers against the database. A part of a run shows neither.
+Status judge_run(const load::Run& run, const LoadFlags& flags, load::Proof& proof,
+                 load::Report& report) {
+  const bool is_whole = g_interrupts == 0;
+  for (const load::Expectation& expectation : flags.expectations)
+    if (is_whole) report.expected.push_back(judge(expectation, report));
+  if (!is_whole && flags.verifies) return Error{"interrupted: nothing was verified"};
+  if (!is_whole && !flags.expectations.empty())
+    return Error{"interrupted: no expectation was judged"};
+  if (!flags.verifies) return Ok{};
+  auto verified = proof.gather(run, [] { return g_interrupts > 0; });
+  if (!verified) return verified.error();
+  report.verified = std::move(*verified);
+  return Ok{};
 }
 
 int execute(const LoadFlags& flags, const OperatorClient& client) {
@@ -166,25 +206,16 @@ int execute(const LoadFlags& flags, const OperatorClient& client) {
   if (Status opened = watch.open_files(flags); !opened) return fail(opened.error());
   run.begin();
   watch.follow();
-  Status status = run.finish();
-  if (Status closed = watch.close_files(run.tally()); !closed) return fail(closed.error());
+  Outcome outcome{.run = run.finish()};
+  outcome.note_written(watch.close_files(run.tally()));
+  if (!flags.acknowledged.empty())
+    outcome.note_written(write_acknowledged(run, flags.plan, flags.acknowledged));
   load::Report report{
       .plan = flags.plan, .tally = run.tally(), .users = run.users(), .unsent = run.unsent()};
   report.seconds_of_run = watch.seconds();
-  if (!flags.acknowledged.empty())
-    if (Status written = write_acknowledged(run, flags.plan, flags.acknowledged); !written)
-      return fail(written.error());
-  if (status && flags.verifies && g_interrupts > 0)
-    status = Error{"interrupted: nothing was verified"};
-  if (status && flags.verifies) {
-    auto verified = proof.gather(run, [] { return g_interrupts > 0; });
-    if (verified) report.verified = std::move(*verified);
-    if (!verified) status = verified.error();
-  }
-  for (const load::Expectation& expectation : flags.expectations)
-    report.expected.push_back(judge(expectation, report));
+  if (outcome.run) outcome.run = judge_run(run, flags, proof, report);
   progress.clear();
-  return conclude(report, flags, status);
+  return conclude(report, flags, outcome);
 }
 
 int run(LoadFlags& flags) {

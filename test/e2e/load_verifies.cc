@@ -144,6 +144,28 @@ TEST_SUITE("e2e/load_verifies") {
     CHECK(run_stampede(command).err.find("--series") != std::string::npos);
   }
 
+  TEST_CASE("a file that cannot be written costs no figure and hides no verdict") {
+    Server server({.catalog = catalog({{.stock = 1'000}})});
+    const std::string json = server.scratch().path("report.json");
+    for (const std::string flag : {"--series", "--hdr", "--acknowledged"}) {
+      CAPTURE(flag);
+      write_file(json, "");
+      Arguments command = load(server, 100);
+      command.insert(command.end(), {flag, "/dev/full", "--json", json});
+      const Finished finished = run_stampede(command);
+      CHECK(finished.exit_code == 1);
+      CHECK(finished.err.find(flag + ": /dev/full: No space left on device") != std::string::npos);
+      CHECK(finished.out.find("throughput") != std::string::npos);
+      CHECK(Json::parse(read_file(json))["verify"]["ok"].truth());
+    }
+    Arguments command = load(server, 100);
+    command.insert(command.end(), {"--json", "/dev/full", "--expect", "sold=1"});
+    const Finished finished = run_stampede(command);
+    CHECK(finished.exit_code == 1);
+    CHECK(finished.err.find("--json: /dev/full") != std::string::npos);
+    CHECK(finished.out.find("throughput") != std::string::npos);
+  }
+
   TEST_CASE("a crowd with wishes of many kinds is proven too") {
     Server server(
         {.catalog = catalog({{.code = "cup", .stock = 300}, {.code = "mug", .stock = 200}}),
@@ -173,6 +195,8 @@ TEST_SUITE("e2e/load_verifies") {
         {{"--ramp", "10:-1"}, "--ramp: expected RATE:SECONDS"},
         {{"--rate", "0", "--ramp", "10:1"}, "--ramp: expected a --rate above 0"},
         {{"--rate", "0", "--burst", "10"}, "--burst: expected a --rate above 0"},
+        {{"--users", "3", "--threads", "4"}, "--threads: expected at most --users"},
+        {{"--expect", "late:count=0"}, "--expect: expected a figure"},
         {{"--at", "tomorrow"}, "--at: expected a time such as"},
         {{"--at", "2020-01-01T00:00:00Z"}, "has passed"},
     };

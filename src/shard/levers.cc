@@ -79,7 +79,7 @@ std::string rate_json(const Levers& levers) {
 const std::array<Lever, 9> kLevers = {{
     {"lease_max",
      [](JsonText::Value value, Levers& out) {
-       return read_number(value, bounds::stock_max, out.lease_max);
+       return read_number(value, kLeaseMaxMost, out.lease_max);
      },
      [](const Levers& levers) { return std::to_string(levers.lease_max); }},
     {"drain_lag_max",
@@ -91,7 +91,7 @@ const std::array<Lever, 9> kLevers = {{
     {"open_per_user", read_count<&Limits::open_per_user, bounds::open_per_user_max>,
      count_json<&Limits::open_per_user>},
     {"rate_address", read_rate_of<&Limits::address>, rate_json<&Limits::address>},
-    {"connections_address", read_count<&Limits::connections_address>,
+    {"connections_address", read_count<&Limits::connections_address, kConnectionsAddressMost>,
      count_json<&Limits::connections_address>},
     {"connections", read_count<&Limits::connections>, count_json<&Limits::connections>},
     {"order_rate",

@@ -15,6 +15,10 @@
 
 namespace stampede::shard {
 
+// As the flags of serve have them.
+constexpr int64_t kLeaseMaxMost = 1'000'000;
+constexpr int64_t kConnectionsAddressMost = 1'000'000;
+
 struct Levers {
   Units lease_max = 0;         // 0: no units are leased ahead of demand
   uint64_t drain_lag_max = 0;  // 0: new orders are never refused for it

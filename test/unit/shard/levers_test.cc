@@ -59,6 +59,8 @@ TEST_SUITE("shard/levers") {
              {R"({"rate":1})", "rate: unknown key"},
              {R"({"lease_max":1,"lease_max":1})", "lease_max: is given twice"},
              {R"({"lease_max":-1})", "lease_max: expected an integer"},
+             {R"({"lease_max":1000001})", "lease_max: expected an integer from 0 to 1000000"},
+             {R"({"connections_address":1000001})", "connections_address: expected an integer"},
              {R"({"drain_lag_max":"7"})", "drain_lag_max: expected an integer"},
              {R"({"rate_user":"20"})", "rate_user: expected a rate such as \"20/1s\""},
              {R"({"rate_user":20})", "rate_user: expected a rate"},

@@ -188,10 +188,28 @@ void route_path(const http::Request& request, AdminRoute& route) {
   route_item(segments, request.method, route);
 }
 
+// Kinds of changes to which a body has nothing to say.
+bool takes_nothing(AdminKind kind) {
+  return kind == AdminKind::reload || kind == AdminKind::block || kind == AdminKind::unblock ||
+         kind == AdminKind::pause || kind == AdminKind::resume || kind == AdminKind::end;
+}
+
+// None, or {}: a misspelt wish, or one for another path, must not pause a sale.
+bool says_nothing(std::string_view body) {
+  if (body.empty()) return true;
+  JsonText json(body, "body");
+  std::vector<bool> seen;
+  return bool(read_body(json, std::array<std::string_view, 0>{}, seen,
+                        [](size_t, JsonText::Value) { return Refusal{}; }));
+}
+
 // A body in a content coding is not the JSON that a change is made of.
 void judge_body(const http::Request& request, AdminRoute& route) {
-  if (!is_read(request.method) && request.has_content_coding && route.refusal == Verdict::ok)
+  if (is_read(request.method) || route.refusal != Verdict::ok) return;
+  if (request.has_content_coding)
     refuse(route, Verdict::unsupported_media_type, "a body comes without content coding");
+  else if (takes_nothing(route.kind) && !says_nothing(request.body))
+    refuse(route, Verdict::bad_request, "expected an empty object, {}, or no body");
 }
 
 Refusal read_op_id(JsonText::Value value, Text<bounds::op_id_bytes_max>& out) {

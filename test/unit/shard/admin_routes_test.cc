@@ -92,6 +92,28 @@ TEST_SUITE("shard/admin_routes") {
     CHECK(route_admin(request).refusal == Verdict::ok);
   }
 
+  TEST_CASE("what needs no body takes none but an empty object") {
+    for (const auto& [method, path] : {std::pair{Method::post, "/admin/reload"},
+                                       {Method::put, "/admin/blocked/users/bot"},
+                                       {Method::del, "/admin/blocked/users/bot"},
+                                       {Method::put, "/admin/blocked/addresses/10.0.0.0%2F8"},
+                                       {Method::post, "/admin/items/ticket/pause"},
+                                       {Method::post, "/admin/items/ticket/resume"},
+                                       {Method::post, "/admin/items/ticket/end"}}) {
+      CAPTURE(path);
+      const auto with_body = [&](std::string_view body) {
+        return route_admin({.method = method, .path = path, .body = body}).refusal;
+      };
+      for (const char* nothing : {"", "{}", " { } "}) CHECK(with_body(nothing) == Verdict::ok);
+      for (const char* something : {R"({"x":1})", "garbage", "{", "[]", "null", "{}{}", "{} x"}) {
+        CAPTURE(something);
+        CHECK(with_body(something) == Verdict::bad_request);
+      }
+    }
+    CHECK(route_admin({.method = Method::post, .path = "/admin/items/a/restock", .body = "x"})
+              .refusal == Verdict::ok);  // is read by another
+  }
+
   TEST_CASE("a page begins behind an item and an audit may be of one item") {
     CHECK(ask(Method::get, "/admin/audit", "after=i999").after.view() == "i999");
     CHECK(ask(Method::get, "/admin/audit", "x=1&item=tick%65t&y=[]").item.view() == "ticket");

@@ -60,6 +60,9 @@ TEST_SUITE("shard/deadlines") {
     const auto peer = rig.open();
     rig.deadlines.wait_for(peer.index, Waiting::head);
     Deadlines::wait_for_answer(rig.at(peer));
+    const auto took_all = rig.open();  // in time, and it waits for another one
+    rig.deadlines.wait_for(took_all.index, Waiting::write);
+    Deadlines::count_taken(rig.at(took_all), kWriteBytesMin);
     for (int minute = 0; minute < 60; ++minute) {
       rig.pass_ms(60'000);
       CHECK(rig.next() == kNone);

@@ -27,11 +27,12 @@ struct FreeReply {
 };
 using Reply = std::unique_ptr<redisReply, FreeReply>;
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // False: the time is up, or the wait was interrupted.
-bool await(int socket, short events, Clock::time_point deadline, const Interruption& interruption) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+bool await(int socket, short events, SteadyClock::time_point deadline,
+           const Interruption& interruption) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyClock::now());
   if (left.count() <= 0) return false;
   pollfd entries[] = {{.fd = socket, .events = events, .revents = 0},
                       {.fd = interruption.descriptor(), .events = POLLIN, .revents = 0}};
@@ -42,7 +43,7 @@ bool await(int socket, short events, Clock::time_point deadline, const Interrupt
 }
 
 // An empty text: connected.
-std::string finish_connecting(int socket, Clock::time_point deadline,
+std::string finish_connecting(int socket, SteadyClock::time_point deadline,
                               const Interruption& interruption) {
   for (;;) {
     if (!await(socket, POLLOUT, deadline, interruption)) return "Connection timed out";
@@ -57,7 +58,7 @@ std::string finish_connecting(int socket, Clock::time_point deadline,
 }
 
 // hiredis' own way of connecting cannot be interrupted. The first of the name's addresses that lets us in; a socket that does not block.
-Result<int> connect_to(const HostPort& server, Clock::time_point deadline,
+Result<int> connect_to(const HostPort& server, SteadyClock::time_point deadline,
                        const Interruption& interruption) {
   const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
@@ -133,7 +134,7 @@ RedisConnection::~RedisConnection() {
 Result<std::unique_ptr<RedisConnection>> RedisConnection::open(const RedisServer& server,
                                                                int64_t timeout_ms,
                                                                const Interruption& interruption) {
-  const Deadline deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  const Deadline deadline = SteadyClock::now() + std::chrono::milliseconds(timeout_ms);
   const Result<int> socket = connect_to(server.address, deadline, interruption);
   redisContext* const context = socket ? redisConnectFd(*socket) : nullptr;
   std::unique_ptr<RedisConnection> connection(
@@ -240,7 +241,7 @@ std::string RedisConnection::receive(void*& reply, Deadline deadline) {
 
 Result<RedisValue> RedisConnection::command(const std::vector<std::string>& words) {
   if (has_surplus()) return broken("the connection brought bytes that no command had asked for");
-  const Deadline deadline = Clock::now() + timeout_;
+  const Deadline deadline = SteadyClock::now() + timeout_;
   void* received = nullptr;
   std::string problem = send(words, deadline);
   if (problem.empty()) problem = receive(received, deadline);

@@ -239,9 +239,8 @@ Status PostgresSink::confirm(uint32_t node) {
   const auto locked = connection_->execute(
       "SELECT FROM drain_position WHERE node=$1 ORDER BY generation, shard FOR NO KEY UPDATE", key);
   if (locked) return Ok{};
-  const Error error = locked.error();
   connection_.reset();
-  return error;
+  return locked.error();
 }
 
 Result<std::vector<KnownOrder>> PostgresSink::outermost_orders(uint32_t node, size_t count_max) {

@@ -29,8 +29,7 @@ TEST_SUITE("e2e/interrupted_load") {
     Arguments command = long_load(server);
     const std::string errors = server.scratch().path("errors"),
                       json = server.scratch().path("report.json");
-    command.insert(command.end(),
-                   {"--expect", "failed=0", "--expect", "unsent=0", "--json", json});
+    command.insert(command.end(), {"--expect", "failed=0", "--expect", "unsent=0", "--json", json});
     Process load(command, errors);
     REQUIRE(comes([&] { return server.books().reserved > 0; }));
     load.signal(SIGTERM);

@@ -114,7 +114,7 @@ void PostgresServer::make_cluster(Arguments command) {
   if (const passwd* user = other_user(); user != nullptr)
     REQUIRE(chown(scratch_.path().c_str(), user->pw_uid, user->pw_gid) == 0);
   Process maker(command, scratch_.path("log"), become_other_user());
-  const auto code = maker.wait(kPatience);
+  const auto code = maker.wait(4 * kPatience);  // it writes tens of megabytes
   REQUIRE_MESSAGE(code == 0, log());
 }
 

@@ -20,12 +20,11 @@
 // Resuming before the end, the chain value of the first batch that is read shows whether it
 // follows.
 //
-// Foreign: rows of another log, say a data directory that was made anew beside an old database.
-// Ahead: a log that was restored from an old copy, or one that lost its tail in a power cut under
-// --durability os, or a copy of the directory that runs beside this one. In these two the rows and the log are not of one history, and no record may be
-// written before an operator has decided which is true. Outdated: a database that was restored from an
-// old copy, or a standby that had lagged. When its orders show that it is of this history
-// (kinship.h) it is completed from the newest snapshot; otherwise it is refused like the two.
+// Foreign: rows of another log, say a data directory that was made anew beside an old database. Ahead: a log that was restored from
+// an old copy, or one that lost its tail in a power cut under --durability os, or a copy of the directory that runs beside this one.
+// In these two the rows and the log are not of one history, and no record may be written before an operator has decided which is
+// true. Outdated: a database that was restored from an old copy, or a standby that had lagged. When its orders show that it is of
+// this history (kinship.h) it is completed from the newest snapshot; otherwise it is refused like the two.
 //
 // Pure.
 #pragma once

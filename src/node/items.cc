@@ -10,22 +10,22 @@ namespace stampede::node {
 namespace {
 
 // Whether the item is ended is said by `sale`, its terms as of this start.
-Status take_over(const stock::RegisteredItem& live, const stock::SaleTerms& sale,
-                 stock::ItemTerms terms, Units stock, ItemPlan& plan, Notices& notices) {
+void take_over(const stock::RegisteredItem& live, const stock::SaleTerms& sale,
+               stock::ItemTerms terms, Units stock, ItemPlan& plan, Notices& notices) {
   const std::string code(terms.code.view());
   if (live.total() != stock)
     notices.note(
         "item %s: stock stays %lu, the catalog's %lu is for a new item (restock on the operators' "
         "listener)",
         code.c_str(), (unsigned long)live.total(), (unsigned long)stock);
-  if (terms.catalog_sum == live.terms.catalog_sum) return Ok{};
-  if (stock::would_revive(sale, terms)) return Error{"item " + code + ": " + stock::kNoLaterEnd};
+  if (terms.catalog_sum == live.terms.catalog_sum) return;
+  if (stock::would_revive(sale, terms))
+    return notices.note("item %s: left as it was: %s", code.c_str(), stock::kNoLaterEnd);
   terms.id = live.terms.id;
   terms.is_paused = live.terms.is_paused;
   terms.is_ended = sale.is_ended;
   plan.changed.push_back(terms);
   notices.note("item %s: new terms from the catalog", code.c_str());
-  return Ok{};
 }
 
 // Those whose terms the catalog does not change.
@@ -66,8 +66,7 @@ Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
       const stock::RegisteredItem& live = *found->second;
       stock::SaleTerms sale = live.terms;
       sale.is_ended = sale.is_ended || to_end.contains(live.terms.id);
-      if (Status taken = take_over(live, sale, terms, entry.stock, plan, notices); !taken)
-        return taken.error();
+      take_over(live, sale, terms, entry.stock, plan, notices);
       continue;
     }
     terms.id = static_cast<ItemId>(known.size() + plan.new_items.size());

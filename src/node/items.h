@@ -30,7 +30,7 @@ using ItemIds = std::set<ItemId>;
 
 // Items that are new get the next numbers. Of a known item the stock is the ledger's alone; its terms follow the catalog when
 // the catalog has changed since the last start. Otherwise what an operator has changed meanwhile stays, for a restart must
-// not undo it. An entry that would sell again what was ended for good is an error.
+// not undo it. An item that was ended for good, and would have a later end, is left as it was, for all others are to be sold.
 [[nodiscard]] Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
                                              const ItemIds& to_end,
                                              const std::vector<stock::CatalogEntry>& catalog,

@@ -44,14 +44,16 @@ TEST_SUITE("node/items") {
     CHECK(plan.changed[1].is_paused);
   }
 
-  TEST_CASE("a catalog that sells again what was ended for good is an error") {
+  TEST_CASE("a catalog sells nothing again that was ended for good") {
     std::vector<stock::RegisteredItem> known = one_ended();
     node::Notices notices;
     for (const int64_t ends_ms : {0, 1'001}) {
       const stock::CatalogEntry entry = entry_with_end(ends_ms);
       const auto plan = node::merge_catalog(known, {}, {entry}, notices);
-      REQUIRE_FALSE(plan);
-      CHECK(plan.error().message.starts_with("item ticket: its sale was ended for good"));
+      REQUIRE(plan);
+      CHECK(plan->changed.empty());
+      REQUIRE(!notices.lines().empty());
+      CHECK(notices.lines().back().starts_with("item ticket: left as it was: its sale was ended"));
       // The file said so all the time: the operators have changed it since.
       known[0].terms.catalog_sum = stock::catalog_sum_of(entry.terms);
       CHECK(node::merge_catalog(known, {}, {entry}, notices));
@@ -67,7 +69,11 @@ TEST_SUITE("node/items") {
     std::vector<stock::RegisteredItem> known = one_ended();
     known[0].terms.is_ended = false;
     node::Notices notices;
-    CHECK_FALSE(node::merge_catalog(known, {0}, {entry_with_end(0)}, notices));
+    const auto left = node::merge_catalog(known, {0}, {entry_with_end(0)}, notices);
+    REQUIRE(left);
+    REQUIRE(left->changed.size() == 1);
+    CHECK(left->changed[0].is_ended);
+    CHECK(left->changed[0].ends_ms == 1'000);
     stock::CatalogEntry other = entry_with_end(1'000);
     other.terms.price = 7;
     for (const auto& catalog : {std::vector{other}, std::vector<stock::CatalogEntry>{}}) {

@@ -193,7 +193,7 @@ void RequestReader::take_input(uint32_t index, std::span<const char> bytes) {
   } else if (used < bytes.size() && !keep(index, bytes.subspan(used))) {
     return;
   }
-  if (connection.input.empty() && connection.line.count == 0)
+  if (connection.input.empty() && !connection.owes_answer())
     deadlines_.wait_for(index, Waiting::idle);
   sender_.add(index);
 }
@@ -230,7 +230,7 @@ void RequestReader::need_more(uint32_t index, const http::Parsed& parsed) {
   connection.is_half_head = parsed.request.method == http::Method::head;
   // What is owed comes first: "100 Continue" stands in the order of the answers, and only behind them the client is waited for. It is
   // looked at again when the last has left.
-  if (connection.line.count > 0) return;
+  if (connection.owes_answer()) return;
   if (parsed.wants_continue && !connection.continue_sent)
     connection.continue_sent = connection.output.append(table_.book, http::kContinue);
   deadlines_.wait_for(index, parsed.is_head_complete ? Waiting::body : Waiting::head);

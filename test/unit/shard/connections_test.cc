@@ -353,6 +353,23 @@ TEST_SUITE("shard/connections") {
     }
   }
 
+  TEST_CASE("a byte of the next request now and then holds no answer either") {
+    for (const std::string_view piece : {"G", "\r\n"}) {
+      CAPTURE(piece);
+      ConnectionsRig rig;
+      echo(rig);
+      FakeClient& client = rig.client();
+      client.set_window(100);
+      client.send(repeated(get("/"), 10));
+      rig.rest();
+      for (int step = 0; step < 10 && client.is_open_at_server(); ++step) {
+        client.send(piece);
+        rig.pass(bounds::write_deadline_ms * kMillisecond / 2);
+      }
+      CHECK(!client.is_open_at_server());
+    }
+  }
+
   TEST_CASE("a byte now and then holds no small answers either") {
     ConnectionsRig rig;
     echo(rig);

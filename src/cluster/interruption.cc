@@ -1,5 +1,6 @@
 #include "cluster/interruption.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -22,6 +23,11 @@ Interruption::~Interruption() {
 void Interruption::interrupt() {
   const uint64_t one = 1;
   CHECK(::write(eventfd_, &one, sizeof one) == sizeof one);
+}
+
+bool Interruption::has_come() const {
+  pollfd entry = {.fd = eventfd_, .events = POLLIN, .revents = 0};
+  return ::poll(&entry, 1, 0) > 0;
 }
 
 }  // namespace stampede::cluster

@@ -13,6 +13,7 @@ class Interruption {
 
   // Any thread.
   void interrupt();
+  [[nodiscard]] bool has_come() const;
   // To be polled beside what is waited for; readable once it is interrupted.
   [[nodiscard]] int descriptor() const { return eventfd_; }
 

@@ -13,6 +13,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <system_error>
+#include <vector>
 
 #include "cluster/reply_bounds.h"
 
@@ -57,9 +58,20 @@ std::string finish_connecting(int socket, SteadyClock::time_point deadline,
   }
 }
 
+// As hiredis has it: a name of which only the address of version 4 is served, and the other dropped, costs no timeout.
+std::vector<const addrinfo*> ipv4_first(const addrinfo* found) {
+  std::vector<const addrinfo*> addresses;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) addresses.push_back(at);
+  std::ranges::stable_partition(
+      addresses, [](const addrinfo* at) { return at->ai_family == AF_INET; });
+  return addresses;
+}
+
 // hiredis' own way of connecting cannot be interrupted. The first of the name's addresses that lets us in; a socket that does not block.
 Result<int> connect_to(const HostPort& server, SteadyClock::time_point deadline,
                        const Interruption& interruption) {
+  // A name's address may take long, and cannot be interrupted.
+  if (interruption.has_come()) return Error{"the server stops"};
   const addrinfo hints{.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
   addrinfo* found = nullptr;
   const std::string port = std::to_string(server.port);
@@ -68,9 +80,12 @@ Result<int> connect_to(const HostPort& server, SteadyClock::time_point deadline,
     return Error{::gai_strerror(error)};
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> list(found, ::freeaddrinfo);
   std::string problem = "has no address";
-  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+  for (const addrinfo* at : ipv4_first(found)) {
     const int socket = ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (socket < 0) return Error{std::system_category().message(errno)};
+    if (socket < 0) {
+      problem = std::system_category().message(errno);
+      continue;
+    }
     if (::connect(socket, at->ai_addr, at->ai_addrlen) == 0 || errno == EINPROGRESS)
       problem = finish_connecting(socket, deadline, interruption);
     else

@@ -98,7 +98,7 @@ node::MayEnd BackupPlace::check_rest() const {
   if (!names) return node::ending(kExitUsage, names.error().message);
   bool has_mark = false, has_more = false;
   for (const std::string& name : *names) {
-    has_mark = has_mark || name == kMark;
+    has_mark = has_mark || name.starts_with(kMark);  // or it was about to get its name
     has_more = has_more || (name != "." && name != ".." && name != kLock);
   }
   if (has_mark || !has_more) return std::nullopt;
@@ -141,9 +141,13 @@ Status BackupPlace::finish() {
   return Ok{};
 }
 
+// The mark goes last, too.
 void BackupPlace::abandon() {
+  if (!clear()) return;
   std::error_code ignored;
-  fs::remove_all(unfinished_, ignored);
+  for (const std::string_view name : {kLock, kMark})
+    fs::remove(unfinished_ + "/" + std::string(name), ignored);
+  fs::remove(unfinished_, ignored);
 }
 
 }  // namespace stampede::cmd

@@ -284,7 +284,7 @@ Status Drainer::write(Tail& tail) {
   PROBE(drain_written, tail.stream.key.shard, drained_lsn(batch_.after()), batch_.rows(),
         written.outcome);
   const size_t rows = batch_.rows() - written.rejected;
-  fit_records(written);
+  fit_records(tail, written);
   if (written.outcome == Outcome::conflict) add(stats_.conflicts, 1);
   if (written.outcome == Outcome::unknown && batch_.after() != batch_.before())
     unknown_commit_ = {.tail = &tail,
@@ -312,11 +312,12 @@ Status Drainer::write(Tail& tail) {
 }
 
 // A database that needs longer for a full transaction than a statement may take gets smaller ones: repeated as it is, none would ever
-// end. They grow again slowly, for each that is too large costs that time once more.
-void Drainer::fit_records(const Written& written) {
+// end. They grow again slowly, for each that is too large costs that time once more; and not in a rebuild, which would begin anew.
+void Drainer::fit_records(const Tail& tail, const Written& written) {
   if (written.is_too_long)
     records_max_ = std::max<size_t>(1, std::min(records_max_, batch_.records()) / 2);
-  else if (written.outcome == Outcome::done && batch_.records() >= records_max_)
+  else if (written.outcome == Outcome::done && batch_.records() >= records_max_ &&
+           !tail.needs_rebuild)
     records_max_ =
         std::min(bounds::drain_records_per_transaction, records_max_ + records_max_ / 8 + 1);
 }
@@ -355,9 +356,10 @@ bool Drainer::drain_now(int64_t patience_ns, const Action& on_turn, const Action
   is_hurried_ = true;
   int64_t written_boot_ns = clock_.now().boot_ns;
   while (!is_drained() && !is_fenced()) {
+    const size_t records_max = records_max_;
     const Step outcome = step();
     const int64_t now_boot_ns = clock_.now().boot_ns;
-    if (outcome == Step::drained)
+    if (outcome == Step::drained || records_max_ < records_max)  // or the next one is smaller
       written_boot_ns = now_boot_ns;
     else if (now_boot_ns - written_boot_ns >= patience_ns)
       break;

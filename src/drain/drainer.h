@@ -156,7 +156,7 @@ class Drainer {
   Step drain(Tail& tail);
   Step rebuild(Tail& tail);
   Status write(Tail& tail);
-  void fit_records(const Written& written);
+  void fit_records(const Tail& tail, const Written& written);
   void count(const Tail& tail, size_t records, size_t rows, size_t rejected);
   void publish(const Tail& tail, int64_t wall_ns);
   void measure(int64_t began_boot_ns);

@@ -303,14 +303,21 @@ TEST_SUITE("drain/drainer") {
     append({reserve(1)}, true);
     append({reserve(2)}, true);
     std::vector<orderlog::Record> images;
-    for (uint64_t number = 1; number <= 9'000; ++number)
+    for (uint64_t number = 1; number <= 60'000; ++number)
       images.push_back(orderlog::OrderImage{.reserve = reserve(number)});
     orderlog::Position covered = log.end();
     log.recycle_below(2);
     log.set_snapshot(images, covered);
     sink.records_max = 3'000;
     drain();
-    CHECK(sink.orders.size() == 9'000);
+    CHECK(sink.orders.size() == 60'000);
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "a transaction that took too long uses up nobody's patience") {
+    for (uint64_t number = 1; number <= 3'000; ++number) append({reserve(number)});
+    sink.records_max = 1'000;
+    CHECK(drainer().drain_now(10 * kSecond, {}, [&] { clock.pass_ms(10'000); }));
+    CHECK(sink.orders.size() == 3'000);
   }
 
   TEST_CASE_FIXTURE(Fixture, "a write that needs many statements ends with the time of a stop") {

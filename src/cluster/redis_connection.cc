@@ -62,8 +62,8 @@ std::string finish_connecting(int socket, SteadyClock::time_point deadline,
 std::vector<const addrinfo*> ipv4_first(const addrinfo* found) {
   std::vector<const addrinfo*> addresses;
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) addresses.push_back(at);
-  std::ranges::stable_partition(
-      addresses, [](const addrinfo* at) { return at->ai_family == AF_INET; });
+  std::ranges::stable_partition(addresses,
+                                [](const addrinfo* at) { return at->ai_family == AF_INET; });
   return addresses;
 }
 

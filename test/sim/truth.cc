@@ -63,11 +63,25 @@ void Truth::judge(uint32_t number) {
     return history_.broken("oversold: " + item_code(number) + " has " +
                            std::to_string(item.supplied) + " units, and " + std::to_string(taken) +
                            " are reserved or paid");
-  item.unsold = item.supplied - taken;
-  const uint64_t on_sale = item.unsold - std::min(item.unsold, item.in_doubt);
   const int64_t now_ns = servers_.clock.now().boot_ns;
+  const uint64_t unsold = item.supplied - taken;
+  if (unsold > item.unsold) item.came_back.push_back({now_ns, unsold - item.unsold});
+  item.unsold = unsold;
+  const uint64_t unknown = item.in_doubt + came_back_of_late(item, now_ns);
+  const uint64_t on_sale = item.unsold - std::min(item.unsold, unknown);
   for (uint32_t quantity = 1; quantity <= kQuantityMax; ++quantity)
     if (on_sale < quantity) item.short_ns[quantity] = now_ns;
+}
+
+// The streams that do not hold a unit hear within that time that it has come back; until then it is free for its own alone. While
+// another one is being sold, an answer may so be true of no moment as somebody sees it who sees both at once.
+uint64_t Truth::came_back_of_late(Item& item, int64_t now_ns) const {
+  const int64_t since_ns = now_ns - bounds::sold_out_valid_ms * kMillisecond;
+  std::erase_if(item.came_back,
+                [since_ns](const CameBack& units) { return units.at_ns < since_ns; });
+  uint64_t units = 0;
+  for (const CameBack& one : item.came_back) units += one.units;
+  return units;
 }
 
 void Truth::note_loss(Host& host) {

@@ -52,7 +52,8 @@ class Truth {
   // What operators said there may be lost.
   void forget_blocks(uint32_t node);
 
-  // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold?
+  // Was there a moment at or after `since_ns` at which fewer than `quantity` units of the item were unsold, without those that had come
+  // back so short a time before that not every stream need have heard of it?
   [[nodiscard]] bool was_short_since(uint32_t item, uint32_t quantity, int64_t since_ns) const;
   // How old the news behind a sold_out may be. A stream that cannot report to the Redis that streams share leaves the others
   // with what it reported last.
@@ -69,11 +70,16 @@ class Truth {
   struct Held {
     uint64_t reserved = 0, paid = 0;
   };
+  struct CameBack {
+    int64_t at_ns;
+    uint64_t units;
+  };
   struct Item {
     uint64_t supplied = 0, paid = 0, unsold = 0, in_doubt = 0;
     uint64_t lost = 0;  // of what was supplied
     std::vector<Held> by_node;
-    std::vector<int64_t> paused_ns;  // by node; INT64_MAX: it is not, or may not be
+    std::vector<CameBack> came_back;  // of late
+    std::vector<int64_t> paused_ns;   // by node; INT64_MAX: it is not, or may not be
     // By quantity: the last moment at which fewer units than that were unsold.
     int64_t short_ns[kQuantityMax + 1] = {-1, -1, -1, -1, -1, -1};
   };
@@ -81,6 +87,7 @@ class Truth {
   [[nodiscard]] uint64_t supply_of(uint32_t number, Host& host) const;
   void look_at_item(uint32_t number, Host& host);
   void judge(uint32_t number);
+  uint64_t came_back_of_late(Item& item, int64_t now_ns) const;
 
   const Plan& plan_;
   Servers& servers_;

@@ -53,7 +53,9 @@ void Commands::presume(Host& host) {
 void Commands::reclaim(Host& host) {
   const bool is_first =
       std::ranges::none_of(hosts_, [](const auto& each) { return each->is_leaving(); });
-  if (wish_ || !is_first) return;
+  // Of one that has never come there is nothing to have back.
+  const bool takes_part = servers_.registry.rows.members.contains(host.number());
+  if (wish_ || !is_first || !takes_part) return;
   begin(Kind::reclaim, host);
   note_("node " + std::to_string(host.number()) + " is given up");
   if (host.state() != Host::State::down) host.kill(random_.chance(0.5));

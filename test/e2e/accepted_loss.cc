@@ -55,7 +55,7 @@ TEST_SUITE("e2e/accepted_loss") {
       Database writer(server.database_path(), true);
       REQUIRE(writer.execute("BEGIN IMMEDIATE"));
       CHECK(server.start_and_fail() == 1);
-      CHECK(server.complaint().find("database is locked") != std::string::npos);
+      CHECK(server.says("database is locked"));
       CHECK(read_file(server.data() + "/manifest").find("is_loss_pending = 1") !=
             std::string::npos);
       REQUIRE(writer.execute("ROLLBACK"));

@@ -153,7 +153,7 @@ TEST_SUITE("e2e/backup") {
     REQUIRE(restore(copy, data).exit_code == 0);
     server.options().data = data;
     server.start();
-    CHECK(server.said().find("lost: what was acknowledged since ") != std::string::npos);
+    CHECK(server.says("lost: what was acknowledged since "));
     CHECK(server.state_of("alice", id) == "reserved");
     CHECK(Database(server.database_path())
               .text("SELECT state FROM orders WHERE order_id = '" + id + "'") == "reserved");
@@ -267,7 +267,7 @@ TEST_SUITE("e2e/backup") {
     first.options().flags.emplace_back("--accept-loss", "");
     (void)first.try_start();
     CHECK(first.process().wait(kPatience) == 78);
-    CHECK(first.complaint().find("it was restored from an old copy") != std::string::npos);
+    CHECK(first.says("it was restored from an old copy"));
     // What the line says is the way on: the others sell, and the node's units come back when its orders cannot be paid any more.
     CHECK(cluster.ledger("reclaim", {"--node", "0"}).exit_code == 75);
     cluster.node(1).buy({.user = "v"});

@@ -41,10 +41,6 @@ size_t shards_of(Server& server) {
   return server.admin().get("/admin/status").json()["shards"].size();
 }
 
-bool says(Server& server, const std::string& words) {
-  return wait_until([&] { return server.complaint().find(words) != std::string::npos; });
-}
-
 // Both ways there are: the process becomes the other binary, or its keeper does.
 std::vector<std::pair<std::string, std::string>> in_both_ways() {
   std::vector<std::pair<std::string, std::string>> flags;
@@ -271,7 +267,7 @@ TEST_SUITE("e2e/hand_over") {
     const std::string path = server.scratch().path("keys.json"), sound = read_file(path);
     write_file(path, "no keys");
     server.process().signal(SIGUSR2);
-    CHECK(says(server, "not handed over, selling goes on: stampede serve: --key-file"));
+    CHECK(server.says("not handed over, selling goes on: stampede serve: --key-file"));
     server.buy({.user = "alice"});
     write_file(path, sound);
     CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
@@ -287,8 +283,7 @@ TEST_SUITE("e2e/hand_over") {
     Server server({.catalog = catalog({{}}), .flags = flags});
     std::filesystem::remove_all(folder);
     server.process().signal(SIGUSR2);
-    CHECK(
-        says(server, "not handed over, selling goes on: stampede serve: --access-log: " + folder));
+    CHECK(server.says("not handed over, selling goes on: stampede serve: --access-log: " + folder));
     server.buy({.user = "alice"});
     std::filesystem::create_directory(folder);
     CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
@@ -312,11 +307,11 @@ TEST_SUITE("e2e/hand_over") {
                          stampede_path() + " \"$@\"\n");
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
     CHECK(hand_over(server).find("nobody was answered for") != std::string::npos);
-    CHECK(says(server, "--access-log: " + folder));
+    CHECK(server.says("--access-log: " + folder));
     server.buy({.user = "alice"});
     std::filesystem::create_directory(folder);
     server.process().signal(SIGUSR1);
-    CHECK(says(server, "is opened again"));
+    CHECK(server.says("is opened again"));
     server.buy({.user = "bob"});
     CHECK(wait_until([&] { return read_file(folder + "/a").find(" bob ") != std::string::npos; }));
     CHECK(server.terminate() == 0);
@@ -339,7 +334,7 @@ TEST_SUITE("e2e/hand_over") {
     REQUIRE(server.serving_pid() != server.process().pid());
     ::kill(server.serving_pid(), SIGUSR2);
     ::kill(server.serving_pid(), SIGHUP);
-    CHECK(says(server, "SIGHUP: read again"));
+    CHECK(server.says("SIGHUP: read again"));
     CHECK(server.complaint().find("handing over") == std::string::npos);
     CHECK(server.terminate() == 0);
   }
@@ -347,7 +342,7 @@ TEST_SUITE("e2e/hand_over") {
   TEST_CASE("a stop during a hand-over is a stop") {
     Server server({.catalog = catalog({{}}), .flags = in_both_ways()});
     server.process().signal(SIGUSR2);
-    CHECK(says(server, "handing over"));
+    CHECK(server.says("handing over"));
     CHECK(server.terminate() == 0);
   }
 

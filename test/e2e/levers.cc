@@ -26,10 +26,6 @@ std::string records(const Server& server) {
   return run_stampede({"log", "inspect", "--data", server.data(), "--records"}).out;
 }
 
-bool hears(Server& server, const std::string& words) {
-  return wait_until([&] { return server.complaint().find(words) != std::string::npos; });
-}
-
 TEST_SUITE("e2e/levers") {
   TEST_CASE("a lever is shown and set and recorded and gone at the next start") {
     for (int shards : {1, 2}) {
@@ -66,7 +62,7 @@ TEST_SUITE("e2e/levers") {
     CHECK(records(server).find("who=\"deploy\" what=\"limits lease_max") != std::string::npos);
     private_file(server, "tokens", "alice " + kToken + "\nalice " + kOther + "\n");
     server.process().signal(SIGHUP);
-    CHECK(hears(server, "tokens:2: the name alice is given twice; everything stays as it was"));
+    CHECK(server.says("tokens:2: the name alice is given twice; everything stays as it was"));
     CHECK(admin.get("/admin/limits", by_deploy).status == 200);
     private_file(server, "tokens", "alice " + kToken + "\n");
     server.process().signal(SIGHUP);
@@ -148,8 +144,7 @@ TEST_SUITE("e2e/levers") {
       server.kill9();
       server.options().shards = shards;
       server.start();
-      CHECK(server.said().find("operators' words hold on: 2 blocked, 0 exempt") !=
-            std::string::npos);
+      CHECK(server.says("operators' words hold on: 2 blocked, 0 exempt"));
       CHECK(server.order({.user = "bot"}).code() == "blocked");
       const Json list = server.admin().get("/admin/blocked").json();
       CHECK(list["words"].size() == 2);
@@ -163,7 +158,7 @@ TEST_SUITE("e2e/levers") {
     const std::string path = private_file(server, "blocked", "user a\nuser\n");
     server.options().flags = {{"--blocked", path}};
     CHECK(server.start_and_fail() == 2);
-    CHECK(server.complaint().find("--blocked: " + path + ":2: expected user") != std::string::npos);
+    CHECK(server.says("--blocked: " + path + ":2: expected user"));
     private_file(server, "blocked", "# bots\nuser a\n");
     server.start();
     CHECK(server.order({.user = "a"}).code() == "blocked");

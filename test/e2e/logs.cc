@@ -15,10 +15,6 @@
 namespace stampede::e2e {
 namespace {
 
-bool says(Server& server, const std::string& words) {
-  return wait_until([&] { return server.complaint().find(words) != std::string::npos; });
-}
-
 bool has_line(const std::string& path, const std::string& words) {
   return wait_until([&] { return read_file(path).find(words) != std::string::npos; });
 }
@@ -27,22 +23,22 @@ TEST_SUITE("e2e/logs") {
   TEST_CASE("what an operator does leaves a line with his name") {
     Server server({.catalog = catalog({{}})});
     server.admin().post("/admin/items/ticket/restock", R"({"op_id":"r1","delta":5})");
-    CHECK(says(server, "stampede: local: restock 5 (item ticket)\n"));
+    CHECK(server.says("stampede: local: restock 5 (item ticket)\n"));
     server.admin().put("/admin/limits", R"({"rate_user":"20/1s"})");
-    CHECK(says(server, "stampede: local: "));
+    CHECK(server.says("stampede: local: "));
     server.admin().post("/admin/reload", "{}");
-    CHECK(says(server, "stampede: reload by local: read again: "));
+    CHECK(server.says("stampede: reload by local: read again: "));
     server.process().signal(SIGHUP);
-    CHECK(says(server, "stampede: SIGHUP: read again: "));
+    CHECK(server.says("stampede: SIGHUP: read again: "));
     CHECK(server.terminate() == 0);
-    CHECK(says(server, "stampede: stopped\n"));
+    CHECK(server.says("stampede: stopped\n"));
   }
 
   TEST_CASE("a reload that failed names the operator who asked for it") {
     Server server({.catalog = catalog({{}})});
     write_file(server.scratch().path("catalog.json"), "{");
     CHECK(server.admin().post("/admin/reload", "{}").status != 200);
-    CHECK(says(server, "stampede: error: reload by local: "));
+    CHECK(server.says("stampede: error: reload by local: "));
     CHECK(server.complaint().find("SIGHUP: ") == std::string::npos);
   }
 
@@ -52,7 +48,7 @@ TEST_SUITE("e2e/logs") {
     for (int i = 0; i < 20; ++i)
       refused += server.order({.user = "u" + std::to_string(i)}).status == 429;
     CHECK(refused > 0);
-    CHECK(says(server, "refused for the rate of new orders (--order-rate)\n"));
+    CHECK(server.says("refused for the rate of new orders (--order-rate)\n"));
     const std::string said = server.complaint();
     const size_t first = said.find("refused for the rate of new orders");
     CHECK(said.find("refused for the rate of new orders", first + 1) == said.npos);
@@ -110,7 +106,7 @@ TEST_SUITE("e2e/logs") {
 
     std::filesystem::rename(path, path + ".1");
     server.process().signal(SIGUSR1);
-    CHECK(says(server, "is opened again"));
+    CHECK(server.says("is opened again"));
     server.read("alice", order);
     CHECK(has_line(path, " public GET /v1/orders/" + order + " 200 "));
     CHECK(server.metric("stampede_access_log_dropped_lines_total") == 0);
@@ -122,7 +118,7 @@ TEST_SUITE("e2e/logs") {
                    .flags = {{"--access-log", "/nowhere/access"}},
                    .starts = false});
     CHECK(server.start_and_fail() == 2);
-    CHECK(server.complaint().find("--access-log: /nowhere/access: ") != std::string::npos);
+    CHECK(server.says("--access-log: /nowhere/access: "));
   }
 
   TEST_CASE("while a server starts its operators hear that it does") {

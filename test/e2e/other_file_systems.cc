@@ -36,7 +36,7 @@ TEST_SUITE("e2e/other_file_systems") {
     for (int shards : {1, 2}) {
       Server server(
           {.catalog = catalog({{.stock = 10'000}}), .shards = shards, .prepare = forbid_io_uring});
-      CHECK(server.said().find("io_uring") != std::string::npos);
+      CHECK(server.says("io_uring"));
       auto outcomes = rush_until_decided(server.address(), crowd(500));
       CHECK(tally(outcomes)["201"] == 500);
       server.kill9();

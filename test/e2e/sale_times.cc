@@ -94,8 +94,7 @@ TEST_SUITE("e2e/sale_times") {
     CHECK(server.terminate() == 0);
     // All others are sold behind the next start, too.
     server.start();
-    CHECK(server.said().find("item ticket: left as it was: its sale was ended for good") !=
-          std::string::npos);
+    CHECK(server.says("item ticket: left as it was: its sale was ended for good"));
     CHECK(server.order({.user = "u1"}).code() == "sale_ended");
     server.buy({.user = "u2", .item = "other"});
   }

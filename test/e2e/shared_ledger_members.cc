@@ -159,7 +159,7 @@ TEST_SUITE("e2e/shared_ledger_members") {
     CHECK(cluster.node(0).books().ok);
     // Its directory is history: another sale from it would be of units that others have.
     CHECK(cluster.node(1).start_and_fail() == 78);
-    CHECK(cluster.node(1).complaint().find("was retired") != std::string::npos);
+    CHECK(cluster.node(1).says("was retired"));
   }
 
   TEST_CASE("reclaim with the data directory frees those who wait for the node that is gone") {

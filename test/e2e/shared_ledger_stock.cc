@@ -160,7 +160,7 @@ TEST_SUITE("e2e/shared_ledger_stock") {
     REQUIRE(cluster.node(0).terminate() == 0);
     cluster.node(0).options().catalog = catalog({{.stock = 30}, {.code = "own", .stock = 500}});
     cluster.node(0).start();
-    CHECK(cluster.node(0).said().find("item own: stock is 3") != std::string::npos);
+    CHECK(cluster.node(0).says("item own: stock is 3"));
     CHECK(wait_until(
         [&] { return cluster.node(0).order({.user = "u", .item = "own"}).status == 201; }));
   }

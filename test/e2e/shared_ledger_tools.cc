@@ -51,8 +51,8 @@ TEST_SUITE("e2e/shared_ledger_tools") {
     node.options().data = node.scratch().path("other");
     CHECK(node.start_and_fail() == 2);
     CAPTURE(node.complaint());
-    CHECK(contains(node.complaint(), "--node 1 is another data directory"));
-    CHECK(contains(node.complaint(), "a --node that no other had"));
+    CHECK(node.says("--node 1 is another data directory"));
+    CHECK(node.says("a --node that no other had"));
   }
 
   TEST_CASE("rebuild ends no epoch while a member that must join the next is down") {

@@ -114,7 +114,7 @@ TEST_SUITE("e2e/user_tickets") {
     CHECK(order_with(server, "Bearer " + ticket("u1")).status == 201);
     write_file(path, "{ broken");
     server.process().signal(SIGHUP);
-    CHECK(wait_until([&] { return server.complaint().find("keys.json") != std::string::npos; }));
+    CHECK(server.says("keys.json"));
     CHECK(order_with(server, "Bearer " + ticket("u1")).status == 201);
     write_file(path, run_stampede({"sign", "keys"}).out);
     server.process().signal(SIGHUP);

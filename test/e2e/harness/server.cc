@@ -202,6 +202,10 @@ int Server::start_and_fail() {
   return process_->wait(kPatience).value_or(-1);
 }
 
+bool Server::says(const std::string& words) const {
+  return wait_until([&] { return said().find(words) != std::string::npos; });
+}
+
 int Server::terminate() {
   process_->signal(SIGTERM);
   return process_->wait(kPatience).value_or(-1);

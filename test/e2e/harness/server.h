@@ -89,6 +89,8 @@ class Server {
   std::string complaint() const { return read_file(stderr_path()); }
   // The same and what it printed on standard output while it started the last time.
   std::string said() const { return greeting_ + complaint(); }
+  // It says these words, or does so in time: an answer may be here before the line that tells of it.
+  bool says(const std::string& words) const;
   int terminate();  // SIGTERM and the exit code; −1 if it does not end in time
   void kill9();
   void restart();                         // terminate (exit code 0) and start

@@ -18,11 +18,11 @@ if n < last then return {'OLD', last} end
 if n > last + 1 then return {'GAP', last} end
 local is_new = n == last + 1
 
-local A, R, U = 'a:' .. stream, 'r:' .. stream, 'p:' .. stream
+local granted_field, returned_field, pool_field = 'a:' .. stream, 'r:' .. stream, 'p:' .. stream
 local out = {'OK', n}
 for at = 7, #ARGV, 5 do
   local key = item_key(epoch, ARGV[at])
-  local v = redis.call('HMGET', key, 'T', 'h', 'p', A, R, U)
+  local v = redis.call('HMGET', key, 'T', 'h', 'p', granted_field, returned_field, pool_field)
   local total = tonumber(v[1])
   if total then
     local held, unsold = tonumber(v[2]) or 0, tonumber(v[3]) or 0
@@ -47,7 +47,8 @@ for at = 7, #ARGV, 5 do
       end
     end
     if changed then
-      redis.call('HSET', key, 'h', text(held), 'p', text(unsold), A, text(a), R, text(r), U, text(pool))
+      redis.call('HSET', key, 'h', text(held), 'p', text(unsold),
+                 granted_field, text(a), returned_field, text(r), pool_field, text(pool))
     end
     out[#out + 1] = a
     out[#out + 1] = r

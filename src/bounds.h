@@ -24,7 +24,7 @@ constexpr unsigned op_id_bytes_max = 64;
 constexpr unsigned admin_text_bytes_max = 200;  // who and what of an operator's change, each
 constexpr uint64_t item_count_max = 1'000'000;
 
-constexpr uint64_t sequence_gap_after_loss = 1'000'000'000;  // of 2^40
+constexpr uint64_t sequence_gap_after_loss = 1'000'000'000;  // numbers left out; there are 2^40
 
 // Values
 constexpr uint64_t stock_max = uint64_t{1} << 40;
@@ -74,7 +74,7 @@ constexpr uint32_t open_per_user_max = 1'000;
 constexpr uint32_t lapses_free = 2;          // reservations that a user may let expire
 constexpr uint32_t lapse_doublings_max = 4;  // of the pause behind further ones
 constexpr int64_t lapse_pause_ms_max = 24LL * 3600 * 1000;
-constexpr int64_t lapse_ahead_ms_max = 60'000;  // of the wall clock; it was set back otherwise
+constexpr int64_t lapse_ahead_ms_max = 60'000;  // a pause further ahead: the wall clock was set back
 constexpr int64_t order_burst_ms = 50;  // a bucket holds the tokens of so long, and one at least
 constexpr int64_t order_spread_ms_max = 30'000;  // over which refused clients come back
 constexpr uint32_t refusal_items = 128;          // whose refusals a shard counts by reason
@@ -112,7 +112,7 @@ constexpr uint32_t expiries_per_turn_max = 256;
 // Mailboxes, per ordered pair of shards
 constexpr uint32_t order_credits = 1024;  // requests under way: each has a place for its answer
 constexpr uint32_t answer_slots =
-    4 * order_credits;  // two for the credits of both lanes; the rest is for notices
+    4 * order_credits;  // 2 × order_credits for answers of both lanes, the rest for notices
 constexpr uint32_t ledger_slots = 4096;
 constexpr uint32_t control_slots = 256;
 constexpr uint32_t batch_orders_max = 256;     // taken from one mailbox in one turn

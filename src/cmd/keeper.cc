@@ -51,7 +51,7 @@ class Keeping {
 
   // If the server left its sockets and no stop was asked for meanwhile, this process becomes the other binary's.
   void hand_over() {
-    if (!sockets_ || !is_wanted_) return;
+    if (!sockets_ || !may_hand_over_) return;
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
@@ -76,7 +76,7 @@ class Keeping {
   }
 
   void take(int signal) {
-    if (signal == SIGTERM || signal == SIGINT) is_wanted_ = false;
+    if (signal == SIGTERM || signal == SIGINT) may_hand_over_ = false;
     if (signal == SIGUSR2) {
       if (Status asked = hand_over_.begin_check(); !asked) log_refusal(asked.error());
     } else if (signal != SIGCHLD) {
@@ -95,7 +95,7 @@ class Keeping {
   sigset_t signals_;
   int arrivals_ = -1;
   HandOver hand_over_;
-  bool is_wanted_ = true;  // another server behind this one
+  bool may_hand_over_ = true;  // no stop was asked for
   std::optional<net::PassedSockets> sockets_;
 };
 

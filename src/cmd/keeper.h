@@ -12,7 +12,7 @@
 //   takes the sockets ◀──────────────────────── sends them, ends
 //   becomes the other binary
 //
-// The server can make the keeper start no program while it lives. It is asked for its sockets; sockets that it sends unasked are
+// While the server lives, it cannot make the keeper start a program. It is asked for its sockets; sockets that it sends unasked are
 // used only when it has ended. Then the keeper starts the binary that an operator has put at the path, with the arguments of this
 // start.
 #pragma once

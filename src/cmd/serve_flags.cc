@@ -18,7 +18,8 @@ std::vector<Flag> sale_flags(ServeFlags& flags) {
       {.name = "--catalog",
        .unit = "FILE",
        .target = &flags.catalog,
-       .help = "what is sold, JSON ([catalog](API.md#catalog)); read again on SIGHUP; or"},
+       .help = "what is sold, JSON ([catalog](API.md#catalog)); read again on SIGHUP. Either this "
+               "or `--demo`"},
       {.name = "--demo",
        .unit = "[bench]",
        .target = &flags.demo,
@@ -185,7 +186,7 @@ std::vector<Flag> limit_flags(ServeFlags& flags) {
        .target = &flags.address_header,
        .help = "with `--trust-gateway`: the header in which the gateway names the buyer's address, "
                "such as `X-Real-IP`",
-       .absent = "the peer counts"},
+       .absent = "–"},
       {.name = "--blocked",
        .unit = "FILE",
        .target = &flags.inputs.blocked,
@@ -250,7 +251,8 @@ std::vector<Flag> store_flags(ServeFlags& flags) {
        .bounds = {{bounds::segment_bytes_min, bounds::segment_bytes_max}}},
       {.name = "--accept-loss",
        .target = &flags.accept_loss,
-       .help = "start although the log has lost records that the database or a later part knows of "
+       .help = "start although the log lacks records that the database has, or that lie in front "
+               "of records it still has "
                "([README](README.md#what-an-acknowledgement-means))"},
   };
 }

@@ -148,7 +148,8 @@ AddressTable::Admission AddressTable::take_connection(AddressGroup group, uint32
   }
 }
 
-// Its cell is there, though perhaps not yet where the look has passed already: another shard took it just now.
+// The cell exists. When the search does not find it, another shard has just put it into a place that the search had passed:
+// it searches again.
 void AddressTable::give_connection(AddressGroup group) {
   const Set set = set_of(connections_, group);
   for (;;) {

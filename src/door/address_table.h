@@ -53,7 +53,7 @@ class AddressTable {
                         uint32_t connection_sets = kConnectionSets);
 
   // Counts a request of this address. 0: it is within the rate; otherwise it was not counted, and in so many milliseconds,
-  // not earlier, the next one is within it. No group is never refused.
+  // not earlier, the next one is within it. A request without an address (kNoGroup) is never refused.
   [[nodiscard]] uint32_t count_request(AddressGroup group, const Rate& rate, int64_t boot_ns);
 
   enum class Admission : uint8_t {

@@ -2,7 +2,7 @@
 //
 // Never on the path of an order: it only reads records that the shards have made durable, and how far it
 // lags is a metric (Marks) and, past a bound, a reason for the door to refuse orders. It takes the streams
-// in turn, up to 8,192 records in a transaction; a smaller transaction waits 100 ms for company,
+// in turn, up to 8,192 records in a transaction and what is left of the log batch that reaches this number; a smaller transaction waits 100 ms for company,
 // because each costs an fsync (0.4 ms here) however many rows it carries.
 //
 //   resync: read the database's positions, confirm them ──► where does each stream begin (start_case.h)? seek

@@ -7,9 +7,11 @@
 //   one of them with other facts, or another under its number    of another
 //   none of them                                                 of an unknown one
 //
-// A database without an order of this node contradicts nothing and counts as its own. A number of the stream (not of
-// the node: shards count for themselves) that is another order's counts against the database only when it lacks the
-// snapshot's order: a stream that was dealt out anew may have one number twice, and then the database has both.
+// A database without an order of this node contradicts nothing and counts as its own.
+//
+// Numbers are those of a stream, for each shard counts for itself. A stream that was dealt out anew (reshard) may have given one
+// number twice; its own database then has both orders. So another order under a number of the snapshot speaks against the
+// database only when the database does not also have the snapshot's order.
 #pragma once
 
 #include <string>

@@ -49,7 +49,7 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 [[nodiscard]] size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
                                    const Delivery& delivery, std::span<char> out);
 
-// A refusal that never reached a shard's order book. `reason` takes the place of the table's
+// A refusal that was made before the home shard's desk. `reason` takes the place of the table's
 // message if it is not null; `allow` is the Allow header of method_not_allowed (RFC 9110 15.5.6).
 struct Refusal {
   Verdict verdict = Verdict::bad_request;

@@ -75,7 +75,7 @@ constexpr std::array<VerdictInfo, kVerdictCount> kVerdicts = {{
 }};
 // clang-format on
 
-// Order.h promises that verdicts rise with their status; only 201 stands in front of 200.
+// Of refusals order.h promises that they rise with their status. In front of them stand 201 and then 200.
 constexpr bool table_is_sound() {
   for (size_t i = 0; i < kVerdicts.size(); ++i) {
     const VerdictInfo& info = kVerdicts[i];

@@ -25,7 +25,7 @@ inline uint32_t group_of(std::string_view item, uint32_t group_count) {
 struct LedgerAsk {
   ItemId item = kNoItem;
   uint32_t group = 0;  // of the item
-  // A: units that the ledger has granted beyond it are unsold here, though this stream does not know them yet.
+  // A: granted units that this stream has logged. What the ledger has granted beyond them counts as unsold here.
   Units accepted = 0;
   Units returned = 0;  // R, as far as it is durable
   Units pool = 0;      // units the stream holds unsold, those on their way back included
@@ -42,12 +42,13 @@ struct LedgerNews {
   bool is_unasked = false;   // pushed to a stream that asked before; not the answer to an ask
 };
 
-// A stream's counters of one item at one moment, for the audit: A, R, H, P and A − R − H − P.
+// A stream's counters of one item at one moment, for the audit. Of the units that it accepted some were returned, some are
+// reserved (H), some paid (P), and the rest is its pool.
 struct StreamCount {
   Units accepted = 0, returned = 0, reserved = 0, paid = 0, pool = 0;
 };
 
-// One line of the audit: total = free + leased + reserved + paid at one consistent cut.
+// One line of the audit: total = free + leased + reserved + paid + elsewhere at one consistent cut.
 struct AuditLine {
   ItemId item = kNoItem;
   Units total = 0, free = 0, leased = 0, reserved = 0, paid = 0;

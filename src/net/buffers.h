@@ -66,9 +66,8 @@ class BufferPool {
   // Chunks taken back so far: a borrower that found none looks again when this has changed.
   uint64_t returns() const { return returns_; }
 
-  // Gives memory back of at most so many chunks that nobody has borrowed since the last call that
-  // returned false, and keeps a few of each size. True: there are more. For once a second, and until
-  // it returns false.
+  // Gives back the memory of at most `chunks_max` chunks that nobody has borrowed since the last round, and keeps a few of each
+  // size. True: there are more, call again. Call it once a second until it returns false; that is a round.
   bool give_back_idle(uint32_t chunks_max);
 
   // Chunks lent now, of each size.

@@ -32,8 +32,8 @@
 //   than the log keeps?         orders are dealt out anew or while they are sold                      –
 //
 // Two rules follow, and the tests walk all combinations to see that they hold: damage never goes on without --accept-loss,
-// and a database that has more than the log never goes on as if nothing had happened. They are why no order id is given
-// twice: an id is above all that the log has given, and the log has given all that anybody knows of.
+// and a database that answers and has more than the log never goes on as if nothing had happened. They are why no order id is
+// given twice: an id is above all that the log has given, and the log has given all that anybody knows of.
 //
 // Pure.
 #pragma once

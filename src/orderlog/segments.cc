@@ -111,16 +111,16 @@ Status SegmentKeeper::start() {
 }
 
 void SegmentKeeper::go_on() {
-  preparer_ = start_helper(&SegmentKeeper::run_preparation);
-  reporter_ = start_helper(&SegmentKeeper::run_reporting);
+  preparer_ = start_helper("preparing log segments", &SegmentKeeper::run_preparation);
+  reporter_ = start_helper("reporting on log segments", &SegmentKeeper::run_reporting);
 }
 
-std::thread SegmentKeeper::start_helper(void (SegmentKeeper::*work)()) {
+std::thread SegmentKeeper::start_helper(const char* purpose, void (SegmentKeeper::*work)()) {
   {
     const std::lock_guard lock(mutex_);
     threads_ += 1;
   }
-  return start_thread("preparing log segments", [this, work] {
+  return start_thread(purpose, [this, work] {
     (this->*work)();
     const std::lock_guard lock(mutex_);
     threads_ -= 1;

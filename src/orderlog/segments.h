@@ -143,7 +143,7 @@ class SegmentKeeper {
   [[nodiscard]] Status publish(StreamSegments& stream, uint32_t segment);
   Step step(StreamSegments& stream);
   void note(StreamSegments& stream, const Status& status);
-  std::thread start_helper(void (SegmentKeeper::*work)());
+  std::thread start_helper(const char* purpose, void (SegmentKeeper::*work)());
   void run_preparation();
   void run_reporting();
   bool is_stopping() const;

@@ -13,13 +13,13 @@
 //
 // Facts that the nodes of a Redis ledger agree on (written through cluster/registry.h):
 //   members(node, uuid, state, epoch, counted_from, updated_at)
-//       active, inactive or retired; epoch is the last that it entered; counted_from the first that has its counters, 0 for one
-//       that had none before, NULL: it has sold alone, and none has them yet; a drainer's transaction holds
+//       active, inactive or retired; epoch is the last that it entered; counted_from the first that has its counters; 0: it had
+//       none to bring; NULL: it has sold alone and has not brought them yet; a drainer's transaction holds
 //       the row of its node FOR KEY SHARE, which the FOR UPDATE of a retirement waits for
 //   epochs(epoch, node, is_outdated, begun_at)       every epoch that was begun, and by which node; outdated:
 //       what it would begin with has changed since, so no member may enter it any more
 //   supply(item, supplied, withdrawn, brought_by, terms)   total = supplied − withdrawn; both only grow; brought_by: the node that
-//       had sold it alone before, whose counters an epoch must have to be told of it; NULL: none;
+//       sold it alone before; an epoch learns of the item only together with that node's counters; NULL: none did;
 //       terms: a JSON object that the nodes compare theirs with (cluster/terms.h); NULL: no node has
 //       written any
 //   restocks(op_id, item, delta, applied_at)         each applied once

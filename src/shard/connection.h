@@ -49,7 +49,7 @@ struct Connection {
   bool has_peer = false;       // the net was asked for it
   bool is_counted = false;     // its address gets one back when it closes
   bool is_refused = false;     // its address has enough: it is only told so
-  bool is_guest = false;       // beyond all places
+  bool is_guest = false;       // let in although all connections are taken (roster.h)
   bool continue_sent = false;  // "100 Continue" for the request at the front of the input
   bool is_half_head = false;   // that request is HEAD, as far as it has come
 

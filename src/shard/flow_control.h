@@ -47,7 +47,7 @@ class FlowControl {
   void stall(uint32_t index);
   // It may go on, in a later turn.
   void resume(uint32_t index);
-  // The same, and what it sends meanwhile is told of by no poll: turns may be long in coming while there are no places.
+  // The same, and epoll does not report its input meanwhile: its turn may be long in coming while there are no places.
   void wait_for_turn(uint32_t index);
   // Answers of a stalled one have left.
   void look_again(uint32_t index);

@@ -1,4 +1,4 @@
-// Deadlines of reservations: a hierarchical timing wheel (Varghese and Lauck 1987) over order indexes.
+// Deadlines of reservations, connections and long polls, each known by a number: a hierarchical timing wheel (Varghese and Lauck 1987).
 //
 // Five levels of 64 slots, a tick of 2^23 ns (8.4 ms): 104 days, more than the longest pay window. Scheduling and
 // cancelling are a few stores; a slot of a higher level is dealt out to lower ones when its time comes. Both that and

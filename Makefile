@@ -11,7 +11,8 @@ CXX   := $(if $(shell command -v ccache),CCACHE_SLOPPINESS=pch_defines$(comma)ti
 FLAGS_release := -O2 -g1 -DNDEBUG
 FLAGS_debug   := -O0
 FLAGS_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
-FLAGS_tsan    := -O1 -fsanitize=thread
+# What GCC 12 puts in for the thread sanitizer hides from its own warning that an optional was asked.
+FLAGS_tsan    := -O1 -fsanitize=thread -Wno-maybe-uninitialized
 # Of the simulator alone: which lines its seeds reach.
 FLAGS_coverage := -O1 -g0 --coverage
 # jemalloc and the sanitizers both replace malloc; the sanitizers win in their own builds.

@@ -98,6 +98,8 @@ constexpr uint32_t accepts_per_turn_max = 64;
 constexpr uint32_t orders_waiting_max =
     1u << 14;                               // requests that wait for units, all items of a shard
 constexpr int64_t wait_for_units_ms = 100;  // then the answer is try_again
+constexpr int64_t late_payment_wait_ms =
+    250;  // the same: no unit may be missed before money goes back
 // Clients that wait for accept(); the kernel cuts it to net.core.somaxconn. One that finds the queue full waits a second
 // for its next SYN, and a flash sale opens with a wave of them.
 constexpr int listen_backlog = 65'535;
@@ -144,6 +146,7 @@ constexpr int64_t idle_pool_ms = 50;        // a pool without demand goes back a
 constexpr int64_t sold_out_reread_ms = 50;  // a sold-out item that is asked for is read again
 constexpr int64_t sold_out_valid_ms = 100;  // how old the news behind a sold_out may be
 static_assert(2 * sold_out_reread_ms <= sold_out_valid_ms);
+static_assert(2 * sold_out_valid_ms <= late_payment_wait_ms);
 
 // Order log
 constexpr size_t log_block_bytes = 4096;

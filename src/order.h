@@ -150,6 +150,7 @@ struct OrderRequest {
   Verdict objection = Verdict::ok;
   Limit objection_limit = Limit::none;  // of an objection that is rate_limited
   uint32_t objection_retry_ms = 0;      // 0: waiting does not help
+  uint32_t wait_ms = 0;                 // watch: how long its client waits at most
   Money amount = 0;                     // pay
   Currency currency{};                  // pay
   PaymentStatus payment_status = PaymentStatus::succeeded;

@@ -63,4 +63,15 @@ Result<Inputs> read_inputs(const InputPaths& paths) {
   return inputs;
 }
 
+Result<bool> is_by_ticket(const std::string& auth, const InputPaths& paths, const Inputs& inputs) {
+  const bool by_ticket = auth.empty() ? inputs.keys != nullptr : auth == "ticket";
+  if (!by_ticket) return false;
+  if (inputs.keys == nullptr) return Error{"--auth ticket: needs --key-file"};
+  if (inputs.keys->tickets.empty())
+    return Error{"--key-file: " + paths.key_file +
+                 ": no key under tickets, so no buyer's ticket can be checked; add one (`stampede "
+                 "sign keys` prints one), or give --auth header"};
+  return true;
+}
+
 }  // namespace stampede::cmd

@@ -26,4 +26,9 @@ struct Inputs {
 // The error names flag, file, line and reason, and never shows a secret.
 [[nodiscard]] Result<Inputs> read_inputs(const InputPaths& paths);
 
+// Whether users are known by signed tickets: as --auth says, and without it when there are keys. An Error: by tickets, and no key is
+// there by which one could be checked, so nobody could buy.
+[[nodiscard]] Result<bool> is_by_ticket(const std::string& auth, const InputPaths& paths,
+                                        const Inputs& inputs);
+
 }  // namespace stampede::cmd

@@ -88,6 +88,8 @@ std::vector<std::string> differences(ServeFlags before, ServeFlags after) {
 Status Reloader::read_inputs_again(shard::Reload& made) const {
   Result<Inputs> inputs = read_inputs(flags_.inputs);
   if (!inputs) return inputs.error();
+  const Result<bool> by_ticket = is_by_ticket(flags_.auth, flags_.inputs, *inputs);
+  if (!by_ticket) return by_ticket.error();
   const auto enrolments = node_.read_enrolments();
   if (!enrolments) return Error{"enrolled: " + enrolments.error().message};
   made.what = inputs->what + what_of(**enrolments);

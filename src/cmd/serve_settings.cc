@@ -146,9 +146,9 @@ Status take_inputs(const ServeFlags& flags, node::NodeSettings& settings) {
   settings.keys = inputs->keys;
   settings.operators = inputs->operators;
   settings.rules.blocked.file = inputs->blocked;
-  settings.by_ticket = flags.auth.empty() ? settings.keys != nullptr : flags.auth == "ticket";
-  if (settings.by_ticket && settings.keys == nullptr)
-    return Error{"--auth ticket: needs --key-file"};
+  const Result<bool> by_ticket = is_by_ticket(flags.auth, flags.inputs, *inputs);
+  if (!by_ticket) return by_ticket.error();
+  settings.by_ticket = *by_ticket;
   if (!settings.by_ticket && !net::is_loopback(settings.listen) && !flags.trust_gateway)
     return Error{"--auth header on " + flags.listen +
                  ": anybody could be any user; give --key-file for signed tickets, "

@@ -264,6 +264,7 @@ PublicApi::Objection PublicApi::read(const http::Request& request, const http::R
   const bool may_wait = rules_->limits.degrade < door::Degrade::no_polls;
   order.kind = route.wait_ms > 0 && may_wait ? RequestKind::watch : RequestKind::read;
   order.order = route.order_id;
+  order.wait_ms = route.wait_ms;
   order.reply_to = place;
   if (Objection no = take_owner(request, order, place)) return no;
   if (order.kind == RequestKind::watch && !is_foreign(order)) polls_.begin(order, route.wait_ms);

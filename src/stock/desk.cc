@@ -91,7 +91,7 @@ void Desk::handle(const OrderRequest& request, Moment now) {
     case RequestKind::cancel:
       return cancel(request, now);
     case RequestKind::pay:
-      return pay(request, now, false);
+      return pay(request, now, std::nullopt);
   }
 }
 
@@ -381,24 +381,38 @@ void Desk::note_line(ItemId item) {
 // on at the head, so its place is kept.
 void Desk::serve_line(ItemId item, Moment now) {
   while (!lines_.is_empty(item)) {
-    if (supply_of(item, lines_.head(item).quantity, now, true) == Leases::Supply::unknown) {
+    const int64_t since_boot_ns = lines_.head_since_boot_ns(item);
+    if (supply_of_head(item, now) == Leases::Supply::unknown) {
       // With nothing free, asking again at once would only spin: news comes when that changes.
       if (leases_.has_free(item)) leases_.ask_about(item);
       return;
     }
     const OrderRequest request = leave_line(item);
     if (request.kind == RequestKind::pay)
-      pay(request, now, true);
+      pay(request, now, since_boot_ns);
     else
       create(request, now, true);
   }
 }
 
+Leases::Supply Desk::supply_of_head(ItemId item, Moment now) const {
+  const OrderRequest& head = lines_.head(item);
+  if (head.kind == RequestKind::pay)
+    return leases_.supply_for_good(item, head.quantity, true, lines_.head_since_boot_ns(item));
+  return leases_.supply_of(item, head.quantity, true, now);
+}
+
+// When the head of the line is told to try again.
+int64_t Desk::patience_ends_boot_ns(ItemId item) const {
+  const bool is_payment = lines_.head(item).kind == RequestKind::pay;
+  const int64_t patience_ms = is_payment ? bounds::late_payment_wait_ms : bounds::wait_for_units_ms;
+  return lines_.head_since_boot_ns(item) + ns_of_ms(patience_ms);
+}
+
 void Desk::give_up_waiting(Moment now) {
   for (size_t i = 0; i < lines_.items().size(); ++i) {
     const ItemId item = lines_.items()[i];
-    while (!lines_.is_empty(item) &&
-           now.boot_ns - lines_.head_since_boot_ns(item) >= ns_of_ms(bounds::wait_for_units_ms)) {
+    while (!lines_.is_empty(item) && patience_ends_boot_ns(item) <= now.boot_ns) {
       ++stats_.waits_timed_out;
       refuse(leave_line(item),
              leases_.is_ledger_available(item) ? Verdict::try_again : Verdict::ledger_unavailable);
@@ -434,7 +448,7 @@ void Desk::read(const OrderRequest& request, Moment now) {
   if (!is_callers(request, index)) return refuse(request, Verdict::unknown_order);
   const Order& order = state_.order(index);
   const bool wants_to_watch = request.kind == RequestKind::watch;
-  const bool has_room = wants_to_watch && has_room_to_watch(order.id);
+  const bool has_room = wants_to_watch && has_room_to_watch(order.id, now);
   if (wants_to_watch && !has_room) ++stats_.watches_refused;
   // A change that is on its way to the disk just now is what a watcher waits for; no room to watch tells at once too.
   const bool may_watch = order.last_lsn <= durable_ && has_room;
@@ -443,19 +457,24 @@ void Desk::read(const OrderRequest& request, Moment now) {
   watchers_[watcher] = {.order = order.id,
                         .next = watchers_by_order_.push(bucket_of_watched(order.id), watcher),
                         .reply_to = request.reply_to,
-                        .until_boot_ns = now.boot_ns + ns_of_ms(bounds::wait_ms_max) + kSecond};
+                        .until_boot_ns = now.boot_ns + ns_of_ms(request.wait_ms)};
   OrderAnswer answer = answer_to(request, Verdict::ok);
   answer.is_watching = true;
   emit(answer, 0);
 }
 
-bool Desk::has_room_to_watch(OrderId order) const {
-  if (watchers_.is_full()) return false;
+// Polls whose time is over have gone to look for themselves, and leave their places to this one.
+bool Desk::has_room_to_watch(OrderId order, Moment now) {
   uint32_t watching = 0;
-  for (uint32_t at = watchers_by_order_.first(bucket_of_watched(order)); at != kNone;
-       at = watchers_[at].next)
-    watching += watchers_[at].order == order;
-  return watching < kWatchersPerOrderMax;
+  for (uint32_t at = watchers_by_order_.first(bucket_of_watched(order)); at != kNone;) {
+    const uint32_t next = watchers_[at].next;
+    if (watchers_[at].until_boot_ns <= now.boot_ns)
+      drop_watcher(at);
+    else
+      watching += watchers_[at].order == order;
+    at = next;
+  }
+  return watching < kWatchersPerOrderMax && !watchers_.is_full();
 }
 
 // Those of an order that was forgotten hear nothing: their polls end at their deadline, which asks again and learns that.
@@ -524,7 +543,8 @@ void Desk::cancel(const OrderRequest& request, Moment now) {
 
 // ---- pay ----
 
-void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
+void Desk::pay(const OrderRequest& request, Moment now,
+               std::optional<int64_t> waits_since_boot_ns) {
   const uint32_t index = state_.find_order(request.order);
   if (index == kNone) return refuse(request, Verdict::unknown_order);
   if (request.payment_status == PaymentStatus::failed) {
@@ -548,15 +568,18 @@ void Desk::pay(const OrderRequest& request, Moment now, bool has_waited) {
     case OrderState::cancelled:
       return decide_payment(request, index, RecordType::refund_due, now);
     case OrderState::expired:
-      return pay_late(request, index, now, has_waited);
+      return pay_late(request, index, now, waits_since_boot_ns);
   }
 }
 
 // The money came after the reservation had expired: all its units are taken again, or it must go back. Doubt waits.
-void Desk::pay_late(const OrderRequest& request, uint32_t index, Moment now, bool has_waited) {
+void Desk::pay_late(const OrderRequest& request, uint32_t index, Moment now,
+                    std::optional<int64_t> waits_since_boot_ns) {
   const Order& order = state_.order(index);
   const ItemId item = state_.item_of(order);
-  switch (supply_of(item, order.quantity, now, has_waited)) {
+  const bool is_my_turn = waits_since_boot_ns || lines_.is_empty(item);
+  switch (leases_.supply_for_good(item, order.quantity, is_my_turn,
+                                  waits_since_boot_ns.value_or(now.boot_ns))) {
     case Leases::Supply::here:
       return decide_payment(request, index, RecordType::late_paid, now);
     case Leases::Supply::gone:
@@ -710,9 +733,8 @@ int64_t Desk::quiet_until_ns() const {
   until = std::min(until, leases_.quiet_until_ns());
   for (const ItemId item : lines_.items()) {
     if (lines_.is_empty(item)) continue;
-    const int64_t patience_ends =
-        lines_.head_since_boot_ns(item) + ns_of_ms(bounds::wait_for_units_ms);
-    until = std::min({until, patience_ends, leases_.asks_again_boot_ns(item, kAskAgainMs)});
+    until = std::min(
+        {until, patience_ends_boot_ns(item), leases_.asks_again_boot_ns(item, kAskAgainMs)});
   }
   return until;
 }

@@ -174,8 +174,9 @@ class Desk final {
   void read(const OrderRequest& request, Moment now);
   void list(const OrderRequest& request);
   void cancel(const OrderRequest& request, Moment now);
-  void pay(const OrderRequest& request, Moment now, bool has_waited);
-  void pay_late(const OrderRequest& request, uint32_t index, Moment now, bool has_waited);
+  void pay(const OrderRequest& request, Moment now, std::optional<int64_t> waits_since_boot_ns);
+  void pay_late(const OrderRequest& request, uint32_t index, Moment now,
+                std::optional<int64_t> waits_since_boot_ns);
   void decide_payment(const OrderRequest& request, uint32_t index, orderlog::RecordType outcome,
                       Moment now);
   void count_payment(orderlog::RecordType outcome);
@@ -184,6 +185,8 @@ class Desk final {
   void refuse_for_lack_of_units(const OrderRequest& request, Moment now);
   void wait_for_units(const OrderRequest& request, Moment now);
   void serve_line(ItemId item, Moment now);
+  Leases::Supply supply_of_head(ItemId item, Moment now) const;
+  int64_t patience_ends_boot_ns(ItemId item) const;
   void give_up_waiting(Moment now);
   OrderRequest leave_line(ItemId item);
   void note_line(ItemId item);
@@ -198,7 +201,7 @@ class Desk final {
   void answer_with_order(const OrderRequest& request, Verdict verdict, uint32_t index);
   OrderAnswer answer_to(const OrderRequest& request, Verdict verdict) const;
   void emit(const OrderAnswer& answer, Lsn lsn);
-  bool has_room_to_watch(OrderId order) const;
+  bool has_room_to_watch(OrderId order, Moment now);
   void tell_watchers(uint32_t index, Moment now);
   void drop_stale_watchers(Moment now);
   void drop_watcher(uint32_t watcher);

@@ -63,13 +63,25 @@ Units Leases::unsold(ItemId item) const {
   return pool + on_way_back(item) + known.free + known.pool_elsewhere;
 }
 
+bool Leases::is_here(ItemId item, Quantity quantity, bool is_my_turn) const {
+  return is_my_turn && state_.stock(item).pool() >= quantity;
+}
+
 Leases::Supply Leases::supply_of(ItemId item, Quantity quantity, bool is_my_turn,
                                  Moment now) const {
-  if (is_my_turn && state_.stock(item).pool() >= quantity) return Supply::here;
+  if (is_here(item, quantity, is_my_turn)) return Supply::here;
   const int64_t news_boot_ns = at(item).news_boot_ns;
   const bool is_news_fresh =
       news_boot_ns != 0 && now.boot_ns - news_boot_ns <= ns_of_ms(bounds::sold_out_valid_ms);
   return is_news_fresh && unsold(item) < quantity ? Supply::gone : Supply::unknown;
+}
+
+Leases::Supply Leases::supply_for_good(ItemId item, Quantity quantity, bool is_my_turn,
+                                       int64_t arrived_boot_ns) const {
+  if (is_here(item, quantity, is_my_turn)) return Supply::here;
+  const bool is_news_behind =
+      at(item).answered_boot_ns >= arrived_boot_ns + ns_of_ms(bounds::sold_out_valid_ms);
+  return is_news_behind && unsold(item) < quantity ? Supply::gone : Supply::unknown;
 }
 
 Leases::Glance Leases::glance(ItemId item, Moment now) {
@@ -179,6 +191,7 @@ size_t Leases::collect_asks(uint32_t groups, std::span<LedgerAsk> asks, Moment n
     // An exchange that was lost with its epoch is never answered: the next answer may be older than the ask that is made now.
     const Units pool = state_.stock(item).pool();
     known.peak_asked = known.is_in_exchange ? std::max(known.peak_asked, pool) : pool;
+    if (!known.is_in_exchange) known.asked_boot_ns = now.boot_ns;
     known.is_in_exchange = true;
     known.reported_pool = pool_to_report(item);
     asks[count++] = {.item = item,
@@ -199,6 +212,7 @@ void Leases::take_news(const LedgerNews& news, Moment now) {
   if (!news.is_unasked) {
     known.is_in_exchange = false;
     known.peak_answered = known.peak_asked;
+    known.answered_boot_ns = known.asked_boot_ns;
   }
   const Units accepted = state_.stock(news.item).accepted;
   if (news.accepted > accepted) {

@@ -23,6 +23,10 @@
 //     speaks of a moment behind that ask, and nobody knows which. Example: nothing is free, others hold nothing, and one unit
 //     is here. Another stream gets a unit back, and then the one here is sold. One was there at every moment, though the last
 //     news knows of none elsewhere and none is here now.
+//
+// A decision that stands, that the money of a late payment goes back, needs more: no unit that somebody gave back before the
+// payment arrived may be missed. A stream tells the ledger of such units within 100 ms; so the news must answer an ask that was
+// made at least so long after the payment came.
 #pragma once
 
 #include <span>
@@ -62,6 +66,10 @@ class Leases {
   // they cannot be had anywhere.
   enum class Supply : uint8_t { here, gone, unknown };
   [[nodiscard]] Supply supply_of(ItemId item, Quantity quantity, bool is_my_turn, Moment now) const;
+  // The same for a decision that stands, about a request that arrived then: `gone` takes news of an ask that was made
+  // bounds::sold_out_valid_ms later or after that.
+  [[nodiscard]] Supply supply_for_good(ItemId item, Quantity quantity, bool is_my_turn,
+                                       int64_t arrived_boot_ns) const;
   // At most so many units were unsold anywhere at some moment since the last news was made, if not now.
   [[nodiscard]] Units unsold(ItemId item) const;
   // For a request that only looks: the pool and the last news, however old it is; after half a second it is asked for again. Unlike
@@ -148,12 +156,14 @@ class Leases {
     Units head = 0;     // of them: by its head
     Units free = 0;     // by the last news, as the next one
     Units pool_elsewhere = 0;
-    Units returned_counted = 0;  // of R: among the free ones, by the last news
-    Units returned_durable = 0;  // of R: durable, so the ledger may have them
-    Units reported_pool = 0;     // unsold units here that the last ask reported, and grants since
-    Units peak_asked = 0;        // most units in the pool since the last ask was made
-    Units peak_answered = 0;     // the same since the last ask was made that has been answered
-    int64_t news_boot_ns = 0;    // when the last news came; 0: never
+    Units returned_counted = 0;    // of R: among the free ones, by the last news
+    Units returned_durable = 0;    // of R: durable, so the ledger may have them
+    Units reported_pool = 0;       // unsold units here that the last ask reported, and grants since
+    Units peak_asked = 0;          // most units in the pool since the last ask was made
+    Units peak_answered = 0;       // the same since the last ask was made that has been answered
+    int64_t news_boot_ns = 0;      // when the last news came; 0: never
+    int64_t asked_boot_ns = 0;     // when the oldest ask was made whose answer may still come
+    int64_t answered_boot_ns = 0;  // when the last ask was made that has been answered; 0: never
     int64_t demand_boot_ns = 0;
     bool is_asking = false;       // is in asking_
     bool is_in_exchange = false;  // an ask is on its way
@@ -173,6 +183,7 @@ class Leases {
   Item& at(ItemId item);
   const Item& at(ItemId item) const;
   uint32_t group_of(ItemId item) const;
+  bool is_here(ItemId item, Quantity quantity, bool is_my_turn) const;
   Units on_way_back(ItemId item) const;
   Units pool_to_report(ItemId item) const;
   Units lookahead(ItemId item, Moment now) const;

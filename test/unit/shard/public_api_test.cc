@@ -439,6 +439,7 @@ TEST_SUITE("shard/public_api") {
     rig.rest_all();
     REQUIRE(rig.orders.requests.size() == 2);
     CHECK(rig.orders.requests[0].kind == RequestKind::watch);
+    CHECK(rig.orders.requests[0].wait_ms > 0);
     answer_to(0, true);
     answer_to(1, true);
     CHECK(!rig.api.has_work());

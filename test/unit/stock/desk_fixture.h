@@ -59,6 +59,7 @@ struct Fixture {
     OrderRequest request;
     request.kind = kind;
     request.order = order;
+    if (kind == RequestKind::watch) request.wait_ms = bounds::wait_ms_max;
     request.user = std::string_view(user);
     request.user_hash = keyed_hash(kKey, user);
     return request;

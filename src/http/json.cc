@@ -5,6 +5,7 @@
 
 #include "http/bytes.h"
 #include "http/json_reader.h"
+#include "http/plain_create.h"
 
 namespace stampede::http {
 namespace {
@@ -100,6 +101,8 @@ const char* read_members(std::string_view body, Take take) {
 
 CreateBody parse_create(std::string_view body) {
   CreateBody create;
+  if (read_plain_create(body, create)) return create;
+  create = {};
   create.error = read_members(
       body, [&](const JsonReader::Member& member) { return take_create(member, create); });
   if (create.error != nullptr) return create;

@@ -2,12 +2,14 @@
 //
 // 1. What our reader accepts, the second one accepts too and reads as the same values: no body is understood in two ways.
 // 2. What is accepted lies within its bounds.
+// 3. A usual body, which is read in one pass, says the same to the strict reader: to that it goes behind a line's end.
 #include <simdjson.h>
 
 #include <cctype>
 #include <limits>
 
 #include "http/json.h"
+#include "http/plain_create.h"
 #include "promise.h"
 
 namespace stampede::http {
@@ -56,7 +58,19 @@ bool has_large_number(std::string_view body) {
   return false;
 }
 
+void compare_with_strict(std::string_view body) {
+  CreateBody plain;
+  if (!read_plain_create(body, plain) || body.size() == bounds::body_bytes_max) return;
+  const std::string strict_body = "\n" + std::string(body);
+  const CreateBody strict = parse_create(strict_body);
+  require(strict.error == nullptr, "read in one pass, and refused by the strict reader");
+  require(
+      plain.item == strict.item && plain.quantity == strict.quantity && plain.link == strict.link,
+      "the strict reader reads something else");
+}
+
 void try_create(std::string_view body) {
+  compare_with_strict(body);
   const CreateBody create = parse_create(body);
   if (create.error != nullptr) return;
   require(create.quantity >= 1 && create.quantity <= bounds::quantity_max, "qty within bounds");

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "http/bytes.h"
+#include "http/known_name.h"
 
 namespace stampede::http {
 namespace {
@@ -74,37 +75,10 @@ bool method_of(std::string_view name, Method& method) {
 }
 
 Field field_of(std::string_view name) {
-  const auto is = [name](std::string_view lower, Field field) {
-    return is_name(name.data(), lower) ? field : Field::other;
-  };
-  switch (name.size()) {
-    case 4:
-      return is("host", Field::host);
-    case 6:
-      return (name[0] | 0x20) == 'e' ? is("expect", Field::expect) : is("origin", Field::origin);
-    case 9:
-      return is("x-user-id", Field::user_id);
-    case 10:
-      return is("connection", Field::connection);
-    case 12:
-      return is("content-type", Field::content_type);
-    case 13:
-      return (name[0] | 0x20) == 'a' ? is("authorization", Field::authorization)
-                                     : is("if-none-match", Field::if_none_match);
-    case 14:
-      return (name[0] | 0x20) == 'c' ? is("content-length", Field::content_length)
-                                     : is("stampede-proof", Field::proof);
-    case 15:
-      return is("idempotency-key", Field::idempotency_key);
-    case 16:
-      return is("content-encoding", Field::content_encoding);
-    case 17:
-      return is("transfer-encoding", Field::transfer_encoding);
-    case 18:
-      return is("stampede-signature", Field::signature);
-    default:
-      return Field::other;
-  }
+  if (name.empty() || name.size() > detail::kFieldNameBytesMax) return Field::other;
+  const auto& known = detail::kFieldsByPlace[detail::place_of_name(name.size(), name[0])];
+  return known.lower.size() == name.size() && is_name(name.data(), known.lower) ? known.field
+                                                                                : Field::other;
 }
 
 std::string_view host_of(std::string_view authority) {

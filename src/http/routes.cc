@@ -150,6 +150,11 @@ Route route(const Request& request) {
     route.kind = RouteKind::describe_server;
     return route;
   }
+  if (request.method == Method::post && request.path == kOrdersPath) {
+    route.kind = RouteKind::create_order;
+    take_body(request, route);
+    return route;
+  }
   const Segments segments(request.path);
   const Resource* const resource = find_resource(segments);
   if (!resource) {

@@ -16,6 +16,9 @@
 
 namespace stampede::http {
 
+// What a crowd asks for: it is known as a whole, before it is cut into segments.
+constexpr std::string_view kOrdersPath = "/v1/orders";
+
 // "/v1/orders/17/cancel" is {"v1", "orders", "17", "cancel"}. Views point into the path or into this object.
 class Segments {
  public:

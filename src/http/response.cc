@@ -106,22 +106,10 @@ uint32_t retry_after_ms_of(const OrderAnswer& answer, const Delivery& delivery) 
       std::clamp<int64_t>(answer.starts_at_ms - delivery.date.wall_ms(), fallback, day_ms));
 }
 
-}  // namespace
-
-void write_order(Writer& out, const OrderView& order, std::string_view item_code,
-                 bool is_replayed) {
-  out.literal("{\"order_id\":").quoted_id(order.id);
-  out.literal(",\"item\":").quoted(item_code).literal(",\"qty\":").number(order.quantity);
-  out.literal(",\"user\":").quoted(order.user).literal(",\"state\":\"").raw(name_of(order.state));
-  out.literal("\",\"amount\":").number(order.amount).literal(",\"currency\":");
-  out.quoted({order.currency.data(), order.currency.size()});
-  out.literal(",\"created_at\":").quoted_time(order.created_ms);
-  out.literal(",\"pay_before\":").quoted_time(order.pay_before_ms);
-  out.literal(",\"refund_due\":").number(order.refund_due);
-  out.raw(is_replayed ? ",\"replayed\":true}" : "}");
+// 201 or 200, with the order.
+bool shows_order(Verdict verdict) {
+  return verdict == Verdict::created || verdict == Verdict::ok || verdict == Verdict::replayed;
 }
-
-namespace {
 
 size_t render_any_answer(const OrderAnswer& answer, std::string_view item_code,
                          const Delivery& delivery, std::span<char> out) {
@@ -129,7 +117,7 @@ size_t render_any_answer(const OrderAnswer& answer, std::string_view item_code,
   Writer writer(body);
   const VerdictInfo& info = info_of(answer.verdict);
   Head head{.status_line = info.status_line};
-  if (info.status() < 300) {
+  if (shows_order(answer.verdict)) {
     CHECK(answer.has_order);
     write_order(writer, answer.order, item_code, answer.verdict == Verdict::replayed);
   } else {
@@ -142,6 +130,47 @@ size_t render_any_answer(const OrderAnswer& answer, std::string_view item_code,
   CHECK(!writer.is_full());
   return write_response(head, writer.view(), delivery, out);
 }
+
+// The head in front of an order, as it is rendered once: only the date and the length of the body change in it.
+class OrderHead {
+ public:
+  explicit OrderHead(Verdict verdict) {
+    const DateText date;
+    std::array<char, response_bytes_max> room;
+    Writer writer(room);
+    const Head head{.status_line = info_of(verdict).status_line, .content_length = kLengthMin};
+    write_head(writer, head, {.date = date});
+    CHECK(writer.size() <= bytes_.size());
+    size_ = writer.view().copy(bytes_.data(), bytes_.size());
+    date_at_ = writer.view().find(date.view());
+    length_at_ = writer.view().find("100\r\n\r\n");
+    CHECK(date_at_ < size_ && length_at_ < size_);
+  }
+  // 0: the length has not three digits, or there may be no room.
+  size_t render(const OrderAnswer& answer, std::string_view item_code, const DateText& date,
+                std::span<char> out) const {
+    if (out.size() < kBytesMax + kOrderJsonBytesMax) return 0;
+    char* const head = out.data();
+    std::copy(bytes_.begin(), bytes_.end(), head);
+    date.view().copy(head + date_at_, out.size() - date_at_);
+    const size_t length =
+        render_order_json(answer.order, item_code, answer.verdict == Verdict::replayed,
+                          OrderJsonRoom(head + size_, kOrderJsonBytesMax));
+    if (length < kLengthMin || length > kLengthMax) return 0;
+    char* const digits = head + length_at_;
+    digits[0] = static_cast<char>('0' + length / 100);
+    digits[1] = static_cast<char>('0' + length / 10 % 10);
+    digits[2] = static_cast<char>('0' + length % 10);
+    return size_ + length;
+  }
+
+ private:
+  static constexpr size_t kLengthMin = 100, kLengthMax = 999;
+  static constexpr size_t kBytesMax = 128;
+  static_assert(kBytesMax + kOrderJsonBytesMax <= response_bytes_max);
+  std::array<char, kBytesMax> bytes_{};
+  size_t size_ = 0, date_at_ = 0, length_at_ = 0;
+};
 
 // A refusal that says no more than its verdict, as it is rendered once: only the date in it changes.
 class PlainRefusal {
@@ -179,14 +208,18 @@ std::array<PlainRefusal, kVerdictCount> make_plain_refusals() {
   return refusals;
 }
 
+// The usual head, and the body behind it.
+bool is_plain(const Delivery& delivery) {
+  return delivery.connection == ConnectionOption::none && !delivery.is_head &&
+         delivery.lines.empty();
+}
+
 bool is_plain_refusal(const OrderAnswer& answer, const Delivery& delivery) {
   const bool has_detail = answer.has_order || answer.retry_after_ms != 0 ||
                           answer.limit != Limit::none || answer.verdict == Verdict::not_enough ||
                           answer.verdict == Verdict::not_started ||
                           answer.verdict == Verdict::misdirected;
-  return !has_detail && info_of(answer.verdict).status() >= 300 &&
-         delivery.connection == ConnectionOption::none && !delivery.is_head &&
-         delivery.lines.empty();
+  return !has_detail && info_of(answer.verdict).status() >= 300 && is_plain(delivery);
 }
 
 }  // namespace
@@ -196,6 +229,12 @@ size_t render_answer(const OrderAnswer& answer, std::string_view item_code,
   static const std::array<PlainRefusal, kVerdictCount> plain_refusals = make_plain_refusals();
   if (is_plain_refusal(answer, delivery))
     return plain_refusals[static_cast<unsigned>(answer.verdict)].render(delivery.date, out);
+  if (shows_order(answer.verdict) && is_plain(delivery)) {
+    static const OrderHead created(Verdict::created), ok(Verdict::ok);
+    CHECK(answer.has_order);
+    const OrderHead& head = answer.verdict == Verdict::created ? created : ok;
+    if (const size_t size = head.render(answer, item_code, delivery.date, out)) return size;
+  }
   return render_any_answer(answer, item_code, delivery, out);
 }
 

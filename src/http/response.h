@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "http/date_text.h"
+#include "http/order_json.h"
 #include "http/parser.h"
 #include "http/verdicts.h"
 #include "http/writer.h"
@@ -82,11 +83,6 @@ constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset
 [[nodiscard]] size_t render_head(StatusCode status, std::string_view content_type,
                                  std::string_view headers, size_t content_length,
                                  const Delivery& delivery, std::span<char> out);
-
-// The order as JSON, alone (one object); at most kOrderJsonBytesMax bytes.
-constexpr size_t kOrderJsonBytesMax = 384 + 2 * quoted_bytes_max(bounds::user_bytes_max);
-void write_order(Writer& out, const OrderView& order, std::string_view item_code,
-                 bool is_replayed = false);
 
 // The body of a list, one order at a time, newest first: {"orders":[…]}. Reserve room before, or it
 // allocates.

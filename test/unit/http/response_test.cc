@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <simdjson.h>
 
+#include <array>
 #include <set>
 #include <string>
 
@@ -73,6 +74,52 @@ TEST_CASE("a created order is answered to the letter") {
           "Content-Type: application/json\r\nContent-Length: 213\r\n\r\n"
           R"({"order_id":"0a1b2c3d4e5f6789","item":"ticket","qty":1,"user":"u1","state":"reserved","amount":55350,)"
           R"("currency":"CNY","created_at":"2026-12-01T02:00:00.123Z","pay_before":"2026-12-01T02:30:00.123Z","refund_due":0})");
+}
+
+// The usual head is rendered ahead; one that says more is not, so each shows what the other must.
+TEST_CASE("an order is the same behind the usual head and behind any other") {
+  const auto check_same = [](const OrderAnswer& answer) {
+    const std::string usual = render(answer);
+    const std::string closing = render(answer, {kDate, ConnectionOption::close});
+    CHECK(body_of(usual) == body_of(closing));
+    CHECK(header_of(usual, "Content-Length") == std::to_string(body_of(usual).size()));
+    CHECK(head_of(closing) == head_of(usual) + "Connection: close\r\n");
+  };
+  for (const Verdict verdict : {Verdict::created, Verdict::ok, Verdict::replayed}) {
+    OrderAnswer answer = answer_of(verdict);
+    check_same(answer);
+    // Each byte at each place, and texts of each length, plain and not.
+    for (size_t size = 1; size <= bounds::user_bytes_max; ++size) {
+      for (const char byte : {'x', '"', '\\', '\x1f', '\x7f', '\xc3'}) {
+        CAPTURE(size);
+        std::string user(size, 'u');
+        user.back() = byte;
+        answer.order.user = std::string_view(user);
+        check_same(answer);
+        std::array<char, quoted_bytes_max(bounds::user_bytes_max)> room;
+        Writer writer(room);
+        writer.quoted(user);
+        CHECK(body_of(render(answer)).find("\"user\":" + std::string(writer.view()) + ",") !=
+              std::string::npos);
+      }
+    }
+    answer.order.user = std::string_view(std::string(bounds::user_bytes_max, '\x01'));
+    answer.order.quantity = bounds::quantity_max;
+    answer.order.amount = answer.order.refund_due = bounds::money_max;
+    check_same(answer);
+  }
+}
+
+TEST_CASE("an order whose text needs four digits of length is answered") {
+  OrderAnswer answer = answer_of(Verdict::replayed);
+  answer.order.user = std::string_view(std::string(bounds::user_bytes_max, '\x01'));
+  answer.order.quantity = bounds::quantity_max;
+  answer.order.amount = answer.order.refund_due = bounds::money_max;
+  const std::string code(bounds::item_code_bytes_max, '\x02');
+  std::string out(response_bytes_max, '\0');
+  out.resize(render_answer(answer, code, {kDate}, out));
+  CHECK(body_of(out).size() > 999);
+  CHECK(header_of(out, "Content-Length") == std::to_string(body_of(out).size()));
 }
 
 TEST_CASE("sold out is answered to the letter") {

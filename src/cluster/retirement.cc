@@ -1,8 +1,7 @@
 #include "cluster/retirement.h"
 
 #include <algorithm>
-
-#include "cluster/inspection.h"
+#include <set>
 
 namespace stampede::cluster {
 
@@ -111,6 +110,28 @@ Result<std::string> retire(ScriptCaller& redis, Registry& registry, uint32_t nod
     return written.error();
   bring_supplies(redis, registry, view->epoch);
   return note_of_withheld(registry, view->epoch);
+}
+
+Status check_all_run(const SignsOfLife& signs, uint64_t epoch, std::span<const Member> members) {
+  std::set<uint32_t> silent(signs.silent.begin(), signs.silent.end()), uncounted;
+  for (const Member& member : members) {
+    if (member.state != MemberState::active || std::ranges::count(signs.running, member.node) != 0)
+      continue;
+    (member.counted_from > epoch ? uncounted : silent).insert(member.node);
+  }
+  const auto list = [](const std::set<uint32_t>& nodes) {
+    return text_of(std::vector<uint32_t>(nodes.begin(), nodes.end()));
+  };
+  const std::string without = ", which the next epoch would wait for, so nothing was changed: ";
+  if (!silent.empty())
+    return Error{"no sign of life from node " + list(silent) + without +
+                 "start it, or take it out with `stampede ledger deactivate` first"};
+  if (!uncounted.empty())
+    return Error{"node " + list(uncounted) + " has sold alone and has not joined yet" + without +
+                 "start it, or reclaim it with --data DIR, its data directory; if that is lost: "
+                 "stampede ledger rebuild without --db, then stampede ledger deactivate "
+                 "--presume-sold"};
+  return Ok{};
 }
 
 }  // namespace stampede::cluster

@@ -1,4 +1,5 @@
-// Taking a node out of a shared ledger: for a while, or for good. Blocking; safe to repeat.
+// Taking a node out of a shared ledger: for a while, or for good; and whom the others would wait for if they began anew. Blocking;
+// safe to repeat.
 //
 // The order of the steps keeps units from being sold twice: first every server refuses the node's calls to Redis and its rows,
 // then its counters are final, then the database has them, and only then Redis. A node that begins an epoch in between reads the
@@ -6,10 +7,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cluster/inspection.h"
 #include "cluster/registry.h"
 #include "cluster/script_caller.h"
 
@@ -29,5 +32,10 @@ enum class Waiting : uint8_t { refuse, presume_sold };
 // them, in a line for the operator; empty: it did.
 [[nodiscard]] Result<std::string> retire(ScriptCaller& redis, Registry& registry, uint32_t node,
                                          std::vector<FrozenCount> counts);
+
+// An Error, with the remedy, when the epoch behind `epoch`, the open one, would wait for a node that does not run. `members`: what
+// the registry has; it alone knows a node that has sold alone and has not got as far as this epoch. None: nobody asked it.
+[[nodiscard]] Status check_all_run(const SignsOfLife& signs, uint64_t epoch,
+                                   std::span<const Member> members);
 
 }  // namespace stampede::cluster

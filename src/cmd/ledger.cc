@@ -248,8 +248,11 @@ int print_members(cluster::Registry& registry) {
   if (!members) return fail(members.error());
   constexpr const char* kStates[] = {"active", "inactive", "retired"};
   for (const cluster::Member& member : *members)
-    std::printf("node %u: %s, last entered epoch %" PRIu64 ", data directory %s\n", member.node,
-                kStates[static_cast<unsigned>(member.state)], member.epoch, member.uuid.c_str());
+    std::printf("node %u: %s, last entered epoch %" PRIu64 ", data directory %s%s\n", member.node,
+                kStates[static_cast<unsigned>(member.state)], member.epoch, member.uuid.c_str(),
+                member.counted_from == cluster::Member::kNotYet
+                    ? "; it has sold alone and has not joined yet: the next epoch waits for it"
+                    : "");
   return kExitOk;
 }
 
@@ -295,24 +298,26 @@ int status(const Flags& flags) {
 // ---- rebuild ----
 
 // An open epoch is ended only when all that must join the next are there: otherwise nothing would be granted until they are.
-Status check_members_run(cluster::ScriptCaller& redis) {
-  const Result<EpochView> view = cluster::look_at_epoch(redis);
+Status check_members_run(const Tools& tools) {
+  const Result<EpochView> view = cluster::look_at_epoch(*tools.redis);
   if (!view) return view.error();
   if (view->state != EpochView::State::open) return Ok{};
-  const Result<cluster::SignsOfLife> signs = cluster::watch_members(redis, view->epoch);
+  std::vector<cluster::Member> members;
+  if (tools.registry) {
+    Result<std::vector<cluster::Member>> registered = tools.registry->members();
+    if (!registered) return registered.error();
+    members = std::move(*registered);
+  }
+  const Result<cluster::SignsOfLife> signs = cluster::watch_members(*tools.redis, view->epoch);
   if (!signs) return signs.error();
-  if (signs->silent.empty()) return Ok{};
-  return Error{
-      "no sign of life from node " + cluster::text_of(signs->silent) +
-      ", which the next epoch would wait for, so nothing was changed: start it, or take it "
-      "out with `stampede ledger deactivate` first"};
+  return cluster::check_all_run(*signs, view->epoch, members);
 }
 
 int rebuild(const Flags& flags) {
   Tools tools;
-  if (const auto exit_code = open_tools(flags, false, tools)) return *exit_code;
+  if (const auto exit_code = open_tools(flags, !flags.db.empty(), tools)) return *exit_code;
   if (Status connected = tools.redis->connect(); !connected) return fail(connected.error());
-  if (Status ready = check_members_run(*tools.redis); !ready) return fail(ready.error());
+  if (Status ready = check_members_run(tools); !ready) return fail(ready.error());
   if (Status finished = cluster::finish_epoch(*tools.redis); !finished)
     return fail(finished.error());
   std::printf("the epoch has ended; waiting for the nodes to open the next\n");
@@ -440,13 +445,20 @@ Command rebuild_command(const std::shared_ptr<Flags>& flags) {
       flags, "rebuild",
       "let the nodes build the ledger again from their order logs; all active ones must run",
       rebuild,
-      {{.name = "--wait",
+      {{.name = "--db",
+        .unit = "URL",
+        .target = &flags->db,
+        .help = "the database that the nodes share: also looks for nodes that have sold alone and "
+                "have not joined yet, for which the next epoch waits too"},
+       {.name = "--wait",
         .unit = "SECONDS",
         .target = &flags->wait_s,
         .help = "how long to wait for it",
         .bounds = {{0, kWaitMaxS}}}});
-  command.examples = {{"stampede ledger rebuild --ledger $LEDGER", "behind the loss of a Redis"}};
-  command.exits = {{kExitFailure, "it was not open in time, or does not answer"}};
+  command.examples = {
+      {"stampede ledger rebuild --ledger $LEDGER --db $DB", "all nodes count anew"}};
+  command.exits = {
+      {kExitFailure, "a node does not run, it was not open in time, or a server does not answer"}};
   return command;
 }
 

@@ -89,6 +89,24 @@ TEST_SUITE("e2e/shared_ledger_joins") {
     the.check_rest();
   }
 
+  TEST_CASE("rebuild ends no epoch while such a node is away") {
+    Joining the;
+    the.kill_joiner_on_its_way();
+    the.cluster.await_open();
+    const Finished refused = the.cluster.ledger("rebuild", {"--db", the.cluster.database_url()});
+    CAPTURE(refused.err);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("node 1 has sold alone and has not joined yet") != std::string::npos);
+    CHECK(the.cluster.ledger("status").out.find("the next epoch waits for it") !=
+          std::string::npos);
+    CHECK(the.cluster.node(0).buy({.user = "u", .item = "seat"}) != "");
+    the.bring_joiner();
+    CHECK(the.cluster.ledger("rebuild", {"--db", the.cluster.database_url()}).exit_code == 0);
+    the.sell_tickets();
+    the.cluster.await_open();
+    the.check_rest();
+  }
+
   TEST_CASE("such a node is taken out by its directory and its rest is sold") {
     Joining the;
     the.kill_joiner_on_its_way();

@@ -274,6 +274,16 @@ Status Data::note_log_ends(const std::vector<orderlog::Position>& ends, bool is_
   return orderlog::write_manifest(dir_, manifest_);
 }
 
+void Data::go_on_from(const std::vector<orderlog::Position>& ends) {
+  CHECK(ends.size() == stream_count());
+  for (uint32_t i = 0; i < stream_count(); ++i) {
+    orderlog::RecoveryReport& report = streams_[i].report;
+    report.end = ends[i];
+    report.last_lsn = ends[i].next_lsn - 1;
+    report.outcome = orderlog::RecoveryOutcome::clean;
+  }
+}
+
 Status Data::end_loss() {
   manifest_.copied_ms = 0;
   if (!std::exchange(manifest_.is_loss_pending, false)) return Ok{};

@@ -80,7 +80,9 @@ class Data {
   // `is_at_rest`: nothing is appended any more, and everything that was is durable.
   [[nodiscard]] Status note_log_ends(const std::vector<orderlog::Position>& ends,
                                      bool is_at_rest = false);
-  // What follows from a loss is durable.
+  // Records were appended to the streams and are durable: each goes on at its end.
+  void go_on_from(const std::vector<orderlog::Position>& ends);
+  // What follows from a loss is durable, and the database knows of it.
   [[nodiscard]] Status end_loss();
   // The streams of `next`, which are on the disk, are valid from here on; the old ones are forgotten.
   [[nodiscard]] Status switch_to(const orderlog::Manifest& next);

@@ -82,6 +82,12 @@ Result<ItemPlan> merge_catalog(const std::vector<stock::RegisteredItem>& known,
   return plan;
 }
 
+orderlog::Supply supply_record(const ItemPlan& plan, size_t index) {
+  return {.item = plan.new_items[index].id,
+          .supplied = plan.new_supplies[index].supplied,
+          .withdrawn = plan.new_supplies[index].withdrawn};
+}
+
 void pause_all(const std::vector<stock::RegisteredItem>& known, ItemPlan& plan) {
   for (const stock::RegisteredItem& item : known) {
     const bool has_changed = std::ranges::any_of(

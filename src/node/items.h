@@ -9,17 +9,20 @@
 #include "cluster/registry.h"
 #include "node/data.h"
 #include "node/notices.h"
+#include "orderlog/record.h"
 #include "stock/catalog_json.h"
 #include "stock/stream_state.h"
 
 namespace stampede::node {
 
-// Logged by shard 0 before any shard sells.
+// Logged by shard 0 before any shard sells; behind a loss before the database knows of it, and then nothing is left of it.
 struct ItemPlan {
   std::vector<stock::ItemTerms> new_items;    // with the next numbers
   std::vector<cluster::Supply> new_supplies;  // of new_items
   std::vector<stock::ItemTerms> changed;  // known ones, with new terms; after a loss all, paused
 };
+// Of the new item at `index`.
+[[nodiscard]] orderlog::Supply supply_record(const ItemPlan& plan, size_t index);
 
 // Items that are over, and of which an order that was paid is forgotten, without having been ended for good before: by a version
 // that did not do so (shard/item_changes.h), or in a log that has lost it. The start does it. What is on sale again is not among

@@ -59,23 +59,19 @@ bool Node::is_stopping() const {
 void Node::log_before_turning(uint32_t index) {
   const RestoredStream& stream = data_.streams()[index];
   Parts& parts = *parts_[index];
-  Appender log(*stream.state, *parts.writer, *parts.disk, machine_, &process_->is_stopping);
+  Appender log(*stream.state, *parts.writer, *parts.disk, machine_, process_->is_stopping);
   if (stream.report.outcome == orderlog::RecoveryOutcome::torn)
     log.append(orderlog::Recovery{.truncated_batch = stream.report.end.batch_seq,
                                   .truncated_offset = stream.report.end.offset});
-  if (has_lost_) log.append(orderlog::SequenceFloor{sequence_floor_});
-  const size_t changed = index == 0 ? items_.changed.size() : 0;
-  for (size_t i = 0; i < changed && log.make_room(1); ++i)
+  if (index != 0) return;
+  for (size_t i = 0; i < items_.changed.size() && log.make_room(1); ++i)
     log.append(stock::record_of(items_.changed[i]));
   // The records of one item are in one batch, so none is without its stock.
-  const size_t added = index == 0 ? items_.new_items.size() : 0;
-  for (size_t i = 0; i < added && log.make_room(2); ++i) {
+  for (size_t i = 0; i < items_.new_items.size() && log.make_room(2); ++i) {
     log.append(stock::record_of(items_.new_items[i]));
-    log.append(orderlog::Supply{.item = items_.new_items[i].id,
-                                .supplied = items_.new_supplies[i].supplied,
-                                .withdrawn = items_.new_supplies[i].withdrawn});
+    log.append(supply_record(items_, i));
   }
-  if (index == 0 || has_lost_) log.await_durable();
+  log.await_durable();
 }
 
 void Node::run_shard(uint32_t index) {

@@ -146,7 +146,7 @@ class Node {
   MayEnd change_shard_count();
   MayEnd agree_with_others();
   MayEnd reconcile_database();
-  void go_on_after_loss();
+  MayEnd go_on_after_loss();
   MayEnd make_helpers();
   void remove_old_generations();
   MayEnd make_shards();

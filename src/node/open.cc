@@ -19,6 +19,7 @@
 #include "cluster/postgres_registry.h"
 #include "net/listener.h"
 #include "node/node.h"
+#include "node/offline_logs.h"
 #include "node/products.h"
 #include "node/reshard.h"
 #include "node/sequence_floor.h"
@@ -60,8 +61,9 @@ MayEnd Node::open() {
     if (MayEnd end = change_shard_count()) return end;
   if (settings_.redis)
     if (MayEnd end = agree_with_others()) return end;
+  if (has_lost_)
+    if (MayEnd end = go_on_after_loss()) return end;
   if (MayEnd end = reconcile_database()) return end;
-  if (has_lost_) go_on_after_loss();
   if (MayEnd end = make_helpers()) return end;
   if (verdict.course != Course::deal_out_anew) remove_old_generations();
   if (MayEnd end = make_shards()) return end;
@@ -382,6 +384,31 @@ MayEnd Node::agree_with_others() {
   return join_.agree_on_terms(data_, items_, notices_);
 }
 
+// What lost orders bought may not be sold again before somebody has looked: every item is paused. All of it is durable before the
+// position in the database moves behind the lost records. So it moves to a place that this log alone has: where the directory is
+// changed for a copy that has those records, the database is either still where it was, or of another history.
+MayEnd Node::go_on_after_loss() {
+  pause_all(data_.items(), items_);
+  notices_.note(
+      "%s: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
+      counted(items_.changed.size() + items_.new_items.size(), "item is paused", "items are paused")
+          .c_str());
+  OfflineLogs logs(data_, machine_);
+  if (MayEnd end = logs.open(disk_plan_)) return end;
+  for (uint32_t i = 0; i < data_.stream_count(); ++i)
+    if (MayEnd end = logs.append(i, {orderlog::SequenceFloor{sequence_floor_}})) return end;
+  for (const stock::ItemTerms& terms : items_.changed)
+    if (MayEnd end = logs.append(0, {stock::record_of(terms)})) return end;
+  for (size_t i = 0; i < items_.new_items.size(); ++i)
+    if (MayEnd end =
+            logs.append(0, {stock::record_of(items_.new_items[i]), supply_record(items_, i)}))
+      return end;
+  if (MayEnd end = logs.await_durable()) return end;
+  data_.go_on_from(logs.ends());
+  items_ = {};
+  return std::nullopt;
+}
+
 // Once more, by the drainer, which goes on from there; the verdict rests on the same comparison.
 MayEnd Node::reconcile_database() {
   process_->has_database = sink_ != nullptr;
@@ -414,15 +441,6 @@ MayEnd Node::reconcile_database() {
                   finding.message + ": a loss can be accepted when the database can be written");
   diag::warning("%s; selling goes on, rows follow when it answers", finding.message.c_str());
   return std::nullopt;
-}
-
-// And what they bought may not be sold again before somebody has looked: every item is paused, durably, before the start.
-void Node::go_on_after_loss() {
-  pause_all(data_.items(), items_);
-  const size_t paused = items_.changed.size() + items_.new_items.size();
-  notices_.note(
-      "%s: compare with `stampede audit`, withdraw what was lost with a restock, then resume",
-      counted(paused, "item is paused", "items are paused").c_str());
 }
 
 // ---- shards

@@ -5,13 +5,11 @@
 #include "base/check.h"
 #include "cluster/retirement.h"
 #include "drain/drainer.h"
-#include "node/appender.h"
 #include "node/data.h"
 #include "node/drain_streams.h"
+#include "node/offline_logs.h"
 #include "node/witness.h"
 #include "orderlog/disk.h"
-#include "orderlog/segments.h"
-#include "orderlog/writer.h"
 
 namespace stampede::node {
 namespace {
@@ -24,7 +22,10 @@ constexpr std::chrono::milliseconds kReclaimPause{10};
 class OfflineNode {
  public:
   OfflineNode(const Reclaiming& what, Machine& machine)
-      : what_(what), machine_(machine), data_(what.data_dir, Data::Use::offline, machine) {}
+      : what_(what),
+        machine_(machine),
+        data_(what.data_dir, Data::Use::offline, machine),
+        logs_(data_, machine) {}
 
   // Locks the directory.
   MayEnd open();
@@ -37,23 +38,12 @@ class OfflineNode {
   const orderlog::Manifest& manifest() const { return data_.manifest(); }
 
  private:
-  struct Log {
-    std::unique_ptr<orderlog::Disk> disk;
-    std::unique_ptr<orderlog::Writer> writer;
-    orderlog::Marks marks;
-  };
-
-  MayEnd open_logs();
-  MayEnd open_log(const orderlog::DiskPlan& plan, uint32_t stream,
-                  orderlog::StreamSegments& segments);
   MayEnd expire_and_return(uint32_t stream, std::vector<Reclaimed::Expired>& expired);
-  MayEnd make_room(Appender& log);
 
   const Reclaiming& what_;
   Machine& machine_;
   Data data_;
-  std::unique_ptr<orderlog::SegmentKeeper> keeper_;
-  std::vector<std::unique_ptr<Log>> logs_;  // by stream
+  OfflineLogs logs_;
 };
 
 MayEnd OfflineNode::open() {
@@ -83,66 +73,25 @@ MayEnd OfflineNode::look() {
   return std::nullopt;
 }
 
-MayEnd OfflineNode::open_logs() {
+MayEnd OfflineNode::expire_and_return(std::vector<Reclaimed::Expired>& expired) {
   const Result<orderlog::DiskPlan> plan =
       machine_.plan_disk(what_.data_dir, orderlog::Durability::fsync);
   if (!plan) return ending(plan.error());
   if (const Status repaired = data_.repair(); !repaired) return ending(repaired.error());
-  keeper_ = std::make_unique<orderlog::SegmentKeeper>(plan->open_flags, machine_.segment_maker(),
-                                                      nullptr);
-  std::vector<orderlog::StreamSegments*> segments;
-  for (uint32_t i = 0; i < data_.stream_count(); ++i) {
-    const RestoredStream& stream = data_.streams()[i];
-    segments.push_back(
-        &keeper_->add(data_.files(i), stream.report.end.segment, stream.snapshot_segment));
-  }
-  if (const Status opened = keeper_->open(); !opened) return ending(opened.error());
-  for (uint32_t i = 0; i < data_.stream_count(); ++i)
-    if (MayEnd end = open_log(*plan, i, *segments[i])) return end;
-  return std::nullopt;
-}
-
-MayEnd OfflineNode::open_log(const orderlog::DiskPlan& plan, uint32_t stream,
-                             orderlog::StreamSegments& segments) {
-  Result<std::unique_ptr<orderlog::Disk>> disk = machine_.make_disk(plan);
-  if (!disk) return ending(disk.error());
-  Log& log = *logs_.emplace_back(std::make_unique<Log>());
-  log.disk = std::move(*disk);
-  const orderlog::RecoveryReport& report = data_.streams()[stream].report;
-  log.writer = std::make_unique<orderlog::Writer>(data_.files(stream), report.end, data_.boot_id(),
-                                                  *log.disk, segments, log.marks);
-  if (report.outcome == orderlog::RecoveryOutcome::torn)
-    log.writer->append(orderlog::Recovery{.truncated_batch = report.end.batch_seq,
-                                          .truncated_offset = report.end.offset});
-  return std::nullopt;
-}
-
-MayEnd OfflineNode::expire_and_return(std::vector<Reclaimed::Expired>& expired) {
-  if (MayEnd end = open_logs()) return end;
+  if (MayEnd end = logs_.open(*plan)) return end;
   for (uint32_t i = 0; i < data_.stream_count(); ++i)
     if (MayEnd end = expire_and_return(i, expired)) return end;
-  return std::nullopt;
-}
-
-// For a record, and for the segment that the log goes on in when the present one is full: nobody prepares it beside this thread.
-MayEnd OfflineNode::make_room(Appender& log) {
-  using Step = orderlog::SegmentKeeper::Step;
-  Step step = keeper_->prepare_some();
-  while (step == Step::done) step = keeper_->prepare_some();
-  if (step == Step::failed) return ending(kExitFailure, keeper_->problem());
-  CHECK(log.make_room(1));
-  return std::nullopt;
+  return logs_.await_durable();
 }
 
 MayEnd OfflineNode::expire_and_return(uint32_t stream, std::vector<Reclaimed::Expired>& expired) {
-  stock::StreamState& state = *data_.streams()[stream].state;
-  Appender log(state, *logs_[stream]->writer, *logs_[stream]->disk, machine_);
+  const stock::StreamState& state = *data_.streams()[stream].state;
   const int64_t now_ms = machine_.clock().now().wall_ms();
   for (uint32_t index = 0; index < state.orders_touched(); ++index) {
     const stock::Order order = state.order(index);
     if (!order.is_live || order.state != OrderState::reserved) continue;
-    if (MayEnd end = make_room(log)) return end;
-    log.append(orderlog::Expire{.order = order.id, .at_ms = now_ms});
+    if (MayEnd end = logs_.append(stream, {orderlog::Expire{.order = order.id, .at_ms = now_ms}}))
+      return end;
     expired.push_back({.order = order.id,
                        .quantity = order.quantity,
                        .item = std::string(data_.code_of(state.item_of(order)))});
@@ -150,10 +99,10 @@ MayEnd OfflineNode::expire_and_return(uint32_t stream, std::vector<Reclaimed::Ex
   for (ItemId item = 0; item < state.stocks().size(); ++item) {
     const stock::ItemStock stock = state.stock(item);
     if (stock.pool() == 0) continue;
-    if (MayEnd end = make_room(log)) return end;
-    log.append(orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()});
+    if (MayEnd end = logs_.append(
+            stream, {orderlog::GiveBack{.item = item, .returned = stock.returned + stock.pool()}}))
+      return end;
   }
-  log.await_durable();
   return std::nullopt;
 }
 
@@ -161,13 +110,7 @@ MayEnd OfflineNode::drain() {
   const std::unique_ptr<drain::Sink> sink = machine_.make_sink(what_.database);
   drain::ItemNames names;
   name_items(data_, names);
-  std::vector<orderlog::Marks*> marks;
-  std::vector<orderlog::Position> ends;
-  for (const auto& log : logs_) {
-    marks.push_back(&log->marks);
-    ends.push_back(log->writer->position());
-  }
-  const DrainStreams streams(data_, marks, ends);
+  const DrainStreams streams(data_, logs_.marks(), logs_.ends());
   drain::Drainer drainer(*sink, names, machine_.clock(), streams.all(), manifest().ended);
   const drain::Drainer::Finding finding = drainer.reconcile();
   if (finding.agreement == drain::Drainer::Agreement::contradicts)

@@ -55,7 +55,7 @@ void Commands::reclaim(Host& host) {
       std::ranges::none_of(hosts_, [](const auto& each) { return each->is_leaving(); });
   // Of one that has never come there is nothing to have back.
   const bool takes_part = servers_.registry.rows.members.contains(host.number());
-  if (wish_ || !is_first || !takes_part) return;
+  if (wish_ || !is_first || !takes_part || host.awaits_loss()) return;
   begin(Kind::reclaim, host);
   note_("node " + std::to_string(host.number()) + " is given up");
   if (host.state() != Host::State::down) host.kill(random_.chance(0.5));
@@ -123,8 +123,8 @@ Status Commands::give_reclaim(Host& host, cluster::ScriptCaller& redis,
 
 // ---- --accept-loss
 
-// A start that accepts the loss is refused all the same, or has all that lies in front of the damage. When it is refused, the
-// operator has a copy.
+// A start that accepts the loss is refused all the same, and the operator has a copy; or it has all that lies in front of the damage.
+// One that ends for another reason may have told the database already: the operator tries again until it has gone through.
 void Commands::accept_loss(Host& host) {
   host.kill(false);
   host.files().save_copy();
@@ -134,16 +134,17 @@ void Commands::accept_loss(Host& host) {
       before ? damage(host.files(), FileKind::segment, how, random_) : std::nullopt;
   if (!damaged) return;
   note_("node " + std::to_string(host.number()) + ": a loss");
-  if (!host.start_with_loss()) {
-    note_("it is refused: " + host.refusal());
-    return host.files().restore_copy();
-  }
-  const std::vector<uint64_t> losable = before->orders_behind(damaged->path, damaged->offset);
-  check_loss(host, damaged->what, *before, losable, history_);
-  host.note_loss();
-  for (const uint64_t order : losable) history_.lose(order);
-  operators_.note_loss(host);
-  truth_.note_loss(host);
+  const auto on_accepted = [this, &host, before = *before, damaged = *damaged] {
+    const std::vector<uint64_t> losable = before.orders_behind(damaged.path, damaged.offset);
+    check_loss(host, damaged.what, before, losable, history_);
+    host.note_loss();
+    for (const uint64_t order : losable) history_.lose(order);
+    operators_.note_loss(host);
+    truth_.note_loss(host);
+  };
+  if (host.start_with_loss(on_accepted)) return;
+  note_("it is refused: " + host.refusal());
+  if (!host.awaits_loss()) host.files().restore_copy();
 }
 
 }  // namespace stampede::sim

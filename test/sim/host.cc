@@ -87,8 +87,16 @@ void Host::lift_places() {
   if (!machines_.empty()) machine().limit_places(places_);
 }
 
-bool Host::start(bool accepts_loss) {
+bool Host::start_with_loss(std::function<void()> on_accepted) {
+  on_accepted_ = std::move(on_accepted);
+  const bool has_started = start();
+  if (exit_code_ == kExitLogDamaged || exit_code_ == kExitUsage) on_accepted_ = nullptr;
+  return has_started;
+}
+
+bool Host::start() {
   CHECK(state_ == State::down && !is_leaving_);
+  if (awaits_loss()) next_shards_ = shards_;
   ++life_;
   waits_ = 0;
   is_open_ = wants_reload_ = false;
@@ -96,7 +104,7 @@ bool Host::start(bool accepts_loss) {
   exit_code_ = 0;
   make_machine();
   node::NodeSettings how = settings();
-  how.accepts_loss = accepts_loss;
+  how.accepts_loss = awaits_loss();
   how.wake_reader = [this] { wants_reload_ = true; };
   node_ = std::make_unique<node::Node>(std::move(how), machine());
   state_ = State::running;
@@ -119,6 +127,7 @@ bool Host::start(bool accepts_loss) {
   has_left_.assign(shards_, false);
   ledger_due_ns_ = 0;
   around_.note("started with " + std::to_string(shards_) + " shards");
+  if (awaits_loss()) std::exchange(on_accepted_, nullptr)();
   return true;
 }
 

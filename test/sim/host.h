@@ -68,9 +68,11 @@ class Host {
   void set_alone(bool is_alone) { is_alone_ = is_alone; }
 
   // False: it refuses, or died on the way.
-  bool start() { return start(false); }
-  // Although its log has lost records.
-  bool start_with_loss() { return start(true); }
+  bool start();
+  // Although its log has lost records. So does every later start until one has gone through, and that one calls `on_accepted`; unless
+  // this one is refused before it has written anything.
+  bool start_with_loss(std::function<void()> on_accepted);
+  [[nodiscard]] bool awaits_loss() const { return on_accepted_ != nullptr; }
   // What a start has accepted lies in its log for good.
   void note_loss() { has_lost_ = true; }
   [[nodiscard]] bool has_lost() const { return has_lost_; }
@@ -110,7 +112,6 @@ class Host {
   [[nodiscard]] int64_t rests_until_ns() const;
 
  private:
-  bool start(bool accepts_loss);
   void make_machine();
   void turn(uint32_t shard);
   void help(uint64_t choice);
@@ -129,9 +130,10 @@ class Host {
   uint32_t shards_, next_shards_;
   State state_ = State::down;
   uint64_t life_ = 0;
-  uint64_t boots_ = 1;     // of the machine
-  size_t places_;          // sockets of a shard
-  int64_t booted_ns_ = 0;  // the last time, on the world's clock
+  uint64_t boots_ = 1;                 // of the machine
+  size_t places_;                      // sockets of a shard
+  int64_t booted_ns_ = 0;              // the last time, on the world's clock
+  std::function<void()> on_accepted_;  // null: it has no loss to accept
   bool is_open_ = false;
   uint32_t waits_ = 0;  // of this life
   int64_t absence_ns_ = 0, held_up_ns_ = 0;

@@ -349,6 +349,25 @@ TEST_SUITE("node/open") {
     });
   }
 
+  // The database must not wait at a place that the copy has as well: all that it has behind it would be written again.
+  TEST_CASE_FIXTURE(SellingNode, "a copy that is put back behind an accepted loss is refused") {
+    make();
+    sell(40);
+    drain();
+    const std::string away = scratch.path() + "/away";
+    fs::copy(dir, away, fs::copy_options::recursive);
+    orderlog::Damage(dir + "/log/g1/s0/0000000001.log").flip(3 * 4096 + 40, 3);
+    NodeSettings given = settings();
+    given.accepts_loss = true;
+    require_open(open(given));
+    CHECK(manifest().is_loss_pending);
+    const size_t rows = rows_of(path);
+    fs::remove_all(dir);
+    fs::rename(away, dir);
+    CHECK(says(open(settings()), kExitLogDamaged, "the order log does not go on from there"));
+    CHECK(rows_of(path) == rows);
+  }
+
   // It is put back, or the disk reads it again: it would lead past all that was sold since, and give its numbers again.
   TEST_CASE_FIXTURE(SellingNode,
                     "a snapshot of a history that was lost hides nothing that was sold since") {

@@ -55,20 +55,20 @@ Drainer::~Drainer() {
 
 // ---- Where to begin
 
-Drainer::Finding Drainer::reconcile(bool accepts_loss) {
+Drainer::Finding Drainer::reconcile(bool accepts_loss, Patience patience) {
   accepts_loss_ = accepts_loss;
-  Finding finding = resync();
+  Finding finding = resync(patience);
   for (Tail& tail : tails_) tail.is_unproven = finding.agreement == Agreement::unavailable;
   return finding;
 }
 
-Drainer::Finding Drainer::resync() {
+Drainer::Finding Drainer::resync(Patience patience) {
   const Result<std::vector<StreamPosition>> positions = sink_.positions();
   if (!positions) return {Agreement::unavailable, positions.error().message};
   if (const auto stream = unexplained_stream(*positions, lineage_))
     return {Agreement::contradicts, describe_unexplained(*stream, lineage_)};
   // Before anything is taken from them: what follows counts rows, and lets go of the log in front of them.
-  if (const Status durable = sink_.confirm(lineage_.node); !durable)
+  if (const Status durable = sink_.confirm(lineage_.node, patience); !durable)
     return {Agreement::unavailable, durable.error().message};
   for (Tail& tail : tails_) {
     const auto stored = std::ranges::find(*positions, tail.stream.key, &StreamPosition::stream);
@@ -200,7 +200,7 @@ Drainer::Step Drainer::step() {
   const int64_t now_boot_ns = clock_.now().boot_ns;
   if (!is_synced_) {
     if (now_boot_ns < retry_boot_ns_) return Step::blocked;
-    const Finding finding = resync();
+    const Finding finding = resync(Patience::full);
     if (finding.agreement == Agreement::contradicts &&
         std::ranges::any_of(tails_, &Tail::is_unproven)) {
       const std::lock_guard lock(mutex_);
@@ -273,7 +273,7 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
   return Step::drained;
 }
 
-// Writes batch_ and goes on behind it. An error: nothing is known to be written, and resync() must
+// Writes batch_ and goes on behind it. An error: nothing is known to be written, and resync(Patience::full) must
 // come next.
 Status Drainer::write(Tail& tail) {
   if (const auto item = batch_.unknown_item())

@@ -78,7 +78,8 @@ class Drainer {
   // With `accepts_loss`, which an operator has to give, the position of a stream that is ahead
   // of its log or foreign to it jumps to the log's end. Rows stay as they are. It holds until all positions have been taken once:
   // in a database that is away at this moment they jump later.
-  [[nodiscard]] Finding reconcile(bool accepts_loss = false);
+  // A database that does not confirm what was read within `patience` is `unavailable`, and nothing is believed before it has.
+  [[nodiscard]] Finding reconcile(bool accepts_loss = false, Patience patience = Patience::full);
 
   // One transaction of the next stream that is due.
   enum class Step : uint8_t {
@@ -142,7 +143,7 @@ class Drainer {
     size_t records, rows, rejected;
   };
 
-  Finding resync();
+  Finding resync(Patience patience);
   [[nodiscard]] bool is_beyond_loss(const Tail& tail) const;
   Finding place(Tail& tail);
   Finding jump_to_end(Tail& tail);

@@ -232,11 +232,12 @@ Result<std::vector<StreamPosition>> PostgresSink::positions() {
 
 // A lock is written to the WAL, behind all that was committed before, so its commit waits for the standbys that theirs waited
 // for. It is exclusive: behind one that still waits the next one is refused in time, instead of taking a session of its own.
-Status PostgresSink::confirm(uint32_t node) {
+Status PostgresSink::confirm(uint32_t node, Patience patience) {
   if (!connection_) return Error{postgres::without_password(url_) + ": not connected"};
   postgres::Parameters key;
   key.add(node);
-  const auto locked = connection_->execute(
+  const auto locked = connection_->execute_within(
+      patience == Patience::brief ? kBriefPatienceMs : INT64_MAX,
       "SELECT FROM drain_position WHERE node=$1 ORDER BY generation, shard FOR NO KEY UPDATE", key);
   if (locked) return Ok{};
   connection_.reset();

@@ -35,7 +35,7 @@ class PostgresSink final : public Sink {
   explicit PostgresSink(std::string url, const postgres::Options& options = {});
 
   Result<std::vector<StreamPosition>> positions() override;
-  Status confirm(uint32_t node) override;
+  Status confirm(uint32_t node, Patience patience) override;
   Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
   Written write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on = {}) override;
 

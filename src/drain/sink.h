@@ -44,6 +44,10 @@ struct Written {
 // Asked between the statements of a write that needs many; false: it ends with `retry`. Empty: always.
 using MayGoOn = std::function<bool()>;
 
+// How long a confirmation is waited for. brief: half a second, by a start that goes on without it.
+enum class Patience : uint8_t { full, brief };
+constexpr int64_t kBriefPatienceMs = 500;
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -54,7 +58,7 @@ class Sink {
 
   // Of a node's positions that were read before: they are as durable as a commit whose answer came. A read does not say that: a
   // server that was started anew shows rows that it had committed while their commit still waited for a standby. An error may pass.
-  virtual Status confirm(uint32_t node) = 0;
+  virtual Status confirm(uint32_t node, Patience patience) = 0;
 
   // The first and the last orders of a node, so many of each at most: whose database is it (kinship.h)?
   virtual Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) = 0;

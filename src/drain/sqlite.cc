@@ -192,7 +192,7 @@ Result<std::vector<StreamPosition>> SqliteSink::positions() {
 
 // The log before a position that was read may be thrown away. So the rows move from the WAL into the main file, as far as
 // readers let them: then not even a lost WAL file takes them away.
-Status SqliteSink::confirm(uint32_t) {
+Status SqliteSink::confirm(uint32_t, Patience) {
   if (!session_) return Error{path_ + ": not connected"};
   session_->connection.execute("PRAGMA wal_checkpoint(PASSIVE)");
   return Ok{};

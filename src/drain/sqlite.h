@@ -23,7 +23,7 @@ class SqliteSink final : public Sink {
   ~SqliteSink() override;
 
   Result<std::vector<StreamPosition>> positions() override;
-  Status confirm(uint32_t node) override;
+  Status confirm(uint32_t node, Patience patience) override;
   Result<std::vector<KnownOrder>> outermost_orders(uint32_t node, size_t count_max) override;
   Written write(const Batch& batch, int64_t now_ms, const MayGoOn& may_go_on = {}) override;
 

@@ -423,13 +423,15 @@ MayEnd Node::reconcile_database() {
                                               data_.manifest().ended);
   drainer_->set_on_rate(
       [this](uint32_t per_second) { process_->order_rates.set_measured(per_second); });
-  drain::Drainer::Finding finding = drainer_->reconcile(has_lost_);
+  // Nobody is to wait for a standby that is gone: rows follow when it has confirmed.
+  const auto patience = has_lost_ ? drain::Patience::full : drain::Patience::brief;
+  drain::Drainer::Finding finding = drainer_->reconcile(has_lost_, patience);
   // What passes by itself, a short lock or a lost answer, is not worth another start.
   const int64_t until_ns = clock_.boot_ns() + kLossPatienceNs;
   while (has_lost_ && finding.agreement == drain::Drainer::Agreement::unavailable &&
          clock_.boot_ns() < until_ns) {
     machine_.pause(kDrainPause);
-    finding = drainer_->reconcile(has_lost_);
+    finding = drainer_->reconcile(has_lost_, patience);
   }
   if (finding.agreement == drain::Drainer::Agreement::contradicts)
     return ending(kExitLogDamaged, finding.message);

@@ -219,6 +219,14 @@ Result<Rows> Connection::execute(const char* sql, const Parameters& parameters) 
   return rows;
 }
 
+Result<Rows> Connection::execute_within(int64_t patience_ms, const char* sql,
+                                        const Parameters& parameters) {
+  const int64_t usual_ms = std::exchange(patience_ms_, std::min(patience_ms, patience_ms_));
+  Result<Rows> rows = execute(sql, parameters);
+  patience_ms_ = usual_ms;
+  return rows;
+}
+
 Result<Rows> Connection::execute_alone(const char* sql) {
   if (is_broken()) return Error{name_ + ": " + failure_.message};
   CHECK(PQtransactionStatus(handle_.get()) == PQTRANS_IDLE);

@@ -86,6 +86,8 @@ class Connection {
 
   // Runs one statement; $1, $2 … are `parameters`. Without a Transaction it is committed when this returns.
   Result<Rows> execute(const char* sql, const Parameters& parameters = {});
+  // The same, but its answer, and that to its commit, are waited for so long at most; then the connection is broken.
+  Result<Rows> execute_within(int64_t patience_ms, const char* sql, const Parameters& parameters);
   // The same for a statement that may stand in no transaction, such as CREATE INDEX CONCURRENTLY: without our settings, which
   // hold for a transaction each.
   Result<Rows> execute_alone(const char* sql);

@@ -11,9 +11,9 @@ class Database::FailingSink final : public drain::Sink {
     if (database_.is_away_) return database_.away();
     return real_->positions();
   }
-  Status confirm(uint32_t node) override {
+  Status confirm(uint32_t node, drain::Patience patience) override {
     if (database_.is_away_) return database_.away();
-    return real_->confirm(node);
+    return real_->confirm(node, patience);
   }
   Result<std::vector<drain::KnownOrder>> outermost_orders(uint32_t node,
                                                           size_t count_max) override {

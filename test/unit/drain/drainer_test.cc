@@ -33,7 +33,7 @@ class PlannedSink final : public Sink {
     return stored;
   }
 
-  Status confirm(uint32_t) override {
+  Status confirm(uint32_t, Patience) override {
     return is_durable ? Status(Ok{}) : Error{"its standby is gone"};
   }
 

@@ -26,7 +26,8 @@ void require_open(const MayEnd& end) {
 // The database of the directory, which does not answer while it is away: a look into it, or the drainer's sink.
 class LostDatabase final : public Machine {
  public:
-  bool is_look_away = false, is_sink_away = false;
+  bool is_look_away = false, is_sink_away = false, lacks_standby = false;
+  int briefly_asked = 0;
 
   Clock& clock() override { return real_.clock(); }
   BootId boot_id() override { return real_.boot_id(); }
@@ -77,13 +78,18 @@ class LostDatabase final : public Machine {
  private:
   class LostSink final : public drain::Sink {
    public:
-    LostSink(const LostDatabase& machine, std::unique_ptr<drain::Sink> real)
+    LostSink(LostDatabase& machine, std::unique_ptr<drain::Sink> real)
         : machine_(machine), real_(std::move(real)) {}
     Result<std::vector<drain::StreamPosition>> positions() override {
       if (machine_.is_sink_away) return Error{"no route to the database"};
       return real_->positions();
     }
-    Status confirm(uint32_t node) override { return real_->confirm(node); }
+    Status confirm(uint32_t node, drain::Patience patience) override {
+      if (!machine_.lacks_standby) return real_->confirm(node, patience);
+      if (patience == drain::Patience::full) return Error{"no standby"};
+      ++machine_.briefly_asked;
+      return Error{"no standby yet"};
+    }
     Result<std::vector<drain::KnownOrder>> outermost_orders(uint32_t node,
                                                             size_t count_max) override {
       return real_->outermost_orders(node, count_max);
@@ -94,7 +100,7 @@ class LostDatabase final : public Machine {
     }
 
    private:
-    const LostDatabase& machine_;
+    LostDatabase& machine_;
     std::unique_ptr<drain::Sink> real_;
   };
 
@@ -347,6 +353,22 @@ TEST_SUITE("node/open") {
       REQUIRE(data.items().size() == 2);
       for (const stock::RegisteredItem& item : data.items()) CHECK(item.terms.is_paused);
     });
+  }
+
+  TEST_CASE_FIXTURE(SellingNode,
+                    "a start waits for no standby and sells before one has confirmed") {
+    make();
+    sell(5);
+    drain();
+    LostDatabase machine;
+    machine.lacks_standby = true;
+    Node node(settings(), machine);
+    require_open(node.open());
+    CHECK(node.drainer()->step() == drain::Drainer::Step::blocked);
+    CHECK(node.drainer()->problem() == "no standby");
+    CHECK(machine.briefly_asked == 1);
+    machine.lacks_standby = false;
+    CHECK(node.drainer()->drain_now(60 * kSecond));
   }
 
   // The database must not wait at a place that the copy has as well: all that it has behind it would be written again.

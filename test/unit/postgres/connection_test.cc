@@ -61,6 +61,16 @@ TEST_SUITE("postgres/connection") {
     for (const auto& [url, shown] : cases) CHECK(without_password(url) == shown);
   }
 
+  // The server's own limit would leave the connection usable.
+  TEST_CASE_FIXTURE(Fixture, "one statement is given up before the others would be") {
+    Connection connection = connect();
+    CHECK_FALSE(connection.execute_within(100, "SELECT pg_sleep(60)", {}));
+    CHECK(connection.is_broken());
+    Connection other = connect(kImpatient);
+    CHECK_FALSE(other.execute_within(60'000, "SELECT pg_sleep(60)", {}));
+    CHECK_FALSE(other.is_broken());
+  }
+
   TEST_CASE("a URL that cannot be read is told without its password") {
     const Status unknown = check_url("postgres://h/db?colour=red");
     REQUIRE_FALSE(unknown);

@@ -283,6 +283,23 @@ uint64_t Host::reserved_units() {
   return units;
 }
 
+uint64_t Host::polls() {
+  uint64_t polls = 0;
+  for (uint32_t shard = 0; shard < shards_; ++shard) polls += node_->shard(shard).desk().watchers();
+  return polls;
+}
+
+std::optional<KnownState> Host::state_of(uint64_t order) {
+  for (uint32_t shard = 0; shard < shards_; ++shard) {
+    const stock::StreamState& state = node_->shard(shard).state();
+    const uint32_t index = state.find_order(OrderId{order});
+    if (index == kNone) continue;
+    const stock::Order& known = state.order(index);
+    return KnownState{std::string(name_of(known.state)), known.quantity, known.refund_due};
+  }
+  return std::nullopt;
+}
+
 void Host::kill(bool is_power) {
   CHECK(state_ != State::down);
   around_.note(is_power ? "power cut" : "killed");

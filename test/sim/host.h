@@ -108,6 +108,10 @@ class Host {
   // While it is there: units that its shards have leased and not sold, and those that are reserved.
   [[nodiscard]] uint64_t pooled_units();
   [[nodiscard]] uint64_t reserved_units();
+  // Likewise: long polls that its shards keep a place for.
+  [[nodiscard]] uint64_t polls();
+  // Of an order as it has it in memory at this moment, durable or not; nullopt: it does not know it.
+  [[nodiscard]] std::optional<KnownState> state_of(uint64_t order);
   // Nothing of it is to be done before this moment, on the boot clock.
   [[nodiscard]] int64_t rests_until_ns() const;
 

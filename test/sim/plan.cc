@@ -43,8 +43,11 @@ constexpr std::string_view kNames[] = {"kill",
                                        "strangers",
                                        "reloads",
                                        "put",
-                                       "groups"};
+                                       "groups",
+                                       "polls"};
 static_assert(std::size(kNames) == kMishapCount);
+// The later ones are drawn behind all else, so that the seeds of before have the worlds of before when those are off.
+constexpr size_t kFirstMishaps = static_cast<size_t>(Mishap::polls);
 
 constexpr MishapSet kMishapsOfSharing =
     bit_of(Mishap::redis_dies) | bit_of(Mishap::redis_fails_over) | bit_of(Mishap::redis_network) |
@@ -57,11 +60,12 @@ constexpr MishapSet kMishapsOfSeveral =
 struct Often {
   uint32_t least_s, most_s;
 };
-constexpr Often kOften[] = {
-    {2, 60},   {2, 60},  {5, 120}, {5, 60}, {10, 120}, {1, 30}, {10, 120}, {10, 90}, {1, 10},
-    {1, 10},   {1, 10},  {5, 60},  {1, 20}, {10, 90},  {5, 90}, {5, 90},   {3, 60},  {5, 60},
-    {10, 120}, {10, 60}, {10, 90}, {1, 10}, {3, 30},   {5, 60}, {10, 60},  {10, 90}, {5, 60},
-    {10, 90},  {1, 1},   {1, 1},   {1, 1},  {1, 10},   {1, 4},  {3, 20},   {3, 20},  {1, 1}};
+constexpr Often kOften[] = {{2, 60},  {2, 60}, {5, 120}, {5, 60},  {10, 120}, {1, 30},  {10, 120},
+                            {10, 90}, {1, 10}, {1, 10},  {1, 10},  {5, 60},   {1, 20},  {10, 90},
+                            {5, 90},  {5, 90}, {3, 60},  {5, 60},  {10, 120}, {10, 60}, {10, 90},
+                            {1, 10},  {3, 30}, {5, 60},  {10, 60}, {10, 90},  {5, 60},  {10, 90},
+                            {1, 1},   {1, 1},  {1, 1},   {1, 10},  {1, 4},    {3, 20},  {3, 20},
+                            {1, 1},   {1, 3}};
 static_assert(std::size(kOften) == kMishapCount);
 
 // Low enough that buyers meet them, high enough that a sale comes to its end.
@@ -83,6 +87,14 @@ std::string text_of(const door::Limits& limits) {
   return "user " + door::text_of(limits.user) + ", address " + door::text_of(limits.address) +
          ", open " + std::to_string(limits.open_per_user) + ", orders a second " +
          std::to_string(limits.order_rate.per_second);
+}
+
+void draw_mishap(Random& random, size_t mishap, Plan& plan) {
+  const bool is_on = random.chance(0.4);
+  plan.every_ns[mishap] = static_cast<int64_t>(random.between(kOften[mishap].least_s * 1000,
+                                                              kOften[mishap].most_s * 1000)) *
+                          kMillisecond;
+  if (is_on) plan.faults |= MishapSet{1} << mishap;
 }
 
 }  // namespace
@@ -134,13 +146,7 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   plan.has_database = random.chance(0.85);
   plan.safety_s = static_cast<int64_t>(random.between(10, 120));
   plan.quiet_s = static_cast<int64_t>(random.between(600, 4 * 3'600));
-  for (size_t i = 0; i < kMishapCount; ++i) {
-    const bool is_on = random.chance(0.4);
-    plan.every_ns[i] =
-        static_cast<int64_t>(random.between(kOften[i].least_s * 1000, kOften[i].most_s * 1000)) *
-        kMillisecond;
-    if (is_on) plan.faults |= MishapSet{1} << i;
-  }
+  for (size_t i = 0; i < kFirstMishaps; ++i) draw_mishap(random, i, plan);
   plan.faults &= allowed;
   if (!plan.is_shared) plan.faults &= ~kMishapsOfSharing;
   if (plan.nodes == 1) plan.faults &= ~kMishapsOfSeveral;
@@ -157,6 +163,8 @@ Plan draw_plan(uint64_t seed, MishapSet allowed) {
   plan.places = static_cast<uint32_t>(random.chance(0.3) ? random.between(1, 6) : 0);
   if (plan.nodes > 1 && random.chance(0.3))
     plan.alone_s = static_cast<int64_t>(random.between(1, 20));
+  for (size_t i = kFirstMishaps; i < kMishapCount; ++i) draw_mishap(random, i, plan);
+  plan.faults &= allowed;
   // The others begin later, with the catalog of the beginning: if the ledger had newer terms by then, they would have to be told.
   if (plan.alone_s != 0) plan.faults &= ~(bit_of(Mishap::put) | bit_of(Mishap::reloads));
   return plan;

@@ -48,6 +48,7 @@ enum class Mishap : uint8_t {
   reloads,           // operators have tokens, change files and let nodes read them again
   put,               // operators put new items and new terms
   groups,  // two masters of a cluster share the items of the ledger, and each may be away alone
+  polls,   // clients wait for a change of an order, and some go before they are answered
   count,
 };
 constexpr size_t kMishapCount = static_cast<size_t>(Mishap::count);

@@ -52,6 +52,8 @@ Simulation::Simulation(const Plan& plan, const std::string& scratch, bool prints
                                          random_.fork(), note_line);
   weather_ = std::make_unique<Weather>(plan_, servers_, hosts_, history_, *commands_,
                                        random_.fork(), note_line);
+  pollers_ =
+      std::make_unique<Pollers>(plan_, hosts_, history_, servers_.clock, random_.fork(), note_line);
 }
 
 Simulation::~Simulation() = default;
@@ -171,15 +173,17 @@ void Simulation::heal() {
 void Simulation::be_quiet() {
   note("quiet");
   people_->fall_silent();
+  pollers_->fall_silent();
   pass_hours(plan_.quiet_s);
   const auto has_nothing_left = [this](const auto& host) {
     if (host->has_left()) return true;
     drain::Drainer* const drainer = host->node().drainer();
-    return host->reserved_units() == 0 && host->pooled_units() == 0 &&
+    return host->reserved_units() == 0 && host->pooled_units() == 0 && host->polls() == 0 &&
            (drainer == nullptr || drainer->is_drained());
   };
-  run_until([&] { return std::ranges::all_of(hosts_, has_nothing_left); }, kHealingNs,
-            "after hours of quiet units are reserved or leased, or rows are missing");
+  run_until(
+      [&] { return std::ranges::all_of(hosts_, has_nothing_left); }, kHealingNs,
+      "after hours of quiet units are reserved or leased, polls have places, or rows are missing");
 }
 
 void Simulation::pass_hours(int64_t seconds) {
@@ -285,6 +289,7 @@ void Simulation::step() {
   for (const auto& host : hosts_) is_still &= turn(*host, turns_all);
   if (plan_.is_shared && (!are_all_there() || weather_->is_split())) truth_.note_absence();
   people_->step();
+  pollers_->step();
   if (!is_one_alone_) {
     strangers_->step();
     operators_->step();
@@ -341,7 +346,7 @@ void Simulation::restart(Host& host) {
 
 // Nobody has anything to do: on to the next moment at which somebody has.
 void Simulation::rest() {
-  int64_t next_ns = std::min(people_->next_ns(), now_ns() + kRestMaxNs);
+  int64_t next_ns = std::min({people_->next_ns(), pollers_->next_ns(), now_ns() + kRestMaxNs});
   if (!is_one_alone_)
     next_ns = std::min({next_ns, strangers_->next_ns(), operators_->next_ns(), commands_->next_ns(),
                         weather_->next_ns()});

@@ -23,6 +23,7 @@
 #include "journal.h"
 #include "operators.h"
 #include "people.h"
+#include "pollers.h"
 #include "strangers.h"
 #include "truth.h"
 #include "weather.h"
@@ -79,6 +80,7 @@ class Simulation {
   std::unique_ptr<Weather> weather_;
   std::unique_ptr<People> people_;
   std::unique_ptr<Strangers> strangers_;
+  std::unique_ptr<Pollers> pollers_;
   std::unique_ptr<Operators> operators_;
   std::unique_ptr<Commands> commands_;
   std::vector<int64_t> restart_ns_;  // by node, when it is down; INT64_MAX: not decided yet

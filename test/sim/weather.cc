@@ -145,6 +145,7 @@ void Weather::begin(Mishap mishap) {
     case Mishap::reloads:
     case Mishap::put:
     case Mishap::groups:
+    case Mishap::polls:
     case Mishap::count:
       return;  // others do these
   }

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "pollers.h"
 #include "world_terms.h"
 
 namespace stampede::sim {
@@ -145,7 +146,7 @@ void People::take_answer(Person& person, const Ask& ask, const world::Answer& an
   if (answer.status == 400 || answer.status == 401 || answer.status == 500)
     history_.broken("a sound request was answered " + std::to_string(answer.status) + " " + code);
   if (answer.status == 404 && !ask.order.empty()) history_.deny(ask.order);
-  if (answer.status == 200 || answer.status == 201) take_orders(ask, answer);
+  if (answer.status == 200 || answer.status == 201) take_orders(person, ask, answer);
   if (ask.kind == Kind::link) take_link(person, ask, answer);
   if (ask.kind == Kind::order) take_order_answer(person, ask, answer);
 }
@@ -188,12 +189,40 @@ void People::take_off_payment(const Ask& ask, const world::Answer& answer) {
                   std::to_string(answer.status) + " " + answer.body);
 }
 
-void People::take_orders(const Ask& ask, const world::Answer& answer) {
+void People::take_orders(const Person& person, const Ask& ask, const world::Answer& answer) {
   for (const Shown& shown : orders_in(answer)) {
     if (shown.user != ask.user) history_.broken(ask.user + " was shown an order of " + shown.user);
     history_.show(shown, answer.status == 201, ask.kind == Kind::order ? ask.key : "", ask.sent_ns,
                   now_ns());
+    if (shown.id == ask.order && !history_.is_lost(world::order_number(shown.id)))
+      check_shown(person, ask, shown);
   }
+}
+
+// Between what the node had when he asked and what it has now; of another process of it nothing is known.
+void People::check_shown(const Person& person, const Ask& ask, const Shown& shown) {
+  Host& host = host_of(person);
+  if (!host.is_up() || host.life() != ask.life) return;
+  const std::string why_not = why_not_between(
+      ask.before,
+      {.state = shown.state, .quantity = shown.quantity, .refund_due = shown.refund_due},
+      host.state_of(world::order_number(shown.id)));
+  if (!why_not.empty())
+    history_.broken(ask.user + " is shown " + shown.id + " as " + shown.state + ", and it " +
+                    why_not);
+  if (ask.kind == Kind::pay) check_refund(ask, shown);
+}
+
+// Late money goes back only when the units are gone. What it goes by is no older than what a sold_out does.
+void People::check_refund(const Ask& ask, const Shown& shown) {
+  const bool was_decided = ask.before && ask.before->state == "expired" &&
+                           shown.state == "expired" && shown.refund_due > ask.before->refund_due;
+  if (!was_decided) return;
+  if (truth_.was_short_since(ask.item, ask.quantity, ask.sent_ns - truth_.news_age_max_ns()))
+    return;
+  note_(truth_.describe(ask.item));
+  history_.broken("the late payment " + ask.payment + " of " + shown.id + " goes back, and " +
+                  std::to_string(truth_.unsold(ask.item)) + " units were unsold all the time");
 }
 
 void People::take_order_answer(Person& person, const Ask& ask, const world::Answer& answer) {
@@ -404,6 +433,8 @@ void People::send(Person& person, Ask ask) {
   ask.sent_ns = now_ns();
   if (ask.user.empty()) ask.user = person.name;
   ask.life = person.life;
+  if (!ask.order.empty() && host_of(person).is_up())
+    ask.before = host_of(person).state_of(world::order_number(ask.order));
   ask.address = person.address;
   ask.link = link_of(person, ask);
   ask.is_winner = ask.kind == Kind::order && !ask.is_wrong && !ask.key.empty() &&

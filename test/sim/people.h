@@ -62,6 +62,7 @@ class People {
     uint64_t life = 0;            // of the process that was asked
     net::Address address;         // from which
     int64_t sent_ns = 0;
+    std::optional<KnownState> before;  // of the order, when it was asked for
   };
   struct Person {
     std::string name;
@@ -81,7 +82,9 @@ class People {
 
   void take_answers(Person& person);
   void take_answer(Person& person, const Ask& ask, const world::Answer& answer);
-  void take_orders(const Ask& ask, const world::Answer& answer);
+  void take_orders(const Person& person, const Ask& ask, const world::Answer& answer);
+  void check_shown(const Person& person, const Ask& ask, const Shown& shown);
+  void check_refund(const Ask& ask, const Shown& shown);
   void take_refusal(const Ask& ask, const world::Answer& answer);
   void take_off_payment(const Ask& ask, const world::Answer& answer);
   void be_unsure(Person& person, Ask ask);

@@ -291,7 +291,12 @@ void ItemChanges::record_restock(Change& change, Moment now) {
   host_.append(orderlog::Supply{
       .item = change.item, .supplied = after.supplied, .withdrawn = after.withdrawn});
   record(change, restock_text(delta), now);
-  change.answer = {.body = restock_json(item.terms.code, change.restock.op_id, true, item.total())};
+  const auto says = [&](bool is_applied) {
+    return TextAnswer{
+        .body = restock_json(item.terms.code, change.restock.op_id, is_applied, item.total())};
+  };
+  change.answer = says(true);
+  change.answer_to_repeats = says(false);
 }
 
 // For what else the op_id was used, or is being used just now; empty: for nothing else.
@@ -560,7 +565,9 @@ bool ItemChanges::have_shards_taken_terms() const {
 void ItemChanges::finish(Change& change) {
   if (change.is_of_catalog && change.lsn == 0)
     leave(*change.terms, "the shared ledger has not answered");
-  for (const ReplyTo place : change.places) host_.complete(place, change.answer);
+  for (size_t i = 0; i < change.places.size(); ++i)
+    host_.complete(change.places[i],
+                   i > 0 ? change.answer_to_repeats.value_or(change.answer) : change.answer);
   change.step = Step::done;
 }
 

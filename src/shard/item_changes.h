@@ -20,8 +20,8 @@
 // the record says so, because only the ledger knows whether they are free; a crash in between
 // leaves them on sale, as the log says.
 //
-// A restock is applied once per op_id: a repeat of one under way waits for it and gets its answer,
-// a later one is told that it had been applied; the op_id of another change is refused. Belongs to shard 0's thread.
+// A restock is applied once per op_id, and one answer says so: a repeat, of one under way or of an earlier one, is told
+// that it had been applied; the former waits for it first. The op_id of another change is refused. Belongs to shard 0's thread.
 #pragma once
 
 #include <optional>
@@ -93,7 +93,8 @@ class ItemChanges {
     bool is_of_catalog = false;  // nobody waits for its answer
     std::string who;
     TextAnswer answer;
-    std::vector<ReplyTo> places;  // the operator's and those of repeats
+    std::optional<TextAnswer> answer_to_repeats;  // if it is another one
+    std::vector<ReplyTo> places;                  // the operator's, then those of repeats
   };
 
   bool admit(ReplyTo place, KeyKinds keys_needed);

@@ -223,41 +223,52 @@ void Desk::count_link(const OrderRequest& request, Moment now) {
   emit(answer, 0);
 }
 
-// Unpaid reservations, and the pause behind those that expired. A reservation that makes room by expiring lapses itself.
+// Unpaid reservations, and the pause behind those that expired.
 Desk::MaybeReached Desk::reach_open_limit(const OrderRequest& request, const SaleTerms& terms,
                                           Moment now) {
   if (limits_.open_per_user == 0) return std::nullopt;
   const uint32_t index = state_.find_user(request.user_hash, request.user);
   if (index == kNone) return std::nullopt;
   User& user = state_.user(index);
-  if (user.open >= limits_.open_per_user) {
-    const uint64_t lapsed = uint64_t{user.lapsed} + user.open - limits_.open_per_user + 1;
-    const int64_t deadline_boot_ns = room_deadline_boot_ns(user);
-    const int64_t until_boot_ns = std::max(
-        TimerWheel::expires_boot_ns(deadline_boot_ns),
-        deadline_boot_ns + ns_of_ms(pause_after_lapses_ms(lapsed, user.paid, terms.pay_window_s)));
-    return Reached{.limit = Limit::open, .wait_ns = until_boot_ns - now.boot_ns};
-  }
-  const int64_t pause_ms = pause_after_lapses_ms(user.lapsed, user.paid, terms.pay_window_s);
-  const int64_t left_ns = (user.last_lapse_ms + pause_ms) * kMillisecond - now.wall_ns;
-  if (pause_ms == 0 || left_ns <= 0) return std::nullopt;
-  // A lapse that lies ahead was before the clock was set back: nobody knows when, and nobody waits for it to come again.
-  if (left_ns > ns_of_ms(pause_ms + bounds::lapse_ahead_ms_max)) return std::nullopt;
-  return Reached{.limit = Limit::open, .wait_ns = left_ns};
+  const int64_t pause_ns = pause_left_ns(user, terms, now);
+  if (user.open < limits_.open_per_user && pause_ns == 0) return std::nullopt;
+  const int64_t until_boot_ns = passes_boot_ns(user, terms, now.boot_ns + pause_ns);
+  return Reached{.limit = Limit::open, .wait_ns = until_boot_ns - now.boot_ns};
 }
 
-// The deadline of the reservation whose end leaves room for one more. Remembered until one of the user's changes: whoever
-// keeps asking does not have them looked through each time.
-int64_t Desk::room_deadline_boot_ns(User& user) {
-  if (user.room_limit == limits_.open_per_user) return user.room_boot_ns;
+int64_t Desk::pause_left_ns(const User& user, const SaleTerms& terms, Moment now) const {
+  const int64_t pause_ms = pause_after_lapses_ms(user.lapsed, user.paid, terms.pay_window_s);
+  const int64_t left_ns = (user.last_lapse_ms + pause_ms) * kMillisecond - now.wall_ns;
+  if (pause_ms == 0 || left_ns <= 0) return 0;
+  // A lapse that lies ahead was before the clock was set back: nobody knows when, and nobody waits for it to come again.
+  return left_ns > ns_of_ms(pause_ms + bounds::lapse_ahead_ms_max) ? 0 : left_ns;
+}
+
+// When the user will be below the limit and in no pause, if he pays and cancels nothing. A reservation that makes room by expiring
+// lapses itself, and so does each that expires before the pause behind it is over. Noted until one of the user's changes: whoever
+// keeps asking does not have his reservations looked through each time.
+int64_t Desk::passes_boot_ns(User& user, const SaleTerms& terms, int64_t pause_ends_boot_ns) {
+  const uint32_t note_key = limits_.open_per_user << 22 | static_cast<uint32_t>(terms.pay_window_s);
+  if (user.room_key == note_key) return std::max(pause_ends_boot_ns, user.room_boot_ns);
   deadlines_.clear();
   for (uint32_t order = user.first_open; order != kNone; order = state_.order(order).next_open)
     deadlines_.push_back(state_.order(order).deadline_boot_ns);
-  const auto last = deadlines_.begin() + (user.open - limits_.open_per_user);
-  std::ranges::nth_element(deadlines_, last);
-  user.room_limit = limits_.open_per_user;
-  user.room_boot_ns = *last;
-  return user.room_boot_ns;
+  std::ranges::sort(deadlines_);
+  const size_t must_end =
+      user.open < limits_.open_per_user ? 0 : user.open - limits_.open_per_user + 1;
+  int64_t until_boot_ns = pause_ends_boot_ns;
+  user.room_boot_ns = 0;
+  for (size_t i = 0; i < deadlines_.size(); ++i) {
+    const int64_t expires_boot_ns = TimerWheel::expires_boot_ns(deadlines_[i]);
+    // The moment that is told is a whole millisecond later at most.
+    if (i >= must_end && expires_boot_ns > until_boot_ns + kMillisecond) break;
+    const int64_t pause_ms =
+        pause_after_lapses_ms(user.lapsed + i + 1, user.paid, terms.pay_window_s);
+    until_boot_ns = std::max({until_boot_ns, expires_boot_ns, deadlines_[i] + ns_of_ms(pause_ms)});
+    user.room_boot_ns = until_boot_ns;
+  }
+  user.room_key = note_key;
+  return until_boot_ns;
 }
 
 uint32_t Desk::order_rate() const {

@@ -162,7 +162,8 @@ class Desk final {
   MaybeReached reach_open_limit(const OrderRequest& request, const SaleTerms& terms, Moment now);
   MaybeReached reach_order_rate(const OrderRequest& request, const SaleTerms& terms, Moment now,
                                 bool has_waited);
-  int64_t room_deadline_boot_ns(User& user);
+  int64_t pause_left_ns(const User& user, const SaleTerms& terms, Moment now) const;
+  int64_t passes_boot_ns(User& user, const SaleTerms& terms, int64_t pause_ends_boot_ns);
   uint32_t order_rate() const;
   Reached next_token(ItemId item, const SaleTerms& terms, Moment now);
   Reached spread_out(Reached reached, const OrderRequest& request, const SaleTerms& terms,

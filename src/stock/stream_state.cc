@@ -374,7 +374,7 @@ void StreamState::count_in(uint32_t order_index) {
   }
   if (order.state != OrderState::reserved) return;
   ++user.open;
-  user.room_limit = 0;
+  user.room_key = 0;
   order.prev_open = kNone;
   order.next_open = user.first_open;
   if (user.first_open != kNone) orders_[user.first_open].prev_open = order_index;
@@ -389,7 +389,7 @@ void StreamState::count_out(uint32_t order_index) {
   if (order.state != OrderState::reserved) return;
   CHECK(user.open > 0);
   --user.open;
-  user.room_limit = 0;
+  user.room_key = 0;
   (order.prev_open == kNone ? user.first_open : orders_[order.prev_open].next_open) =
       order.next_open;
   if (order.next_open != kNone) orders_[order.next_open].prev_open = order.prev_open;

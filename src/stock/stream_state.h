@@ -88,11 +88,13 @@ struct User {
   uint32_t paid = 0;
   uint32_t first_open = kNone;  // newest reserved order
   uint32_t next = kNone;
-  // The desk's note: the deadline after which fewer than `room_limit` are open; 0: not known since the last change.
-  uint32_t room_limit = 0;
+  // The desk's note: when fewer than a limit are open and no pause runs of a lapse still to come; 0: none is in the way. The key
+  // has the limit and the pay window of the pauses; 0: not known since the last change.
+  uint32_t room_key = 0;  // limit:10 | seconds:22
   int64_t room_boot_ns = 0;
 };
 static_assert(sizeof(User) <= 64);
+static_assert(bounds::open_per_user_max < 1u << 10 && bounds::pay_window_s_max < 1 << 22);
 
 // What one user has to do with one item: the purchase limit is kept here, and the list of the user's orders begins here.
 struct Holding {

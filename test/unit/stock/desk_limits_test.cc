@@ -346,6 +346,43 @@ TEST_SUITE("stock/desk_limits") {
     check_true_wait(f, f.create("u1"), Limit::open);
   }
 
+  TEST_CASE("the wait holds further lapses that come before it is over") {
+    Fixture f(100);
+    f.desk->set_limits({.open_per_user = 2});
+    for (int i = 0; i < 2; ++i) REQUIRE(f.buy("u1").verdict == Verdict::created);
+    f.pass(10'020);
+    // Two have lapsed, the next one begins a pause, and the one behind it lapses in that pause and begins a longer one.
+    REQUIRE(f.buy("u1").verdict == Verdict::created);
+    f.pass(3'000);
+    REQUIRE(f.buy("u1").verdict == Verdict::created);
+    f.pass(500);
+    SUBCASE("while as many are open as may be") {
+      check_true_wait(f, f.create("u1"), Limit::open);
+    }
+    SUBCASE("while one is open and the pause behind the other runs") {
+      f.pass(7'000);
+      check_true_wait(f, f.create("u1"), Limit::open);
+    }
+    SUBCASE("for an item of another pay window") {
+      add_item(f, 1, 100, 0, 1);
+      REQUIRE(is_limited(f.buy("u1"), Limit::open));
+      OrderRequest brief = f.create("u1");
+      brief.item = 1;
+      check_true_wait(f, brief, Limit::open);
+    }
+  }
+
+  TEST_CASE("of two that lapse together the wait holds the pause behind both") {
+    Fixture f(100);
+    f.desk->set_limits({.open_per_user = 2});
+    for (int i = 0; i < 2; ++i) {
+      for (int j = 0; j < 2; ++j) REQUIRE(f.buy("u1").verdict == Verdict::created);
+      if (i == 0) f.pass(10'020);
+    }
+    f.pass(100);
+    check_true_wait(f, f.create("u1"), Limit::open);
+  }
+
   TEST_CASE("without the limit on reservations nobody is paused") {
     Fixture f(100);
     for (int i = 0; i < 10; ++i) {

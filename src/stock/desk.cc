@@ -290,7 +290,7 @@ Desk::MaybeReached Desk::reach_order_rate(const OrderRequest& request, const Sal
 // Until both buckets have a token, and the one that has it later; no limit: they have.
 Desk::Reached Desk::next_token(ItemId item, const SaleTerms& terms, Moment now) {
   const auto wait_ns = [&](RateBucket& bucket, uint32_t per_second) {
-    return per_second == 0 ? 0 : bucket.wait_ns(per_second, now.boot_ns);
+    return per_second == 0 ? 0 : bucket.wait_ns(now.boot_ns);
   };
   const int64_t item_ns = wait_ns(rates_.of_item(item), terms.order_rate);
   const int64_t sale_ns = wait_ns(rates_.sale(), order_rate());
@@ -299,13 +299,14 @@ Desk::Reached Desk::next_token(ItemId item, const SaleTerms& terms, Moment now) 
   return {.limit = Limit::sale, .wait_ns = sale_ns};
 }
 
-// Only of those who are refused: they are counted, and who hears sold_out does not come back.
+// Only of those who are refused: each takes a moment, and who hears sold_out does not come back.
 Desk::Reached Desk::spread_out(Reached reached, const OrderRequest& request, const SaleTerms& terms,
                                Moment now) {
   const bool is_of_item = reached.limit == Limit::item;
   RateBucket& bucket = is_of_item ? rates_.of_item(request.item) : rates_.sale();
   const uint32_t per_second = is_of_item ? terms.order_rate : order_rate();
-  reached.wait_ns += bucket.spread_ns(request.user_hash, per_second, now.boot_ns);
+  const int64_t turn_ns = bucket.turn_ns(request.user_hash, per_second, now.boot_ns);
+  reached.wait_ns = std::max(reached.wait_ns, turn_ns);
   return reached;
 }
 

@@ -8,16 +8,21 @@
 namespace stampede::stock {
 namespace {
 
-constexpr uint64_t kRefusedMax = (1u << 20) - 1;
 constexpr uint64_t kSecondMask = (1u << 24) - 1;
+
+// 28 bits of a fraction, so that the product of both fits.
+int64_t share_of(uint64_t user, int64_t now_ns, int64_t all_ns) {
+  const uint64_t second = static_cast<uint64_t>(now_ns / kSecond) & kSecondMask;
+  return static_cast<int64_t>((mix(user ^ second << 40) >> 36) * static_cast<uint64_t>(all_ns) >>
+                              28);
+}
 
 }  // namespace
 
-int64_t RateBucket::wait_for(int64_t full_at, uint32_t per_second, int64_t now_ns) {
+int64_t RateBucket::wait_for(int64_t full_at, int64_t now_ns) {
   const int64_t now = now_ns * kFraction;
-  const int64_t content =
-      std::max(interval(per_second), bounds::order_burst_ms * kMillisecond * kFraction);
-  const int64_t wait = std::max(full_at, now) + interval(per_second) - content - now;
+  const int64_t ahead = std::max(full_at, now) - now;
+  const int64_t wait = ahead - bounds::order_burst_ms * kMillisecond * kFraction;
   return wait <= 0 ? 0 : (wait + kFraction - 1) / kFraction;
 }
 
@@ -25,31 +30,25 @@ bool RateBucket::take(uint32_t per_second, int64_t now_ns) {
   std::atomic_ref shared(full_at_);
   int64_t full_at = shared.load(std::memory_order_relaxed);
   do {
-    if (wait_for(full_at, per_second, now_ns) > 0) return false;
+    if (wait_for(full_at, now_ns) > 0) return false;
   } while (!shared.compare_exchange_weak(
       full_at, std::max(full_at, now_ns * kFraction) + interval(per_second),
       std::memory_order_relaxed));
   return true;
 }
 
-int64_t RateBucket::spread_ns(uint64_t user, uint32_t per_second, int64_t now_ns) {
-  const uint64_t second = static_cast<uint64_t>(now_ns / kSecond) & kSecondMask;
-  std::atomic_ref shared(refused_);
-  uint64_t seen = shared.load(std::memory_order_relaxed), before = 0, next = 0;
+int64_t RateBucket::turn_ns(uint64_t user, uint32_t per_second, int64_t now_ns) {
+  constexpr int64_t kSpreadNs = bounds::order_spread_ms_max * kMillisecond;
+  const int64_t next_ns = wait_ns(now_ns);
+  const int64_t next_at = (now_ns + next_ns) * kFraction;
+  std::atomic_ref shared(told_until_);
+  int64_t told_until = shared.load(std::memory_order_relaxed), at = 0;
   do {
-    const uint64_t count = seen & kRefusedMax;
-    const bool is_this_second = seen >> 40 == second;
-    const bool was_last_second = seen >> 40 == ((second - 1) & kSecondMask);
-    before = is_this_second ? (seen >> 20) & kRefusedMax : was_last_second ? count : 0;
-    const uint64_t now_refused = is_this_second ? std::min(count + 1, kRefusedMax) : 1;
-    next = second << 40 | before << 20 | now_refused;
-  } while (!shared.compare_exchange_weak(seen, next, std::memory_order_relaxed));
-  const uint64_t refused = std::max(before, next & kRefusedMax);
-  const int64_t all_ns = std::min(static_cast<int64_t>(refused * 1'000'000'000 / per_second),
-                                  bounds::order_spread_ms_max * kMillisecond);
-  // 28 bits of a fraction, so that the product of both fits.
-  return static_cast<int64_t>((mix(user ^ second << 40) >> 36) * static_cast<uint64_t>(all_ns) >>
-                              28);
+    at = std::max(told_until, next_at);
+    if (at - next_at >= kSpreadNs * kFraction) return next_ns + share_of(user, now_ns, kSpreadNs);
+  } while (!shared.compare_exchange_weak(told_until, at + interval(per_second),
+                                         std::memory_order_relaxed));
+  return next_ns + (at - next_at + kFraction - 1) / kFraction;
 }
 
 bool OrderRates::take(ItemId item, uint32_t item_rate, uint32_t sale_rate, int64_t now_ns) {

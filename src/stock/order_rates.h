@@ -2,16 +2,17 @@
 // token buckets that all shards of the process share, so that N shards do not multiply a rate.
 //
 // A bucket is one atomic number (GCRA, ATM Forum 1996): the moment at which it is full again. Each token moves that by
-// 1/rate; a token is there while it is at most the bucket's content ahead of now. A bucket holds the tokens of 50 ms, and one
-// at least. The interval is the caller's, so a rate that changes takes effect at once and there is nothing to tell the bucket.
+// 1/rate; a token is there while it is at most the bucket's content ahead of now. A bucket holds one token and those of 50 ms,
+// so that whoever comes so late for his does not make the next one come too early. The interval is the caller's, so a rate that changes takes effect at once and there is nothing to tell the bucket.
 //
 // A token is taken in the moment in which a unit is reserved and at no other: who is refused, waits or repeats costs none.
 // So whoever was told that one is there may find it gone a moment later, taken on another shard, and is refused then.
 //
-// Who is refused hears when the next token comes, plus a share of the time that those who were refused need altogether: as
-// many as in the last second, at the bucket's rate, 30 s at most. The share follows from the user's hash, another one each
-// second, so that the crowd comes back evenly and not always the same one last. It is never earlier than the token. A user
-// who asks all the time makes that time longer for all, up to the 30 s: `--rate-user` stands in front of it.
+// Who is refused hears a moment of his own: that of the first token that nobody else was told of, first come, first served. A
+// random moment within the time that all need would be that of a token for fewer than half of them. The token is not kept
+// for him: whoever asks just before has it. More than 30 s of moments are not given away, for most who were told would not come.
+// A crowd that is larger spreads over these 30 s by the users' hashes, another share each second, and comes back in vain for
+// the most part. A user who asks all the time takes moments away from others: `--rate-user` stands in front of it.
 //
 // The one place beside the door's addresses where shards share a cache line on the path of an order, and only while a rate
 // is set: one compare-and-swap an order, which at 100,000 orders a second on many shards is some 1 % of their time.
@@ -29,18 +30,19 @@ namespace stampede::stock {
 
 class RateBucket {
  public:
-  // How long until there is a token; 0: there is one now. `per_second` is above 0.
-  [[nodiscard]] int64_t wait_ns(uint32_t per_second, int64_t now_ns) {
-    return wait_for(std::atomic_ref(full_at_).load(std::memory_order_relaxed), per_second, now_ns);
+  // How long until there is a token; 0: there is one now.
+  [[nodiscard]] int64_t wait_ns(int64_t now_ns) {
+    return wait_for(std::atomic_ref(full_at_).load(std::memory_order_relaxed), now_ns);
   }
-  // Takes a token; false: there is none (any more).
+  // Takes a token; false: there is none (any more). `per_second` is above 0, here and below.
   [[nodiscard]] bool take(uint32_t per_second, int64_t now_ns);
   // Puts back one that was taken at this rate and not used.
   void put_back(uint32_t per_second) {
     std::atomic_ref(full_at_).fetch_sub(interval(per_second), std::memory_order_relaxed);
   }
-  // Counts a refusal. The user's share of the time over which the refused come back, to be added to the wait.
-  [[nodiscard]] int64_t spread_ns(uint64_t user, uint32_t per_second, int64_t now_ns);
+  // For one who is refused: how long until the token of his own, which is told to nobody else while there are such. Never
+  // sooner than wait_ns().
+  [[nodiscard]] int64_t turn_ns(uint64_t user, uint32_t per_second, int64_t now_ns);
 
  private:
   // Moments in sixteenths of a nanosecond since boot: 36 years, and 1 % exact at the highest rate.
@@ -48,11 +50,11 @@ class RateBucket {
   static int64_t interval(uint32_t per_second) {
     return (1'000'000'000 * kFraction + per_second - 1) / per_second;
   }
-  static int64_t wait_for(int64_t full_at, uint32_t per_second, int64_t now_ns);
+  static int64_t wait_for(int64_t full_at, int64_t now_ns);
 
   // Through atomic_ref alone, so that a bucket may lie in memory that begins as zeros.
   int64_t full_at_ = 0;
-  uint64_t refused_ = 0;  // second:24 | in the second before:20 | in this one:20
+  int64_t told_until_ = 0;  // tokens before this moment have been told of
 };
 static_assert(std::atomic_ref<int64_t>::is_always_lock_free);
 

@@ -74,8 +74,8 @@ constexpr uint32_t open_per_user_max = 1'000;
 constexpr uint32_t lapses_free = 2;          // reservations that a user may let expire
 constexpr uint32_t lapse_doublings_max = 4;  // of the pause behind further ones
 constexpr int64_t lapse_pause_ms_max = 24LL * 3600 * 1000;
-constexpr int64_t lapse_ahead_ms_max = 60'000;  // further ahead: the wall clock was set back
-constexpr int64_t order_burst_ms = 50;  // a bucket holds the tokens of so long, and one
+constexpr int64_t lapse_ahead_ms_max = 60'000;   // further ahead: the wall clock was set back
+constexpr int64_t order_burst_ms = 50;           // a bucket holds the tokens of so long, and one
 constexpr int64_t order_spread_ms_max = 30'000;  // over which refused clients come back
 constexpr uint32_t refusal_items = 128;          // whose refusals a shard counts by reason
 

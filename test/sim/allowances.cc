@@ -33,7 +33,7 @@ void Allowance::note_answer(int64_t sent_ns, int64_t now_ns) {
 uint64_t Allowance::most_within(int64_t ns) const {
   if (per_second_ == 0)
     return rate_.requests * (static_cast<uint64_t>(ns / (rate_.window_ms * kMillisecond)) + 2);
-  const uint64_t content = std::max(1U, per_second_ / kBucketsPerSecond);
+  const uint64_t content = 1 + per_second_ / kBucketsPerSecond;
   return static_cast<uint64_t>(ns) * per_second_ / 1'000'000'000 + content + 1;
 }
 

@@ -20,7 +20,7 @@ class Allowance {
  public:
   // At most so many in windows that follow each other.
   explicit Allowance(const door::Rate& rate) : rate_(rate) {}
-  // At most so many a second, of a bucket that holds what comes in 50 ms.
+  // At most so many a second, of a bucket that holds one and what comes in 50 ms.
   explicit Allowance(uint32_t per_second) : per_second_(per_second) {}
 
   // It was sent, and may be counted from now on.

@@ -1,25 +1,20 @@
 #include "drain/log_source.h"
 
-#include <algorithm>
-
 #include "orderlog/snapshot.h"
 
 namespace stampede::drain {
 namespace {
 
-// A stream that began with the orders of another number of shards has a snapshot in front of its
-// first segment.
 constexpr uint32_t kFirstSegment = 1;
 
 }  // namespace
 
+// A stream that began with the orders of another number of shards has them in snapshots alone. The manifest says that it did: its first
+// snapshot goes when there are two newer ones, and its first segment may be there for longer.
 Result<bool> LogSource::has_beginning() {
   const Result<uint32_t> oldest = oldest_segment();
   if (!oldest) return oldest.error();
-  const Result<std::vector<uint32_t>> snapshots = orderlog::list_snapshots(files_);
-  if (!snapshots) return snapshots.error();
-  return *oldest == kFirstSegment &&
-         std::ranges::find(*snapshots, kFirstSegment) == (*snapshots).end();
+  return *oldest == kFirstSegment && !files_.known.begins_with_snapshot;
 }
 
 Result<uint32_t> LogSource::oldest_segment() {

@@ -12,6 +12,8 @@
 //   before the end             no longer has it                          outdated
 //   behind the end             –                                         ahead
 //
+// Whole: every record that led to its state is in it. So a log in front of which a snapshot stood never is, whichever segments it has.
+//
 // Its ancestors are the streams of the generations before, which ended when the number of shards changed (ancestry.h). A
 // database that knows nothing of the node lacks none of them.
 //

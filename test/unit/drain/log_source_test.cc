@@ -173,4 +173,31 @@ TEST_SUITE("drain/log_source") {
       CHECK(read_contents(path).orders.empty());
     }
   }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "a stream that began with a snapshot is never built from its log alone") {
+    names.set(1, "seat");
+    files.known.begins_with_snapshot = true;  // which is gone, as two newer ones may be there
+    last_number = 1;                          // this order is in no record of the log
+    fill_segment();
+
+    SUBCASE("a later snapshot has the orders from before its log") {
+      orderlog::SnapshotWriter snapshot(files);
+      REQUIRE(snapshot.begin(2));
+      for (uint64_t number = 1; number <= last_number; ++number)
+        REQUIRE(snapshot.append(
+            orderlog::OrderImage{.reserve = reserve(number), .state = OrderState::reserved}));
+      REQUIRE(snapshot.finish({.position = rig().writer().position()}));
+      write({expire(1), reserve(++last_number)});
+      drain();
+      const Contents contents = read_contents(path);
+      CHECK(contents.orders.size() == last_number);
+      CHECK(contents.orders[0].state == "expired");
+    }
+    SUBCASE("without any nothing is written") {
+      CHECK(drainer().step() == Step::blocked);
+      CHECK(drainer().problem().find("there is no snapshot") != std::string::npos);
+      CHECK(read_contents(path).orders.empty());
+    }
+  }
 }

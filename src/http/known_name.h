@@ -48,7 +48,7 @@ constexpr size_t kFieldNameBytesMax = 18;
 
 // Its size and one bit of its first letter, in any case, tell a name from all others.
 constexpr size_t place_of_name(size_t size, char first) {
-  const auto bits = static_cast<unsigned>(first);
+  const auto bits = unsigned{static_cast<unsigned char>(first)};
   return size * 2 + ((bits >> 3 ^ bits >> 4) & 1);
 }
 

@@ -150,10 +150,13 @@ void Pollers::judge_times(const Poll& poll, bool is_changed) {
   if (held_up_ns >= poll.asked_ns - kLateNs) return;
   if (took_ns > poll.wait_ns + kLateNs) say("is answered");
   if (poll.changed_ns < now_ns() - kLateNs) say("hears late of a change, and is answered");
+  // Operators may have nodes give up polls for a while.
+  const bool may_give_up_polls =
+      plan_.has(Mishap::operators) || plan_.has(Mishap::put) || plan_.has(Mishap::reloads);
   // A payment of another amount changes nothing that is shown, and polls end with it all the same.
   const Told* const told = history_.find_order(poll.order);
-  const bool may_end_early = poll.is_hurried || plan_.places != 0 || poll.changed_ns != INT64_MAX ||
-                             told == nullptr || told->may_be_paid;
+  const bool may_end_early = poll.is_hurried || may_give_up_polls || plan_.places != 0 ||
+                             poll.changed_ns != INT64_MAX || told == nullptr || told->may_be_paid;
   if (!is_changed && !may_end_early && took_ns < poll.wait_ns) say("ends without a change");
 }
 

@@ -83,6 +83,10 @@ struct Restocked {
 
 // Why a node is not taken out by what is known in an epoch that does not count it.
 [[nodiscard]] std::string not_counted(uint32_t node);
+// What to do about a node that has sold alone and that the ledger has not counted.
+constexpr const char* kCountIt =
+    "start it, or reclaim it with --data DIR, its data directory; if that is lost: stampede ledger "
+    "rebuild without --db, then stampede ledger deactivate --presume-sold";
 
 class Registry {
  public:

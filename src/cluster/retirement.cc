@@ -128,9 +128,7 @@ Status check_all_run(const SignsOfLife& signs, uint64_t epoch, std::span<const M
                  "start it, or take it out with `stampede ledger deactivate` first"};
   if (!uncounted.empty())
     return Error{"node " + list(uncounted) + " has sold alone and has not joined yet" + without +
-                 "start it, or reclaim it with --data DIR, its data directory; if that is lost: "
-                 "stampede ledger rebuild without --db, then stampede ledger deactivate "
-                 "--presume-sold"};
+                 kCountIt};
   return Ok{};
 }
 

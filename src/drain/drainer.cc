@@ -273,7 +273,7 @@ Drainer::Step Drainer::rebuild(Tail& tail) {
   return Step::drained;
 }
 
-// Writes batch_ and goes on behind it. An error: nothing is known to be written, and resync(Patience::full) must
+// Writes batch_ and goes on behind it. An error: nothing is known to be written, and resync() must
 // come next.
 Status Drainer::write(Tail& tail) {
   if (const auto item = batch_.unknown_item())

@@ -3,7 +3,8 @@
 //
 // A bucket is one atomic number (GCRA, ATM Forum 1996): the moment at which it is full again. Each token moves that by
 // 1/rate; a token is there while it is at most the bucket's content ahead of now. A bucket holds one token and those of 50 ms,
-// so that whoever comes so late for his does not make the next one come too early. The interval is the caller's, so a rate that changes takes effect at once and there is nothing to tell the bucket.
+// so that whoever comes so late for his does not make the next one come too early. The interval is the caller's, so a rate that
+// changes takes effect at once and there is nothing to tell the bucket.
 //
 // A token is taken in the moment in which a unit is reserved and at no other: who is refused, waits or repeats costs none.
 // So whoever was told that one is there may find it gone a moment later, taken on another shard, and is refused then.

@@ -621,8 +621,9 @@ void Desk::decide_payment(const OrderRequest& request, uint32_t index, RecordTyp
     events_[item].sold += state_.order(index).quantity;
     leases_.ask_about(item);
   }
-  answer_with_order(
-      request, outcome == RecordType::payment_rejected ? Verdict::not_payable : Verdict::ok, index);
+  if (outcome == RecordType::payment_rejected)
+    return answer_with_order(request, Verdict::not_payable, index);
+  answer_with_order(request, Verdict::ok, index);
   tell_watchers(index, now);  // behind the caller, as of a cancel
 }
 

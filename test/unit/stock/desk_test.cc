@@ -746,6 +746,15 @@ TEST_SUITE("stock/desk") {
     }
   }
 
+  TEST_CASE("money of another amount changes nothing that is shown and ends no long poll") {
+    Fixture f(2);
+    const OrderId order = f.buy("u1").order.id;
+    REQUIRE(f.ask(f.about(RequestKind::watch, order, "u1")).is_watching);
+    CHECK(f.ask(f.payment(order, "p1", 99)).verdict == Verdict::not_payable);
+    CHECK(f.answers.answers.empty());
+    CHECK(f.desk->watchers() == 1);
+  }
+
   TEST_CASE("long polls that have ended leave their places to the next one") {
     Fixture f(2);
     const OrderId order = f.buy("u1").order.id;

@@ -47,8 +47,8 @@ const char* find_end_of_text(const char* p, const char* end) {
   return end_of(p, end, kText);
 }
 
-// The first byte that is neither a letter, a digit, a dot nor a hyphen, or `end`. Ranges are told by one comparison each: what lies
-// below a range is large once its first is taken off.
+// The first byte that is neither a letter, a digit, a dot nor a hyphen; in the last fifteen bytes it is not looked for. Ranges
+// are told by one comparison each: what lies below a range is large once its first is taken off.
 const char* find_end_of_plain_host(const char* p, const char* end) {
   const auto is_in = [](__m128i bytes, char first, char last) {
     const __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
@@ -94,10 +94,11 @@ class Parser {
     parsed_.status = ParseStatus::need_more;
     return false;
   }
+  // What had been asked for and by which page stays: the log names the one, and the other may read the refusal.
   bool refuse(Verdict refusal, const char* reason) {
-    const Method method = parsed_.request.method;
-    parsed_ = Parsed{};
-    parsed_.request.method = method;
+    const Request asked = std::exchange(parsed_, Parsed{}).request;
+    parsed_.request = {
+        .method = asked.method, .path = asked.path, .query = asked.query, .origin = asked.origin};
     parsed_.status = ParseStatus::bad;
     parsed_.refusal = refusal;
     parsed_.reason = reason;

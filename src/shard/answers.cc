@@ -73,13 +73,17 @@ ReplyTo Answers::begin(uint32_t index, Connection& connection, const http::Reque
   const ReplyTo to = table_.places.reply_to(table_.places.add(connection.line, index, request));
   Place& place = table_.places[to.place];
   PROBE(request_parsed, to.shard, to.place, to.serial, request.method, request.body.size());
+  note_request(place, connection, request);
+  if (connection.service.is_public) metrics_.requests.add();
+  return to;
+}
+
+// What its answer needs when the request is gone.
+void Answers::note_request(Place& place, const Connection& connection,
+                           const http::Request& request) {
   if (access_ != nullptr) [[unlikely]]
     place.access = access_->begin(request, connection.service.is_public, table_.now);
-  if (connection.service.is_public) {
-    metrics_.requests.add();
-    place.origin = table_.settings.origins.find(request.origin);
-  }
-  return to;
+  if (connection.service.is_public) place.origin = table_.settings.origins.find(request.origin);
 }
 
 void Answers::refuse_connection(uint32_t index, const http::Request& request,
@@ -90,6 +94,7 @@ void Answers::refuse_connection(uint32_t index, const http::Request& request,
   if (table_.places.is_full()) return sender_.add(index);
   const uint32_t place = table_.places.add(connection.line, index, request);
   table_.places[place].closes = true;
+  note_request(table_.places[place], connection, request);
   refuse(table_.places.reply_to(place), refusal);
 }
 

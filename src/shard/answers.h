@@ -100,6 +100,7 @@ class Answers {
   uint32_t connection_of(const ReplyTo& place) const {
     return table_.places[place.place].connection;
   }
+  void note_request(Place& place, const Connection& connection, const http::Request& request);
   void write_line(uint32_t place);
   void count(const Connection& connection, const Place& place, uint32_t index);
   void log_access(const Place& place, uint32_t index, size_t bytes, Rendered rendered);

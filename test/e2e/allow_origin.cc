@@ -61,6 +61,10 @@ TEST_SUITE("e2e/allow_origin") {
     check("GET", "/v1/items/ticket/stock", 200);
     check("GET", "/v1/time", 200);
     check("GET", "/nowhere", 404);
+    // What ends the connection, too.
+    check("POST", "/v1/orders", 413, std::string(5'000, ' '), user);
+    check("POST", "/v1/orders", 415, order_body({}), {{"Content-Encoding", "gzip"}});
+    check("POST", "/v1/orders", 417, order_body({}), {{"Expect", "a miracle"}});
     CHECK(!has_cross_origin_header(server.admin().get("/healthz")));
   }
 

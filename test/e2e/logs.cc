@@ -103,6 +103,10 @@ TEST_SUITE("e2e/logs") {
     CHECK(has_line(path, " bob - "));
     server.admin().get("/healthz");
     CHECK(has_line(path, " admin GET /healthz 200 "));
+    server.http().post("/v1/orders", std::string(5'000, ' '));
+    CHECK(has_line(path, " public POST /v1/orders 413 "));
+    server.http().request("BREW", "/v1/tea");
+    CHECK(has_line(path, " public - /v1/tea 501 "));
 
     std::filesystem::rename(path, path + ".1");
     server.process().signal(SIGUSR1);

@@ -108,6 +108,29 @@ TEST_SUITE("e2e/user_tickets") {
           401);  // signed with another file's key
   }
 
+  TEST_CASE("a key file by which no ticket can be checked is refused at a start and by a reload") {
+    Scratch scratch;
+    const std::string path = scratch.path("no_tickets.json");
+    write_file(path, R"({"payments":{"p1":")" + std::string(64, 'a') + R"("}})");
+    for (const bool is_asked_for : {true, false}) {
+      ServerOptions options{
+          .catalog = catalog({{}}), .flags = {{"--key-file", path}}, .starts = false};
+      if (is_asked_for)
+        options.flags.emplace_back("--auth", "ticket");
+      else
+        options.without = {"--auth"};
+      Server server(options);
+      CHECK(server.start_and_fail() == 2);
+      CHECK(server.says("--key-file: " + path + ": no key under tickets"));
+    }
+    Server server({.catalog = catalog({{.stock = 10}}), .flags = {{"--auth", "ticket"}}});
+    write_file(server.scratch().path("keys.json"), read_file(path));
+    const Response reload = server.admin().post("/admin/reload", "{}");
+    CHECK(reload.code() == "not_reloaded");
+    CHECK(reload.body.find("no key under tickets") != std::string::npos);
+    CHECK(order_with(server, "Bearer " + ticket("u1")).status == 201);
+  }
+
   TEST_CASE("SIGHUP reads the key file again and a broken one changes nothing") {
     Server server({.catalog = catalog({{.stock = 1'000'000}}), .flags = {{"--auth", "ticket"}}});
     std::string path = server.scratch().path("keys.json"), old_keys = read_file(path);
